@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// `scripts/test` sets this; a plain `swift build` with a newer compiler is not stopped by a new warning.
+let warningsAreErrors = Context.environment["ORCHESTRATE_WARNINGS_AS_ERRORS"] == "1"
+
+let swiftSettings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+/// A Swift library or executable of this package under `Sources/`.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+/// A test target under `Tests/`.
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "orchestrate",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "orchestrate", targets: ["orchestrate"]),
+    .executable(name: "transfer-simulator", targets: ["transfer-simulator"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // C modules over the system's libraries.
+    .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // What ships. The arrows are held by ArchitectureTests.
+    module("BatchDomain", [crypto]),
+    module("ManifestReader", ["BatchDomain", "CZlib"]),
+    .target(
+      name: "Migrations", path: "migrations", exclude: ["README.md"],
+      resources: [.embedInCode("0001_runs.sql")], swiftSettings: swiftSettings),
+    module("RunStore", ["BatchDomain", "CSQLite", "Migrations", crypto]),
+    module("TransferClient", ["BatchDomain", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging]),
+    module("Scheduler", ["BatchDomain", logging]),
+    module("Reporting", ["BatchDomain"]),
+    module(
+      "OrchestrateCommands",
+      [
+        "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting",
+        argumentParser, logging, unixSignals, yams,
+      ]),
+    .executableTarget(
+      name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
+
+    // What tests and the demo run against.
+    module("TransferSimulator", [hummingbird, nioCore, nioPosix, nioHTTP1, logging]),
+    .executableTarget(
+      name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
+      swiftSettings: swiftSettings),
+    module("TestSupport", ["BatchDomain", "RunStore"]),
+
+    tests("ArchitectureTests", []),
+    tests("BatchDomainTests", ["BatchDomain"]),
+    tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
+    tests("RunStoreTests", ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport"]),
+    tests("TransferClientTests", ["TransferClient", "BatchDomain", "TransferSimulator", "TestSupport", nioCore, nioPosix]),
+    tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport"]),
+    tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
+    tests(
+      "OrchestrateCommandsTests",
+      ["OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport", "TransferSimulator"]),
+    tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore]),
+    tests("EndToEndTests", ["TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
+  ]
+)

@@ -1,0 +1,64 @@
+/// The name of a run: lower-case letters, digits and hyphens, never a leading hyphen.
+///
+/// Ids made by ``init(createdAt:suffix:)`` sort by creation as plain text, so that the newest run is the
+/// greatest id.
+package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// The id as a person types it.
+  package let rawValue: String
+
+  /// Takes an id, or the beginning of one, as a person typed it.
+  ///
+  /// - Returns: `nil` when the text has a character that no run id has, or is empty.
+  package init?(rawValue: String) {
+    guard let first = rawValue.utf8.first, first != UInt8(ascii: "-") else { return nil }
+    guard rawValue.utf8.allSatisfy(Self.isAllowed) else { return nil }
+    self.rawValue = rawValue
+  }
+
+  /// Makes the id of a new run, for example `20261123-151525-042-k7qf`.
+  ///
+  /// - Parameters:
+  ///   - createdAt: when the run is created; its UTC date and time to the millisecond lead the id.
+  ///   - random: any number; four characters drawn from it close the id.
+  package init(createdAt: Timestamp, random: UInt64) {
+    let time = CivilTime(createdAt)
+    let date = "\(time.year.padded(4))\(time.month.padded(2))\(time.day.padded(2))"
+    let clock = "\(time.hour.padded(2))\(time.minute.padded(2))\(time.second.padded(2))"
+    var rest = random
+    var suffix = ""
+    for _ in 0..<4 {
+      suffix.unicodeScalars.append(Unicode.Scalar(Self.alphabet[Int(rest % 32)]))
+      rest /= 32
+    }
+    rawValue = "\(date)-\(clock)-\(time.millisecond.padded(3))-\(suffix)"
+  }
+
+  /// When the run was created, read back from an id that ``init(createdAt:random:)`` made; `nil` for another.
+  package var createdAt: Timestamp? {
+    let parts = rawValue.split(separator: "-")
+    guard parts.count == 4, parts[0].count == 8, parts[1].count == 6, parts[2].count == 3 else { return nil }
+    guard let date = Int(parts[0]), let clock = Int(parts[1]), let part = Int(parts[2]) else { return nil }
+    return CivilTime(
+      year: date / 10_000, month: date / 100 % 100, day: date % 100, hour: clock / 10_000,
+      minute: clock / 100 % 100, second: clock % 100, millisecond: part
+    ).timestamp
+  }
+
+  /// Orders runs by creation.
+  package static func < (left: RunID, right: RunID) -> Bool { left.rawValue < right.rawValue }
+
+  /// The id as a person types it.
+  package var description: String { rawValue }
+
+  /// Digits and letters without those that are read as one another (0 o, 1 l i u).
+  private static let alphabet = Array("23456789abcdefghjkmnpqrstvwxyz45".utf8)
+
+  private static func isAllowed(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+      true
+    default:
+      false
+    }
+  }
+}

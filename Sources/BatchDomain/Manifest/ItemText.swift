@@ -1,0 +1,43 @@
+/// The fields of an item, read from its already validated source text. Linear in the text.
+package struct ItemText: Sendable, Equatable {
+  /// The index that receives the video.
+  package private(set) var indexID = ""
+  /// The language of the video.
+  package private(set) var language = ""
+  /// The video, `s3://bucket/key`.
+  package private(set) var object = ""
+  /// The transcription, `s3://bucket/key`; nil when the item has none (absent, null or "").
+  package private(set) var transcription: String?
+
+  /// Reads the fields of `source`; one that is missing or not a string is left empty.
+  package init(_ source: some Sequence<UInt8>) {
+    var fields = self
+    Array(source).withUnsafeBufferPointer { fields.read($0) }
+    self = fields
+  }
+
+  /// The file name: the last path segment of `object`, by which the service's task listing names the video.
+  package var name: String {
+    String(decoding: ItemText.name(ofObject: Array(object.utf8)), as: UTF8.self)
+  }
+
+  /// The last path segment of an `object` given as UTF-8: what follows the last slash.
+  package static func name(ofObject object: [UInt8]) -> ArraySlice<UInt8> {
+    object[(object.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
+  }
+
+  private mutating func read(_ text: UnsafeBufferPointer<UInt8>) {
+    let members = ItemMembers(text)
+    for member in members.members {
+      guard let bytes = members.string(of: member) else { continue }
+      let value = String(decoding: bytes, as: UTF8.self)
+      switch String(decoding: members.name(of: member), as: UTF8.self) {
+      case "index_id": indexID = value
+      case "language": language = value
+      case "object": object = value
+      case "transcription": transcription = value.isEmpty ? nil : value
+      default: break
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/// The store port: where runs, items, chunks and attempts are kept. It speaks of the domain only, so that
+/// another engine can stand behind it.
+package protocol BatchStore: RunCatalog {
+  /// Records a new run in state `planning`, owned by this process, and returns the session that fills it.
+  ///
+  /// - Throws: ``StoreError``.
+  func plan(_ draft: RunDraft) async throws -> any PlanningSession
+
+  /// Takes a run over from a dead process, or again after it was parked.
+  ///
+  /// What the dead owner was submitting becomes `unknown`. The take-over is at once: it depends on the
+  /// owner being dead, not on any time passing.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
+  ///   planned or was cancelled (unless `cancelled` is permitted), `no_such_run`.
+  func take(_ run: RunID, permittingCancelled: Bool, at now: Timestamp) async throws -> any RunSession
+}
+
+/// What is known of a run before its items are.
+package struct RunDraft: Sendable {
+  /// When it is created.
+  package var createdAt: Timestamp
+  /// Closes the run's id.
+  package var random: UInt64
+  /// A name the user gave it.
+  package var name: String?
+  /// The job it is an execution of.
+  package var job: String?
+  /// The manifest's path as given, `-` for standard input.
+  package var manifest: String
+  /// The manifest's absolute path, size in bytes and modification time: what `resume` compares when planning
+  /// has to be done again. `nil` for what is not a regular file.
+  package var manifestFile: ManifestFile?
+  /// Everything the run was told.
+  package var settings: RunSettings
+
+  /// A draft of a run.
+  package init(
+    createdAt: Timestamp, random: UInt64, name: String?, job: String?, manifest: String,
+    manifestFile: ManifestFile?, settings: RunSettings
+  ) {
+    self.createdAt = createdAt
+    self.random = random
+    self.name = name
+    self.job = job
+    self.manifest = manifest
+    self.manifestFile = manifestFile
+    self.settings = settings
+  }
+}
+
+/// A manifest as a regular file on disk.
+package struct ManifestFile: Sendable, Equatable {
+  /// Absolute path.
+  package var path: String
+  /// Size in bytes.
+  package var bytes: Int64
+  /// When it was last changed.
+  package var modifiedAt: Timestamp
+
+  /// A file as it was found.
+  package init(path: String, bytes: Int64, modifiedAt: Timestamp) {
+    self.path = path
+    self.bytes = bytes
+    self.modifiedAt = modifiedAt
+  }
+}
+
+/// Records the items and chunks of a run in state `planning`. Calls take effect in the order they are made.
+package protocol PlanningSession: EarlierItems {
+  /// The run's id.
+  var run: RunID { get }
+
+  /// Adds the next items. Their sequence numbers follow those of the last call without a gap.
+  func append(_ batch: ItemBatch) async throws
+
+  /// Adds the next chunks, in order.
+  func add(_ chunks: [PlannedChunk]) async throws
+
+  /// Makes everything durable and moves the run to `running`, owned by this process.
+  ///
+  /// - Throws: ``StoreError``.
+  func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> any RunSession
+
+  /// Removes the run and everything recorded for it.
+  func abandon() async throws
+}
+
+/// What is known of a manifest once all of it was read.
+package struct PlanTotals: Sendable, Equatable {
+  /// Distinct items, 1 or more.
+  package var items: Int
+  /// Elements that repeat an earlier one.
+  package var repeated: Int
+  /// SHA-256 over the items' wire forms: what tells that a manifest was submitted before. 32 bytes.
+  package var digest: [UInt8]
+
+  /// Totals of a manifest.
+  package init(items: Int, repeated: Int, digest: [UInt8]) {
+    self.items = items
+    self.repeated = repeated
+    self.digest = digest
+  }
+}

@@ -1,0 +1,140 @@
+/// What a request for the next chunk came to.
+package enum Claim: Sendable {
+  /// A chunk whose intent is on disk.
+  case chunk(ClaimedChunk)
+  /// Nothing may be sent before that moment.
+  case notBefore(Timestamp, NotBefore)
+  /// No chunk is pending.
+  case none
+
+  /// Why nothing may be sent yet.
+  package enum NotBefore: Sendable, Equatable {
+    /// That limit is used up.
+    case rate(Rate)
+    /// Every pending chunk waits for its own next try.
+    case ready
+  }
+}
+
+/// A chunk that this process is about to send.
+package struct ClaimedChunk: Sendable {
+  /// The chunk's number.
+  package var number: ChunkNumber
+  /// The attempt's number within the chunk, from 1.
+  package var attempt: Int
+  /// Attempts so far that count towards the limit.
+  package var countedAttempts: Int
+  /// Sequence number of its first item.
+  package var firstItem: Int
+  /// Items in it, 1 or more.
+  package var itemCount: Int
+  /// The index of all its items; `nil` when they differ.
+  package var index: IndexID?
+  /// Content of the `file` part; checked against the digest recorded when the run was planned.
+  package var filePart: [UInt8]
+  /// The time of the intent.
+  package var startedAt: Timestamp
+
+  /// A chunk as the store has it.
+  package init(
+    number: ChunkNumber, attempt: Int, countedAttempts: Int, firstItem: Int, itemCount: Int,
+    index: IndexID?, filePart: [UInt8], startedAt: Timestamp
+  ) {
+    self.number = number
+    self.attempt = attempt
+    self.countedAttempts = countedAttempts
+    self.firstItem = firstItem
+    self.itemCount = itemCount
+    self.index = index
+    self.filePart = filePart
+    self.startedAt = startedAt
+  }
+}
+
+/// How an attempt ended, and what that makes of its chunk.
+package struct AttemptResult: Sendable, Equatable {
+  /// The chunk's number.
+  package var chunk: ChunkNumber
+  /// The attempt's number within the chunk.
+  package var attempt: Int
+  /// When the answer was there, or was given up.
+  package var finishedAt: Timestamp
+  /// From the first byte of the request to the end of the answer.
+  package var took: Duration
+  /// What it came to.
+  package var outcome: Outcome
+  /// HTTP status; `nil` when no answer came.
+  package var status: Int?
+  /// The service's error code, or the transport's word for what went wrong.
+  package var code: String?
+  /// The service's message, or the transport's, with secrets removed.
+  package var message: String?
+  /// Whether it counts towards the limit of attempts.
+  package var isCounted: Bool
+  /// What happens to the chunk.
+  package var event: ChunkEvent
+  /// When the chunk may be sent again, if it may.
+  package var readyAt: Timestamp
+
+  /// A result as the scheduler judged it.
+  package init(
+    chunk: ChunkNumber, attempt: Int, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
+    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp
+  ) {
+    self.chunk = chunk
+    self.attempt = attempt
+    self.finishedAt = finishedAt
+    self.took = took
+    self.outcome = outcome
+    self.status = status
+    self.code = code
+    self.message = message
+    self.isCounted = isCounted
+    self.event = event
+    self.readyAt = readyAt
+  }
+}
+
+/// What is true once a change is durable.
+package struct Recorded: Sendable, Equatable {
+  /// Chunks and items by state, this change included.
+  package var counts: StateCounts
+  /// What another process asks of the run.
+  package var request: RunRequest?
+
+  /// The counts after a change.
+  package init(counts: StateCounts, request: RunRequest?) {
+    self.counts = counts
+    self.request = request
+  }
+}
+
+/// How many chunks and items are in each state.
+package struct StateCounts: Sendable, Equatable {
+  /// Chunks by state; a state with none may be missing.
+  package var chunks: [ChunkState: Int]
+  /// Items by state; `split` never occurs, a state with none may be missing.
+  package var items: [ChunkState: Int]
+
+  /// Counts by state.
+  package init(chunks: [ChunkState: Int] = [:], items: [ChunkState: Int] = [:]) {
+    self.chunks = chunks
+    self.items = items
+  }
+
+  /// Items that are rejected or failed.
+  package var lostItems: Int { items[.rejected, default: 0] + items[.failed, default: 0] }
+
+  /// Items whose fate the service decided: accepted, rejected or failed.
+  package var decidedItems: Int { items[.accepted, default: 0] + lostItems }
+
+  /// Chunks in any of these states.
+  package func chunks(in states: ChunkState...) -> Int {
+    states.reduce(0) { $0 + chunks[$1, default: 0] }
+  }
+
+  /// Items in any of these states.
+  package func items(in states: ChunkState...) -> Int {
+    states.reduce(0) { $0 + items[$1, default: 0] }
+  }
+}

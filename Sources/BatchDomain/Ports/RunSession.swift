@@ -1,0 +1,103 @@
+/// A run owned by this process: every change of its chunks goes through here.
+///
+/// Each move is guarded by the chunk's id, its expected state and the owner; a change that finds another
+/// state throws ``StoreError`` with code `conflict` and changes nothing. Everything is durable when a call
+/// returns.
+package protocol RunSession: Sendable {
+  /// The run's id.
+  var run: RunID { get }
+  /// What the run was told.
+  var settings: RunSettings { get }
+
+  /// Where the run stands.
+  func standing() async throws -> RunStanding
+
+  /// Takes the next chunk to send: it becomes `submitting` and an attempt row records the intent.
+  ///
+  /// - Parameter now: the time of the intent; a chunk whose `ready_at` is later is left alone, and so is
+  ///   every chunk while a rate limit of the settings is used up, by this run or any other of the same
+  ///   service.
+  func claim(at now: Timestamp) async throws -> Claim
+
+  /// Ends an attempt and moves its chunk.
+  func record(_ result: AttemptResult) async throws -> Recorded
+
+  /// Chunks whose answer was lost, in order of number, at most `limit`.
+  func unknownChunks(limit: Int) async throws -> [UnknownChunk]
+
+  /// Accepted chunks of this run with items of that index whose attempt started after a moment, newest first.
+  func controls(index: IndexID, startedAfter: Timestamp?, limit: Int) async throws -> [Control]
+
+  /// Records what settling found, and moves the chunk accordingly.
+  func settle(_ settlement: Settlement) async throws -> Recorded
+
+  /// Whether every item left to decide has that index.
+  func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
+
+  /// Records that nothing may be sent before `until`, so that a restart keeps to it; `nil` ends the wait.
+  func remember(wait: StoredWait?) async throws
+
+  /// What another process asked of this run since it was taken.
+  func request() async throws -> RunRequest?
+
+  /// Moves `pending` chunks to `cancelled`, once the user gives the run up.
+  func cancelPending() async throws -> Recorded
+
+  /// Moves rejected or failed chunks back to `pending` with a fresh allowance of attempts.
+  func retry(_ states: Set<ChunkState>) async throws -> Recorded
+
+  /// Ends this process's work on the run: the run gets its state, and ownership is given back.
+  func leave(_ state: RunEnding, at now: Timestamp) async throws
+}
+
+/// Where a run stands when its owner starts to work on it.
+package struct RunStanding: Sendable, Equatable {
+  /// Distinct items.
+  package var items: Int
+  /// Chunks and items by state.
+  package var counts: StateCounts
+  /// A wait that is still recorded.
+  package var wait: StoredWait?
+  /// A request another process left.
+  package var request: RunRequest?
+
+  /// A standing as the store has it.
+  package init(items: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?) {
+    self.items = items
+    self.counts = counts
+    self.wait = wait
+    self.request = request
+  }
+}
+
+/// A wait that holds back the whole run.
+package struct StoredWait: Sendable, Equatable {
+  /// Nothing is sent before this moment.
+  package var until: Timestamp
+  /// Why, as a short sentence.
+  package var reason: String
+
+  /// A wait until a moment.
+  package init(until: Timestamp, reason: String) {
+    self.until = until
+    self.reason = reason
+  }
+}
+
+/// What one process asks of the owner of a run.
+package enum RunRequest: String, Sendable, CaseIterable {
+  /// Stop, keeping everything resumable.
+  case pause
+  /// Stop for good.
+  case cancel
+}
+
+/// How a process leaves a run.
+package enum RunEnding: Sendable, Equatable {
+  /// Every chunk is decided or held.
+  case finished
+  /// The user gave it up.
+  case cancelled
+  /// To be resumed; with a detail for the reader, for example the URL that answered wrongly.
+  case paused(PauseReason, detail: String?)
+}

@@ -1,0 +1,59 @@
+/// What can go wrong in a store, whatever it is made of.
+package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// What kind of trouble it is; the exit status depends on it alone.
+  package enum Code: String, Sendable, CaseIterable {
+    /// Another program holds it longer than the store waits.
+    case locked
+    /// No space is left.
+    case full
+    /// Its content contradicts itself or is not a store.
+    case damaged
+    /// It was made by a newer version of this program, or its history was edited.
+    case schema
+    /// It cannot be opened or written: permissions, a missing folder, a read-only file system.
+    case unavailable
+    /// Reading or writing failed on the device.
+    case inputOutput = "input_output"
+    /// The run is owned by another live process.
+    case owned
+    /// A migration is due while a run is live.
+    case busy
+    /// The run is not in the store, or the beginning of an id fits several.
+    case noSuchRun = "no_such_run"
+    /// The run is in a state in which this cannot be done.
+    case wrongState = "wrong_state"
+    /// A guarded change found another state than expected: somebody else moved it.
+    case conflict
+  }
+
+  /// What kind of trouble it is.
+  package var code: Code
+  /// One clear sentence: what was being done, with what, and what was found.
+  package var message: String
+  /// What the user can do, as a sentence; `nil` when there is nothing to advise.
+  package var remedy: String?
+  /// Result code of the engine underneath, for diagnosis; `nil` when it does not come from there.
+  package var engineCode: Int32?
+
+  /// An error as the store found it.
+  package init(_ code: Code, _ message: String, remedy: String? = nil, engineCode: Int32? = nil) {
+    self.code = code
+    self.message = message
+    self.remedy = remedy
+    self.engineCode = engineCode
+  }
+
+  /// Whether trying the same change again later may work.
+  package var isTransient: Bool {
+    switch code {
+    case .locked, .full: true
+    case .damaged, .schema, .unavailable, .inputOutput, .owned, .busy, .noSuchRun, .wrongState, .conflict:
+      false
+    }
+  }
+
+  /// The sentence and, where there is one, the advice.
+  package var description: String {
+    [message, remedy].compactMap { $0 }.joined(separator: "; ")
+  }
+}

@@ -1,0 +1,130 @@
+/// A run as reports show it.
+package struct RunSummary: Sendable, Equatable {
+  /// The run's id.
+  package var run: RunID
+  /// A name the user gave it.
+  package var name: String?
+  /// The job it is an execution of.
+  package var job: String?
+  /// What it is doing; a run whose owner is dead is `paused` with reason `crash`.
+  package var state: RunState
+  /// Why it is paused.
+  package var reason: PauseReason?
+  /// More about the reason, for a reader.
+  package var detail: String?
+  /// When it was created.
+  package var createdAt: Timestamp
+  /// When it was finished or cancelled.
+  package var finishedAt: Timestamp?
+  /// The manifest's path as given, `-` for standard input.
+  package var manifest: String
+  /// Where its requests go.
+  package var destination: String
+  /// Distinct items.
+  package var items: Int
+  /// Elements that repeat an earlier one.
+  package var repeated: Int
+  /// Chunks and items by state.
+  package var counts: StateCounts
+  /// Tries to submit a chunk.
+  package var attempts: Int
+  /// From the first intent to the last outcome; `nil` while nothing was sent.
+  package var sendingTime: Duration?
+  /// A wait that holds the run back.
+  package var wait: StoredWait?
+  /// Whether a live process owns it.
+  package var isLive: Bool
+
+  /// A run as the store has it.
+  package init(
+    run: RunID, name: String?, job: String?, state: RunState, reason: PauseReason?, detail: String?,
+    createdAt: Timestamp, finishedAt: Timestamp?, manifest: String, destination: String, items: Int,
+    repeated: Int, counts: StateCounts, attempts: Int, sendingTime: Duration?, wait: StoredWait?,
+    isLive: Bool
+  ) {
+    self.run = run
+    self.name = name
+    self.job = job
+    self.state = state
+    self.reason = reason
+    self.detail = detail
+    self.createdAt = createdAt
+    self.finishedAt = finishedAt
+    self.manifest = manifest
+    self.destination = destination
+    self.items = items
+    self.repeated = repeated
+    self.counts = counts
+    self.attempts = attempts
+    self.sendingTime = sendingTime
+    self.wait = wait
+    self.isLive = isLive
+  }
+}
+
+/// One cause for which items of a run are not accepted, with one sample of what the service said.
+package struct CauseSummary: Sendable, Equatable {
+  /// The service's error code, the status as `http_NNN` when it gave none, or the transport's word.
+  package var code: String
+  /// A sample of the message.
+  package var message: String?
+  /// What the last attempt came to.
+  package var outcome: Outcome
+  /// Items concerned.
+  package var items: Int
+  /// Chunks concerned.
+  package var chunks: Int
+  /// The first attempt that ended so.
+  package var firstAt: Timestamp
+  /// The last attempt that ended so.
+  package var lastAt: Timestamp
+
+  /// A cause as the store has it.
+  package init(
+    code: String, message: String?, outcome: Outcome, items: Int, chunks: Int, firstAt: Timestamp,
+    lastAt: Timestamp
+  ) {
+    self.code = code
+    self.message = message
+    self.outcome = outcome
+    self.items = items
+    self.chunks = chunks
+    self.firstAt = firstAt
+    self.lastAt = lastAt
+  }
+}
+
+/// A chunk as reports show it.
+package struct ChunkSummary: Sendable, Equatable {
+  /// The chunk's number.
+  package var number: ChunkNumber
+  /// Sequence number of its first item.
+  package var firstItem: Int
+  /// Items in it.
+  package var itemCount: Int
+  /// What is known of it.
+  package var state: ChunkState
+  /// Tries to submit it.
+  package var attempts: Int
+  /// HTTP status of the last attempt that ended.
+  package var status: Int?
+  /// Error code of the last attempt that ended.
+  package var code: String?
+  /// Message of the last attempt that ended.
+  package var message: String?
+
+  /// A chunk as the store has it.
+  package init(
+    number: ChunkNumber, firstItem: Int, itemCount: Int, state: ChunkState, attempts: Int, status: Int?,
+    code: String?, message: String?
+  ) {
+    self.number = number
+    self.firstItem = firstItem
+    self.itemCount = itemCount
+    self.state = state
+    self.attempts = attempts
+    self.status = status
+    self.code = code
+    self.message = message
+  }
+}

@@ -1,0 +1,48 @@
+/// How many items may be rejected or failed before the run is parked.
+package enum FailureThreshold: Hashable, Sendable {
+  /// That many items.
+  case items(Int)
+  /// That share of the items decided so far, in percent; looked at only once enough are decided.
+  case percent(Double)
+
+  /// Whether the run has to be parked.
+  ///
+  /// A percentage is looked at only after 1,000 items or a tenth of the run are decided, whichever comes
+  /// first, so that a bad start of a small sample parks nothing.
+  ///
+  /// - Parameters:
+  ///   - lost: items rejected or failed.
+  ///   - decided: items accepted, rejected or failed.
+  ///   - total: items of the run.
+  package func isExceeded(lost: Int, decided: Int, total: Int) -> Bool {
+    switch self {
+    case .items(let limit):
+      return lost > limit
+    case .percent(let limit):
+      guard decided >= 1_000 || decided * 10 >= total else { return false }
+      return Double(lost) * 100 > limit * Double(decided)
+    }
+  }
+
+  /// Reads `250` or `5%`.
+  ///
+  /// - Returns: `nil` when the text is neither a whole number from 0 nor a percentage from 0 to 100.
+  package init?(_ text: String) {
+    if text.hasSuffix("%") {
+      guard let percent = Double(text.dropLast()), (0...100).contains(percent) else { return nil }
+      self = .percent(percent)
+    } else {
+      guard let items = Int(text), items >= 0 else { return nil }
+      self = .items(items)
+    }
+  }
+
+  /// As it is written in options and job files, for example `250` or `50%`.
+  package var text: String {
+    switch self {
+    case .items(let items): "\(items)"
+    case .percent(let percent):
+      percent == percent.rounded() ? "\(Int(percent))%" : "\(percent)%"
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// Something that happens to a chunk and may move it to another state.
+package enum ChunkEvent: String, Sendable, CaseIterable {
+  /// The intent to send it is being put on disk.
+  case begun
+  /// The service answered that it took it.
+  case accepted
+  /// The service did not take it, and it may be sent again: throttled, not processed, or a fault of the
+  /// account, the endpoint or the index.
+  case returned
+  /// The request may have reached the service, and no usable answer came; or the owner died meanwhile.
+  case answerLost
+  /// The service refused it for its content.
+  case refused
+  /// Its last permitted attempt is used up.
+  case exhausted
+  /// Child ranges take its place.
+  case divided
+  /// The user gives it up.
+  case cancelled
+  /// Settling found that the service has it.
+  case foundReceived
+  /// Settling found that the service does not have it.
+  case foundMissing
+  /// A person asked for it to be sent again.
+  case retried
+}

@@ -1,0 +1,37 @@
+/// What a run is doing. The raw values are what the store and the JSON output have.
+package enum RunState: String, Sendable, CaseIterable {
+  /// Its items are being recorded; nothing was sent.
+  case planning
+  /// A process is sending it.
+  case running
+  /// Nobody is sending it; `resume` goes on. It has a ``PauseReason``.
+  case paused
+  /// Every chunk is decided, or held as unknown.
+  case finished
+  /// Given up by the user.
+  case cancelled
+}
+
+/// Why a run is paused. The raw values are what the store and the JSON output have.
+package enum PauseReason: String, Sendable, CaseIterable {
+  /// A person or the system asked it to stop (SIGINT, SIGTERM, SIGHUP, or a request through the store).
+  case signal
+  /// Its sending window closed.
+  case window
+  /// The service asked for a wait longer than `--max-wait`.
+  case throttled
+  /// The service refuses the key or the account.
+  case account
+  /// The address does not answer as the transfers endpoint does.
+  case endpoint
+  /// The index of every item left does not exist.
+  case index
+  /// Nothing got through for longer than `--max-wait`.
+  case unreachable
+  /// More items were refused or failed than `--max-failures` permits.
+  case failures
+  /// The store could not be written.
+  case store
+  /// Its process died. Found by looking at the owner, never stored.
+  case crash
+}

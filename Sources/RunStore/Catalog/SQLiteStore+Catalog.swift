@@ -1,0 +1,177 @@
+package import BatchDomain
+
+extension SQLiteStore: RunCatalog {
+  package func resolve(_ text: String) async throws -> RunID {
+    try await database.read { connection in
+      if text == "latest" {
+        let newest = try connection.first("SELECT run_id FROM run ORDER BY run_id DESC LIMIT 1") { $0.text(0) }
+        guard let newest, let run = RunID(rawValue: newest) else {
+          throw StoreError(
+            .noSuchRun, "there is no run yet", remedy: "`orchestrate submit <manifest>` starts one")
+        }
+        return run
+      }
+      guard let wanted = RunID(rawValue: text) else {
+        throw StoreError(
+          .noSuchRun,
+          "\"\(VisibleText.escaped(text, limit: 100))\" is no run id: lower-case letters, digits and hyphens were expected",
+          remedy: "`orchestrate report` lists the runs")
+      }
+      // "~" sorts after every character of a run id.
+      let found = try connection.rows(
+        "SELECT run_id FROM run WHERE run_id >= ?1 AND run_id < ?1 || '~' ORDER BY run_id DESC LIMIT 11",
+        .text(wanted.rawValue)
+      ) { $0.text(0) }
+      if found.contains(wanted.rawValue) { return wanted }
+      switch found.count {
+      case 1:
+        guard let run = RunID(rawValue: found[0]) else { break }
+        return run
+      case 0:
+        break
+      default:
+        let shown = found.prefix(10).joined(separator: ", ") + (found.count > 10 ? ", ..." : "")
+        throw StoreError(
+          .noSuchRun, "\"\(wanted)\" is the beginning of several run ids: \(shown)",
+          remedy: "give enough of the id to tell them apart")
+      }
+      throw StoreError(
+        .noSuchRun, "there is no run \(wanted)", remedy: "`orchestrate report` lists the runs")
+    }
+  }
+
+  package func summaries(before: RunID?, limit: Int) async throws -> [RunSummary] {
+    try await database.read { [database] connection in
+      let rows = try connection.rows(
+        RunRow.select + " WHERE run_id < ? ORDER BY run_id DESC LIMIT ?",
+        .text(before?.rawValue ?? "~"), .integer(limit), read: RunRow.init)
+      return try rows.map { try $0.summary(in: connection, locks: database.locks) }
+    }
+  }
+
+  package func summary(of run: RunID) async throws -> RunSummary {
+    try await database.read { [database] connection in
+      let row = try connection.first(RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
+      guard let row else {
+        throw StoreError(.noSuchRun, "there is no run \(run)", remedy: "`orchestrate report` lists the runs")
+      }
+      return try row.summary(in: connection, locks: database.locks)
+    }
+  }
+
+  package func settings(of run: RunID) async throws -> RunSettings {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      let text = try connection.first("SELECT settings FROM run WHERE id = ?", .integer(row)) { $0.text(0) }
+      return try StoredSettings.read(text ?? "")
+    }
+  }
+
+  package func manifestFile(of run: RunID) async throws -> ManifestFile? {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      return try connection.first(
+        """
+        SELECT manifest_path, manifest_bytes, manifest_modified_at FROM run
+        WHERE id = ? AND manifest_path IS NOT NULL
+        """, .integer(row)
+      ) {
+        ManifestFile(
+          path: $0.text(0), bytes: Int64($0.int(1)),
+          modifiedAt: Timestamp(milliseconds: Int64($0.int(2))))
+      }
+    }
+  }
+
+  package func causes(of run: RunID) async throws -> [CauseSummary] {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      return try connection.rows(
+        """
+        SELECT coalesce(last_code, 'http_' || last_status, last_outcome), min(last_message), last_outcome,
+               sum(item_count) AS items, count(*), min(last_at), max(last_at)
+        FROM chunk
+        WHERE run = ? AND state IN ('pending', 'unknown', 'rejected', 'failed')
+          AND state NOT IN ('accepted', 'split', 'cancelled') AND last_outcome IS NOT NULL
+        GROUP BY 1, last_outcome ORDER BY items DESC, 1 LIMIT 1000
+        """, .integer(row)
+      ) {
+        guard let outcome = Outcome(rawValue: $0.text(2)) else {
+          throw StoreError(.damaged, "a chunk of run \(run) has the outcome \"\($0.text(2))\"")
+        }
+        return CauseSummary(
+          code: $0.text(0), message: $0.optionalText(1), outcome: outcome, items: $0.int(3),
+          chunks: $0.int(4), firstAt: Timestamp(milliseconds: Int64($0.int(5))),
+          lastAt: Timestamp(milliseconds: Int64($0.int(6))))
+      }
+    }
+  }
+
+  package func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary] {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      return try connection.rows(
+        """
+        SELECT number, first_item, item_count, state, attempts, last_status, last_code, last_message
+        FROM chunk WHERE run = ? AND number > ? ORDER BY number LIMIT ?
+        """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
+      ) {
+        guard let state = ChunkState(rawValue: $0.text(3)) else {
+          throw StoreError(.damaged, "chunk \($0.int(0)) of run \(run) has the state \"\($0.text(3))\"")
+        }
+        return ChunkSummary(
+          number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), state: state,
+          attempts: $0.int(4), status: $0.optionalInt(5), code: $0.optionalText(6),
+          message: $0.optionalText(7))
+      }
+    }
+  }
+
+  package func items(
+    of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int
+  ) async throws -> [StoredItem] {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      let wanted = states.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+      let next = (after ?? -1) + 1
+      // Only the enumeration's own words are put into the text.
+      let ranges = try connection.rows(
+        """
+        SELECT first_item, item_count FROM chunk INDEXED BY chunk_items
+        WHERE run = ?1 AND state IN (\(wanted))
+          AND first_item >= coalesce((SELECT max(first_item) FROM chunk WHERE run = ?1 AND first_item <= ?2), 0)
+          AND first_item + item_count > ?2
+        ORDER BY first_item LIMIT ?3
+        """, .integer(row), .integer(next), .integer(limit)
+      ) { max(next, $0.int(0))..<($0.int(0) + $0.int(1)) }
+      var items: [StoredItem] = []
+      for range in ranges where items.count < limit {
+        items += try connection.rows(
+          "SELECT position, source FROM item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
+          .integer(ItemPosition.of(run: row, sequence: range.lowerBound)),
+          .integer(ItemPosition.of(run: row, sequence: range.upperBound)), .integer(limit - items.count)
+        ) { StoredItem(sequence: ItemPosition.sequence(at: Int64($0.int(0))), source: [UInt8]($0.bytes(1))) }
+      }
+      return items
+    }
+  }
+
+  package func run(ofManifest digest: [UInt8], destination: String) async throws -> RunID? {
+    try await database.read { connection in
+      try connection.first(
+        """
+        SELECT run_id FROM run WHERE manifest_digest = ? AND destination = ? AND manifest_digest IS NOT NULL
+        ORDER BY run_id DESC LIMIT 1
+        """, .blob(digest), .text(destination)
+      ) { $0.text(0) }.flatMap(RunID.init(rawValue:))
+    }
+  }
+
+  package func ask(_ request: RunRequest, of run: RunID) async throws {
+    try await database.write { connection in
+      let row = try Self.row(of: run, in: connection)
+      try connection.run(
+        "UPDATE run SET request = ? WHERE id = ?", .text(request.rawValue), .integer(row))
+    }
+  }
+}

@@ -1,0 +1,218 @@
+import BatchDomain
+import Dispatch
+import Synchronization
+
+/// A connection on a queue of its own, with group commit.
+///
+/// Changes that arrive while a commit is under way share the next one, each in its own savepoint, so that one
+/// refused guard does not fail its neighbours. No call blocks the shared task pool: SQLite runs on the queue
+/// only.
+final class Database: Sendable {
+  /// How long a change waits for another program's lock.
+  static let busyTimeout: Duration = .seconds(30)
+  /// Pages the write-ahead log may have before a checkpoint is tried: 4 MiB at SQLite's page size of 4 KiB.
+  static let checkpointPages = 1_000
+
+  /// The database's path, symbolic links resolved.
+  let path: String
+  /// The locks beside it.
+  let locks: LockFile
+
+  private let queue: DispatchQueue
+  private let pending = Mutex(Pending())
+  private let confined: Confined
+
+  private struct Pending {
+    var changes: [Change] = []
+    var isScheduled = false
+  }
+
+  /// A change as the queue sees it: `perform` runs inside the transaction and keeps its result, `finish`
+  /// hands it over once the commit is durable, or the error that undid it.
+  private struct Change: Sendable {
+    let perform: @Sendable (Connection) throws -> Void
+    let finish: @Sendable ((any Error)?) -> Void
+  }
+
+  /// What belongs to the queue.
+  ///
+  /// `@unchecked Sendable`: its members are touched in blocks of `Database.queue` only, a serial queue.
+  private final class Confined: @unchecked Sendable {
+    var connection: Connection?
+    /// Set when a commit failed on the device: what is on disk is then unknown, and nothing more is written.
+    var broken: StoreError?
+  }
+
+  private init(path: String, locks: LockFile) {
+    self.path = path
+    self.locks = locks
+    queue = DispatchQueue(label: "orchestrate.database")
+    confined = Confined()
+  }
+
+  /// Opens the database; `prepare` runs on its queue before anything else does.
+  static func open(
+    path: String, mode: Connection.Mode, locks: LockFile, busyTimeout: Duration = Database.busyTimeout,
+    prepare: @escaping @Sendable (Connection) throws -> Void
+  ) async throws -> Database {
+    let database = Database(path: path, locks: locks)
+    try await database.onQueue { confined in
+      let connection = try Connection(path: path, mode: mode, busyTimeout: busyTimeout)
+      try prepare(connection)
+      confined.connection = connection
+    }
+    return database
+  }
+
+  /// Makes a change in a transaction it may share with others, and returns when it is durable.
+  ///
+  /// - Throws: ``StoreError``; the change then left no trace.
+  @discardableResult
+  func write<T: Sendable>(_ change: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+    try await withCheckedThrowingContinuation { continuation in
+      let result = Mutex<T?>(nil)
+      enqueue(
+        Change(
+          perform: { connection in
+            let value = try change(connection)
+            result.withLock { $0 = value }
+          },
+          finish: { error in
+            if let error {
+              continuation.resume(throwing: error)
+            } else if let value = result.withLock({ $0 }) {
+              continuation.resume(returning: value)
+            } else {
+              continuation.resume(throwing: StoreError(.conflict, "a change was committed without being made"))
+            }
+          }))
+    }
+  }
+
+  /// Reads, outside any transaction that outlives the call.
+  func read<T: Sendable>(_ query: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+    try await onQueue { confined in try query(try Self.connection(of: confined)) }
+  }
+
+  /// Moves the write-ahead log into the database when nobody else is writing.
+  func checkpoint(truncating: Bool) async throws {
+    try await onQueue { [locks] confined in
+      try Self.checkpoint(try Self.connection(of: confined), locks: locks, truncating: truncating)
+    }
+  }
+
+  /// Closes the connection; later calls throw.
+  func close() async throws {
+    try await onQueue { confined in confined.connection = nil }
+  }
+
+  private func enqueue(_ change: Change) {
+    let mustSchedule = pending.withLock { pending in
+      pending.changes.append(change)
+      defer { pending.isScheduled = true }
+      return !pending.isScheduled
+    }
+    if mustSchedule { queue.async { self.commitPending() } }
+  }
+
+  private func commitPending() {
+    let changes = pending.withLock { pending in
+      defer { pending = Pending() }
+      return pending.changes
+    }
+    do {
+      if let broken = confined.broken { throw broken }
+      let connection = try Self.connection(of: confined)
+      let outcomes = try commit(changes, on: connection)
+      for (change, error) in zip(changes, outcomes) { change.finish(error.map(portError)) }
+      if connection.walPages >= Self.checkpointPages {
+        do {
+          try Self.checkpoint(connection, locks: locks, truncating: false)
+        } catch {
+          // The commits above are durable; what a checkpoint cannot do now, the next change will meet.
+          confined.broken = confined.broken ?? Self.lasting(portError(error))
+        }
+      }
+    } catch {
+      let failure = portError(error)
+      confined.broken = confined.broken ?? Self.lasting(failure)
+      for change in changes { change.finish(failure) }
+    }
+  }
+
+  /// Runs the changes in one transaction.
+  ///
+  /// - Returns: for each change its own error, or `nil`.
+  /// - Throws: when the transaction as a whole failed; then none of them left a trace.
+  private func commit(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
+    try locks.waitForLock(LockFile.checkpointByte, exclusive: false, timeout: Self.busyTimeout)
+    defer { locks.unlock(LockFile.checkpointByte) }
+    try connection.run("BEGIN IMMEDIATE")
+    do {
+      var outcomes: [(any Error)?] = []
+      outcomes.reserveCapacity(changes.count)
+      for change in changes {
+        try connection.run("SAVEPOINT change")
+        do {
+          try change.perform(connection)
+          outcomes.append(nil)
+        } catch {
+          // Some errors end the whole transaction by themselves, and with it the changes before this one.
+          guard connection.isInTransaction else { throw error }
+          try connection.run("ROLLBACK TO change")
+          outcomes.append(error)
+        }
+        try connection.run("RELEASE change")
+      }
+      try connection.run("COMMIT")
+      return outcomes
+    } catch {
+      let cause = error
+      if connection.isInTransaction {
+        // Where even this fails, the next change finds the transaction open and says so; the cause is the
+        // better thing to report now.
+        do { try connection.run("ROLLBACK") } catch { throw cause }
+      }
+      throw cause
+    }
+  }
+
+  private static func checkpoint(_ connection: Connection, locks: LockFile, truncating: Bool) throws {
+    guard try locks.lock(LockFile.checkpointByte, exclusive: true) else { return }
+    defer { locks.unlock(LockFile.checkpointByte) }
+    try connection.checkpoint(truncating: truncating)
+  }
+
+  private func onQueue<T: Sendable>(_ work: @escaping @Sendable (Confined) throws -> T) async throws -> T {
+    try await withCheckedThrowingContinuation { continuation in
+      queue.async { [confined] in
+        do {
+          continuation.resume(returning: try work(confined))
+        } catch {
+          continuation.resume(throwing: self.portError(error))
+        }
+      }
+    }
+  }
+
+  private static func connection(of confined: Confined) throws -> Connection {
+    guard let connection = confined.connection else {
+      throw StoreError(.unavailable, "the database is closed")
+    }
+    return connection
+  }
+
+  /// After a failed write to the device nobody knows what is on disk (fsync may drop the pages it could not
+  /// write and succeed the next time), so such a failure stands.
+  private static func lasting(_ error: any Error) -> StoreError? {
+    guard let error = error as? StoreError, error.code == .inputOutput || error.code == .damaged else {
+      return nil
+    }
+    return error
+  }
+
+  private func portError(_ error: any Error) -> any Error {
+    guard let failure = error as? SQLiteFailure else { return error }
+    return StoreError(failure, path: path)
+  }
+}

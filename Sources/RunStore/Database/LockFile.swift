@@ -1,0 +1,117 @@
+import BatchDomain
+import CSQLite
+import Foundation
+import Synchronization
+
+/// The file beside the database on which processes hold byte locks; never unlinked, its content is empty.
+///
+/// Open-file-description locks end when their process does, however it dies: that is what makes a take-over
+/// immediate. Byte 0 keeps checkpoints apart from commits, byte 1 migrations, and each run has the byte
+/// `4096 + run.id`.
+final class LockFile: Sendable {
+  /// Byte that commits share and checkpoints take for themselves.
+  static let checkpointByte: Int64 = 0
+  /// Byte that a migration takes for itself.
+  static let migrationByte: Int64 = 1
+  /// First byte of the runs.
+  static let firstRunByte: Int64 = 4_096
+
+  private let descriptor: Int32
+  /// Runs this object owns: a lock never conflicts with another of the same open file.
+  private let ownedRuns = Mutex<Set<Int64>>([])
+  private let path: String
+
+  /// Opens the file, making it when it is not there.
+  init(besideDatabase databasePath: String) throws(StoreError) {
+    path = databasePath + ".lock"
+    var opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    // A reader on a read-only file system can still ask who holds what.
+    if opened < 0 { opened = open(path, O_RDONLY | O_CLOEXEC) }
+    guard opened >= 0 else {
+      throw StoreError(
+        .unavailable, "failed to open the lock file \(path): \(String(cString: strerror(errno)))",
+        remedy: "check that the folder exists and that this user may write there, or use --db")
+    }
+    descriptor = opened
+  }
+
+  deinit { close(descriptor) }
+
+  /// Takes the lock of a run, which is held until ``releaseRun(_:)`` or the end of this object.
+  ///
+  /// - Returns: whether it was free.
+  func lockRun(_ run: Int64) throws(StoreError) -> Bool {
+    guard ownedRuns.withLock({ $0.insert(run).inserted }) else { return false }
+    do throws(StoreError) {
+      if try lock(Self.firstRunByte + run, exclusive: true) { return true }
+    } catch {
+      ownedRuns.withLock { _ = $0.remove(run) }
+      throw error
+    }
+    ownedRuns.withLock { _ = $0.remove(run) }
+    return false
+  }
+
+  /// Gives the lock of a run back.
+  func releaseRun(_ run: Int64) {
+    guard ownedRuns.withLock({ $0.remove(run) }) != nil else { return }
+    unlock(Self.firstRunByte + run)
+  }
+
+  /// Whether a live process owns a run, this one included.
+  func isRunOwned(_ run: Int64) throws(StoreError) -> Bool {
+    if ownedRuns.withLock({ $0.contains(run) }) { return true }
+    return try isRunOwnedElsewhere(run)
+  }
+
+  /// Whether another open file, usually another process, holds the lock of a run. Takes no lock itself.
+  func isRunOwnedElsewhere(_ run: Int64) throws(StoreError) -> Bool {
+    try findLock(from: Self.firstRunByte + run, length: 1) != nil
+  }
+
+  /// The first run owned by another open file; `nil` when none is.
+  func firstRunOwnedElsewhere() throws(StoreError) -> Int64? {
+    try findLock(from: Self.firstRunByte, length: 0).map { $0 - Self.firstRunByte }
+  }
+
+  /// Takes a lock, asking again every few milliseconds until `timeout` is over.
+  ///
+  /// Blocks the calling thread, which has to be the database's own.
+  func waitForLock(_ byte: Int64, exclusive: Bool, timeout: Duration) throws(StoreError) {
+    let deadline = ContinuousClock.now + timeout
+    while try !lock(byte, exclusive: exclusive) {
+      guard ContinuousClock.now < deadline else {
+        throw StoreError(
+          .locked, "another program held \(path) for longer than \(timeout)",
+          remedy: "end it and run the same command again")
+      }
+      usleep(2_000)
+    }
+  }
+
+  /// Takes a lock when it is free.
+  func lock(_ byte: Int64, exclusive: Bool) throws(StoreError) -> Bool {
+    let code = csqlite_lock(descriptor, byte, exclusive ? 1 : 0)
+    switch code {
+    case 0: return true
+    case EAGAIN: return false
+    default: throw failure(code)
+    }
+  }
+
+  /// Gives a lock back.
+  func unlock(_ byte: Int64) { _ = csqlite_unlock(descriptor, byte) }
+
+  private func findLock(from byte: Int64, length: Int64) throws(StoreError) -> Int64? {
+    var held: Int64 = 0
+    let found = csqlite_find_lock(descriptor, byte, length, &held)
+    guard found >= 0 else { throw failure(-found) }
+    return found == 1 ? held : nil
+  }
+
+  private func failure(_ code: Int32) -> StoreError {
+    StoreError(
+      .unavailable, "failed to lock \(path): \(String(cString: strerror(code)))",
+      remedy: "keep the database on a file system that supports byte locks, such as a local disk")
+  }
+}

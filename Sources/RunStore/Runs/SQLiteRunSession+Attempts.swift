@@ -1,0 +1,160 @@
+import BatchDomain
+import Crypto
+
+extension SQLiteRunSession {
+  func claim(at now: Timestamp) async throws -> Claim {
+    try await database.write { [self] connection in
+      try guardOwner(in: connection)
+      for rate in settings.rates {
+        if let free = try whenFree(rate, in: connection), now < free { return .notBefore(free, .rate(rate)) }
+      }
+      guard let next = try nextPending(in: connection) else { return .none }
+      guard next.readyAt <= now else { return .notBefore(next.readyAt, .ready) }
+      let content = try content(of: next, in: connection)
+      let attempt = next.attempts + 1
+      try move(next.number, from: .pending, on: .begun, in: connection) { state in
+        try connection.run(
+          """
+          UPDATE chunk SET state = ?, owner = ?, attempts = ?
+          WHERE run = ? AND number = ? AND state = 'pending'
+          """, .text(state.rawValue), .integer(owner), .integer(attempt), .integer(row),
+          .integer(next.number.rawValue))
+      }
+      try connection.run(
+        """
+        INSERT INTO attempt (run, chunk, number, origin, owner, started_at, bytes)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
+        .integer(owner), .integer(now.milliseconds), .integer(content.count))
+      try connection.run(
+        """
+        UPDATE run SET attempts = attempts + 1, first_intent_at = coalesce(first_intent_at, ?) WHERE id = ?
+        """, .integer(now.milliseconds), .integer(row))
+      return .chunk(
+        ClaimedChunk(
+          number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
+          firstItem: next.firstItem, itemCount: next.itemCount, index: next.index, filePart: content,
+          startedAt: now))
+    }
+  }
+
+  func record(_ result: AttemptResult) async throws -> Recorded {
+    try await database.write { [self] connection in
+      let ended = try connection.run(
+        """
+        UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
+                           counted = ?
+        WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
+        """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
+        .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
+        .flag(result.isCounted), .integer(row), .integer(result.chunk.rawValue), .integer(result.attempt),
+        .integer(owner))
+      guard ended == 1 else {
+        throw StoreError(
+          .conflict, "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another")
+      }
+      try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
+        try connection.run(
+          """
+          UPDATE chunk SET state = ?, owner = NULL, ready_at = ?, counted_attempts = counted_attempts + ?,
+                           last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
+          WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ?
+          """, .text(state.rawValue), .integer(result.readyAt.milliseconds), .flag(result.isCounted),
+          .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
+          .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
+          .integer(result.chunk.rawValue), .integer(owner))
+      }
+      try connection.run(
+        "UPDATE run SET last_outcome_at = max(coalesce(last_outcome_at, 0), ?) WHERE id = ?",
+        .integer(result.finishedAt.milliseconds), .integer(row))
+      return try recorded(in: connection)
+    }
+  }
+
+  /// Makes one guarded move and checks that exactly one row took it.
+  func move(
+    _ chunk: ChunkNumber, from: ChunkState, on event: ChunkEvent, in connection: Connection,
+    update: (ChunkState) throws -> Int
+  ) throws {
+    let changed = try update(try from.after(event))
+    guard changed == 1 else {
+      throw StoreError(
+        .conflict,
+        "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process")
+    }
+  }
+
+  private struct Pending {
+    let number: ChunkNumber
+    let firstItem: Int
+    let itemCount: Int
+    let byteCount: Int
+    let digest: [UInt8]
+    let index: IndexID?
+    let attempts: Int
+    let countedAttempts: Int
+    let readyAt: Timestamp
+  }
+
+  private func guardOwner(in connection: Connection) throws {
+    let found = try connection.first(
+      "SELECT 1 FROM run WHERE id = ? AND owner = ?", .integer(row), .integer(owner)
+    ) { _ in true }
+    guard found != nil else {
+      throw StoreError(.conflict, "run \(run) was taken over by another process")
+    }
+  }
+
+  /// When the next request is within a limit, judged by the intents of every run of the same service.
+  ///
+  /// The window is a rolling one: the request `count` before the next has to be a whole window old. One
+  /// millisecond is added, since stored times are cut to milliseconds.
+  private func whenFree(_ rate: Rate, in connection: Connection) throws -> Timestamp? {
+    try connection.first(
+      "SELECT started_at FROM attempt WHERE origin = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?",
+      .integer(origin), .integer(rate.count - 1)
+    ) { Timestamp(milliseconds: Int64($0.int(0))) + rate.window.duration + .milliseconds(1) }
+  }
+
+  private func nextPending(in connection: Connection) throws -> Pending? {
+    try connection.first(
+      """
+      SELECT number, first_item, item_count, byte_count, digest, index_id, attempts, counted_attempts, ready_at
+      FROM chunk
+      WHERE run = ? AND state = 'pending' AND state NOT IN ('accepted', 'split', 'cancelled')
+      ORDER BY ready_at, number LIMIT 1
+      """, .integer(row)
+    ) {
+      Pending(
+        number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), byteCount: $0.int(3),
+        digest: [UInt8]($0.bytes(4)), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
+        countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))))
+    }
+  }
+
+  /// Rebuilds the content of the `file` part from the items and checks it against the planned digest: the same
+  /// chunk has the same bytes on every attempt.
+  private func content(of chunk: Pending, in connection: Connection) throws -> [UInt8] {
+    var content: [UInt8] = []
+    content.reserveCapacity(chunk.byteCount + 1)
+    content.append(UInt8(ascii: "["))
+    let first = ItemPosition.of(run: row, sequence: chunk.firstItem)
+    var count = 0
+    _ = try connection.rows(
+      "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
+      .integer(first), .integer(first + Int64(chunk.itemCount))
+    ) { item in
+      if count > 0 { content.append(UInt8(ascii: ",")) }
+      item.bytes(0).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
+      count += 1
+    }
+    content.append(UInt8(ascii: "]"))
+    guard Array(SHA256.hash(data: content)) == chunk.digest else {
+      throw StoreError(
+        .damaged, "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
+          + "\(count) of \(chunk.itemCount) items, and another digest",
+        remedy: "restore the database from a backup; nothing more is sent from this one")
+    }
+    return content
+  }
+}

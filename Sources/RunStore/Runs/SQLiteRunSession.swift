@@ -1,0 +1,151 @@
+import BatchDomain
+
+/// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
+final class SQLiteRunSession: RunSession {
+  let run: RunID
+  let settings: RunSettings
+  let database: Database
+  /// `run.id`.
+  let row: Int64
+  /// `run.owner` while this process owns the run.
+  let owner: Int64
+  /// `origin.id` of the run's service.
+  let origin: Int64
+
+  init(
+    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, settings: RunSettings
+  ) {
+    self.database = database
+    self.row = row
+    self.run = run
+    self.owner = owner
+    self.origin = origin
+    self.settings = settings
+  }
+
+  func standing() async throws -> RunStanding {
+    try await database.read { [self] connection in
+      let found = try connection.first(
+        "SELECT items, wait_until, wait_reason FROM run WHERE id = ?", .integer(row)
+      ) { row in
+        (items: row.int(0), wait: StoredWait(untilColumn: row.optionalInt(1), reason: row.optionalText(2)))
+      }
+      guard let found else { throw StoreError(.damaged, "run \(run) is gone from the store") }
+      let recorded = try recorded(in: connection)
+      return RunStanding(
+        items: found.items, counts: recorded.counts, wait: found.wait, request: recorded.request)
+    }
+  }
+
+  func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
+    try await database.read { [row] connection in
+      try connection.first(
+        """
+        SELECT 1 FROM chunk WHERE run = ? AND state IN ('pending', 'submitting', 'unknown')
+          AND state NOT IN ('accepted', 'split', 'cancelled') AND (index_id IS NULL OR index_id <> ?) LIMIT 1
+        """, .integer(row), .text(index.rawValue)
+      ) { _ in true } == nil
+    }
+  }
+
+  func remember(wait: StoredWait?) async throws {
+    try await database.write { [row, owner] connection in
+      try connection.run(
+        "UPDATE run SET wait_until = ?, wait_reason = ? WHERE id = ? AND owner = ?",
+        .integer(wait?.until.milliseconds), .text(wait?.reason), .integer(row), .integer(owner))
+    }
+  }
+
+  func request() async throws -> RunRequest? {
+    try await database.read { [row] connection in
+      try connection.first("SELECT request FROM run WHERE id = ?", .integer(row)) {
+        $0.optionalText(0)
+      }.flatMap { $0 }.flatMap(RunRequest.init(rawValue:))
+    }
+  }
+
+  func cancelPending() async throws -> Recorded {
+    try await database.write { [self] connection in
+      let state = try ChunkState.pending.after(.cancelled)
+      try connection.run(
+        """
+        UPDATE chunk SET state = ? WHERE run = ? AND state = 'pending'
+          AND state NOT IN ('accepted', 'split', 'cancelled')
+        """, .text(state.rawValue), .integer(row))
+      return try recorded(in: connection)
+    }
+  }
+
+  func retry(_ states: Set<ChunkState>) async throws -> Recorded {
+    try await database.write { [self] connection in
+      for from in states.sorted(by: { $0.rawValue < $1.rawValue }) {
+        let state = try from.after(.retried)
+        try connection.run(
+          """
+          UPDATE chunk SET state = ?, ready_at = 0, counted_attempts = 0, allowance_from = attempts + 1,
+                           not_isolated = 0
+          WHERE run = ? AND state = ? AND state NOT IN ('accepted', 'split', 'cancelled')
+          """, .text(state.rawValue), .integer(row), .text(from.rawValue))
+      }
+      return try recorded(in: connection)
+    }
+  }
+
+  func leave(_ ending: RunEnding, at now: Timestamp) async throws {
+    let (state, reason, detail, finishedAt): (RunState, PauseReason?, String?, Timestamp?) =
+      switch ending {
+      case .finished: (.finished, nil, nil, now)
+      case .cancelled: (.cancelled, nil, nil, now)
+      case .paused(let reason, let detail): (.paused, reason, detail, nil)
+      }
+    try await database.write { [row, owner, run] connection in
+      let changed = try connection.run(
+        """
+        UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL
+        WHERE id = ? AND owner = ?
+        """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
+        .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
+      guard changed == 1 else {
+        throw StoreError(.conflict, "run \(run) was taken over by another process")
+      }
+    }
+    try await database.checkpoint(truncating: true)
+    database.locks.releaseRun(row)
+  }
+
+  /// The counts and the request, as they are in the transaction that is under way.
+  func recorded(in connection: Connection) throws -> Recorded {
+    let request = try connection.first(
+      "SELECT request FROM run WHERE id = ? AND owner = ?", .integer(row), .integer(owner)
+    ) { $0.optionalText(0) }
+    guard let request else {
+      throw StoreError(.conflict, "run \(run) was taken over by another process")
+    }
+    return Recorded(
+      counts: try StateCounts.read(run: row, in: connection),
+      request: request.flatMap(RunRequest.init(rawValue:)))
+  }
+}
+
+extension StateCounts {
+  /// The counts the triggers keep.
+  static func read(run: Int64, in connection: Connection) throws -> StateCounts {
+    var counts = StateCounts()
+    _ = try connection.rows("SELECT state, chunks, items FROM tally WHERE run = ?", .integer(run)) { row in
+      guard let state = ChunkState(rawValue: row.text(0)) else {
+        throw StoreError(.damaged, "a tally has the state \"\(row.text(0))\"")
+      }
+      counts.chunks[state] = row.int(1)
+      if state != .split { counts.items[state] = row.int(2) }
+    }
+    return counts
+  }
+}
+
+extension StoredWait {
+  /// The wait two columns hold; `nil` when they are NULL.
+  init?(untilColumn: Int?, reason: String?) {
+    guard let untilColumn, let reason else { return nil }
+    self.init(until: Timestamp(milliseconds: Int64(untilColumn)), reason: reason)
+  }
+}

@@ -1,0 +1,190 @@
+package import BatchDomain
+
+extension SQLiteStore: BatchStore {
+  /// Records a new run and owns it.
+  package func plan(_ draft: RunDraft) async throws -> any PlanningSession {
+    let settings = try StoredSettings(draft.settings).json()
+    let (row, run) = try await database.write { [locks = database.locks] connection -> (Int64, RunID) in
+      let run = try Self.newID(for: draft, in: connection)
+      let origin = try Self.origin(draft.settings.origin, in: connection)
+      let host = Host.current
+      try connection.run(
+        """
+        INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
+                         manifest_modified_at, origin, destination, settings, owner, owner_host, owner_pid)
+        VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+        """,
+        .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
+        .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
+        .integer(draft.manifestFile?.modifiedAt.milliseconds), .integer(origin),
+        .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID)))
+      let row = Int64(try connection.first("SELECT last_insert_rowid()") { $0.int(0) } ?? 0)
+      // Taken before the row is visible to anybody, so that it never looks dead.
+      guard try locks.lockRun(row) else {
+        throw StoreError(.owned, "the lock of the new run \(run) is held by another process")
+      }
+      return (row, run)
+    }
+    return SQLitePlanningSession(
+      database: database, row: row, run: run, settings: draft.settings)
+  }
+
+  /// Takes a run that died in planning, empties it and plans it again.
+  package func planAgain(_ run: RunID) async throws -> any PlanningSession {
+    let settings = try await settings(of: run)
+    let row = try await lock(run)
+    return try await releasing(row) {
+      try await database.write { connection in
+        let state = try connection.first("SELECT state FROM run WHERE id = ?", .integer(row)) { $0.text(0) }
+        guard state == RunState.planning.rawValue else {
+          throw StoreError(.wrongState, "run \(run) is \(state ?? "gone") and cannot be planned again")
+        }
+        let host = Host.current
+        try connection.run(
+          "UPDATE run SET owner = owner + 1, owner_host = ?, owner_pid = ? WHERE id = ?",
+          .text(host.name), .integer(Int(host.processID)), .integer(row))
+      }
+      let session = SQLitePlanningSession(database: database, row: row, run: run, settings: settings)
+      try await session.clear()
+      return session
+    }
+  }
+
+  /// Takes a run over.
+  package func take(
+    _ run: RunID, permittingCancelled: Bool, at now: Timestamp
+  ) async throws -> any RunSession {
+    let row = try await lock(run)
+    return try await releasing(row) {
+      let taken = try await database.write { connection in
+        try Self.takeLocked(
+          row, run, permittingCancelled: permittingCancelled, now: now, connection: connection)
+      }
+      return SQLiteRunSession(
+        database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
+        settings: try StoredSettings.read(taken.settings))
+    }
+  }
+
+  /// Changes what a run was told: pace, retry and limits, and the address.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
+  package func change(_ settings: RunSettings, of run: RunID) async throws {
+    let text = try StoredSettings(settings).json()
+    let row = try await lock(run)
+    defer { database.locks.releaseRun(row) }
+    try await database.write { connection in
+      let origin = try Self.origin(settings.origin, in: connection)
+      try connection.run(
+        "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?",
+        .text(text), .integer(origin), .text(settings.destination), .integer(row))
+    }
+  }
+
+  private struct Taken: Sendable {
+    let owner: Int64
+    let origin: Int64
+    let settings: String
+  }
+
+  private static func takeLocked(
+    _ row: Int64, _ run: RunID, permittingCancelled: Bool, now: Timestamp, connection: Connection
+  ) throws -> Taken {
+    let found = try connection.first(
+      "SELECT state, owner, origin, settings FROM run WHERE id = ?", .integer(row)
+    ) {
+      (
+        state: $0.text(0),
+        taken: Taken(owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3))
+      )
+    }
+    guard let found, let state = RunState(rawValue: found.state) else {
+      throw StoreError(.damaged, "run \(run) has no state this program knows")
+    }
+    switch state {
+    case .planning:
+      throw StoreError(.wrongState, "run \(run) died while it was being planned; nothing was sent")
+    case .cancelled where !permittingCancelled:
+      throw StoreError(
+        .wrongState, "run \(run) was cancelled",
+        remedy: "submit its manifest again with --again if it is to be sent after all")
+    case .cancelled, .running, .paused, .finished:
+      break
+    }
+    let host = Host.current
+    try connection.run(
+      """
+      UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
+                     request = NULL, owner = ?, owner_host = ?, owner_pid = ?
+      WHERE id = ?
+      """,
+      .integer(found.taken.owner), .text(host.name), .integer(Int(host.processID)), .integer(row))
+    // Its owner died with these under way: whether they reached the service is not known.
+    let lost = try ChunkState.submitting.after(.answerLost)
+    try connection.run(
+      """
+      UPDATE attempt SET finished_at = max(started_at, ?1), took_ms = max(0, ?1 - started_at),
+                         outcome = 'unknown', code = 'owner_died',
+                         message = 'the process that sent this chunk died before it recorded an answer'
+      WHERE run = ?2 AND finished_at IS NULL
+        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
+                      AND state NOT IN ('accepted', 'split', 'cancelled'))
+      """,
+      .integer(now.milliseconds), .integer(row))
+    try connection.run(
+      """
+      UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
+                       last_code = 'owner_died', last_at = ?1,
+                       last_message = 'the process that sent this chunk died before it recorded an answer'
+      WHERE run = ?2 AND state = 'submitting' AND state NOT IN ('accepted', 'split', 'cancelled')
+      """,
+      .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
+    return found.taken
+  }
+
+  /// Takes the lock of a run, at once or not at all.
+  private func lock(_ run: RunID) async throws -> Int64 {
+    let (row, host, process) = try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      let owner = try connection.first("SELECT owner_host, owner_pid FROM run WHERE id = ?", .integer(row)) {
+        ($0.text(0), $0.int(1))
+      }
+      return (row, owner?.0 ?? "an unknown host", owner?.1 ?? 0)
+    }
+    guard try database.locks.lockRun(row) else {
+      throw StoreError(
+        .owned, "run \(run) is owned by another live process (process \(process) on \(host))",
+        remedy: "wait for it, or stop it with a signal or `orchestrate cancel \(run)`")
+    }
+    return row
+  }
+
+  /// Gives the lock of a run back when what follows fails.
+  private func releasing<T>(_ row: Int64, _ body: () async throws -> T) async throws -> T {
+    do {
+      return try await body()
+    } catch {
+      database.locks.releaseRun(row)
+      throw error
+    }
+  }
+
+  private static func newID(for draft: RunDraft, in connection: Connection) throws -> RunID {
+    let wanted = RunID(createdAt: draft.createdAt, random: draft.random)
+    let newest = try connection.first("SELECT run_id, created_at FROM run ORDER BY run_id DESC LIMIT 1") {
+      (id: $0.text(0), createdAt: Int64($0.int(1)))
+    }
+    guard let newest, newest.id >= wanted.rawValue else { return wanted }
+    // The clock was set back, or two runs share a millisecond: ids go on sorting by creation. The newest id
+    // may itself be ahead of its row's time, so its own time is read back from it.
+    let base = RunID(rawValue: newest.id)?.createdAt ?? Timestamp(milliseconds: newest.createdAt)
+    return RunID(createdAt: base + .milliseconds(1), random: draft.random)
+  }
+
+  private static func origin(_ url: String, in connection: Connection) throws -> Int64 {
+    try connection.run("INSERT INTO origin (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
+    let id = try connection.first("SELECT id FROM origin WHERE url = ?", .text(url)) { Int64($0.int(0)) }
+    guard let id else { throw StoreError(.damaged, "the origin \(url) was recorded and is not there") }
+    return id
+  }
+}

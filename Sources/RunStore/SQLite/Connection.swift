@@ -1,0 +1,169 @@
+import CSQLite
+
+/// One SQLite connection with its prepared statements.
+///
+/// Not Sendable: it belongs to the queue of the ``Database`` that opened it.
+final class Connection {
+  /// How a connection may use the file.
+  enum Mode: Sendable {
+    /// Reads and writes; the file is made when it is not there.
+    case readWrite
+    /// Reads only; a missing file is an error.
+    case readOnly
+  }
+
+  /// Pages in the write-ahead log after the last commit of this connection.
+  private(set) var walPages = 0
+
+  private let handle: OpaquePointer
+  private var statements: [String: Statement] = [:]
+
+  /// Opens the file and sets what every connection of this program has.
+  ///
+  /// `wal_autocheckpoint=0`, no checkpoint on close and no memory map: SQLite 3.7.0 to 3.51.2 can lose a
+  /// commit when a checkpoint overlaps it, so checkpoints run only where ``Database`` holds everyone back
+  /// (https://sqlite.org/wal.html, "The WAL-Reset Bug").
+  init(path: String, mode: Mode, busyTimeout: Duration) throws(SQLiteFailure) {
+    var opened: OpaquePointer?
+    let access =
+      switch mode {
+      case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+      case .readOnly: SQLITE_OPEN_READONLY
+      }
+    let code = sqlite3_open_v2(
+      path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+    guard code == SQLITE_OK, let opened else {
+      let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      sqlite3_close_v2(opened)
+      throw SQLiteFailure(code: code, message: message, operation: "open the database")
+    }
+    handle = opened
+    sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.millisecondsForSQLite))
+    _ = csqlite_set_no_checkpoint_on_close(handle, 1)
+    _ = csqlite_set_defensive(handle, 1)
+    do {
+      try execute(
+        """
+        PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
+        PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192;
+        PRAGMA temp_store = MEMORY;
+        """)
+      if mode == .readWrite { try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") }
+    } catch {
+      sqlite3_close_v2(handle)
+      throw error
+    }
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, pages in
+        guard let context else { return SQLITE_OK }
+        Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages)
+        return SQLITE_OK
+      }, context)
+  }
+
+  deinit {
+    // Statements are finalised first; a statement left open would keep the connection as a zombie.
+    statements.removeAll()
+    sqlite3_close_v2(handle)
+  }
+
+  /// Whether a transaction is open. SQLite ends one by itself after some errors
+  /// (https://sqlite.org/c3ref/get_autocommit.html).
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Runs statements that have no parameters and whose rows are of no interest.
+  func execute(_ sql: String) throws(SQLiteFailure) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw failure(code, operation: "run \(Self.name(of: sql))") }
+  }
+
+  /// Runs one statement to its end.
+  ///
+  /// - Returns: how many rows it changed, triggers not counted.
+  @discardableResult
+  func run(_ sql: String, _ values: SQLValue...) throws(SQLiteFailure) -> Int {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    while try statement.step() {}
+    return Int(sqlite3_changes64(handle))
+  }
+
+  /// Reads the rows of a query in order.
+  func rows<T>(
+    _ sql: String, _ values: SQLValue..., read: (Statement) throws -> T
+  ) throws -> [T] {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    var result: [T] = []
+    while try statement.step() { result.append(try read(statement)) }
+    return result
+  }
+
+  /// Reads the first row of a query; `nil` when it has none.
+  func first<T>(
+    _ sql: String, _ values: SQLValue..., read: (Statement) throws -> T
+  ) throws -> T? {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    return try statement.step() ? try read(statement) : nil
+  }
+
+  /// The prepared statement of a text, made once per connection.
+  func prepare(_ sql: String) throws(SQLiteFailure) -> Statement {
+    if let statement = statements[sql] { return statement }
+    var prepared: OpaquePointer?
+    let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+    guard code == SQLITE_OK, let prepared else {
+      throw failure(code, operation: "prepare \(Self.name(of: sql))")
+    }
+    let statement = Statement(handle: prepared, database: handle, name: Self.name(of: sql))
+    statements[sql] = statement
+    return statement
+  }
+
+  /// Moves the whole write-ahead log into the database, as far as readers permit, and starts it anew.
+  ///
+  /// - Parameter truncating: also cuts the log's file to nothing.
+  func checkpoint(truncating: Bool) throws(SQLiteFailure) {
+    let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil)
+    // A reader in the way is no failure: the log is longer for a while.
+    guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {
+      throw failure(code, operation: "checkpoint")
+    }
+    walPages = 0
+  }
+
+  /// Copies the database as it is now to another file, through SQLite's own backup.
+  func backUp(to path: String) throws(SQLiteFailure) {
+    var copy: OpaquePointer?
+    defer { sqlite3_close_v2(copy) }
+    var code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil)
+    guard code == SQLITE_OK, let backup = sqlite3_backup_init(copy, "main", handle, "main") else {
+      throw SQLiteFailure(code: code, message: "cannot write \(path)", operation: "back up")
+    }
+    code = sqlite3_backup_step(backup, -1)
+    sqlite3_backup_finish(backup)
+    guard code == SQLITE_DONE else { throw failure(code, operation: "back up") }
+  }
+
+  private func failure(_ code: Int32, operation: String) -> SQLiteFailure {
+    SQLiteFailure(code: code, message: String(cString: sqlite3_errmsg(handle)), operation: operation)
+  }
+
+  /// The first words of a statement: enough to name it, and never a value.
+  private static func name(of sql: String) -> String {
+    sql.split(whereSeparator: \.isWhitespace).prefix(3).joined(separator: " ")
+  }
+}
+
+extension Duration {
+  fileprivate var millisecondsForSQLite: Int64 {
+    components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
+  }
+}

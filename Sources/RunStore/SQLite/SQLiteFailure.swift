@@ -1,0 +1,40 @@
+import BatchDomain
+import CSQLite
+
+/// A result code other than "done", with what SQLite says about it.
+struct SQLiteFailure: Error {
+  /// Extended result code, as https://sqlite.org/rescode.html lists them.
+  let code: Int32
+  /// SQLite's own message; it names no bound value.
+  let message: String
+  /// What was being done, as a fragment that completes "failed to ...".
+  let operation: String
+
+  /// Primary result code.
+  var primaryCode: Int32 { code & 0xff }
+}
+
+extension StoreError {
+  /// Puts a failure into the words of the store port.
+  init(_ failure: SQLiteFailure, path: String) {
+    let found = "failed to \(failure.operation) in \(path): \(failure.message)"
+    let (code, remedy): (Code, String?) =
+      switch failure.primaryCode {
+      case SQLITE_BUSY, SQLITE_LOCKED:
+        (.locked, "another program holds the database; end it and run the same command again")
+      case SQLITE_FULL:
+        (.full, "free space on that file system, then resume the run")
+      case SQLITE_CORRUPT, SQLITE_NOTADB:
+        (.damaged, "restore the database from a backup, or name another one with --db")
+      case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH:
+        (.unavailable, "check that the folder exists and that this user may write there, or use --db")
+      case SQLITE_CONSTRAINT:
+        (.conflict, nil)
+      case SQLITE_IOERR, SQLITE_NOMEM, SQLITE_PROTOCOL:
+        (.inputOutput, "check the device and its file system, then resume the run")
+      default:
+        (.damaged, "the database is not one that this program made; name another one with --db")
+      }
+    self.init(code, found, remedy: remedy, engineCode: failure.code)
+  }
+}

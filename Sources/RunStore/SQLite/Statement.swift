@@ -1,0 +1,95 @@
+import CSQLite
+
+/// A prepared statement: bound, stepped and reset by its ``Connection``.
+final class Statement {
+  private let handle: OpaquePointer
+  private let database: OpaquePointer
+  private let name: String
+
+  init(handle: OpaquePointer, database: OpaquePointer, name: String) {
+    self.handle = handle
+    self.database = database
+    self.name = name
+  }
+
+  deinit { sqlite3_finalize(handle) }
+
+  /// Binds values to the parameters from the first on.
+  func bind(_ values: [SQLValue]) throws(SQLiteFailure) {
+    var index: Int32 = 1
+    for value in values {
+      let code =
+        switch value {
+        case .null: sqlite3_bind_null(handle, index)
+        case .integer(let integer): sqlite3_bind_int64(handle, index, integer)
+        case .text(var text):
+          text.withUTF8 { csqlite_bind_text(handle, index, $0.baseAddress, Int64($0.count)) }
+        case .blob(let bytes):
+          bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, Int64($0.count)) }
+        }
+      try check(code)
+      index += 1
+    }
+  }
+
+  /// Binds an integer to one parameter, from 1.
+  func bind(_ value: Int64, at index: Int32) throws(SQLiteFailure) {
+    try check(sqlite3_bind_int64(handle, index, value))
+  }
+
+  /// Binds UTF-8 text to one parameter, from 1, copying it.
+  func bind(text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteFailure) {
+    try check(csqlite_bind_text(handle, index, text.baseAddress, Int64(text.count)))
+  }
+
+  /// Goes to the next row.
+  ///
+  /// - Returns: whether there is one.
+  func step() throws(SQLiteFailure) -> Bool {
+    let code = sqlite3_step(handle)
+    switch code {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    default:
+      throw SQLiteFailure(
+        code: code, message: String(cString: sqlite3_errmsg(database)), operation: "run \(name)")
+    }
+  }
+
+  /// Makes it ready for the next use and lets go of its read transaction.
+  func reset() {
+    // The code repeats the error of the last step, which was thrown there.
+    _ = sqlite3_reset(handle)
+    sqlite3_clear_bindings(handle)
+  }
+
+  /// An integer column, from 0; NULL reads as 0.
+  func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
+
+  /// An integer column, from 0.
+  func optionalInt(_ column: Int32) -> Int? { isNull(column) ? nil : int(column) }
+
+  /// A column of 0 and 1, from 0.
+  func flag(_ column: Int32) -> Bool { int(column) != 0 }
+
+  /// A text column, from 0; NULL reads as the empty text.
+  func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
+
+  /// A text column, from 0.
+  func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+  /// The bytes of a text or blob column, from 0, valid until the next step or reset.
+  func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
+    let start = sqlite3_column_blob(handle, column)
+    return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
+  }
+
+  private func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+
+  private func check(_ code: Int32) throws(SQLiteFailure) {
+    guard code == SQLITE_OK else {
+      throw SQLiteFailure(
+        code: code, message: String(cString: sqlite3_errmsg(database)), operation: "bind to \(name)")
+    }
+  }
+}

@@ -1,0 +1,83 @@
+package import BatchDomain
+import Foundation
+package import Migrations
+
+/// The store port on one SQLite file: any number of runs, several processes at a time.
+package final class SQLiteStore: Sendable {
+  let database: Database
+
+  /// This process as the runs it owns show it.
+  struct Host: Sendable {
+    let name: String
+    let processID: Int32
+
+    static let current = Host(
+      name: ProcessInfo.processInfo.hostName, processID: ProcessInfo.processInfo.processIdentifier)
+  }
+
+  private init(database: Database) { self.database = database }
+
+  /// Opens the store for work, making it and its folder when they are not there.
+  ///
+  /// The file has mode 0600, a folder that is made has 0700. A database of an older schema is migrated, after
+  /// a backup beside it and only while no run in it is live.
+  ///
+  /// - Throws: ``StoreError``.
+  package static func open(path: String, now: Timestamp) async throws -> SQLiteStore {
+    try await open(path: path, now: now, steps: Migrations.all)
+  }
+
+  /// Opens the store with other steps than the program's, for tests of migrating.
+  package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLiteStore {
+    let resolved = try StorePath.preparing(path)
+    // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
+    // whatever else is made meanwhile.
+    let mask = umask(0o077)
+    defer { umask(mask) }
+    let locks = try LockFile(besideDatabase: resolved)
+    let database = try await Database.open(path: resolved, mode: .readWrite, locks: locks) { connection in
+      try Migrator(steps: steps).migrate(connection, path: resolved, locks: locks, now: now)
+    }
+    return SQLiteStore(database: database)
+  }
+
+  /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
+  ///
+  /// - Returns: `nil` when there is no database at that path.
+  /// - Throws: ``StoreError``.
+  package static func openForReading(path: String) async throws -> SQLiteStore? {
+    guard let resolved = try StorePath.existing(path) else { return nil }
+    let locks = try LockFile(besideDatabase: resolved)
+    let database = try await Database.open(path: resolved, mode: .readOnly, locks: locks) { connection in
+      switch try Migrator(steps: Migrations.all).need(of: connection, path: resolved) {
+      case .nothing:
+        return
+      case .create, .upgrade:
+        throw StoreError(
+          .schema, "\(resolved) has an older schema than this program, and reports never migrate",
+          remedy: "run any `submit` or `resume` on it first, while no other run is live")
+      }
+    }
+    return SQLiteStore(database: database)
+  }
+
+  /// Path of the database, symbolic links resolved.
+  package var path: String { database.path }
+
+  /// Closes the database. The write-ahead log is emptied when nobody else is using it.
+  package func close() async throws {
+    try await database.close()
+  }
+
+  /// Finds the row of a run.
+  ///
+  /// - Throws: ``StoreError`` with code `no_such_run`.
+  static func row(of run: RunID, in connection: Connection) throws -> Int64 {
+    let row = try connection.first("SELECT id FROM run WHERE run_id = ?", .text(run.rawValue)) { $0.int(0) }
+    guard let row else {
+      throw StoreError(
+        .noSuchRun, "there is no run \(run)", remedy: "`orchestrate report` lists the runs")
+    }
+    return Int64(row)
+  }
+}

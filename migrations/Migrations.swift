@@ -1,0 +1,24 @@
+/// The numbered SQL files of this folder, embedded in the binary, oldest first.
+package enum Migrations {
+  /// One step of the store's schema.
+  package struct Step: Sendable {
+    /// Number of the step, from 1 without a gap.
+    package let number: Int
+    /// Name of the file it came from.
+    package let name: String
+    /// The statements, UTF-8.
+    package let sql: [UInt8]
+
+    /// A step of the schema; made by hand only in tests.
+    package init(number: Int, name: String, sql: [UInt8]) {
+      self.number = number
+      self.name = name
+      self.sql = sql
+    }
+  }
+
+  /// Every step, in order.
+  package static let all: [Step] = [
+    Step(number: 1, name: "0001_runs.sql", sql: PackageResources._001_runs_sql)
+  ]
+}
