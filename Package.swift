@@ -15,9 +15,9 @@ let swiftSettings: [SwiftSetting] =
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -46,8 +46,8 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -81,23 +81,23 @@ let package = Package(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
 
     // What tests and the demo run against.
-    module("TransferSimulator", [hummingbird, nioCore, nioPosix, nioHTTP1, logging]),
+    module("TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),
     module("TestSupport", ["BatchDomain", "RunStore"]),
 
     tests("ArchitectureTests", []),
-    tests("BatchDomainTests", ["BatchDomain"]),
+    tests("BatchDomainTests", ["BatchDomain", crypto]),
     tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
     tests("RunStoreTests", ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport"]),
-    tests("TransferClientTests", ["TransferClient", "BatchDomain", "TransferSimulator", "TestSupport", nioCore, nioPosix]),
+    tests("TransferClientTests", ["TransferClient", "BatchDomain", nioCore, nioPosix, nioHTTP1, nioSSL]),
     tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(
       "OrchestrateCommandsTests",
       ["OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport", "TransferSimulator"]),
-    tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore]),
+    tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests("EndToEndTests", ["TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
   ]
 )

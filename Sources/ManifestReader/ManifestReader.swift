@@ -1,1 +1,203 @@
-// placeholder
+package import BatchDomain
+
+/// Reads a manifest once, from start to end, as batches of valid and distinct items.
+///
+/// Memory is bounded by a block, a batch, the longest element and eight bytes (at most sixteen, while the table
+/// grows) per item. What is wrong with the text becomes `findings`; after a fatal one it reads on, as far as the
+/// syntax allows, to collect the others, and the caller looks at `findings.hasFatal` when `nextBatch` has returned
+/// nil. Not Sendable: one task reads. Reading blocks the thread for as long as the file or pipe does.
+package struct ManifestReader {
+  /// What a reader is to hold to.
+  package struct Options: Sendable, Equatable {
+    /// The most bytes the wire form of one item may have: the chunk's limit less its two brackets.
+    package var maxItemBytes: Int
+    /// How many distinct items are wanted, nil for all.
+    package var limit: Int?
+    /// How many bytes of source text make a batch.
+    package var batchBytes: Int
+
+    /// Makes options; `batchBytes` is 256 KiB unless said otherwise.
+    package init(maxItemBytes: Int, limit: Int? = nil, batchBytes: Int = 256 * 1024) {
+      self.maxItemBytes = maxItemBytes
+      self.limit = limit
+      self.batchBytes = batchBytes
+    }
+  }
+
+  /// How many distinct sound items were handed on.
+  package private(set) var itemCount = 0
+  /// Whether reading stopped because `limit` items were read; what follows them was not even parsed.
+  package private(set) var limitReached = false
+
+  private let source: ManifestSource
+  private let options: Options
+  private let earlier: any EarlierItems
+  private var parser = ManifestParser()
+  private var collector: ItemCollector
+  private var resolver: DuplicateResolver
+  private var digest = ContentDigest()
+  private var digestContent: [UInt8] = []
+  private var lastIndexID: [UInt8] = []
+  private var isFinished = false
+
+  /// Reads `source`; `earlier` is asked for the texts of items of batches already returned.
+  package init(
+    source: ManifestSource, options: Options, earlier: any EarlierItems, hash: ItemHash = .standard
+  ) {
+    self.source = source
+    self.options = options
+    self.earlier = earlier
+    collector = ItemCollector(
+      maxItemBytes: options.maxItemBytes, batchBytes: max(1, options.batchBytes), hash: hash)
+    resolver = DuplicateResolver(hash: hash)
+  }
+
+  /// What there is to say about the manifest so far.
+  package var findings: FindingLog { collector.findings }
+  /// How many elements repeated an earlier one and were left out.
+  package var repeatedCount: Int { resolver.repeatedCount }
+  /// How many elements of the array, or lines that are not blank, were read, unsound ones included.
+  package var elementCount: Int { parser.elementCount }
+  /// How many bytes of the file were read so far, before decompression.
+  package var bytesRead: Int { source.bytesRead }
+  /// The SHA-256 of the wire forms handed on so far, each followed by a line feed; 32 raw bytes. After the end it
+  /// tells whether two manifests hold the same items in the same order, however they are written.
+  package var manifestDigest: [UInt8] { digest.finished() }
+
+  /// The next items; nil at the end. A batch has at least one item.
+  ///
+  /// Throws `ManifestError` when the bytes cannot be read, what `earlier` throws, and `CancellationError`. After
+  /// an error the reader is of no further use.
+  package mutating func nextBatch() async throws -> ItemBatch? {
+    while try readPending() {
+      guard !collector.pending.items.isEmpty else { continue }
+      if let batch = try await finishBatch() { return batch }
+    }
+    return nil
+  }
+
+  // The functions without `await` are kept out of line: inlined, they make `nextBatch` a coroutine that the
+  // optimiser of Swift 6.3 crashes on.
+
+  /// Reads until a batch is pending or the manifest is at its end; false when there is nothing more to read.
+  @inline(never)
+  private mutating func readPending() throws -> Bool {
+    if let limit = options.limit, itemCount >= limit {
+      limitReached = true
+      isFinished = true
+    }
+    guard !isFinished else { return false }
+    collector.itemLimit = (options.limit ?? Int.max) - itemCount
+    while true {
+      try Task.checkCancellation()
+      switch parser.parse(into: &collector) {
+      case .needsInput:
+        let source = source
+        try parser.fill { (space) throws(ManifestError) -> Int in try source.read(into: space) }
+      case .full: return true
+      case .ended:
+        isFinished = true
+        return true
+      }
+    }
+  }
+
+  /// Leaves out what repeats earlier items and makes a batch of the rest, nil when nothing is left.
+  private mutating func finishBatch() async throws -> ItemBatch? {
+    var recorded: [Int: RecordedItem] = [:]
+    var wanted = try beginBatch()
+    repeat {
+      if !wanted.isEmpty {
+        let sources = try await earlier.sources(of: wanted)
+        precondition(sources.count == wanted.count, "EarlierItems answered with another number of items")
+        for (sequence, source) in zip(wanted, sources) { recorded[sequence] = RecordedItem(source) }
+      }
+      wanted = resolve(recorded)
+    } while !wanted.isEmpty
+    return endBatch()
+  }
+
+  /// Starts on the pending items; returns which earlier ones will be needed.
+  @inline(never)
+  private mutating func beginBatch() throws(ManifestError) -> [Int] {
+    guard itemCount + collector.pending.items.count < DuplicateIndex.sequenceLimit else {
+      throw ManifestError(
+        code: .tooManyItems, subject: source.name,
+        cause: "it has more than \(DuplicateIndex.sequenceLimit) items, expected fewer",
+        remedy: "Split it into several manifests.")
+    }
+    resolver.begin()
+    return resolver.candidates(of: collector.pending)
+  }
+
+  /// Decides pending items as far as possible; returns which earlier ones are needed to go on.
+  @inline(never)
+  private mutating func resolve(_ recorded: [Int: RecordedItem]) -> [Int] {
+    resolver.resolve(&collector, first: itemCount, recorded: recorded).map { [$0] } ?? []
+  }
+
+  @inline(never)
+  private mutating func endBatch() -> ItemBatch? {
+    defer { collector.pending.removeAll() }
+    guard !resolver.kept.isEmpty else { return nil }
+    let batch = makeBatch()
+    itemCount += batch.entries.count
+    return batch
+  }
+
+  private mutating func makeBatch() -> ItemBatch {
+    let pending = collector.pending
+    let kept = resolver.kept
+    var batch = ItemBatch(
+      firstSequence: itemCount, bytes: [], wire: [], entries: [],
+      earlierClashes: resolver.earlierClashes.sorted())
+    batch.entries.reserveCapacity(kept.count)
+    let isWhole = kept.count == pending.items.count
+    let isWire = kept.allSatisfy { pending.items[$0].wireLength == pending.items[$0].length }
+    batch.bytes = isWhole ? pending.bytes : []
+    pending.bytes.withUnsafeBufferPointer { bytes in
+      var offset = 0
+      var wireOffset = 0
+      if !isWire { batch.wire.reserveCapacity(pending.bytes.count) }
+      for place in kept {
+        let item = pending.items[place]
+        let text = UnsafeBufferPointer(rebasing: bytes[item.offset..<item.offset + item.length])
+        if !isWhole { batch.bytes.append(contentsOf: text) }
+        if !isWire { WireForm.append(source: text, wireLength: item.wireLength, to: &batch.wire) }
+        batch.entries.append(
+          ItemBatch.Entry(
+            offset: offset, length: item.length, wireOffset: wireOffset, wireLength: item.wireLength,
+            element: item.element, nameClashes: item.nameClashes,
+            continuesIndex: continuesIndex(item, in: pending)))
+        offset += item.length
+        wireOffset += item.wireLength
+      }
+    }
+    // The same array twice costs nothing until one of them is changed.
+    if isWire { batch.wire = batch.bytes }
+    addToDigest(batch)
+    return batch
+  }
+
+  private mutating func continuesIndex(_ item: PendingItem, in pending: PendingBatch) -> Bool {
+    let last = lastIndexID
+    let isSame = pending.withIdentity(of: item) { index, _ in
+      index.count == last.count && index.elementsEqual(last)
+    }
+    if !isSame { lastIndexID = pending.withIdentity(of: item) { index, _ in Array(index) } }
+    return isSame
+  }
+
+  private mutating func addToDigest(_ batch: ItemBatch) {
+    digestContent.removeAll(keepingCapacity: true)
+    batch.wire.withUnsafeBufferPointer { wire in
+      for entry in batch.entries {
+        digestContent.append(
+          contentsOf: UnsafeBufferPointer(
+            rebasing: wire[entry.wireOffset..<entry.wireOffset + entry.wireLength]))
+        digestContent.append(0x0A)
+      }
+    }
+    digest.update(digestContent)
+  }
+}

@@ -22,8 +22,9 @@ package struct FindingLog: Sendable, Equatable {
   /// Whether any finding is fatal.
   package var hasFatal: Bool { fatalCount > 0 }
 
-  /// Whether a finding of `severity` on `line` would be kept, so that its text is worth making.
-  package func wouldKeep(_ severity: Finding.Severity, line: Int) -> Bool {
+  /// Whether a finding of `severity` at `line` and `column`, or somewhat behind, might be kept, so that its text is
+  /// worth making.
+  package func mightKeep(_ severity: Finding.Severity, line: Int, column: Int) -> Bool {
     guard kept.count >= FindingLog.keptLimit else { return true }
     let rival: Finding?
     switch severity {
@@ -31,10 +32,11 @@ package struct FindingLog: Sendable, Equatable {
     case .warning: rival = kept.last { $0.severity == .warning }
     }
     guard let rival else { return false }
-    return (severity == .fatal && rival.severity == .warning) || line <= rival.line ?? 0
+    return (severity == .fatal && rival.severity == .warning)
+      || (line, column) < (rival.line ?? 0, rival.column ?? 0)
   }
 
-  /// Counts a finding that `wouldKeep` said no to.
+  /// Counts a finding that `mightKeep` said no to.
   package mutating func count(_ severity: Finding.Severity) {
     switch severity {
     case .fatal: fatalCount += 1

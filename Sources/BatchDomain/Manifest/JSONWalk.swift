@@ -48,22 +48,70 @@ enum JSONWalk {
   static func appendWithoutSpace(
     _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, to target: inout [UInt8]
   ) {
-    var position = range.lowerBound
-    var runStart = position
-    while position < range.upperBound {
-      let byte = text[position]
-      if byte == UInt8(ascii: "\"") {
-        position = endOfString(text, at: position)
-      } else if isSpace(byte) {
-        target.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<position]))
-        while position < range.upperBound, isSpace(text[position]) { position += 1 }
-        runStart = position
-      } else {
+    let source = UnsafeBufferPointer(rebasing: text[range])
+    let start = target.count
+    // Makes room by copying everything; what is left out is overwritten or cut off.
+    target.append(contentsOf: source)
+    let length = target.withUnsafeMutableBufferPointer {
+      copyWithoutSpace(source, to: UnsafeMutableBufferPointer(rebasing: $0[start...]))
+    }
+    target.removeLast(source.count - length)
+  }
+
+  /// Copies `source` to `target`, which is as long, and returns how many bytes were not left out.
+  private static func copyWithoutSpace(
+    _ source: UnsafeBufferPointer<UInt8>, to target: UnsafeMutableBufferPointer<UInt8>
+  ) -> Int {
+    var position = 0
+    var length = 0
+    while position < source.count {
+      let byte = source[position]
+      position += 1
+      if isSpace(byte) { continue }
+      target[length] = byte
+      length += 1
+      if byte == UInt8(ascii: "\"") { copyRestOfString(source, &position, to: target, &length) }
+    }
+    return length
+  }
+
+  /// Copies up to and including the closing quote.
+  @inline(__always)
+  private static func copyRestOfString(
+    _ source: UnsafeBufferPointer<UInt8>, _ position: inout Int, to target: UnsafeMutableBufferPointer<UInt8>,
+    _ length: inout Int
+  ) {
+    let from = UnsafeRawBufferPointer(source)
+    let into = UnsafeMutableRawBufferPointer(target)
+    while position < source.count {
+      // Whole words as far as there are any: what is stored behind a quote or backslash is overwritten later, and
+      // never beyond the target, where less was written than was read.
+      while position + 8 <= source.count {
+        let word = UInt64(littleEndian: from.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        into.storeBytes(of: word.littleEndian, toByteOffset: length, as: UInt64.self)
+        let stops = zeroBytes(word ^ 0x2222_2222_2222_2222) | zeroBytes(word ^ 0x5C5C_5C5C_5C5C_5C5C)
+        let count = stops == 0 ? 8 : stops.trailingZeroBitCount >> 3
+        position += count
+        length += count
+        if stops != 0 { break }
+      }
+      guard position < source.count else { return }
+      let byte = source[position]
+      target[length] = byte
+      position += 1
+      length += 1
+      if byte == UInt8(ascii: "\"") { return }
+      if byte == UInt8(ascii: "\\"), position < source.count {
+        target[length] = source[position]
         position += 1
+        length += 1
       }
     }
-    if runStart < range.upperBound {
-      target.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<range.upperBound]))
-    }
+  }
+
+  /// The high bit of each byte that is zero; bits above the lowest such byte may be wrong.
+  @inline(__always)
+  private static func zeroBytes(_ word: UInt64) -> UInt64 {
+    (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
   }
 }

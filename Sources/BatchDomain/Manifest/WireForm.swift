@@ -25,13 +25,19 @@ package enum WireForm {
 
   /// Appends the wire form of `source`, known to be `wireLength` bytes long, to `target`.
   ///
-  /// The wire form only leaves bytes out, so one as long as its source is its source, and copied as such.
+  /// The wire form only leaves bytes out, so one as long as its source is its source.
   package static func append(
     source: UnsafeBufferPointer<UInt8>, wireLength: Int, to target: inout [UInt8]
   ) {
     if wireLength == source.count {
       target.append(contentsOf: source)
-    } else {
+      return
+    }
+    // Most items have only whitespace to lose, which needs no walk over the members.
+    let start = target.count
+    JSONWalk.appendWithoutSpace(source, 0..<source.count, to: &target)
+    if target.count - start != wireLength {
+      target.removeLast(target.count - start)
       append(source: source, to: &target)
     }
   }

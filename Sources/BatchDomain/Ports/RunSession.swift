@@ -22,8 +22,8 @@ package protocol RunSession: Sendable {
   /// Ends an attempt and moves its chunk.
   func record(_ result: AttemptResult) async throws -> Recorded
 
-  /// Chunks whose answer was lost, in order of number, at most `limit`.
-  func unknownChunks(limit: Int) async throws -> [UnknownChunk]
+  /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
+  func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
   /// Accepted chunks of this run with items of that index whose attempt started after a moment, newest first.
   func controls(index: IndexID, startedAfter: Timestamp?, limit: Int) async throws -> [Control]
@@ -60,13 +60,18 @@ package struct RunStanding: Sendable, Equatable {
   package var wait: StoredWait?
   /// A request another process left.
   package var request: RunRequest?
+  /// The host of the last owner, when it was another than this one.
+  package var formerHost: String?
 
   /// A standing as the store has it.
-  package init(items: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?) {
+  package init(
+    items: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?, formerHost: String? = nil
+  ) {
     self.items = items
     self.counts = counts
     self.wait = wait
     self.request = request
+    self.formerHost = formerHost
   }
 }
 

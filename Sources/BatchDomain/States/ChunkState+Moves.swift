@@ -5,6 +5,12 @@ package struct IllegalMove: Error, Equatable, CustomStringConvertible {
   /// What happened to it.
   package let event: ChunkEvent
 
+  /// A move that was tried.
+  package init(state: ChunkState, event: ChunkEvent) {
+    self.state = state
+    self.event = event
+  }
+
   /// Names the state and the event.
   package var description: String {
     "a chunk that is \(state.rawValue) cannot move on \"\(event.rawValue)\""

@@ -59,6 +59,13 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Whether a run is in the store.
+  package func exists(_ run: RunID) async throws -> Bool {
+    try await database.read { connection in
+      try connection.first("SELECT 1 FROM run WHERE run_id = ?", .text(run.rawValue)) { _ in true } ?? false
+    }
+  }
+
   package func settings(of run: RunID) async throws -> RunSettings {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)

@@ -1,10 +1,7 @@
 import BatchDomain
 
 extension SQLiteRunSession {
-  /// How far before an attempt the service's clock may put its tasks: the clocks of two machines differ.
-  static let clockMargin: Duration = .seconds(120)
-
-  func unknownChunks(limit: Int) async throws -> [UnknownChunk] {
+  func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk] {
     try await database.read { [self] connection in
       let found = try connection.rows(
         """
@@ -13,8 +10,9 @@ extension SQLiteRunSession {
         FROM chunk AS c
         JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
         WHERE c.run = ? AND c.state = 'unknown' AND c.state NOT IN ('accepted', 'split', 'cancelled')
+          AND c.number > ?
         ORDER BY c.number LIMIT ?
-        """, .integer(row), .integer(limit)
+        """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) { row in
         let items = row.int(1)..<row.int(1) + row.int(2)
         let chunk = UnknownChunk(
@@ -110,7 +108,7 @@ extension SQLiteRunSession {
   /// Whether another run sent one of these names to the same index while the service could list it among this
   /// chunk's tasks. Clashes within the run are known since it was planned.
   private func othersSent(_ chunk: UnknownChunk, in connection: Connection) throws -> Bool {
-    let since = chunk.startedAt - Self.clockMargin
+    let since = chunk.startedAt - SettlingRule.clockMargin
     // A request that started up to an hour earlier may still have been under way.
     let others = try connection.rows(
       """

@@ -11,9 +11,11 @@ final class SQLiteRunSession: RunSession {
   let owner: Int64
   /// `origin.id` of the run's service.
   let origin: Int64
+  private let formerHost: String?
 
   init(
-    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, settings: RunSettings
+    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, settings: RunSettings,
+    formerHost: String? = nil
   ) {
     self.database = database
     self.row = row
@@ -21,6 +23,7 @@ final class SQLiteRunSession: RunSession {
     self.owner = owner
     self.origin = origin
     self.settings = settings
+    self.formerHost = formerHost
   }
 
   func standing() async throws -> RunStanding {
@@ -33,7 +36,8 @@ final class SQLiteRunSession: RunSession {
       guard let found else { throw StoreError(.damaged, "run \(run) is gone from the store") }
       let recorded = try recorded(in: connection)
       return RunStanding(
-        items: found.items, counts: recorded.counts, wait: found.wait, request: recorded.request)
+        items: found.items, counts: recorded.counts, wait: found.wait, request: recorded.request,
+        formerHost: formerHost)
     }
   }
 

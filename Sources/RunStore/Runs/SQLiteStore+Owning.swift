@@ -62,7 +62,8 @@ extension SQLiteStore: BatchStore {
       }
       return SQLiteRunSession(
         database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
-        settings: try StoredSettings.read(taken.settings))
+        settings: try StoredSettings.read(taken.settings),
+        formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 })
     }
   }
 
@@ -85,17 +86,19 @@ extension SQLiteStore: BatchStore {
     let owner: Int64
     let origin: Int64
     let settings: String
+    let host: String?
   }
 
   private static func takeLocked(
     _ row: Int64, _ run: RunID, permittingCancelled: Bool, now: Timestamp, connection: Connection
   ) throws -> Taken {
     let found = try connection.first(
-      "SELECT state, owner, origin, settings FROM run WHERE id = ?", .integer(row)
+      "SELECT state, owner, origin, settings, owner_host FROM run WHERE id = ?", .integer(row)
     ) {
       (
         state: $0.text(0),
-        taken: Taken(owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3))
+        taken: Taken(
+          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3), host: $0.optionalText(4))
       )
     }
     guard let found, let state = RunState(rawValue: found.state) else {

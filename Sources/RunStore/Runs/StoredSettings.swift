@@ -3,7 +3,8 @@ import Foundation
 
 /// The settings of a run as the database has them: one JSON object, durations in milliseconds.
 struct StoredSettings: Codable {
-  var baseURL: String
+  // Spelt so that the key strategy turns it into `base_url` and back.
+  var baseUrl: String
   var profile: ServiceProfile
   var chunkSize: Int
   var chunkBytes: Int
@@ -19,7 +20,7 @@ struct StoredSettings: Codable {
   var maxFailures: String
 
   init(_ settings: RunSettings) {
-    baseURL = settings.baseURL
+    baseUrl = settings.baseURL
     profile = settings.profile
     chunkSize = settings.chunkSize
     chunkBytes = settings.chunkBytes
@@ -43,7 +44,7 @@ struct StoredSettings: Codable {
       throw StoreError(.damaged, "the settings of a run have the failure threshold \"\(maxFailures)\"")
     }
     var settings = RunSettings()
-    settings.baseURL = baseURL
+    settings.baseURL = baseUrl
     settings.profile = profile
     settings.chunkSize = chunkSize
     settings.chunkBytes = chunkBytes

@@ -1,0 +1,78 @@
+/// What an outcome makes of a chunk and of the run.
+package struct Judgement: Sendable, Equatable {
+  /// What happens to the chunk.
+  package var event: ChunkEvent
+  /// Whether the attempt counts towards the limit of attempts.
+  package var isCounted: Bool
+  /// Why the whole run has to be parked; `nil` when it goes on.
+  package var park: PauseReason?
+
+  /// A judgement in its parts.
+  package init(event: ChunkEvent, isCounted: Bool = false, park: PauseReason? = nil) {
+    self.event = event
+    self.isCounted = isCounted
+    self.park = park
+  }
+}
+
+/// What is known about an attempt when its outcome is judged.
+package struct AttemptCircumstances: Sendable, Equatable {
+  /// Attempts of the chunk so far that count towards the limit.
+  package var countedAttempts: Int
+  /// The limit of attempts.
+  package var maxAttempts: Int
+  /// Whether another request got through while this one was under way: else its failure is a condition of
+  /// the run, not of the chunk.
+  package var othersGetThrough: Bool
+  /// Whether every item left to decide has this chunk's index.
+  package var isSoleIndexLeft: Bool
+
+  /// Circumstances of an attempt.
+  package init(
+    countedAttempts: Int, maxAttempts: Int, othersGetThrough: Bool = false, isSoleIndexLeft: Bool = false
+  ) {
+    self.countedAttempts = countedAttempts
+    self.maxAttempts = maxAttempts
+    self.othersGetThrough = othersGetThrough
+    self.isSoleIndexLeft = isSoleIndexLeft
+  }
+}
+
+extension RetryContract {
+  /// What an outcome makes of a chunk and of the run.
+  package static func judge(_ outcome: Outcome, _ circumstances: AttemptCircumstances) -> Judgement {
+    switch outcome {
+    case .accepted:
+      return Judgement(event: .accepted)
+    case .account:
+      return Judgement(event: .returned, park: .account)
+    case .endpoint:
+      return Judgement(event: .returned, park: .endpoint)
+    case .index where circumstances.isSoleIndexLeft:
+      return Judgement(event: .returned, park: .index)
+    case .index, .content:
+      return Judgement(event: .refused)
+    case .throttled:
+      return Judgement(event: .returned)
+    case .notProcessed:
+      guard circumstances.othersGetThrough else { return Judgement(event: .returned) }
+      return Judgement(event: circumstances.isLastAttempt ? .exhausted : .returned, isCounted: true)
+    case .unknown:
+      return Judgement(event: .answerLost)
+    }
+  }
+
+  /// What becomes of an unknown chunk that settled as not received. Only attempts that were answered with a
+  /// status count: our own death and lost connections say nothing about the chunk.
+  package static func judgeNotReceived(
+    wasAnswered: Bool, _ circumstances: AttemptCircumstances
+  ) -> Judgement {
+    guard wasAnswered else { return Judgement(event: .foundMissing) }
+    return Judgement(event: circumstances.isLastAttempt ? .exhausted : .foundMissing, isCounted: true)
+  }
+}
+
+extension AttemptCircumstances {
+  /// Whether this attempt, once counted, is the last permitted one.
+  fileprivate var isLastAttempt: Bool { countedAttempts + 1 >= maxAttempts }
+}

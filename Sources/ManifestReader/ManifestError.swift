@@ -1,0 +1,67 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// A manifest that cannot be read at all; what is wrong with its text is a `Finding` instead.
+package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The kinds of failures; the raw values are stable and meant for programs.
+  package enum Code: String, Sendable, CaseIterable {
+    /// There is no file of that name.
+    case notFound = "manifest_not_found"
+    /// The path names a folder.
+    case isDirectory = "manifest_is_directory"
+    /// The file may not be opened or its bytes cannot be read.
+    case unreadable = "manifest_unreadable"
+    /// The gzip data breaks RFC 1952 or its checksum does not match.
+    case gzipDamaged = "gzip_damaged"
+    /// The gzip data ends too early.
+    case gzipTruncated = "gzip_truncated"
+    /// The manifest has more items than the duplicate index can number.
+    case tooManyItems = "manifest_too_many_items"
+  }
+
+  /// The kind of failure.
+  package let code: Code
+  /// The manifest: its path, or `standard input`.
+  package let subject: String
+  /// What was found and what was expected, a lower-case fragment.
+  package let cause: String
+  /// What the person can do about it, a sentence.
+  package let remedy: String
+
+  /// Makes an error from its parts; control characters in `subject` are made visible.
+  package init(code: Code, subject: String, cause: String, remedy: String) {
+    self.code = code
+    self.subject = subject
+    self.cause = cause
+    self.remedy = remedy
+  }
+
+  /// One sentence that names the manifest, what was found and what was expected.
+  package var message: String { "manifest \(ManifestError.quoted(subject)): \(cause)" }
+  /// The message and the remedy.
+  package var description: String { message + ". " + remedy }
+
+  /// The error for a failed call of the system, from its `errno`.
+  static func system(_ number: Int32, opening subject: String) -> ManifestError {
+    let text = String(cString: strerror(number))
+    return switch number {
+    case ENOENT, ENOTDIR:
+      ManifestError(
+        code: .notFound, subject: subject, cause: "there is no such file, expected a JSON manifest",
+        remedy: "Check the path; it is relative to the current folder.")
+    case EISDIR:
+      ManifestError(
+        code: .isDirectory, subject: subject, cause: "it is a folder, expected a file",
+        remedy: "Name the manifest file in it.")
+    default:
+      ManifestError(
+        code: .unreadable, subject: subject, cause: "reading fails (\(text)), expected a readable file",
+        remedy: "Check that the file is readable for you, and the disk it is on.")
+    }
+  }
+}

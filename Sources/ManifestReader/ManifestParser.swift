@@ -1,0 +1,185 @@
+import BatchDomain
+
+/// Finds the elements of a manifest in blocks of any size and hands each, once it is complete, to a collector.
+///
+/// An element that a block cuts is scanned again from its start when more has come; a long one only after twice
+/// as much has come, so that the work stays linear.
+struct ManifestParser {
+  /// The longest source text of one element; more is not kept in memory.
+  static let elementLimit = 8 * 1024 * 1024
+  /// Below this many bytes a cut element is scanned again with every block.
+  private static let eagerLimit = 64 * 1024
+
+  enum Outcome {
+    case needsInput, full, ended
+  }
+
+  enum Phase {
+    case start, firstElement, element, separator, afterArray, line, restOfLongLine, ended
+  }
+
+  /// How many elements were met, unsound ones and unreadable lines included.
+  var elementCount = 0
+  var phase = Phase.start
+  var start = 0
+  var filled = 0
+  var isAtEnd = false
+  /// How much must be in the buffer before the pending element is scanned again.
+  var retryAt = 0
+
+  private var buffer: [UInt8] = []
+  private var sawByteOrderMark = false
+  /// The line of `mark`, and how many scalars of that line are before it.
+  private var line = 1
+  private var columnBase = 0
+  private var mark = 0
+  private var scanner: (issues: [ElementScanner.Issue], others: [ElementScanner.Member]) = ([], [])
+
+  /// Makes room and lets `read` fill it; `read` returns 0 at the end of the manifest.
+  mutating func fill(
+    _ read: (UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int
+  ) throws(ManifestError) {
+    if start > 0 {
+      buffer.withUnsafeBufferPointer { moveMark(to: start, in: $0) }
+      mark -= start
+      let kept = filled - start
+      buffer.withUnsafeMutableBytes { bytes in
+        guard let base = bytes.baseAddress else { return }
+        base.copyMemory(from: base + start, byteCount: kept)
+      }
+      retryAt -= start
+      filled = kept
+      start = 0
+    }
+    let room = buffer.count - ElementScanner.padding - filled
+    if room < ManifestSource.blockByteCount / 2 {
+      let wanted = max(buffer.count * 2, ManifestSource.blockByteCount + ElementScanner.padding)
+      var larger = [UInt8](repeating: 0, count: wanted)
+      larger.replaceSubrange(..<filled, with: buffer[..<filled])
+      buffer = larger
+    }
+    let filled = self.filled
+    let count = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(ManifestError) -> Int in
+      let end = min(bytes.count - ElementScanner.padding, filled + ManifestSource.blockByteCount)
+      return try read(
+        UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: bytes[filled..<end])))
+    }
+    self.filled += count
+    isAtEnd = count == 0
+    for position in self.filled..<self.filled + ElementScanner.padding { buffer[position] = 0 }
+  }
+
+  /// Goes on until the collector is full, more input is needed, or the manifest has been read.
+  mutating func parse(into collector: inout ItemCollector) -> Outcome {
+    // A copy of the reference: the buffer is only read here, while `self` changes.
+    let bytes = buffer
+    return bytes.withUnsafeBufferPointer { text in
+      guard let base = text.baseAddress else { return isAtEnd ? endEmpty(into: &collector) : .needsInput }
+      var scanner = ElementScanner(text: base, end: filled, spansLines: true)
+      swap(&scanner.issues, &self.scanner.issues)
+      swap(&scanner.others, &self.scanner.others)
+      defer {
+        swap(&scanner.issues, &self.scanner.issues)
+        swap(&scanner.others, &self.scanner.others)
+      }
+      while phase != .ended {
+        if collector.isFull { return .full }
+        if filled < retryAt && !isAtEnd { return .needsInput }
+        guard step(text, &scanner, &collector) else { return .needsInput }
+      }
+      return .ended
+    }
+  }
+
+  /// Does one thing; false when it needs more input.
+  private mutating func step(
+    _ text: UnsafeBufferPointer<UInt8>, _ scanner: inout ElementScanner, _ collector: inout ItemCollector
+  ) -> Bool {
+    if phase == .restOfLongLine { return skipRestOfLine(text) }
+    if phase == .start, !sawByteOrderMark, !skipByteOrderMark(text) { return false }
+    skipSpace(text)
+    guard start < filled else { return isAtEnd ? end(text, &collector) : false }
+    switch phase {
+    case .line: return lineElement(text, &scanner, &collector)
+    case .element: return arrayElement(text, &scanner, &collector)
+    default: return punctuation(text, &collector)
+    }
+  }
+
+  /// RFC 8259, section 8.1, lets a reader ignore a byte order mark at the start. False when it cannot yet be told.
+  private mutating func skipByteOrderMark(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let found = text[start..<min(filled, start + 3)]
+    if found.count < 3, !isAtEnd, byteOrderMark.starts(with: found) { return false }
+    if found.elementsEqual(byteOrderMark) {
+      start += 3
+      mark = start
+    }
+    sawByteOrderMark = true
+    return true
+  }
+
+  private mutating func skipSpace(_ text: UnsafeBufferPointer<UInt8>) {
+    var position = start
+    loop: while position < filled {
+      switch text[position] {
+      case 0x0A:
+        line += 1
+        columnBase = 0
+        mark = position + 1
+      case 0x20, 0x09, 0x0D: break
+      default: break loop
+      }
+      position += 1
+    }
+    start = position
+  }
+
+  private mutating func skipRestOfLine(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    while start < filled, text[start] != 0x0A { start += 1 }
+    guard start < filled else {
+      if isAtEnd { phase = .ended }
+      return isAtEnd
+    }
+    phase = .line
+    return true
+  }
+
+  /// Moves `mark` forward; every byte of a line is looked at once.
+  private mutating func moveMark(to position: Int, in text: UnsafeBufferPointer<UInt8>) {
+    columnBase += TextPosition.scalarCount(text, from: mark, to: position)
+    mark = max(mark, position)
+  }
+
+  /// The place of `start`.
+  mutating func place(in text: UnsafeBufferPointer<UInt8>) -> TextPosition {
+    moveMark(to: start, in: text)
+    return TextPosition(line: line, column: columnBase + 1)
+  }
+
+  /// Goes to the end of an element that had the given line feeds in it.
+  mutating func advance(to position: Int, lineFeeds: Int, last: Int) {
+    start = position
+    retryAt = 0
+    if lineFeeds > 0 {
+      line += lineFeeds
+      columnBase = 0
+      mark = last + 1
+    }
+  }
+
+  /// Waits until there is more of the pending element.
+  mutating func awaitMore() -> Bool {
+    let pending = filled - start
+    retryAt =
+      pending < ManifestParser.eagerLimit
+      ? 0 : start + min(pending * 2, ManifestParser.elementLimit + 1)
+    return false
+  }
+
+  private mutating func endEmpty(into collector: inout ItemCollector) -> Outcome {
+    reportEmpty(&collector)
+    phase = .ended
+    return .ended
+  }
+}

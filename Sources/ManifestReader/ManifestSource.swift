@@ -1,0 +1,104 @@
+/// The bytes of one manifest, decompressed when they are gzip (RFC 1952), in blocks and once.
+///
+/// Not Sendable: one reader uses it. Reads block the calling thread for as long as the file or pipe does.
+package final class ManifestSource {
+  /// What tells a regular file from a later version of itself.
+  package struct FileFacts: Sendable, Equatable {
+    /// The path as it was given.
+    package var path: String
+    /// The size in bytes, before decompression.
+    package var byteCount: Int
+    /// The time of the last change, in milliseconds UTC since 1970, rounded down.
+    package var modifiedAtMilliseconds: Int
+
+    /// Makes the facts from their parts.
+    package init(path: String, byteCount: Int, modifiedAtMilliseconds: Int) {
+      self.path = path
+      self.byteCount = byteCount
+      self.modifiedAtMilliseconds = modifiedAtMilliseconds
+    }
+  }
+
+  /// How many bytes are asked of the file at a time.
+  package static let blockByteCount = 256 * 1024
+  /// What standard input is called in messages and records.
+  package static let standardInputName = "standard input"
+
+  /// What the manifest is called in messages: its path, or `standardInputName`.
+  package let name: String
+  /// Path, size and time when the manifest is a regular file (standard input redirected from one included).
+  package let file: FileFacts?
+  /// How many bytes were read so far, before decompression: the part of `file.byteCount` that is done.
+  package private(set) var bytesRead = 0
+  /// Whether the manifest is gzip; known after the first read.
+  package private(set) var isCompressed = false
+
+  private let source: any ByteSource
+  private var head: [UInt8] = []
+  private var isStarted = false
+  private var inflater: GzipInflater?
+
+  /// Opens a file, or standard input when `path` is `-`.
+  /// Throws `manifest_not_found`, `manifest_is_directory` or `manifest_unreadable`.
+  package convenience init(path: String) throws(ManifestError) {
+    if path == "-" {
+      let input = try FileByteSource(standardInputNamed: ManifestSource.standardInputName)
+      self.init(input, name: ManifestSource.standardInputName, file: input.facts)
+    } else {
+      let input = try FileByteSource(path: path)
+      self.init(input, name: path, file: input.facts)
+    }
+  }
+
+  /// Reads from `source`, which `name` stands for in messages.
+  package init(_ source: any ByteSource, name: String, file: FileFacts? = nil) {
+    self.source = source
+    self.name = name
+    self.file = file
+  }
+
+  /// Fills the front of `buffer`, which is not empty, with the next bytes of the text and returns how many; 0 at
+  /// the end only. Throws `manifest_unreadable`, `gzip_damaged` or `gzip_truncated`.
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+    if !isStarted { try start() }
+    if let inflater { return try inflater.read(into: buffer, from: readRaw) }
+    return try readRaw(into: buffer)
+  }
+
+  /// Reads the two bytes that tell gzip (RFC 1952, section 2.3.1: ID1 31, ID2 139).
+  private func start() throws(ManifestError) {
+    isStarted = true
+    var first: [UInt8] = []
+    while first.count < 2 {
+      var byte: UInt8 = 0
+      let count = try ManifestSource.reading(&byte, from: source)
+      guard count > 0 else { break }
+      first.append(byte)
+    }
+    head = first
+    isCompressed = first == [0x1F, 0x8B]
+    if isCompressed { inflater = try GzipInflater(name: name) }
+  }
+
+  private static func reading(
+    _ byte: inout UInt8, from source: any ByteSource
+  ) throws(ManifestError) -> Int {
+    // Annotated because `withUnsafeMutableBytes` takes a closure of a typed error only when told.
+    try withUnsafeMutableBytes(of: &byte) { (pointer) throws(ManifestError) -> Int in
+      try source.read(into: pointer)
+    }
+  }
+
+  private func readRaw(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+    if !head.isEmpty {
+      let count = min(head.count, buffer.count)
+      buffer.copyBytes(from: head.prefix(count))
+      head.removeFirst(count)
+      bytesRead += count
+      return count
+    }
+    let count = try source.read(into: buffer)
+    bytesRead += count
+    return count
+  }
+}

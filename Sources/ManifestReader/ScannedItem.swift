@@ -1,0 +1,59 @@
+import BatchDomain
+
+/// One scanned element, while its text is still in the parser's buffer.
+struct ScannedItem {
+  let text: UnsafeBufferPointer<UInt8>
+  /// What the scanner's offsets are ahead of `text`'s.
+  let start: Int
+  let position: TextPosition
+  let element: Int
+
+  /// The place of a scanner's offset.
+  func place(_ offset: Int) -> TextPosition {
+    position.advanced(over: text, to: offset - start)
+  }
+
+  /// The literal of a member's value.
+  func literal(_ member: ElementScanner.Member) -> Slice<UnsafeBufferPointer<UInt8>> {
+    text[member.valueStart - start..<member.valueEnd - start]
+  }
+
+  /// The decoded name of a member.
+  func name(_ member: ElementScanner.Member) -> [UInt8] {
+    decoded(member.nameStart, member.nameEnd)
+  }
+
+  /// The decoded value of a member that is a string.
+  func string(_ member: ElementScanner.Member) -> [UInt8] {
+    decoded(member.valueStart, member.valueEnd)
+  }
+
+  /// Where the decoded value of a string member lies once this item's text is at `base` of the batch: in that text,
+  /// or, if it had escapes, in `side`, where it is appended.
+  @inline(__always)
+  func withString(_ member: ElementScanner.Member, side: inout [UInt8], base: Int) -> PendingItem.Text {
+    guard member.valueIsEscaped else {
+      return PendingItem.Text(
+        offset: base + member.valueStart - start + 1, length: member.valueEnd - member.valueStart - 2,
+        isInSide: false)
+    }
+    let offset = side.count
+    JSONString.decode(text, from: member.valueStart - start, to: member.valueEnd - start, into: &side)
+    return PendingItem.Text(offset: offset, length: side.count - offset, isInSide: true)
+  }
+
+  /// The bytes that `withString` placed, this item's text not yet being in the batch.
+  @inline(__always)
+  func resolve(
+    _ place: PendingItem.Text, side: UnsafeBufferPointer<UInt8>, base: Int
+  ) -> UnsafeBufferPointer<UInt8> {
+    let start = place.isInSide ? place.offset : place.offset - base
+    return UnsafeBufferPointer(rebasing: (place.isInSide ? side : text)[start..<start + place.length])
+  }
+
+  private func decoded(_ from: Int, _ to: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    JSONString.decode(text, from: from - start, to: to - start, into: &result)
+    return result
+  }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+import TransferClient
+
+/// `orchestrate cancel`: stops a run for good. What is pending is given up, what is unknown is still settled.
+struct CancelCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel", abstract: "Stop a run for good.",
+    discussion: "Items that are not sent yet become cancelled; lost answers are still settled.")
+
+  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  var run: String
+
+  @Option(
+    name: .customLong("api-key-file"),
+    help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
+  var apiKeyFile: String?
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+  @OptionGroup(title: "Output") var show: ShowOptions
+
+  var wantsJSON: Bool { show.format == .json }
+
+  /// How often a live owner is looked at.
+  private static let lookInterval: Duration = .milliseconds(100)
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
+    guard try await SQLiteStore.openForReading(path: path) != nil else {
+      throw StoreError(
+        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
+        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+    }
+    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let id = try await store.resolve(run)
+    let execution = RunExecution(
+      context: context, store: store, database: storeOptions.path, format: show.format,
+      progress: show.progress, logLevel: show.logLevel.level)
+    if try await !isCancelledByOwner(id, in: store, context) {
+      try await cancelHere(id, in: store, execution, context)
+    }
+    if try await store.exists(id) { _ = try await execution.conclude(id) }
+    return .done
+  }
+
+  /// Asks a live owner and waits until it has done so.
+  ///
+  /// - Returns: `false` when nobody owns the run, or its owner died meanwhile.
+  private func isCancelledByOwner(
+    _ id: RunID, in store: SQLiteStore, _ context: ProcessContext
+  ) async throws -> Bool {
+    var summary = try await store.summary(of: id)
+    guard summary.isLive else { return false }
+    if summary.state == .planning {
+      throw StoreError(
+        .owned, "run \(id) is being planned by another live process",
+        remedy: "stop that process with a signal; nothing was sent")
+    }
+    try await store.ask(.cancel, of: id)
+    context.note("cancelling run \(id): waiting for the process that owns it")
+    while summary.isLive {
+      try await context.clock.sleep(for: Self.lookInterval)
+      summary = try await store.summary(of: id)
+    }
+    return summary.state == .cancelled
+  }
+
+  private func cancelHere(
+    _ id: RunID, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
+  ) async throws {
+    let summary = try await store.summary(of: id)
+    switch summary.state {
+    case .finished:
+      throw StoreError(
+        .wrongState, "run \(id) is finished; there is nothing left to cancel",
+        remedy: "`orchestrate report \(id)` shows what became of it")
+    case .planning:
+      try await store.planAgain(id).abandon()
+      context.note("run \(id) died while it was being planned and is removed; nothing was sent")
+    case .cancelled where summary.counts.items(in: .unknown) == 0:
+      context.note("run \(id) was cancelled before")
+    case .running, .paused, .cancelled:
+      let signals = await StopSignals()
+      let session = try await store.take(id, permittingCancelled: true, at: context.clock.now())
+      guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
+        _ = try await session.cancelPending()
+        try await session.leave(.cancelled, at: context.clock.now())
+        return
+      }
+      let key: APIKey
+      do {
+        key = try KeySource.key(
+          commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
+      } catch {
+        // What is pending is given up all the same; what is unknown waits for a `cancel` that has the key.
+        _ = try await session.cancelPending()
+        try await session.leave(.cancelled, at: context.clock.now())
+        throw error
+      }
+      try await execution.work(on: session, key: key, signals: signals, isCancelling: true)
+    }
+  }
+}

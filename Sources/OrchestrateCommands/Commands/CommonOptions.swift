@@ -1,0 +1,150 @@
+import ArgumentParser
+import BatchDomain
+import Logging
+
+/// Where the store is.
+struct StoreOptions: ParsableArguments {
+  @Option(
+    name: .customLong("db"),
+    help: ArgumentHelp(
+      "Path of the database; else $ORCHESTRATE_DB, else $XDG_STATE_HOME/orchestrate/orchestrate.db.",
+      valueName: "path"))
+  var path: String?
+}
+
+/// How a run shows itself.
+struct ShowOptions: ParsableArguments {
+  @Option(help: "How the result is written to standard output.")
+  var format: ResultFormat = .text
+
+  @Option(help: "Whether progress is shown on standard error.")
+  var progress: ProgressChoice = .auto
+
+  @Option(name: .customLong("log-level"), help: "Least severe log messages shown on standard error.")
+  var logLevel: LogLevelChoice = .warning
+}
+
+/// The least severe log messages that are shown.
+enum LogLevelChoice: String, ExpressibleByArgument, CaseIterable {
+  case trace, debug, info, notice, warning, error, critical
+
+  /// The level as the logger has it.
+  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .warning }
+}
+
+/// What may differ each time a run is worked on: pace, retry, limits, address and key.
+struct PaceOptions: ParsableArguments {
+  @Option(
+    name: .customLong("base-url"),
+    help: ArgumentHelp(
+      "Address of the service: https, or http to this machine.", discussion: "Default: \(ServiceProfile.defaultBaseURL)",
+      valueName: "url"),
+    transform: { try BaseURLText.parse($0, for: "--base-url") })
+  var baseURL: String?
+
+  @Option(
+    help: ArgumentHelp("Requests in flight at most. Default: 4.", valueName: "n"),
+    transform: { try WholeNumberText.parse($0, for: "--concurrency", in: SettingLimits.concurrency) })
+  var concurrency: Int?
+
+  @Option(
+    name: .customLong("rate"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "Limit on requests, N/s, N/min, N/hour or N/day; may be repeated, all hold.", valueName: "n/window"),
+    transform: { try RateText.parse($0, for: "--rate") })
+  var rates: [Rate] = []
+
+  @Option(
+    help: ArgumentHelp("Longest a whole request may take. Default: 60s.", valueName: "duration"),
+    transform: { try DurationText.parse($0, for: "--timeout") })
+  var timeout: Duration?
+
+  @Option(
+    name: .customLong("max-attempts"),
+    help: ArgumentHelp("Counted attempts per chunk at most. Default: 8.", valueName: "n"),
+    transform: { try WholeNumberText.parse($0, for: "--max-attempts", in: SettingLimits.maxAttempts) })
+  var maxAttempts: Int?
+
+  @Option(
+    name: .customLong("max-wait"),
+    help: ArgumentHelp(
+      "Longest wait, without progress or at the service's wish, before the run is parked. Default: 24h.",
+      valueName: "duration"),
+    transform: { try DurationText.parse($0, for: "--max-wait") })
+  var maxWait: Duration?
+
+  @Option(
+    name: .customLong("on-unknown"),
+    help: "What to do about a lost answer: ask the service, send again unasked, or leave it. Default: check.")
+  var onUnknown: UnknownPolicy?
+
+  @Option(
+    name: .customLong("settle-delay"),
+    help: ArgumentHelp(
+      "Time before the service is asked about a lost answer, and between two looks. Default: 30s.",
+      valueName: "duration"),
+    transform: { try DurationText.parse($0, for: "--settle-delay", allowingZero: true) })
+  var settleDelay: Duration?
+
+  @Option(
+    name: .customLong("max-failures"),
+    help: ArgumentHelp(
+      "Items rejected or failed, as a number or a percentage of those decided, that park the run. Default: 50%.",
+      valueName: "n|n%"),
+    transform: { try ThresholdText.parse($0, for: "--max-failures") })
+  var maxFailures: FailureThreshold?
+
+  @Option(
+    name: .customLong("api-key-file"),
+    help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
+  var apiKeyFile: String?
+
+  /// Puts what was given into a layer of settings.
+  func apply(to overrides: inout SettingsOverrides) {
+    overrides.baseURL = baseURL
+    overrides.concurrency = concurrency
+    overrides.rates = rates.isEmpty ? nil : rates
+    overrides.timeout = timeout
+    overrides.maxAttempts = maxAttempts
+    overrides.maxWait = maxWait
+    overrides.onUnknown = onUnknown
+    overrides.settleDelay = settleDelay
+    overrides.maxFailures = maxFailures
+    overrides.apiKeyFile = apiKeyFile
+  }
+}
+
+/// How a manifest is read and cut into chunks: fixed once a run is planned.
+struct PlanOptions: ParsableArguments {
+  @Option(help: "Version of the service. Default: v1.")
+  var profile: ServiceProfile?
+
+  @Option(
+    name: .customLong("chunk-size"),
+    help: ArgumentHelp("Items per request at most. Default: 50.", valueName: "n"),
+    transform: { try WholeNumberText.parse($0, for: "--chunk-size", in: SettingLimits.chunkSize) })
+  var chunkSize: Int?
+
+  @Option(
+    name: .customLong("chunk-bytes"),
+    help: ArgumentHelp("Size of a request's file part at most. Default: 1MiB.", valueName: "size"),
+    transform: { try ByteSizeText.parse($0, for: "--chunk-bytes", in: SettingLimits.chunkBytes) })
+  var chunkBytes: Int?
+
+  @Option(
+    help: ArgumentHelp("Read only as far as that many distinct items.", valueName: "n"),
+    transform: { try WholeNumberText.parse($0, for: "--limit", in: SettingLimits.limit) })
+  var limit: Int?
+
+  @Flag(inversion: .prefixedNo, help: "Refuse a manifest that has warnings.")
+  var strict: Bool?
+
+  /// Puts what was given into a layer of settings.
+  func apply(to overrides: inout SettingsOverrides) {
+    overrides.profile = profile
+    overrides.chunkSize = chunkSize
+    overrides.chunkBytes = chunkBytes
+    overrides.limit = limit
+    overrides.strict = strict
+  }
+}

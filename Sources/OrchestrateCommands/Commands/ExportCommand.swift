@@ -1,0 +1,54 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+
+/// `orchestrate export`: the items of a run in some states, as a manifest, byte for byte as they came.
+struct ExportCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Write the items of a run in some states as a manifest.",
+    discussion: """
+      EXAMPLES
+        orchestrate export latest --state rejected,failed > again.json
+      """)
+
+  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  var run: String
+
+  @Option(
+    help: ArgumentHelp(
+      "States, separated by commas: \(ChunkState.itemStates.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "state[,state]"),
+    transform: { try ItemStates.parse($0, for: "--state", among: Set(ChunkState.itemStates)) })
+  var state: Set<ChunkState>
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  /// Items read at a time: no read transaction outlives one page.
+  private static let page = 1_000
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
+    guard let store = try await SQLiteStore.openForReading(path: path) else {
+      throw StoreError(
+        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
+        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+    }
+    let id = try await store.resolve(run)
+    try context.output.write("[")
+    var after: Int?
+    while true {
+      let items = try await store.items(of: id, in: state, after: after, limit: Self.page)
+      guard let last = items.last else { break }
+      var text = ""
+      for item in items {
+        text += (after == nil && item.sequence == items[0].sequence ? "\n" : ",\n")
+        text += String(decoding: item.source, as: UTF8.self)
+      }
+      try context.output.write(text)
+      after = last.sequence
+    }
+    try context.output.write(after == nil ? "]\n" : "\n]\n")
+    return .done
+  }
+}

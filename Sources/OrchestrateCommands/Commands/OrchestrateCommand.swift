@@ -1,0 +1,27 @@
+package import ArgumentParser
+
+/// The program.
+package struct OrchestrateCommand: AsyncParsableCommand {
+  /// Version of the program.
+  package static let version = "0.1.0"
+
+  /// Name, help and subcommands.
+  package static let configuration = CommandConfiguration(
+    commandName: "orchestrate",
+    abstract: "Submits a manifest of videos to the Twelve Labs cloud-to-cloud transfers endpoint.",
+    discussion: """
+      Every chunk and its state is on disk before a request leaves: after a crash, `orchestrate resume` goes on \
+      at once, and a lost answer is settled by asking the service.
+      """,
+    version: version,
+    subcommands: [
+      SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ValidateCommand.self, ExportCommand.self,
+      CancelCommand.self,
+    ])
+
+  /// A command as the argument parser makes it.
+  package init() {}
+
+  /// Runs the program with the arguments of this process, and exits.
+  package static func start() async { await main() }
+}

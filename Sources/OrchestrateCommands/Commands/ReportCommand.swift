@@ -1,0 +1,81 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+
+/// `orchestrate report`: the history, or one run. Works while a run is going on, and changes nothing.
+struct ReportCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Show all runs, or what became of one.",
+    discussion: """
+      EXAMPLES
+        orchestrate report
+        orchestrate report latest
+        orchestrate report latest --format json
+      """)
+
+  @Argument(help: "A run id, the beginning of one, or `latest`; without it, the history.")
+  var run: String?
+
+  @Option(help: "How the report is written.")
+  var format: ReportFormat = .text
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  var wantsJSON: Bool { format == .json }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
+    let store = try await SQLiteStore.openForReading(path: path)
+    var output = ClosureOutput { try context.output.write($0) }
+    if let run {
+      guard let store else {
+        throw StoreError(
+          .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
+          remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+      }
+      try await one(try await store.resolve(run), in: store, context, &output)
+    } else {
+      try await history(in: store, context, &output)
+    }
+    return .done
+  }
+
+  private func history(
+    in store: SQLiteStore?, _ context: ProcessContext, _ output: inout ClosureOutput
+  ) async throws {
+    let pages = store.map { RunPages(in: $0) } ?? RunPages([])
+    switch format {
+    case .text:
+      let shown = try await store?.summaries(before: nil, limit: Self.historyLimit + 1) ?? []
+      let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
+      try output.write(text.history(Array(shown.prefix(Self.historyLimit))))
+      if shown.count > Self.historyLimit {
+        try output.write("older runs are left out; --format csv or json lists all of them\n")
+      }
+    case .json: try await RunJSON.history(pages, .pretty, to: &output)
+    case .csv: try await RunCSV.history(pages, to: &output)
+    }
+  }
+
+  /// Runs the table shows; the machine formats have all of them.
+  private static let historyLimit = 1_000
+
+  private func one(
+    _ run: RunID, in store: SQLiteStore, _ context: ProcessContext, _ output: inout ClosureOutput
+  ) async throws {
+    let chunks = ChunkPages(of: run, in: store)
+    switch format {
+    case .text:
+      let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
+      try output.write(
+        text.report(try await store.summary(of: run), causes: try await store.causes(of: run)))
+    case .json:
+      try await RunJSON.report(
+        try await store.summary(of: run), causes: try await store.causes(of: run), chunks: chunks, .pretty,
+        to: &output)
+    case .csv:
+      try await RunCSV.report(chunks, to: &output)
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import BatchDomain
+import ManifestReader
+import Reporting
+import RunStore
+import TransferClient
+
+/// `orchestrate resume`: goes on with a run, at once, however its last process ended.
+struct ResumeCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resume", abstract: "Go on with a run that was stopped, parked or killed.",
+    discussion: """
+      EXAMPLES
+        orchestrate resume latest
+        orchestrate resume latest --retry rejected,failed
+        orchestrate resume 20261123-1515 --concurrency 2
+      """)
+
+  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  var run: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Also send items again that were rejected or failed, with a fresh allowance of attempts.",
+      valueName: "rejected,failed"),
+    transform: { try ItemStates.parse($0, for: "--retry", among: [.rejected, .failed]) })
+  var retry: Set<ChunkState>?
+
+  @OptionGroup(title: "Pace") var pace: PaceOptions
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+  @OptionGroup(title: "Output") var show: ShowOptions
+
+  var wantsJSON: Bool { show.format == .json }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
+    guard let reader = try await SQLiteStore.openForReading(path: path) else {
+      throw StoreError(
+        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
+        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+    }
+    let id = try await reader.resolve(run)
+    try await reader.close()
+    let signals = await StopSignals()
+    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let execution = RunExecution(
+      context: context, store: store, database: storeOptions.path, format: show.format,
+      progress: show.progress, logLevel: show.logLevel.level)
+    let summary = try await store.summary(of: id)
+    guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
+      return try await execution.conclude(id)
+    }
+    let key = try KeySource.key(
+      commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
+    let settings = try await changedSettings(of: id, in: store, context)
+    if summary.state == .planning {
+      guard let session = try await planAgain(id, settings, in: store, context, signals) else {
+        return try await execution.conclude(id)
+      }
+      return try await execution.execute(session, key: key, signals: signals)
+    }
+    let session = try await store.take(id, permittingCancelled: false, at: context.clock.now())
+    if let retry { _ = try await session.retry(retry) }
+    let standing = try await session.standing()
+    context.note(
+      RunProgressText(zone: context.zone).resumed(id, items: standing.items, counts: standing.counts))
+    if let host = standing.formerHost {
+      context.note("warning: run \(id) was last worked on by the host \(TerminalText.escape(host))")
+    }
+    return try await execution.execute(session, key: key, signals: signals)
+  }
+
+  /// Stores what changes from now on.
+  private func changedSettings(
+    of run: RunID, in store: SQLiteStore, _ context: ProcessContext
+  ) async throws -> RunSettings {
+    var given = SettingsOverrides()
+    pace.apply(to: &given)
+    let stored = try await store.settings(of: run)
+    let settings = try ResumeSettings.apply(given, to: stored)
+    guard settings != stored else { return stored }
+    try await store.change(settings, of: run)
+    if settings.baseURL != stored.baseURL {
+      context.note(
+        "warning: the address changes from \(stored.baseURL) to \(settings.baseURL); chunks that are unknown "
+          + "at the old address stay held")
+    }
+    return settings
+  }
+
+  private func planAgain(
+    _ run: RunID, _ settings: RunSettings, in store: SQLiteStore, _ context: ProcessContext,
+    _ signals: StopSignals
+  ) async throws -> (any RunSession)? {
+    let remedy = "nothing was sent; submit the manifest again"
+    guard let recorded = try await store.manifestFile(of: run) else {
+      throw CommandFailure(
+        .badInput, code: "manifest_gone",
+        "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
+        remedy: remedy)
+    }
+    let source = try ManifestSource(path: recorded.path)
+    guard source.file.map(ManifestFile.init) == recorded else {
+      throw CommandFailure(
+        .badInput, code: "manifest_changed",
+        "run \(run) died while it was being planned, and its manifest "
+          + "\(TerminalText.escape(recorded.path)) has changed since", remedy: remedy)
+    }
+    let planning = try await store.planAgain(run)
+    let submission = PlannedSubmission(
+      store: store, planning: planning, settings: settings, manifest: recorded.path, isAgain: false,
+      context: context)
+    return try await submission.plan(source, isStopped: { signals.isAsked })
+  }
+}

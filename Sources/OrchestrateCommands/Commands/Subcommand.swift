@@ -1,0 +1,62 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+
+/// What every subcommand shares: its work is a function of its options and a context, and its errors are put
+/// into words and a status in one place.
+protocol Subcommand: AsyncParsableCommand {
+  /// Whether errors are written as a JSON document to standard output.
+  var wantsJSON: Bool { get }
+
+  /// Does the work.
+  func perform(in context: ProcessContext) async throws -> ExitStatus
+}
+
+extension Subcommand {
+  var wantsJSON: Bool { false }
+
+  /// Runs the command in this process.
+  func run() async throws {
+    let status = await status(in: .current())
+    if status != .done { throw ExitCode(status.rawValue) }
+  }
+
+  /// Runs the command in a context and tells how it ended.
+  func status(in context: ProcessContext) async -> ExitStatus {
+    do {
+      return try await perform(in: context)
+    } catch is OutputClosed {
+      // Nobody reads any more; that is the reader's decision and no failure.
+      return .done
+    } catch {
+      let failure = CommandFailure(error)
+      do {
+        try context.diagnostics.write(failure.document.text(path: failure.manifest))
+        if wantsJSON { try context.output.write(failure.document.json() + "\n") }
+      } catch {
+        // Nobody can be told; the status still says it.
+      }
+      return failure.status
+    }
+  }
+}
+
+/// How a result is written.
+enum ResultFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+}
+
+/// How a report is written.
+enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+  case csv
+}
+
+/// Whether progress is shown on standard error.
+enum ProgressChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto
+  case always
+  case never
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import BatchDomain
+import ManifestReader
+import Reporting
+import RunStore
+import TransferClient
+
+/// `orchestrate submit`: plans a manifest and sends it.
+struct SubmitCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "submit", abstract: "Record a manifest and send it, chunk by chunk.",
+    discussion: """
+      EXAMPLES
+        orchestrate submit videos.json
+        orchestrate submit videos.json --chunk-size 100 --concurrency 8 --rate 50/min
+        orchestrate submit --job jobs/nightly.yaml
+        zcat videos.json.gz | orchestrate submit -
+      """)
+
+  @Argument(help: "The manifest: a JSON array or JSON lines, either gzipped; `-` reads standard input.")
+  var manifest: String?
+
+  @Option(help: ArgumentHelp("A job file with the same settings by the same names.", valueName: "file"))
+  var job: String?
+
+  @Option(help: ArgumentHelp("A name for the run.", valueName: "text"))
+  var name: String?
+
+  @Flag(help: "Send a manifest that was submitted before once more.")
+  var again = false
+
+  @Flag(name: .customLong("dry-run"), help: "Check everything and show the plan; record and send nothing.")
+  var isDryRun = false
+
+  @OptionGroup(title: "Plan") var planOptions: PlanOptions
+  @OptionGroup(title: "Pace") var pace: PaceOptions
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+  @OptionGroup(title: "Output") var show: ShowOptions
+
+  var wantsJSON: Bool { show.format == .json }
+
+  func validate() throws {
+    guard manifest != nil || job != nil else {
+      throw ValidationError("Nothing to submit: give a manifest, or a job file with --job.")
+    }
+  }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let resolved = try settings(in: context)
+    guard let path = resolved.manifest else {
+      throw CommandFailure(
+        .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
+        remedy: "add `manifest:` to it, or name the manifest on the command line")
+    }
+    if isDryRun {
+      return try await DryRun(
+        resolved: resolved, manifest: path, format: show.format, context: context
+      ).perform()
+    }
+    let key = try KeySource.key(
+      commandLineFile: pace.apiKeyFile, jobFile: resolved.apiKeyFile, environment: context.environment)
+    // Opened before the store is, so that a mistyped path leaves nothing behind.
+    let source = try ManifestSource(path: path)
+    let signals = await StopSignals()
+    let store = try await SQLiteStore.open(
+      path: try DatabasePath.resolve(given: resolved.db, environment: context.environment),
+      now: context.clock.now())
+    let execution = RunExecution(
+      context: context, store: store, database: storeOptions.path, format: show.format,
+      progress: show.progress, logLevel: show.logLevel.level)
+    let planning = try await store.plan(
+      RunDraft(
+        createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
+        manifest: path, manifestFile: source.file.map(ManifestFile.init), settings: resolved.settings))
+    let submission = PlannedSubmission(
+      store: store, planning: planning, settings: resolved.settings, manifest: path, isAgain: again,
+      context: context)
+    guard let session = try await submission.plan(source, isStopped: { signals.isAsked }) else {
+      context.note("stopped while planning run \(planning.run): nothing was sent")
+      return try await execution.conclude(planning.run)
+    }
+    return try await execution.execute(session, key: key, signals: signals)
+  }
+
+  private func settings(in context: ProcessContext) throws -> ResolvedSettings {
+    var given = SettingsOverrides()
+    given.manifest = manifest
+    given.name = name
+    given.db = storeOptions.path
+    planOptions.apply(to: &given)
+    pace.apply(to: &given)
+    let jobFile = try job.map { try JobFile.load($0, home: context.environment["HOME"] ?? "") }
+    return try SettingsLayers(
+      commandLine: given, environment: SettingsLayers.environment(context.environment),
+      jobFile: jobFile?.overrides ?? SettingsOverrides()
+    ).resolve()
+  }
+}
+
+extension ManifestFile {
+  /// The file as the manifest reader found it.
+  init(_ facts: ManifestSource.FileFacts) {
+    self.init(
+      path: facts.path, bytes: Int64(facts.byteCount),
+      modifiedAt: Timestamp(milliseconds: Int64(facts.modifiedAtMilliseconds)))
+  }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import BatchDomain
+import ManifestReader
+import Reporting
+
+/// `orchestrate validate`: findings only.
+struct ValidateCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "validate", abstract: "Check a manifest; nothing is recorded and nothing is sent.")
+
+  @Argument(help: "The manifest: a JSON array or JSON lines, either gzipped; `-` reads standard input.")
+  var manifest: String
+
+  @OptionGroup(title: "Plan") var planOptions: PlanOptions
+
+  @Option(help: "How the result is written to standard output.")
+  var format: ResultFormat = .text
+
+  var wantsJSON: Bool { format == .json }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    var given = SettingsOverrides()
+    planOptions.apply(to: &given)
+    let settings = try SettingsLayers(
+      commandLine: given, environment: SettingsOverrides(), jobFile: SettingsOverrides()
+    ).resolve().settings
+    let source = try ManifestSource(path: manifest)
+    let plan = try await ScratchStore.withPlan(of: settings, context: context) { session in
+      try await RunPlanner(settings: settings, session: session).plan(source, isStopped: { false })
+    }
+    guard let plan else { return .stopped }
+    let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)
+    if let refusal = verdict.refusal { throw refusal }
+    switch format {
+    case .text:
+      try context.output.write(verdict.text)
+      let count = plan.findings.total
+      try context.output.write(
+        "\(TerminalText.escape(manifest)): \(HumanNumber.text(plan.items)) items, "
+          + (count == 0 ? "nothing to object" : "\(count) \(count == 1 ? "warning" : "warnings")") + "\n")
+    case .json:
+      var json = JSONWriter(.pretty)
+      json.beginObject()
+      json.key("manifest")
+      json.value(manifest)
+      json.key("items")
+      json.value(plan.items)
+      json.key("repeated")
+      json.value(plan.repeated)
+      verdict.write(to: &json)
+      json.endObject()
+      try context.output.write(json.take() + "\n")
+    }
+    return .done
+  }
+}

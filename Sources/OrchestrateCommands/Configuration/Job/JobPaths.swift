@@ -1,0 +1,31 @@
+/// Brings the paths in a job file to the form they are opened with.
+struct JobPaths {
+  /// The folder of the job file with a slash at its end; empty for the current one.
+  private let folder: String
+  private let home: String?
+
+  /// Paths of a job file.
+  init(jobFile: String, home: String?) {
+    folder = jobFile.unicodeScalars.lastIndex(of: "/").map { String(jobFile.unicodeScalars[...$0]) } ?? ""
+    self.home = home
+  }
+
+  /// Joins a path to the folder of the job file, or to the home folder when it begins with `~/`; absolute
+  /// paths and `-` (standard input) stay.
+  ///
+  /// `..` is left to the system: taking it out here would be wrong where a folder is a symbolic link.
+  func resolve(_ path: String) throws(ConfigurationError) -> String {
+    if path == "-" || path.hasPrefix("/") { return path }
+    guard path == "~" || path.hasPrefix("~/") else {
+      return folder + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
+    }
+    guard let home, home.hasPrefix("/") else {
+      throw ConfigurationError(
+        .badValue,
+        "the path \(ConfigurationError.quoted(path)) needs the home folder, and $HOME does not name one")
+    }
+    var base = home
+    while base.hasSuffix("/") { base.removeLast() }
+    return base + path.dropFirst(1)
+  }
+}

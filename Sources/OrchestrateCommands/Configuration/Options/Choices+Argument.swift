@@ -1,0 +1,6 @@
+import ArgumentParser
+package import BatchDomain
+
+extension ServiceProfile: ExpressibleByArgument {}
+
+extension UnknownPolicy: ExpressibleByArgument {}

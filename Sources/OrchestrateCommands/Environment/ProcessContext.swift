@@ -1,0 +1,49 @@
+package import BatchDomain
+package import Reporting
+
+/// What a command has of the world: environment, output, time and chance. Injected, so that commands can be
+/// run inside a test.
+package struct ProcessContext: Sendable {
+  /// Environment variables.
+  package var environment: [String: String]
+  /// Where results go.
+  package var output: any TextSink
+  /// Where progress and diagnostics go.
+  package var diagnostics: any TextSink
+  /// Where time comes from.
+  package var clock: any BatchClock
+  /// Where randomness comes from.
+  package var random: any RandomSource
+  /// Local time, for moments shown to a person.
+  package var zone: LocalZone
+
+  /// A context in its parts.
+  package init(
+    environment: [String: String], output: any TextSink, diagnostics: any TextSink, clock: any BatchClock,
+    random: any RandomSource, zone: LocalZone
+  ) {
+    self.environment = environment
+    self.output = output
+    self.diagnostics = diagnostics
+    self.clock = clock
+    self.random = random
+    self.zone = zone
+  }
+}
+
+/// Takes text.
+package protocol TextSink: Sendable {
+  /// Whether it is a terminal.
+  var isTerminal: Bool { get }
+
+  /// Writes text whole.
+  ///
+  /// - Throws: ``OutputClosed`` when nobody reads it any more.
+  func write(_ text: String) throws
+}
+
+/// The reader of the output is gone, as after `| head`.
+package struct OutputClosed: Error {
+  /// A mark without content.
+  package init() {}
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// Standard output or standard error.
+struct StandardStream: TextSink {
+  /// Results.
+  static let output = StandardStream(descriptor: STDOUT_FILENO)
+  /// Progress and diagnostics.
+  static let diagnostics = StandardStream(descriptor: STDERR_FILENO)
+
+  private let descriptor: Int32
+
+  var isTerminal: Bool { isatty(descriptor) == 1 }
+
+  func write(_ text: String) throws {
+    var text = text
+    try text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+        if count > 0 {
+          rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        } else if errno == EAGAIN {
+          // A terminal that another program made non-blocking.
+          usleep(1_000)
+        } else if errno != EINTR {
+          throw OutputClosed()
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import BatchDomain
+import Foundation
+import Scheduler
+import Synchronization
+import UnixSignals
+
+/// The two-stage stop: the first SIGINT, SIGTERM or SIGHUP asks the run to stop, the second leaves at once.
+///
+/// SIGHUP keeps being ignored when it was ignored at the start, as under nohup. SIGPIPE is ignored: a lost
+/// terminal or reader never stops a run.
+final class StopSignals: Sendable {
+  /// One element for the first signal.
+  let stops: AsyncStream<StopCause>
+
+  private let flag: Flag
+  private let listener: Task<Void, Never>
+
+  private final class Flag: Sendable {
+    let isRaised = Atomic(false)
+  }
+
+  /// Starts to listen.
+  init() async {
+    signal(SIGPIPE, SIG_IGN)
+    let (stops, continuation) = AsyncStream.makeStream(of: StopCause.self)
+    let flag = Flag()
+    let trapped: [UnixSignal] =
+      Self.isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
+    let signals = await UnixSignalsSequence(trapping: trapped)
+    self.stops = stops
+    self.flag = flag
+    listener = Task {
+      for await received in signals {
+        if flag.isRaised.exchange(true, ordering: .relaxed) { _exit(128 + Self.number(of: received)) }
+        continuation.yield(.asked)
+      }
+    }
+  }
+
+  /// Whether the first signal came; what plans a run looks at it between batches.
+  var isAsked: Bool { flag.isRaised.load(ordering: .relaxed) }
+
+  deinit { listener.cancel() }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  private static func number(of signal: UnixSignal) -> Int32 {
+    switch signal {
+    case .sigint: SIGINT
+    case .sighup: SIGHUP
+    default: SIGTERM
+    }
+  }
+}

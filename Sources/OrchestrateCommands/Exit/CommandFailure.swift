@@ -1,0 +1,44 @@
+import BatchDomain
+import ManifestReader
+import Reporting
+import TransferClient
+
+/// How a command fails: what to say and which status to end with.
+struct CommandFailure: Error {
+  /// The exit status.
+  let status: ExitStatus
+  /// What was found, and the advice.
+  let document: ErrorDocument
+  /// The manifest that findings belong to.
+  let manifest: String?
+
+  init(_ status: ExitStatus, _ document: ErrorDocument, manifest: String? = nil) {
+    self.status = status
+    self.document = document
+    self.manifest = manifest
+  }
+
+  init(_ status: ExitStatus, code: String, _ message: String, remedy: String?) {
+    self.init(status, ErrorDocument(code: code, message: message, remedy: remedy))
+  }
+
+  /// Puts any error into words and a status: the one place where that is decided.
+  init(_ error: any Error) {
+    switch error {
+    case let failure as CommandFailure:
+      self = failure
+    case let error as ConfigurationError:
+      self.init(.badInput, error.document)
+    case let error as ManifestError:
+      self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
+    case let error as TransferClientError:
+      self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
+    case let error as StoreError:
+      self.init(ExitStatus(of: error), code: error.code.rawValue, error.message, remedy: error.remedy)
+    default:
+      self.init(
+        .bug, code: "internal", "something happened that this program does not expect: \(error)",
+        remedy: "please report it with the command you ran")
+    }
+  }
+}

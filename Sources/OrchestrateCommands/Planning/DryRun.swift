@@ -1,0 +1,96 @@
+import BatchDomain
+import ManifestReader
+import Reporting
+
+/// `submit --dry-run`: validates all of a manifest and shows the settings and the plan. Records nothing, needs no
+/// key, opens no connection.
+struct DryRun {
+  let resolved: ResolvedSettings
+  let manifest: String
+  let format: ResultFormat
+  let context: ProcessContext
+
+  func perform() async throws -> ExitStatus {
+    let source = try ManifestSource(path: manifest)
+    let plan = try await ScratchStore.withPlan(of: resolved.settings, context: context) { session in
+      try await RunPlanner(settings: resolved.settings, session: session).plan(source, isStopped: { false })
+    }
+    guard let plan else { return .stopped }
+    let verdict = ManifestVerdict(
+      findings: plan.findings, manifest: manifest, isStrict: resolved.settings.strict)
+    if let refusal = verdict.refusal { throw refusal }
+    switch format {
+    case .text:
+      if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }
+      try context.output.write(text(plan))
+    case .json:
+      try context.output.write(json(plan, verdict))
+    }
+    return .done
+  }
+
+  private func text(_ plan: RunPlanner.Plan) -> String {
+    var lines = "settings:\n" + resolved.text + "plan:\n"
+    lines += "  \(HumanNumber.text(plan.items)) items in \(HumanNumber.text(plan.chunks)) chunks, "
+    lines += "\(HumanNumber.text(plan.bytes)) bytes to send to \(resolved.settings.destination)\n"
+    if plan.repeated > 0 { lines += "  \(HumanNumber.text(plan.repeated)) repeated items are sent once\n" }
+    if plan.limitReached { lines += "  the manifest was read only as far as --limit says\n" }
+    return lines + "nothing was recorded and nothing was sent\n"
+  }
+
+  private func json(_ plan: RunPlanner.Plan, _ verdict: ManifestVerdict) -> String {
+    var json = JSONWriter(.pretty)
+    json.beginObject()
+    json.key("plan")
+    json.beginObject()
+    for (key, value) in [
+      ("items", plan.items), ("repeated", plan.repeated), ("chunks", plan.chunks), ("bytes", plan.bytes),
+    ] {
+      json.key(key)
+      json.value(value)
+    }
+    json.key("destination")
+    json.value(resolved.settings.destination)
+    json.endObject()
+    json.key("settings")
+    json.beginObject()
+    for setting in resolved.effective {
+      json.key(setting.key.rawValue)
+      json.beginObject()
+      json.key("value")
+      json.value(setting.value)
+      json.key("source")
+      json.value(setting.source.rawValue)
+      json.endObject()
+    }
+    json.endObject()
+    verdict.write(to: &json)
+    json.endObject()
+    return json.take() + "\n"
+  }
+}
+
+extension ManifestVerdict {
+  /// Writes `findings` and `findings_total` into an object.
+  func write(to json: inout JSONWriter) {
+    json.key("findings")
+    json.beginArray()
+    for finding in reported {
+      json.beginObject()
+      json.key("severity")
+      json.value(finding.severity.rawValue)
+      json.key("line")
+      json.value(finding.line)
+      json.key("column")
+      json.value(finding.column)
+      json.key("item")
+      json.value(finding.item)
+      json.key("message")
+      json.value(finding.message)
+      json.endObject()
+    }
+    json.endArray()
+    json.key("findings_total")
+    json.value(findings.total)
+  }
+}

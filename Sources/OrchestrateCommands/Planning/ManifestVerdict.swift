@@ -1,0 +1,46 @@
+import BatchDomain
+import Reporting
+
+/// What the findings of a manifest mean under the settings.
+struct ManifestVerdict {
+  let findings: FindingLog
+  let manifest: String
+  let isStrict: Bool
+
+  /// The findings as reports show them.
+  var reported: [ReportedFinding] {
+    findings.kept.map { finding in
+      ReportedFinding(
+        severity: finding.severity == .fatal ? .error : .warning, line: finding.line, column: finding.column,
+        item: finding.item, message: finding.message)
+    }
+  }
+
+  /// Lines for a person; empty when there is nothing to say.
+  var text: String { ReportedFinding.text(reported, total: findings.total, path: manifest) }
+
+  /// Why the manifest is refused; `nil` when it is good.
+  var refusal: CommandFailure? {
+    let name = TerminalText.escape(manifest)
+    let message: String
+    let remedy: String
+    if findings.hasFatal {
+      let count = findings.fatalCount
+      message = "manifest \(name) is refused: \(count) \(count == 1 ? "error" : "errors") found"
+      remedy = "mend what is listed and submit it again; nothing was recorded and nothing was sent"
+    } else if isStrict, findings.warningCount > 0 {
+      let count = findings.warningCount
+      message =
+        "manifest \(name) is refused: \(count) \(count == 1 ? "warning" : "warnings") found, "
+        + "and --strict makes warnings errors"
+      remedy = "mend what is listed or leave --strict out; nothing was recorded and nothing was sent"
+    } else {
+      return nil
+    }
+    return CommandFailure(
+      .badInput,
+      ErrorDocument(
+        code: "manifest_refused", message: message, remedy: remedy, findings: reported,
+        findingsTotal: findings.total), manifest: manifest)
+  }
+}

@@ -1,0 +1,54 @@
+import BatchDomain
+import ManifestReader
+
+/// Reads a manifest once and records its items and chunks as it goes.
+struct RunPlanner {
+  let settings: RunSettings
+  let session: any PlanningSession
+
+  /// What a manifest came to.
+  struct Plan {
+    var items = 0
+    var repeated = 0
+    var chunks = 0
+    var bytes = 0
+    var digest: [UInt8] = []
+    var findings = FindingLog()
+    var limitReached = false
+
+    /// The totals as the store has them.
+    var totals: PlanTotals { PlanTotals(items: items, repeated: repeated, digest: digest) }
+  }
+
+  /// Reads and records.
+  ///
+  /// - Parameter isStopped: looked at between batches; `true` ends the reading.
+  /// - Returns: `nil` when it was stopped.
+  /// - Throws: ``ManifestError`` when the bytes cannot be read, ``StoreError``.
+  func plan(_ source: ManifestSource, isStopped: () -> Bool) async throws -> Plan? {
+    var reader = ManifestReader(
+      source: source,
+      options: ManifestReader.Options(maxItemBytes: settings.chunkBytes - 2, limit: settings.limit),
+      earlier: session)
+    var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
+    var plan = Plan()
+    while let batch = try await reader.nextBatch() {
+      if isStopped() { return nil }
+      try await session.append(batch)
+      try await add(planner.add(batch), to: &plan)
+    }
+    if let last = planner.finish() { try await add([last], to: &plan) }
+    plan.items = reader.itemCount
+    plan.repeated = reader.repeatedCount
+    plan.digest = reader.manifestDigest
+    plan.findings = reader.findings
+    plan.limitReached = reader.limitReached
+    return plan
+  }
+
+  private func add(_ chunks: [PlannedChunk], to plan: inout Plan) async throws {
+    plan.chunks += chunks.count
+    plan.bytes += chunks.reduce(0) { $0 + $1.byteCount }
+    try await session.add(chunks)
+  }
+}

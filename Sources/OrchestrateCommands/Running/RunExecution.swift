@@ -1,0 +1,70 @@
+import BatchDomain
+import Logging
+import Reporting
+import RunStore
+import Scheduler
+import TransferClient
+
+/// Works on a run this process owns until it has to be left, and says how it was left.
+struct RunExecution {
+  let context: ProcessContext
+  let store: SQLiteStore
+  /// The database as the user named it, for commands that are shown.
+  let database: String?
+  let format: ResultFormat
+  let progress: ProgressChoice
+  let logLevel: Logger.Level
+
+  /// Sends what is left and writes the result.
+  func execute(_ session: any RunSession, key: APIKey, signals: StopSignals) async throws -> ExitStatus {
+    try await work(on: session, key: key, signals: signals, isCancelling: false)
+    return try await conclude(session.run)
+  }
+
+  /// Sends what is left, or gives it up, and leaves the run.
+  func work(
+    on session: any RunSession, key: APIKey, signals: StopSignals, isCancelling: Bool
+  ) async throws {
+    let settings = session.settings
+    let service = HTTPTransferService(
+      TransferClientConfiguration(
+        baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: settings.concurrency,
+        userAgent: "orchestrate/\(OrchestrateCommand.version)"), clock: context.clock)
+    let result: Result<RunEnding, any Error>
+    do {
+      let loop = RunLoop(
+        session: session, service: service, clock: context.clock, random: context.random,
+        observer: observer(of: session))
+      result = .success(try await loop.run(isCancelling: isCancelling, stops: signals.stops))
+    } catch {
+      result = .failure(error)
+    }
+    await service.shutdown()
+    _ = try result.get()
+  }
+
+  /// Writes how a run stands.
+  ///
+  /// - Returns: the status that fits.
+  func conclude(_ run: RunID) async throws -> ExitStatus {
+    let summary = try await store.summary(of: run)
+    switch format {
+    case .text:
+      let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
+      try context.output.write(text.report(summary, causes: try await store.causes(of: run)))
+    case .json:
+      try context.output.write(RunJSON.document(summary, .pretty) + "\n")
+    }
+    return ExitStatus(of: summary)
+  }
+
+  /// Tells a person about a run while it goes on.
+  func observer(of session: any RunSession) -> RunProgress {
+    var logger = Logger(label: "orchestrate") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = logLevel
+    return RunProgress(
+      run: session.run, settings: session.settings, context: context,
+      commands: RunCommands(run: session.run, database: database), isShown: progress != .never,
+      logger: logger)
+  }
+}

@@ -1,0 +1,52 @@
+package import BatchDomain
+
+/// The time zone that reports show times in: how far local time is ahead of UTC at a given moment.
+package struct LocalZone: Sendable {
+  private let offset: @Sendable (Timestamp) -> Int
+
+  /// A zone whose distance from UTC changes over the year.
+  ///
+  /// - Parameter offset: seconds that local time is ahead of UTC at that moment, negative when behind.
+  package init(_ offset: @escaping @Sendable (Timestamp) -> Int) { self.offset = offset }
+
+  /// A zone that is always that many seconds ahead of UTC.
+  package init(offsetSeconds: Int) { self.init { _ in offsetSeconds } }
+
+  /// UTC itself.
+  package static let utc = LocalZone(offsetSeconds: 0)
+
+  /// Date, time and distance from UTC, for example `2026-11-24 03:40:00+01:00`; `Z` for UTC.
+  package func text(_ moment: Timestamp) -> String {
+    let ahead = offset(moment)
+    let time = civil(moment)
+    return "\(date(time)) \(time.hour.padded(2)):\(time.minute.padded(2)):\(time.second.padded(2))"
+      + Self.suffix(ahead)
+  }
+
+  /// Date and time to the minute, for tables, for example `2026-11-24 03:40`.
+  package func brief(_ moment: Timestamp) -> String { "\(date(civil(moment))) \(clock(moment))" }
+
+  /// Hours and minutes, with the date before it unless it is within 20 hours of `now`, so that `03:40` can
+  /// only mean one moment.
+  package func text(_ moment: Timestamp, from now: Timestamp) -> String {
+    let distance = moment.since(now)
+    return distance < .seconds(20 * 3_600) && distance > .seconds(-20 * 3_600) ? clock(moment) : brief(moment)
+  }
+
+  private func civil(_ moment: Timestamp) -> CivilTime { CivilTime(moment + .seconds(offset(moment))) }
+
+  private func date(_ time: CivilTime) -> String {
+    "\(time.year.padded(4))-\(time.month.padded(2))-\(time.day.padded(2))"
+  }
+
+  private func clock(_ moment: Timestamp) -> String {
+    let time = civil(moment)
+    return "\(time.hour.padded(2)):\(time.minute.padded(2))"
+  }
+
+  private static func suffix(_ seconds: Int) -> String {
+    guard seconds != 0 else { return "Z" }
+    let minutes = Int(seconds.magnitude) / 60
+    return "\(seconds < 0 ? "-" : "+")\((minutes / 60).padded(2)):\((minutes % 60).padded(2))"
+  }
+}

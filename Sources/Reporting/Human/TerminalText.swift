@@ -1,0 +1,41 @@
+/// Text from outside (service messages, names, paths, manifests) made harmless for a terminal.
+package enum TerminalText {
+  /// The text with everything that a terminal obeys or hides written out: control characters as `\n`, `\t`,
+  /// `\x1b`, and the controls of writing direction, invisible marks and separators as `\u{202e}`.
+  ///
+  /// Source of the direction controls: Unicode Standard Annex 9, section 2.
+  package static func escape(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
+    var escaped = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0x0A: escaped += "\\n"
+      case 0x0D: escaped += "\\r"
+      case 0x09: escaped += "\\t"
+      case 0..<0x10: escaped += "\\x0" + String(scalar.value, radix: 16)
+      case 0x10..<0x20, 0x7F...0x9F: escaped += "\\x" + String(scalar.value, radix: 16)
+      case _ where isUnsafe(scalar): escaped += "\\u{" + String(scalar.value, radix: 16) + "}"
+      default: escaped.unicodeScalars.append(scalar)
+      }
+    }
+    return escaped
+  }
+
+  /// The escaped text, cut with an ellipsis when it is longer than `length` characters.
+  package static func escape(_ text: String, cutAt length: Int) -> String {
+    // The first cut keeps the work small; by scalar, because any number of marks can pile up on one character.
+    let head = text.unicodeScalars.prefix(length * 8)
+    let isWhole = head.endIndex == text.unicodeScalars.endIndex
+    let escaped = escape(String(head))
+    return escaped.count > length || !isWhole ? escaped.prefix(max(0, length - 1)) + "…" : escaped
+  }
+
+  private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7F...0x9F: true
+    case 0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
+    case 0xFFF9...0xFFFB, 0xE0000...0xE007F: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,109 @@
+package import BatchDomain
+
+/// Writes one JSON document (RFC 8259) piece by piece. Members come out in the order they are written, so that
+/// documents can be streamed and compared.
+///
+/// The caller keeps the grammar: inside an object every value follows a key.
+package struct JSONWriter {
+  /// How the document is laid out.
+  package enum Layout: Sendable {
+    /// Everything on one line.
+    case compact
+    /// One member or element per line, indented by two spaces.
+    case pretty
+  }
+
+  private let layout: Layout
+  private var text = ""
+  /// Whether each open container already has a member or element.
+  private var isFilled: [Bool] = []
+  private var isAfterKey = false
+
+  /// An empty document.
+  package init(_ layout: Layout = .pretty) { self.layout = layout }
+
+  /// Returns what was written since the last call, and forgets it.
+  package mutating func take() -> String {
+    defer { text.removeAll(keepingCapacity: true) }
+    return text
+  }
+
+  /// Opens an object.
+  package mutating func beginObject() { open("{") }
+
+  /// Closes the innermost object.
+  package mutating func endObject() { close("}") }
+
+  /// Opens an array.
+  package mutating func beginArray() { open("[") }
+
+  /// Closes the innermost array.
+  package mutating func endArray() { close("]") }
+
+  /// Writes the name of the next member.
+  package mutating func key(_ name: String) {
+    separate()
+    JSONText.append(name, to: &text)
+    text += layout == .pretty ? ": " : ":"
+    isAfterKey = true
+  }
+
+  /// Writes a string, `null` for `nil`.
+  package mutating func value(_ string: String?) {
+    separate()
+    guard let string else {
+      text += "null"
+      return
+    }
+    JSONText.append(string, to: &text)
+  }
+
+  /// Writes a whole number, `null` for `nil`.
+  package mutating func value(_ number: Int?) { raw(number.map { String($0) }) }
+
+  /// Writes a number without an exponent; `null` for `nil` and for what JSON cannot say (NaN, infinity).
+  package mutating func value(_ number: Double?) { raw(number.flatMap(JSONText.plain)) }
+
+  /// Writes `true` or `false`, `null` for `nil`.
+  package mutating func value(_ flag: Bool?) { raw(flag.map { $0 ? "true" : "false" }) }
+
+  /// Writes a moment as RFC 3339 in UTC with milliseconds and `Z`, `null` for `nil`.
+  package mutating func value(_ moment: Timestamp?) { value(moment?.description) }
+
+  /// Writes a length of time in seconds with up to three decimals, `null` for `nil`.
+  package mutating func seconds(_ duration: Duration?) { raw(duration.map(JSONText.seconds)) }
+
+  private mutating func raw(_ token: String?) {
+    separate()
+    text += token ?? "null"
+  }
+
+  private mutating func open(_ bracket: String) {
+    separate()
+    text += bracket
+    isFilled.append(false)
+  }
+
+  private mutating func close(_ bracket: String) {
+    if isFilled.popLast() == true { breakLine() }
+    text += bracket
+  }
+
+  /// Writes what stands between the value before and the one to come.
+  private mutating func separate() {
+    guard !isAfterKey else {
+      isAfterKey = false
+      return
+    }
+    guard let hasSibling = isFilled.last else { return }
+    if hasSibling { text += "," }
+    isFilled[isFilled.count - 1] = true
+    breakLine()
+  }
+
+  private mutating func breakLine() {
+    guard layout == .pretty else { return }
+    text += "\n"
+    text += String(repeating: "  ", count: isFilled.count)
+  }
+}

@@ -1,0 +1,74 @@
+/// One thing validation has to say, as reports show it.
+package struct ReportedFinding: Sendable, Equatable {
+  /// How bad a finding is.
+  package enum Severity: String, Sendable, CaseIterable {
+    /// Nothing is sent.
+    case error
+    /// Something looks wrong, and it can be sent.
+    case warning
+  }
+
+  /// How bad it is.
+  package var severity: Severity
+  /// Line, from 1; `nil` when it has no place.
+  package var line: Int?
+  /// Column, from 1.
+  package var column: Int?
+  /// The element of the manifest, from 0 unless the caller counts otherwise; `nil` when it is about no item.
+  package var item: Int?
+  /// What it says.
+  package var message: String
+
+  /// A finding.
+  package init(severity: Severity, line: Int?, column: Int?, item: Int?, message: String) {
+    self.severity = severity
+    self.line = line
+    self.column = column
+    self.item = item
+    self.message = message
+  }
+
+  /// Findings as lines such as `videos.json:12:5: error: item 3: ...`, with a last line that counts the rest.
+  ///
+  /// - Parameters:
+  ///   - total: all that was found, shown or not.
+  ///   - path: what lines and columns are of; `nil` writes `line 12, column 5: ` instead.
+  package static func text(_ findings: [ReportedFinding], total: Int, path: String?) -> String {
+    var text = ""
+    for finding in findings { text += finding.text(path: path) + "\n" }
+    if total > findings.count {
+      text += "... and \(HumanNumber.text(total - findings.count)) more\n"
+    }
+    return text
+  }
+
+  private func text(path: String?) -> String {
+    var parts: [String] = []
+    if let path {
+      parts.append(
+        ([TerminalText.escape(path)] + [line, column].compactMap { $0.map(String.init) }).joined(
+          separator: ":"))
+    } else if let line {
+      parts.append("line \(line)" + (column.map { ", column \($0)" } ?? ""))
+    }
+    parts.append(severity.rawValue)
+    if let item { parts.append("item \(item)") }
+    parts.append(TerminalText.escape(message))
+    return parts.joined(separator: ": ")
+  }
+
+  func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("severity")
+    json.value(severity.rawValue)
+    json.key("line")
+    json.value(line)
+    json.key("column")
+    json.value(column)
+    json.key("item")
+    json.value(item)
+    json.key("message")
+    json.value(message)
+    json.endObject()
+  }
+}

@@ -1,0 +1,79 @@
+package import BatchDomain
+
+/// The lines of progress on standard error where no bar can be drawn; without line ends.
+package struct RunProgressText: Sendable {
+  private let zone: LocalZone
+
+  /// Lines with times of that zone.
+  package init(zone: LocalZone) { self.zone = zone }
+
+  /// The first line of a run: `run <id>: 5000 items in 100 chunks`.
+  ///
+  /// Plain digits: scripts read this line.
+  package func recorded(_ run: RunID, items: Int, chunks: Int) -> String {
+    "run \(run): \(items) item\(items == 1 ? "" : "s") in \(chunks) chunk\(chunks == 1 ? "" : "s")"
+  }
+
+  /// The line of a run that goes on: `run <id>: 2000 of 5000 items in 60 chunks left`.
+  package func resumed(_ run: RunID, items: Int, counts: StateCounts) -> String {
+    let left = counts.items(in: .pending, .submitting, .unknown)
+    let chunks = counts.chunks(in: .pending, .submitting, .unknown)
+    return "run \(run): \(left) of \(items) item\(items == 1 ? "" : "s") "
+      + "in \(chunks) chunk\(chunks == 1 ? "" : "s") left"
+  }
+
+  /// `first chunk accepted; about 5 h to go, ends 03:40`.
+  ///
+  /// - Parameter left: the time left as estimated; `nil` when it cannot be, zero when nothing is left.
+  package func firstAccepted(left: Duration?, now: Timestamp) -> String {
+    guard let left, left > .zero else { return "first chunk accepted" }
+    return "first chunk accepted; about \(HumanDuration.spoken(left)) to go, "
+      + "ends \(zone.text(now + left, from: now))"
+  }
+
+  /// `42% 2,100/5,000 items, 42/100 chunks, 3.5 chunks/s, about 12m left`, with what was lost or is unknown
+  /// where there is any.
+  ///
+  /// - Parameters:
+  ///   - items: distinct items of the run.
+  ///   - chunksPerSecond: the pace of late; `nil` while it is not known.
+  ///   - left: the time left as estimated; `nil` while it cannot be.
+  package func progress(
+    items: Int, counts: StateCounts, chunksPerSecond: Double?, left: Duration?
+  ) -> String {
+    let done = counts.items(in: .accepted, .rejected, .failed, .cancelled)
+    let chunksDone = counts.chunks(in: .accepted, .rejected, .failed, .cancelled)
+    let chunks = chunksDone + counts.chunks(in: .pending, .submitting, .unknown)
+    let percent = items > 0 ? Int((Double(done) * 100 / Double(items)).rounded(.down)) : 0
+    var parts = [
+      "\(percent)% \(HumanNumber.text(done))/\(HumanNumber.text(items)) items",
+      "\(HumanNumber.text(chunksDone))/\(HumanNumber.text(chunks)) chunks",
+    ]
+    for state in [ChunkState.rejected, .failed, .unknown] where counts.items(in: state) > 0 {
+      parts.append("\(HumanNumber.text(counts.items(in: state))) \(state.rawValue)")
+    }
+    if let chunksPerSecond, chunksPerSecond > 0 {
+      parts.append("\(HumanNumber.pace(chunksPerSecond)) chunks/s")
+    }
+    if let left, left > .zero { parts.append("about \(HumanDuration.rough(left)) left") }
+    return parts.joined(separator: ", ")
+  }
+
+  /// `waiting until 03:40 (in 2h): the service asks for it`.
+  package func waiting(_ wait: StoredWait, now: Timestamp) -> String {
+    "waiting until \(zone.text(wait.until, from: now)) (in \(HumanDuration.rough(wait.until.since(now)))): "
+      + TerminalText.escape(wait.reason, cutAt: 200)
+  }
+
+  /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`.
+  package func parked(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
+    var line = "paused because \(reason.words)"
+    if let detail, !detail.isEmpty { line += ": \(TerminalText.escape(detail, cutAt: 400))" }
+    line += "; go on"
+    if let preparation = reason.preparation { line += ", \(preparation)," }
+    return line + " with: \(TerminalText.escape(commands.resume))"
+  }
+
+  /// The last line of a run: `finished: all 5,000 items accepted`.
+  package func ended(_ run: RunSummary) -> String { RunHeadline.text(run) }
+}

@@ -1,0 +1,46 @@
+import BatchDomain
+
+/// What the user can do about a run now.
+struct NextSteps {
+  /// One piece of advice.
+  struct Step: Equatable {
+    /// What it is for.
+    let purpose: String
+    /// The command to run.
+    let command: String
+  }
+
+  /// The advice, the most useful first; empty when there is nothing to do.
+  let steps: [Step]
+
+  /// Advice on a run.
+  init(_ run: RunSummary, _ commands: RunCommands) {
+    var steps: [Step] = []
+    let counts = run.counts
+    switch run.state {
+    case .planning, .running:
+      if !run.isLive { steps.append(Step(purpose: "go on", command: commands.resume)) }
+    case .paused:
+      let preparation = run.reason?.preparation.map { "go on, \($0)" }
+      steps.append(Step(purpose: preparation ?? "go on", command: commands.resume))
+    case .finished:
+      if counts.items(in: .unknown) > 0 {
+        steps.append(Step(purpose: "ask the service about the unknown items", command: commands.resume))
+      }
+    case .cancelled:
+      break
+    }
+    let lost = [ChunkState.rejected, .failed].filter { counts.items(in: $0) > 0 }
+    if !lost.isEmpty {
+      let words = lost.map(\.rawValue).joined(separator: " and ")
+      steps.append(Step(purpose: "see the \(words) items", command: commands.export(lost)))
+      if run.state == .finished {
+        steps.append(Step(purpose: "send the \(words) items again", command: commands.retry(lost)))
+      }
+    }
+    if counts.items(in: .cancelled) > 0 {
+      steps.append(Step(purpose: "get the cancelled items", command: commands.export([.cancelled])))
+    }
+    self.steps = steps
+  }
+}

@@ -1,0 +1,108 @@
+package import BatchDomain
+
+/// Runs as a person reads them in a terminal.
+package struct RunText: Sendable {
+  private let zone: LocalZone
+  private let now: Timestamp
+  private let database: String?
+
+  /// Reports as of a moment.
+  ///
+  /// - Parameters:
+  ///   - now: the moment that ages and waits are counted from.
+  ///   - zone: the time zone times are shown in.
+  ///   - database: the path given with `--db`, for the commands that are advised; `nil` without that option.
+  package init(now: Timestamp, zone: LocalZone, database: String? = nil) {
+    self.now = now
+    self.zone = zone
+    self.database = database
+  }
+
+  /// A table of runs, one per line, in the order given.
+  package func history(_ runs: [RunSummary]) -> String {
+    guard !runs.isEmpty else { return "no runs yet\n" }
+    var table = TextTable(.left, .left, .right, .right, .right, .right, .left, .right, .left)
+    table.add("RUN", "STATE", "ITEMS", "ACCEPTED", "LOST", "LEFT", "CREATED", "AGE", "NAME")
+    for run in runs {
+      table.add(
+        run.run.rawValue, state(run), HumanNumber.text(run.items),
+        HumanNumber.text(run.counts.items(in: .accepted)), HumanNumber.text(run.counts.lostItems),
+        HumanNumber.text(run.counts.items(in: .pending, .submitting, .unknown)), zone.brief(run.createdAt),
+        HumanDuration.rough(now.since(run.createdAt)),
+        TerminalText.escape(run.name ?? run.job ?? "", cutAt: 40))
+    }
+    return table.text()
+  }
+
+  /// One run on one screen: what happened, why, what to do next, then the numbers.
+  package func report(_ run: RunSummary, causes: [CauseSummary]) -> String {
+    var text = "run \(run.run)"
+    if let name = run.name { text += " (\(TerminalText.escape(name, cutAt: 80)))" }
+    text += "\n\(RunHeadline.text(run))\n"
+    if run.state == .paused, let reason = run.reason {
+      text += "paused because \(reason.words)\(detail(run)) [\(reason.rawValue)]\n"
+    } else if run.state == .running, !run.isLive {
+      text += "nobody is sending it: its process died\n"
+    }
+    if let wait = run.wait, wait.until > now, run.state == .running || run.state == .paused {
+      text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
+    }
+    text += steps(run) + "\n" + facts(run) + "\n" + states(run)
+    if !causes.isEmpty { text += "\n" + CauseText(zone: zone).text(causes) }
+    return text
+  }
+
+  private func detail(_ run: RunSummary) -> String {
+    run.detail.map { ": \(TerminalText.escape($0, cutAt: 400))" } ?? ""
+  }
+
+  private func state(_ run: RunSummary) -> String {
+    run.state.rawValue + (run.reason.map { ": \($0.rawValue)" } ?? "")
+  }
+
+  private func steps(_ run: RunSummary) -> String {
+    let steps = NextSteps(run, RunCommands(run: run.run, database: database)).steps
+    guard !steps.isEmpty else { return "" }
+    var text = "\nnext:\n"
+    for step in steps { text += "  \(step.purpose):\n    \(TerminalText.escape(step.command))\n" }
+    return text
+  }
+
+  private func facts(_ run: RunSummary) -> String {
+    var table = TextTable(.left, .left)
+    table.add("manifest", TerminalText.escape(run.manifest, cutAt: 400))
+    if let job = run.job { table.add("job", TerminalText.escape(job, cutAt: 400)) }
+    table.add("destination", TerminalText.escape(run.destination, cutAt: 400))
+    table.add("created", zone.text(run.createdAt))
+    if let finishedAt = run.finishedAt {
+      table.add(run.state == .cancelled ? "cancelled" : "finished", zone.text(finishedAt))
+    }
+    var items = HumanNumber.text(run.items)
+    if run.repeated > 0 { items += " (\(HumanNumber.text(run.repeated)) more repeat an earlier one)" }
+    table.add("items", items)
+    table.add("attempts", HumanNumber.text(run.attempts))
+    if let time = run.sendingTime {
+      table.add("sending", HumanDuration.text(time))
+      if time > .zero {
+        let accepted = Double(run.counts.items(in: .accepted)) / time.inSeconds
+        let requests = Double(run.attempts) * 60 / time.inSeconds
+        table.add(
+          "throughput",
+          "\(HumanNumber.pace(accepted)) items/s accepted, \(HumanNumber.pace(requests)) requests/min")
+      }
+    }
+    return table.text(indent: "  ")
+  }
+
+  private func states(_ run: RunSummary) -> String {
+    var table = TextTable(.left, .right, .right)
+    table.add("STATE", "ITEMS", "CHUNKS")
+    for state in ChunkState.allCases {
+      let chunks = run.counts.chunks(in: state)
+      let items = run.counts.items(in: state)
+      guard chunks > 0 || items > 0 else { continue }
+      table.add(state.rawValue, state == .split ? "-" : HumanNumber.text(items), HumanNumber.text(chunks))
+    }
+    return table.text(indent: "  ")
+  }
+}

@@ -1,0 +1,162 @@
+import BatchDomain
+
+/// The rules of the gate, as a pure value: events go in, permissions come out. No clock is read in it.
+///
+/// The first request goes alone; each sign of life then doubles what may be in flight, up to the run's
+/// concurrency. A wait the service asks for closes the gate for everybody, and sending starts gradually after
+/// it. When nothing gets through, that is a condition of the run: the gate closes and probes with one request
+/// at growing intervals.
+struct GateState: Equatable {
+  /// Requests that may be in flight at most, ever.
+  let concurrency: Int
+  /// Requests that may be in flight now.
+  private(set) var allowed = 1
+  /// Requests in flight, listings included.
+  private(set) var inFlight = 0
+  /// Nothing is sent before that moment.
+  private(set) var closedUntil: Timestamp?
+  /// Why it is closed.
+  private(set) var reason = ""
+  /// The last sign of life from the service, or the start.
+  private(set) var lastProgress: Timestamp
+  /// Requests in a row that came to nothing: 5xx, time-outs, breaks, refused connections.
+  private(set) var failures = 0
+  /// Those of them that were not processed at all.
+  private(set) var unprocessed = 0
+  /// Waits in a row whose length we chose: the exponent of the back-off.
+  private(set) var waits = 0
+  /// Whether the service said that it is alive since the start or since the gate last closed for want of it.
+  private(set) var isOpen = false
+  /// When a request last got through, by its end.
+  private(set) var lastThrough: Timestamp?
+  /// A listing waits for its turn: it goes before the next chunk.
+  private(set) var listingsWaiting = 0
+
+  init(concurrency: Int, now: Timestamp, wait: StoredWait? = nil) {
+    self.concurrency = concurrency
+    lastProgress = now
+    guard let wait, wait.until > now else { return }
+    closedUntil = wait.until
+    reason = wait.reason
+  }
+
+  /// What a request is told.
+  enum Admission: Equatable {
+    /// It may leave, and counts as in flight.
+    case go
+    /// Not before that moment.
+    case wait(until: Timestamp)
+    /// Not before something changes.
+    case full
+  }
+
+  /// Asks for a chunk's request.
+  mutating func admit(now: Timestamp) -> Admission {
+    guard listingsWaiting == 0 else { return .full }
+    return enter(now: now)
+  }
+
+  /// Asks for a listing's request. One that has to wait holds the next chunk back until it had its turn.
+  mutating func admitListing(now: Timestamp, isFirstTry: Bool) -> Admission {
+    let admission = enter(now: now)
+    if admission == .go, !isFirstTry { listingsWaiting -= 1 }
+    if admission != .go, isFirstTry { listingsWaiting += 1 }
+    return admission
+  }
+
+  /// A listing that was waiting gives up.
+  mutating func withdrawListing() { listingsWaiting -= 1 }
+
+  private mutating func enter(now: Timestamp) -> Admission {
+    if let closedUntil {
+      guard closedUntil <= now else { return .wait(until: closedUntil) }
+      self.closedUntil = nil
+    }
+    guard inFlight < allowed else { return .full }
+    inFlight += 1
+    return .go
+  }
+
+  /// A request that was admitted did not leave after all.
+  mutating func leaveUnused() { inFlight -= 1 }
+
+  /// A listing came back, whatever it brought.
+  mutating func leaveListing() { inFlight -= 1 }
+
+  /// What the end of a request makes of the gate.
+  enum Effect: Equatable {
+    /// Nothing that others have to know.
+    case none
+    /// The gate is closed until then.
+    case closed(StoredWait)
+  }
+
+  /// A chunk's request came back.
+  ///
+  /// - Parameters:
+  ///   - outcome: what it came to.
+  ///   - asked: the wait the service asked for.
+  ///   - backOff: a wait drawn for the case that the gate has to choose one, from the number of waits so far.
+  mutating func leave(
+    _ outcome: Outcome, asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+  ) -> Effect {
+    inFlight -= 1
+    switch outcome {
+    case .accepted, .content, .index:
+      signOfLife(now: now)
+      // A service may say with a success that the quota is used up.
+      guard let asked, asked > .zero else { return .none }
+      return close(for: asked, now: now, reason: "the service says that the quota is used up")
+    case .throttled:
+      lastThrough = now
+      failures = 0
+      unprocessed = 0
+      if let asked {
+        lastProgress = now
+        waits = 0
+        return close(for: asked, now: now, reason: "the service asks to wait")
+      }
+      defer { waits += 1 }
+      return close(for: backOff(waits), now: now, reason: "the service asks to slow down")
+    case .account, .endpoint:
+      return .none
+    case .notProcessed:
+      failures += 1
+      unprocessed += 1
+      return closeWhenNothingGetsThrough(now: now, backOff: backOff)
+    case .unknown:
+      failures += 1
+      unprocessed = 0
+      return closeWhenNothingGetsThrough(now: now, backOff: backOff)
+    }
+  }
+
+  private mutating func signOfLife(now: Timestamp) {
+    lastProgress = now
+    lastThrough = now
+    failures = 0
+    unprocessed = 0
+    waits = 0
+    isOpen = true
+    allowed = min(concurrency, allowed * 2)
+  }
+
+  private mutating func close(for wait: Duration, now: Timestamp, reason: String) -> Effect {
+    allowed = 1
+    let until = now + wait
+    if let closedUntil, closedUntil >= until { return .none }
+    closedUntil = until
+    self.reason = reason
+    return .closed(StoredWait(until: until, reason: reason))
+  }
+
+  private mutating func closeWhenNothingGetsThrough(
+    now: Timestamp, backOff: (_ waits: Int) -> Duration
+  ) -> Effect {
+    let isCondition = !isOpen || unprocessed >= concurrency || failures >= 2 * concurrency
+    guard isCondition else { return .none }
+    isOpen = false
+    defer { waits += 1 }
+    return close(for: backOff(waits), now: now, reason: "nothing gets through to the service")
+  }
+}

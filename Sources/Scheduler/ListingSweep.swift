@@ -1,0 +1,81 @@
+import BatchDomain
+
+/// Reads an index's list of tasks, newest first, back to the start of a window.
+///
+/// Pages are numbered over a list that grows meanwhile, so rows come twice: they are told apart by their ids.
+/// The service's own time filter is not used: it means "on that date", and nights cross midnight. The sweep
+/// ends at a page that is not full, or at a full page of which every row is older than the window; then the
+/// first page is read again until it brings nothing new.
+struct ListingSweep {
+  let service: any TransferService
+  let board: RunBoard
+  let clock: any BatchClock
+
+  /// Pages one sweep may read; a window with more tasks cannot be judged.
+  static let pageCap = 2_000
+
+  /// Why a sweep shows nothing.
+  enum Failure: Error {
+    /// The run stops.
+    case stopped
+    /// The listing could not be had, in words.
+    case unavailable(String)
+  }
+
+  /// Reads the list.
+  func sighting(of index: IndexID, since windowStart: Timestamp) async throws(Failure) -> Sighting {
+    let takenAt = clock.now()
+    var seen: Set<String> = []
+    var newest: [String: Timestamp] = [:]
+
+    func take(_ rows: [TaskRow]) throws(Failure) -> Bool {
+      var isNew = false
+      for row in rows where seen.insert(row.id).inserted {
+        isNew = true
+        guard let createdAt = row.createdAt else {
+          throw .unavailable("the listing has a task whose time cannot be read")
+        }
+        guard createdAt >= windowStart, let name = row.fileName else { continue }
+        newest[name] = max(newest[name] ?? createdAt, createdAt)
+      }
+      return isNew
+    }
+
+    var page = 1
+    while true {
+      let rows = try await read(index, page: page)
+      _ = try take(rows)
+      if rows.count < service.pageLimit { break }
+      if rows.allSatisfy({ ($0.createdAt ?? windowStart) < windowStart }) { break }
+      page += 1
+      guard page <= Self.pageCap else {
+        throw .unavailable("the listing has more than \(Self.pageCap) pages of recent tasks")
+      }
+    }
+    // A first page that is not full was the whole list, read at one moment.
+    if page > 1 {
+      var rounds = 0
+      while try take(try await read(index, page: 1)), rounds < Self.pageCap { rounds += 1 }
+    }
+    return Sighting(takenAt: takenAt, newest: newest)
+  }
+
+  private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
+    guard await board.enterListing() else { throw .stopped }
+    let result: Result<[TaskRow], ListingFailure>
+    do throws(ListingFailure) {
+      result = .success(try await service.listTasks(index: index, page: page))
+    } catch {
+      result = .failure(error)
+    }
+    await board.leaveListing()
+    switch result {
+    case .success(let rows): return rows
+    case .failure(.refused(let answer)):
+      let parts = ["HTTP \(answer.status)", answer.code, answer.message].compactMap { $0 }
+      throw .unavailable("the listing was refused: \(parts.joined(separator: " "))")
+    case .failure(.transport(let failure)):
+      throw .unavailable("the listing could not be read: \(failure.message)")
+    }
+  }
+}

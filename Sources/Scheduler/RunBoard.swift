@@ -1,0 +1,320 @@
+import BatchDomain
+
+/// The one place that knows what is under way in this process: the gate, what is left to send and to settle,
+/// and whether to stop. Workers and the settler ask it and tell it; nobody else decides.
+actor RunBoard {
+  private let clock: any BatchClock
+  private let random: any RandomSource
+  private let observer: any RunObserver
+  private let settings: RunSettings
+  private let items: Int
+
+  private var gate: GateState
+  private var isPendingKnownEmpty = false
+  /// No pending chunk is ready before that moment, or the rate limits permit none.
+  private var nothingBefore: Timestamp?
+  private var working = 0
+  private var openUnknowns: Int
+  private var isStoreInTrouble = 0
+  private var hasAcceptance = false
+  private var announcedWait: StoredWait?
+  /// Counts the times chunks became pending: a claim that began before cannot say that none is.
+  private var pendingEpoch = 0
+  private nonisolated let signal = ChangeSignal()
+  /// Raised only for what concerns the settler, which would else wake at every answer.
+  private nonisolated let settlingSignal = ChangeSignal()
+
+  /// Why no new request leaves; `nil` while sending goes on.
+  private(set) var stop: StopCause?
+  /// The counts after the last change.
+  private(set) var counts: StateCounts
+
+  init(
+    settings: RunSettings, standing: RunStanding, clock: any BatchClock, random: any RandomSource,
+    observer: any RunObserver
+  ) {
+    self.settings = settings
+    self.clock = clock
+    self.random = random
+    self.observer = observer
+    items = standing.items
+    counts = standing.counts
+    openUnknowns = standing.counts.chunks(in: .unknown)
+    gate = GateState(concurrency: settings.concurrency, now: clock.now(), wait: standing.wait)
+  }
+
+  // MARK: Sending
+
+  /// What a worker is to do next.
+  enum Next: Sendable {
+    /// Claim a chunk; a slot is taken. What the claim finds missing is true of that epoch only.
+    case claim(epoch: Int)
+    /// Look again when something changes, at the latest at that moment.
+    case wait(version: Int, until: Timestamp?)
+    /// There is nothing left to do, or no new request may leave.
+    case leave
+  }
+
+  /// A worker asks for work.
+  func next() -> Next {
+    if stop != nil || isDone { return .leave }
+    if isStoreInTrouble > 0 || isPendingKnownEmpty { return .wait(version: signal.version, until: nil) }
+    let now = clock.now()
+    if let nothingBefore {
+      guard nothingBefore <= now else { return .wait(version: signal.version, until: nothingBefore) }
+      self.nothingBefore = nil
+    }
+    switch gate.admit(now: now) {
+    case .go:
+      working += 1
+      if announcedWait != nil {
+        announcedWait = nil
+        observer.observe(.waitOver)
+      }
+      return .claim(epoch: pendingEpoch)
+    case .wait(let until):
+      announce(StoredWait(until: until, reason: gate.reason))
+      return .wait(version: signal.version, until: until)
+    case .full:
+      return .wait(version: signal.version, until: nil)
+    }
+  }
+
+  /// The store has no pending chunk.
+  func foundNothingPending(epoch: Int) {
+    if epoch == pendingEpoch { isPendingKnownEmpty = true }
+    giveBackSlot()
+  }
+
+  /// The store has nothing that may be sent before that moment.
+  func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int) {
+    if epoch == pendingEpoch { nothingBefore = moment }
+    if case .rate(let rate) = why { announce(StoredWait(until: moment, reason: "the rate limit \(rate)")) }
+    giveBackSlot()
+  }
+
+  /// A slot was taken and nothing was claimed with it.
+  func giveBackSlot() {
+    gate.leaveUnused()
+    working -= 1
+    changed()
+  }
+
+  /// An answer is there: the gate learns of it before anything else happens.
+  ///
+  /// - Returns: a wait to be put on disk, if the gate closed.
+  func answered(_ outcome: Outcome, asked: Duration?) -> StoredWait? {
+    let now = clock.now()
+    let effect = gate.leave(outcome, asked: asked, now: now) { waits in
+      BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
+    }
+    guard case .closed(let wait) = effect else {
+      changed()
+      return nil
+    }
+    let isOutage = outcome == .notProcessed || outcome == .unknown
+    let reaches = isOutage ? wait.until.since(gate.lastProgress) : wait.until.since(now)
+    announce(wait)
+    if reaches > settings.maxWait {
+      stop(
+        for: .parked(
+          isOutage ? .unreachable : .throttled,
+          detail: isOutage
+            ? "nothing got through since \(gate.lastProgress)"
+            : "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
+    }
+    changed()
+    return wait
+  }
+
+  /// Whether another request got through since a moment: what makes a failure the chunk's own.
+  func othersGotThrough(since moment: Timestamp) -> Bool {
+    guard let last = gate.lastThrough else { return false }
+    return last >= moment
+  }
+
+  /// A chunk's outcome is durable; its worker is free again.
+  func recorded(_ recorded: Recorded, outcome: Outcome) {
+    working -= 1
+    if outcome == .unknown {
+      openUnknowns += 1
+      settlingSignal.raise()
+    }
+    if outcome == .accepted, !hasAcceptance {
+      hasAcceptance = true
+      observer.observe(.firstAccepted(recorded.counts))
+    }
+    take(recorded)
+  }
+
+  /// A worker ends without having recorded its outcome: the store is gone.
+  func abandoned() {
+    working -= 1
+    changed()
+  }
+
+  // MARK: Settling
+
+  /// Asks for a listing's request; returns `false` when the run stops.
+  func enterListing() async -> Bool {
+    var isFirstTry = true
+    while true {
+      if stopsSettling {
+        if !isFirstTry { gate.withdrawListing() }
+        changed()
+        return false
+      }
+      let seen = signal.version
+      switch gate.admitListing(now: clock.now(), isFirstTry: isFirstTry) {
+      case .go: return true
+      case .wait(let until): await wait(version: seen, until: until)
+      case .full: await wait(version: seen, until: nil)
+      }
+      isFirstTry = false
+    }
+  }
+
+  /// A listing came back.
+  func leaveListing() {
+    gate.leaveListing()
+    changed()
+  }
+
+  /// A verdict is durable.
+  func settled(_ recorded: Recorded) {
+    openUnknowns -= 1
+    take(recorded)
+  }
+
+  /// A chunk stays unknown.
+  func held() {
+    openUnknowns -= 1
+    changed()
+  }
+
+  /// Whether any unknown chunk is still being looked into.
+  var hasOpenUnknowns: Bool { openUnknowns > 0 }
+
+  /// Whether no chunk is open and none can become so.
+  var isSettlingOver: Bool {
+    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || stop == .cancelled)
+  }
+
+  /// Whether later acceptances can still bring a control.
+  var canSendMore: Bool { stop == nil && (!isPendingKnownEmpty || working > 0) }
+
+  /// Whether settling has to end now; a run that is given up is still settled.
+  var stopsSettling: Bool {
+    switch stop {
+    case nil, .cancelled: false
+    case .asked, .parked, .store: true
+    }
+  }
+
+  // MARK: Stopping
+
+  /// Asks the run to stop. The first cause stands, except that nothing outweighs a store that is gone, and
+  /// giving up outweighs a pause.
+  func stop(for cause: StopCause) {
+    switch (stop, cause) {
+    case (nil, _), (.asked, .cancelled), (.asked, .store), (.parked, .store), (.cancelled, .store):
+      stop = cause
+      observer.observe(.stopping(cause))
+      changed()
+    case (.cancelled, .asked):
+      // Asked to stop while unknown chunks of a cancelled run are being settled.
+      stop = cause
+      observer.observe(.stopping(cause))
+      changed()
+    default:
+      break
+    }
+  }
+
+  /// Follows what another process asked of the run.
+  func follow(_ request: RunRequest?) {
+    switch request {
+    case nil: break
+    case .pause: stop(for: .asked)
+    case .cancel: stop(for: .cancelled)
+    }
+  }
+
+  /// The store refuses changes: nothing new is sent until `storeRecovered()`.
+  func storeInTrouble(_ error: StoreError) {
+    isStoreInTrouble += 1
+    observer.observe(.storeTrouble(error.description))
+    changed()
+  }
+
+  /// The store takes changes again.
+  func storeRecovered() {
+    isStoreInTrouble -= 1
+    changed()
+  }
+
+  // MARK: Waiting
+
+  /// The number of the present state of things, for ``waitForSettling(version:until:)``.
+  nonisolated var settlingVersion: Int { settlingSignal.version }
+
+  /// Suspends until something concerns the settler after `version`, or until a moment.
+  nonisolated func waitForSettling(version seen: Int, until: Timestamp?) async {
+    await wait(for: settlingSignal, after: seen, until: until)
+  }
+
+  /// Suspends until something changes after `version`, or until a moment.
+  nonisolated func wait(version seen: Int, until: Timestamp?) async {
+    await wait(for: signal, after: seen, until: until)
+  }
+
+  private nonisolated func wait(for signal: ChangeSignal, after seen: Int, until: Timestamp?) async {
+    guard let until else { return await signal.wait(after: seen) }
+    let clock = clock
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await signal.wait(after: seen) }
+      group.addTask {
+        // A cancelled sleep ends the wait like one that is over.
+        do { try await clock.sleep(for: until.since(clock.now())) } catch {}
+      }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// The number of the present state of things, for ``wait(version:until:)``.
+  nonisolated var version: Int { signal.version }
+
+  private func changed() {
+    signal.raise()
+    if stop != nil || isDone { settlingSignal.raise() }
+  }
+
+  private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
+
+  private func take(_ recorded: Recorded) {
+    let wasPending = counts.chunks(in: .pending)
+    counts = recorded.counts
+    if counts.chunks(in: .pending) > 0 {
+      pendingEpoch += 1
+      isPendingKnownEmpty = false
+      if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
+    }
+    observer.observe(.progress(counts))
+    follow(recorded.request)
+    if settings.maxFailures.isExceeded(lost: counts.lostItems, decided: counts.decidedItems, total: items) {
+      stop(
+        for: .parked(
+          .failures,
+          detail: "\(counts.lostItems) of \(counts.decidedItems) decided items were rejected or failed, "
+            + "more than --max-failures \(settings.maxFailures.text)"))
+    }
+    changed()
+  }
+
+  private func announce(_ wait: StoredWait) {
+    guard announcedWait != wait else { return }
+    announcedWait = wait
+    observer.observe(.waiting(wait))
+  }
+}

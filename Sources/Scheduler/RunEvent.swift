@@ -1,0 +1,43 @@
+package import BatchDomain
+
+/// Something the run loop tells whoever shows the run. Events explain; the store is the record.
+package enum RunEvent: Sendable, Equatable {
+  /// Sending begins or goes on.
+  case started(RunStanding)
+  /// The service took the first chunk of this process.
+  case firstAccepted(StateCounts)
+  /// A chunk moved.
+  case progress(StateCounts)
+  /// Nothing is sent before a moment, or until a probe gets through.
+  case waiting(StoredWait)
+  /// Sending goes on after a wait.
+  case waitOver
+  /// An attempt came to something else than acceptance.
+  case setback(chunk: ChunkNumber, attempt: Int, outcome: Outcome, code: String?, message: String?)
+  /// Settling found out what became of a chunk.
+  case settled(chunk: ChunkNumber, verdict: Settlement.Verdict, evidence: String)
+  /// A chunk stays unknown and is left to a person.
+  case held(chunk: ChunkNumber, why: String)
+  /// The store refused a change, which is tried again.
+  case storeTrouble(String)
+  /// No new request leaves from now on.
+  case stopping(StopCause)
+}
+
+/// Who is told about a run. Called from several tasks; must not block.
+package protocol RunObserver: Sendable {
+  /// Takes notice of an event.
+  func observe(_ event: RunEvent)
+}
+
+/// Why the run loop stops before everything is decided.
+package enum StopCause: Sendable, Equatable {
+  /// It was asked to: a signal, or another process through the store.
+  case asked
+  /// The user gives the run up.
+  case cancelled
+  /// The run cannot go on now.
+  case parked(PauseReason, detail: String)
+  /// The store cannot be used.
+  case store(StoreError)
+}

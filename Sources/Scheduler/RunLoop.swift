@@ -1,0 +1,109 @@
+package import BatchDomain
+
+/// Sends a run: a bounded group of workers, one settler beside them, and an ear for requests to stop.
+///
+/// Every task is a child of ``run()``, so that a run on one seeded executor can be repeated.
+package struct RunLoop: Sendable {
+  private let session: any RunSession
+  private let service: any TransferService
+  private let clock: any BatchClock
+  private let random: any RandomSource
+  private let observer: any RunObserver
+
+  /// How often a request another process leaves in the store is looked for while nothing is recorded.
+  static let requestInterval: Duration = .seconds(1)
+
+  /// A loop over a run this process owns.
+  package init(
+    session: any RunSession, service: any TransferService, clock: any BatchClock, random: any RandomSource,
+    observer: any RunObserver
+  ) {
+    self.session = session
+    self.service = service
+    self.clock = clock
+    self.random = random
+    self.observer = observer
+  }
+
+  /// Sends until everything is decided or held, or until the run has to stop; then leaves the run in the
+  /// state that fits.
+  ///
+  /// - Parameters:
+  ///   - isCancelling: gives the run up at once: nothing is sent, what is unknown is settled.
+  ///   - stops: each element asks to stop; requests under way are waited for.
+  /// - Returns: how the run was left.
+  /// - Throws: ``StoreError`` when the store cannot be used; the run then keeps its owner's mark and is
+  ///   resumed like one whose owner died.
+  package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunEnding {
+    let standing = try await session.standing()
+    let board = RunBoard(
+      settings: session.settings, standing: standing, clock: clock, random: random, observer: observer)
+    observer.observe(.started(standing))
+    if isCancelling { await board.stop(for: .cancelled) }
+    await board.follow(standing.request)
+    await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        await sendAndSettle(on: board)
+        return true
+      }
+      group.addTask {
+        for await cause in stops { await board.stop(for: cause) }
+        return false
+      }
+      group.addTask {
+        await watchRequests(on: board)
+        return false
+      }
+      for await isDone in group where isDone { group.cancelAll() }
+    }
+    return try await leave(board)
+  }
+
+  private func sendAndSettle(on board: RunBoard) async {
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<session.settings.concurrency {
+        group.addTask {
+          await Worker(
+            session: session, service: service, clock: clock, random: random, observer: observer, board: board
+          ).work()
+        }
+      }
+      group.addTask {
+        await Settler(session: session, service: service, clock: clock, observer: observer, board: board).work()
+      }
+    }
+  }
+
+  private func watchRequests(on board: RunBoard) async {
+    while true {
+      do {
+        try await clock.sleep(for: Self.requestInterval)
+        await board.follow(try await session.request())
+      } catch is CancellationError {
+        return
+      } catch {
+        // The next change meets the same trouble, and is what decides about it.
+        observer.observe(.storeTrouble(String(describing: error)))
+      }
+    }
+  }
+
+  private func leave(_ board: RunBoard) async throws -> RunEnding {
+    let ending: RunEnding
+    switch await board.stop {
+    case .store(let error):
+      throw error
+    case nil:
+      ending = .finished
+    case .asked:
+      ending = .paused(.signal, detail: nil)
+    case .parked(let reason, let detail):
+      ending = .paused(reason, detail: detail)
+    case .cancelled:
+      _ = try await session.cancelPending()
+      ending = .cancelled
+    }
+    try await session.leave(ending, at: clock.now())
+    return ending
+  }
+}

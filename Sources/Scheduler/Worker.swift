@@ -1,0 +1,178 @@
+import BatchDomain
+
+/// One of the tasks that send: takes a slot, claims a chunk, sends it, records what came of it, and again.
+struct Worker {
+  let session: any RunSession
+  let service: any TransferService
+  let clock: any BatchClock
+  let random: any RandomSource
+  let observer: any RunObserver
+  let board: RunBoard
+
+  /// How often a change the store refuses is tried, a second and more apart: long enough for a disk to be
+  /// cleared by whatever filled it, short enough to say so the same minute.
+  static let storeTries = 8
+
+  /// Works until nothing is left to send or settle, or until the run stops.
+  func work() async {
+    while true {
+      switch await board.next() {
+      case .leave:
+        return
+      case .wait(let version, let until):
+        await board.wait(version: version, until: until)
+      case .claim(let epoch):
+        // The slot is secured before the chunk is claimed: a claimed chunk never waits for one.
+        await claimAndSend(epoch: epoch)
+      }
+    }
+  }
+
+  private func claimAndSend(epoch: Int) async {
+    do {
+      switch try await persistently({ try await session.claim(at: clock.now()) }) {
+      case .none: await board.foundNothingPending(epoch: epoch)
+      case .notBefore(let moment, let why):
+        await board.foundNothing(before: moment, why: why, epoch: epoch)
+      case .chunk(let chunk): await send(chunk)
+      }
+    } catch {
+      await board.stop(for: .store(StoreError(wrapping: error)))
+      await board.giveBackSlot()
+    }
+  }
+
+  private func send(_ chunk: ClaimedChunk) async {
+    let started = clock.elapsed()
+    let exchange = await service.submit(
+      Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
+    let took = clock.elapsed() - started
+    let outcome = RetryContract.outcome(of: exchange)
+    let asked = exchange.askedWait
+    let wait = await board.answered(outcome, asked: asked)
+    do {
+      let judgement = try await judge(outcome, chunk)
+      if let reason = judgement.park {
+        await board.stop(for: .parked(reason, detail: detail(of: reason, exchange)))
+      }
+      let result = AttemptResult(
+        chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt), took: took,
+        outcome: outcome, status: exchange.status, code: exchange.code, message: exchange.message,
+        isCounted: judgement.isCounted, event: judgement.event,
+        readyAt: readyAt(after: outcome, judgement, chunk))
+      if outcome != .accepted {
+        observer.observe(
+          .setback(
+            chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
+            message: exchange.message))
+      }
+      let recorded = try await persistently { try await session.record(result) }
+      if let wait { try await persistently { try await session.remember(wait: wait) } }
+      await board.recorded(recorded, outcome: outcome)
+    } catch {
+      await board.stop(for: .store(StoreError(wrapping: error)))
+      await board.abandoned()
+    }
+  }
+
+  private func judge(_ outcome: Outcome, _ chunk: ClaimedChunk) async throws -> Judgement {
+    var circumstances = AttemptCircumstances(
+      countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts)
+    switch outcome {
+    case .index:
+      if let index = chunk.index {
+        circumstances.isSoleIndexLeft = try await persistently { try await session.isSoleIndexLeft(index) }
+      }
+    case .notProcessed:
+      circumstances.othersGetThrough = await board.othersGotThrough(since: chunk.startedAt)
+    case .accepted, .account, .endpoint, .throttled, .unknown, .content:
+      break
+    }
+    return RetryContract.judge(outcome, circumstances)
+  }
+
+  private func readyAt(
+    after outcome: Outcome, _ judgement: Judgement, _ chunk: ClaimedChunk
+  ) -> Timestamp {
+    guard outcome == .notProcessed, judgement.event == .returned, judgement.isCounted else {
+      // The gate holds everybody back; the chunk itself goes in its turn.
+      return Timestamp(milliseconds: 0)
+    }
+    return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
+  }
+
+  private func detail(of reason: PauseReason, _ exchange: Exchange) -> String {
+    let answer = [exchange.status.map { "HTTP \($0)" }, exchange.code, exchange.message].compactMap { $0 }
+      .joined(separator: " ")
+    let settings = session.settings
+    return switch reason {
+    case .endpoint:
+      "\(settings.destination) does not answer as the transfers endpoint of profile "
+        + "\(settings.profile.rawValue): \(answer)"
+    default: answer
+    }
+  }
+
+  /// Makes a change, again and again while the store refuses it for a reason that may pass. Nothing new is sent
+  /// meanwhile; what came of a request is never dropped because of a full disk.
+  @discardableResult
+  private func persistently<T: Sendable>(_ change: @Sendable () async throws -> T) async throws -> T {
+    var tries = 0
+    while true {
+      do {
+        let value = try await change()
+        if tries > 0 { await board.storeRecovered() }
+        return value
+      } catch let error as StoreError where error.isTransient && tries < Self.storeTries {
+        if tries == 0 { await board.storeInTrouble(error) }
+        tries += 1
+        try await clock.sleep(for: .seconds(min(1 << tries, 10)))
+      } catch {
+        if tries > 0 { await board.storeRecovered() }
+        throw error
+      }
+    }
+  }
+}
+
+extension StoreError {
+  /// The error itself, or another one that came out of a store, in the store's words.
+  init(wrapping error: any Error) {
+    self = error as? StoreError ?? StoreError(.inputOutput, "the store failed: \(error)")
+  }
+}
+
+extension Exchange {
+  /// HTTP status; `nil` when no answer came.
+  fileprivate var status: Int? {
+    switch self {
+    case .answered(let answer): answer.status
+    case .failed: nil
+    }
+  }
+
+  /// The service's error code, or the transport's word.
+  fileprivate var code: String? {
+    switch self {
+    case .answered(let answer): answer.code
+    case .failed(let failure): failure.code
+    }
+  }
+
+  /// The service's message, or the transport's.
+  fileprivate var message: String? {
+    switch self {
+    case .answered(let answer): answer.message
+    case .failed(let failure): failure.message
+    }
+  }
+
+  /// The wait the service asks for: with a refusal any, with an acceptance only when the quota is used up.
+  fileprivate var askedWait: Duration? {
+    switch self {
+    case .answered(let answer):
+      (200..<300).contains(answer.status) && !answer.quotaUsedUp ? nil : answer.wait
+    case .failed: nil
+    }
+  }
+}

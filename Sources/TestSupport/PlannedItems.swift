@@ -1,0 +1,49 @@
+package import BatchDomain
+
+/// Makes items and plans for tests, without a manifest reader.
+package enum PlannedItems {
+  /// The source text of item `number`: index `629d807aa9e2a3a33a92c00b`, object `s3://bucket/NNNNNN.mp4`.
+  package static func source(
+    _ number: Int, index: String = "629d807aa9e2a3a33a92c00b", name: String? = nil
+  ) -> String {
+    let name = name ?? "\(number.padded(6)).mp4"
+    return #"{"index_id": "\#(index)", "language": "en", "object": "s3://bucket/\#(name)"}"#
+  }
+
+  /// One batch of items with these source texts.
+  package static func batch(_ sources: [String], firstSequence: Int = 0) -> ItemBatch {
+    var bytes: [UInt8] = []
+    var wire: [UInt8] = []
+    var entries: [ItemBatch.Entry] = []
+    for (number, source) in sources.enumerated() {
+      let text = Array(source.utf8)
+      let form = WireForm.bytes(of: text)
+      entries.append(
+        ItemBatch.Entry(
+          offset: bytes.count, length: text.count, wireOffset: wire.count, wireLength: form.count,
+          element: firstSequence + number, nameClashes: false, continuesIndex: false))
+      bytes += text
+      wire += form
+    }
+    return ItemBatch(
+      firstSequence: firstSequence, bytes: bytes, wire: wire, entries: entries, earlierClashes: [])
+  }
+
+  /// Plans a run of these items and returns the session that owns it.
+  package static func plan(
+    _ sources: [String], chunkSize: Int, settings: RunSettings = RunSettings(), in store: any BatchStore,
+    at now: Timestamp, random: UInt64 = 1, digest: [UInt8] = Array(repeating: 7, count: 32)
+  ) async throws -> any RunSession {
+    let session = try await store.plan(
+      RunDraft(
+        createdAt: now, random: random, name: nil, job: nil, manifest: "manifest.json", manifestFile: nil,
+        settings: settings))
+    let batch = batch(sources)
+    var planner = ChunkPlanner(maxItems: chunkSize, maxBytes: settings.chunkBytes)
+    try await session.append(batch)
+    try await session.add(planner.add(batch))
+    if let last = planner.finish() { try await session.add([last]) }
+    return try await session.complete(
+      PlanTotals(items: sources.count, repeated: 0, digest: digest), at: now)
+  }
+}

@@ -1,0 +1,85 @@
+package import BatchDomain
+
+/// Makes a ``ServiceAnswer`` of status, headers and body: a pure function, lenient about every version of the
+/// service, and through whose ``Scrubber`` every text goes.
+///
+/// Shapes of error bodies: v1 `{"error_code", "message"}`, a legacy sample with a number as code; v1.2
+/// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML.
+package struct AnswerDecoder: Sendable {
+  private let scrubber: Scrubber
+  private let profile: ServiceProfile
+
+  /// Longest error code that is kept, in characters.
+  package static let longestCode = 100
+
+  /// A decoder for answers of that version of the service.
+  package init(profile: ServiceProfile, scrubber: Scrubber) {
+    self.profile = profile
+    self.scrubber = scrubber
+  }
+
+  /// Decodes an answer. Never fails: what cannot be understood is left out.
+  ///
+  /// - Parameters:
+  ///   - status: HTTP status.
+  ///   - headers: header lines.
+  ///   - body: the body, or as much of it as came or was read.
+  ///   - isCut: whether the body is not whole.
+  ///   - now: when the answer came, by this machine's clock.
+  package func decode(
+    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, now: Timestamp
+  ) -> ServiceAnswer {
+    let requested = RequestedWait(headers, status: status, now: now)
+    let json = LenientJSON.parse(body)
+    return ServiceAnswer(
+      status: status, code: json.flatMap(code),
+      message: message(json, headers: headers, body: body, isCut: isCut),
+      mediaType: mediaType(headers), wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
+  }
+
+  /// `code` or `error_code`, the version's own name first.
+  private func code(_ json: LenientJSON) -> String? {
+    let names = profile == .v1 ? ["error_code", "code"] : ["code", "error_code"]
+    for name in names {
+      switch json[name] {
+      case .string(let text):
+        if let code = cleaned(code: text) { return code }
+      case .number(let digits):
+        if let code = cleaned(code: digits) { return code }
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  private func cleaned(code: String) -> String? {
+    // A code of the published table is no secret, even if somebody's key is a part of it.
+    if RetryContract.outcome(ofCode: code) != nil { return code }
+    guard let clean = BodyText.message(scrubber.scrub(code)) else { return nil }
+    return String(clean.prefix(Self.longestCode))
+  }
+
+  /// The service's `message`; without one the body, if it is text.
+  private func message(_ json: LenientJSON?, headers: AnswerHeaders, body: [UInt8], isCut: Bool) -> String? {
+    if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
+      return message
+    }
+    let isEncoded = headers["content-encoding"].contains { $0.lowercased() != "identity" }
+    guard !isEncoded, let text = BodyText.text(of: body) else { return nil }
+    return BodyText.message(scrubber.scrub(text, isCut: isCut))
+  }
+
+  /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).
+  private func mediaType(_ headers: AnswerHeaders) -> String? {
+    guard let value = headers["content-type"].first else { return nil }
+    let essence = scrubber.scrub(value).prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+    let parts = essence.split(separator: "/", omittingEmptySubsequences: false)
+    let isToken = { (byte: UInt8) in
+      (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || "!#$&^_.+-".utf8.contains(byte)
+    }
+    guard parts.count == 2, essence.utf8.count <= 100,
+      parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isToken) })
+    else { return nil }
+    return essence
+  }
+}

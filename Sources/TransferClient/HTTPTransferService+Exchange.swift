@@ -1,0 +1,77 @@
+internal import AsyncHTTPClient
+internal import BatchDomain
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOSSL
+
+extension HTTPTransferService {
+  /// The transport's settings: one try, one request per connection at a time, nothing clever.
+  static func transport(_ configuration: TransferClientConfiguration) -> HTTPClient.Configuration {
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.minimumTLSVersion = .tlsv12
+    var pool = HTTPClient.Configuration.ConnectionPool()
+    pool.idleTimeout = .nanoseconds(idleConnectionTime.wholeNanoseconds)
+    pool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(1, configuration.concurrency) + 1
+    pool.retryConnectionEstablishment = false
+    var transport = HTTPClient.Configuration(
+      tlsConfiguration: tls, redirectConfiguration: .disallow,
+      timeout: .init(connect: .nanoseconds(configuration.connectTimeout.wholeNanoseconds)),
+      connectionPool: pool, decompression: .disabled)
+    transport.httpVersion = .http1Only
+    return transport
+  }
+
+  /// A request with the headers that all have in common.
+  func request(_ method: HTTPMethod, _ target: String) -> HTTPClientRequest {
+    var request = HTTPClientRequest(url: configuration.baseURL + target)
+    request.method = method
+    request.headers.add(name: "x-api-key", value: configuration.key.value)
+    request.headers.add(name: "User-Agent", value: configuration.userAgent)
+    request.headers.add(name: "Accept", value: "application/json")
+    return request
+  }
+
+  /// An answer as the scheduler wants it; of a page of the list of tasks only the beginning is looked at.
+  func decoded(_ answer: HTTPExchange.Answer) -> ServiceAnswer {
+    let isLong = answer.body.count > Self.answerLimit
+    return decoder.decode(
+      status: answer.status, headers: answer.headers,
+      body: isLong ? Array(answer.body.prefix(Self.answerLimit)) : answer.body,
+      isCut: isLong || answer.cut != nil, now: exchange.clock.now())
+  }
+
+  /// A failure as the scheduler wants it.
+  func failure(_ fault: TransportFault, progress: TransportFailure.Progress) -> TransportFailure {
+    TransportFailure(
+      progress: progress, code: fault.rawValue,
+      message: scrubber.scrub(fault.message(origin: configuration.origin)))
+  }
+
+  /// The rows of an answer to a listing.
+  func rows(_ answer: HTTPExchange.Answer) throws(ListingFailure) -> [TaskRow] {
+    var refusal = decoded(answer)
+    guard answer.status == 200, refusal.mediaType != "text/html" else { throw .refused(refusal) }
+    if case .broken(let fault) = answer.cut {
+      throw .transport(failure(fault, progress: .maybeWritten))
+    }
+    refusal.code = Self.unreadableCode
+    guard answer.cut == nil else {
+      refusal.message = "the page of the list of tasks is longer than \(Self.pageByteLimit) bytes"
+      throw .refused(refusal)
+    }
+    do {
+      return try pages.rows(answer.body)
+    } catch {
+      refusal.message = error.reason
+      throw .refused(refusal)
+    }
+  }
+}
+
+extension Duration {
+  /// Nanoseconds, zero to a day: what the transport's own time-outs may be.
+  fileprivate var wholeNanoseconds: Int64 {
+    let held = Swift.max(.zero, Swift.min(self, .seconds(86_400)))
+    return Int64(held.inSeconds * 1_000_000_000)
+  }
+}

@@ -1,0 +1,99 @@
+internal import AsyncHTTPClient
+package import BatchDomain
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// The service over HTTP/1.1. Never repeats a request, follows no redirect, and lets no key into what it returns.
+///
+/// Owns its connections: at most the run's concurrency and one for listings, kept for the next request, and
+/// closed by us after ``idleConnectionTime``, before a server thinks of it. Call ``shutdown()`` at the end.
+package final class HTTPTransferService: TransferService {
+  /// Connections that are not used for that long are closed.
+  package static let idleConnectionTime: Duration = .seconds(2)
+  /// Bytes of an answer to a submission that are read; a connection with more to come is closed.
+  package static let answerLimit = 64 * 1_024
+  /// Bytes of a page of the list of tasks that are read; a longer one is a failure.
+  package static let pageByteLimit = 4 * 1_024 * 1_024
+  /// Error code of a page of the list of tasks that cannot be understood.
+  package static let unreadableCode = "listing_unreadable"
+
+  let configuration: TransferClientConfiguration
+  private let client: HTTPClient
+  /// One loop for all connections: it is far faster than the service, and lets ``BodyPieces`` keep in step.
+  private let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
+  let exchange: HTTPExchange
+  let decoder: AnswerDecoder
+  let pages: TaskPageDecoder
+  let scrubber: Scrubber
+
+  /// A client that has not connected yet.
+  ///
+  /// - Parameters:
+  ///   - configuration: where to send, and how.
+  ///   - clock: time for time-outs and for dates in answers.
+  ///   - onHead: is told the status when the head of an answer came, before its body is read; for tests.
+  package init(
+    _ configuration: TransferClientConfiguration, clock: any BatchClock,
+    onHead: (@Sendable (Int) -> Void)? = nil
+  ) {
+    self.configuration = configuration
+    scrubber = Scrubber(key: configuration.key)
+    decoder = AnswerDecoder(profile: configuration.profile, scrubber: scrubber)
+    pages = TaskPageDecoder(key: configuration.key)
+    client = HTTPClient(eventLoopGroup: eventLoop, configuration: Self.transport(configuration))
+    exchange = HTTPExchange(client: client, clock: clock, onHead: onHead)
+  }
+
+  /// Closes all connections; requests under way fail. Nothing can be sent afterwards; a second call does nothing.
+  package func shutdown() async {
+    do {
+      try await client.shutdown()
+    } catch {
+      // The only errors are "already shut down" and those of closing sockets, which the system closes anyway.
+    }
+  }
+
+  /// Rows in a full page of the list of tasks; the version's documented maximum.
+  package var pageLimit: Int { configuration.profile.listPageLimit }
+
+  /// Sends one chunk and returns what came of it.
+  package func submit(_ submission: Submission) async -> Exchange {
+    let body = MultipartBody(chunk: submission.chunk, content: submission.filePart)
+    let progress = WriteProgress()
+    var request = request(.POST, configuration.profile.transfersPath)
+    request.headers.add(name: "Content-Type", value: body.contentType)
+    request.body = .stream(
+      BodyPieces(body: body, progress: progress, eventLoop: eventLoop), length: .known(Int64(body.length)))
+    let result = await exchange.run(
+      request, progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
+    switch result {
+    case .answered(let answer): return .answered(decoded(answer))
+    case .failed(let fault, let stage):
+      return .failed(failure(fault, progress: stage == .everything ? .maybeWritten : .notWritten))
+    }
+  }
+
+  /// Reads one page of an index's tasks, newest first.
+  ///
+  /// - Throws: ``ListingFailure``: `refused` for every answer that is not a readable page with status 200, with
+  ///   code ``unreadableCode`` when only reading failed; `transport` when no whole answer came.
+  package func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
+    let query = TaskListQuery(index: index, page: page, limit: pageLimit)
+    let request = request(.GET, query.target(path: configuration.profile.tasksPath))
+    // A request without a body: nobody asks how much of it was written, so it counts as sent.
+    let result = await exchange.run(
+      request, progress: WriteProgress(stage: .everything), timeout: configuration.listTimeout,
+      bodyLimit: Self.pageByteLimit)
+    switch result {
+    case .failed(let fault, _):
+      throw .transport(failure(fault, progress: fault.isBeforeRequest ? .notWritten : .maybeWritten))
+    case .answered(let answer): return try rows(answer)
+    }
+  }
+}
+
+extension HTTPTransferService: CustomReflectable {
+  /// A mirror without children: requests under way carry the key.
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -1,0 +1,57 @@
+package import BatchDomain
+
+/// The body of a submission: `multipart/form-data` (RFC 7578) with one part named `file`, whose content is the
+/// chunk's JSON array, byte for byte.
+package struct MultipartBody: Sendable {
+  /// The boundary, made of the chunk's number so that a chunk has the same bytes on every attempt.
+  package let boundary: String
+  /// What stands before the content.
+  package let opening: [UInt8]
+  /// Content of the part.
+  package let content: [UInt8]
+  /// What stands after the content.
+  package let closing: [UInt8]
+
+  /// A body for a chunk.
+  ///
+  /// - Parameters:
+  ///   - chunk: its number names the boundary and the file: `chunk-000017.json`.
+  ///   - content: content of the part.
+  package init(chunk: ChunkNumber, content: [UInt8]) {
+    let name = "chunk-\(chunk.rawValue.padded(6))"
+    var boundary = "----\(name)"
+    var counter = 0
+    while Self.occurs(Array(boundary.utf8), in: content) {
+      counter += 1
+      boundary = "----\(name)-\(counter)"
+    }
+    self.boundary = boundary
+    self.content = content
+    opening = Array(
+      """
+      --\(boundary)\r
+      Content-Disposition: form-data; name="file"; filename="\(name).json"\r
+      Content-Type: application/json\r
+      \r\n
+      """.utf8)
+    closing = Array("\r\n--\(boundary)--\r\n".utf8)
+  }
+
+  /// Value of the request's `Content-Type`.
+  package var contentType: String { "multipart/form-data; boundary=\(boundary)" }
+
+  /// Length of the whole body in bytes.
+  package var length: Int { opening.count + content.count + closing.count }
+
+  /// RFC 2046 section 5.1.1: the boundary must not occur in the content. Its first byte is rare in JSON, so that
+  /// looking for it first makes one quick pass.
+  private static func occurs(_ needle: [UInt8], in content: [UInt8]) -> Bool {
+    content.withUnsafeBufferPointer { bytes in
+      guard bytes.count >= needle.count, let first = needle.first else { return false }
+      for start in 0...(bytes.count - needle.count) where bytes[start] == first {
+        if needle.indices.allSatisfy({ bytes[start + $0] == needle[$0] }) { return true }
+      }
+      return false
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package import BatchDomain
+
+/// What the headers of an answer say about when to come back.
+///
+/// Order: `Retry-After` (RFC 9110 section 10.2.3), else `X-Ratelimit-Reset`, in seconds since 1970, which the
+/// service documents for v1.2 beside `X-Ratelimit-Remaining`. Moments are held against the answer's own `Date`
+/// where it has one, so that a wrong clock on either side cancels out.
+package struct RequestedWait: Sendable, Equatable {
+  /// How long to wait from the answer on, zero to ten years; `nil` when the answer does not say.
+  package var wait: Duration?
+  /// Whether the quota is said to be used up: `X-Ratelimit-Remaining` is 0, and its reset is not over.
+  package var quotaUsedUp: Bool
+
+  /// No wait is longer than this.
+  package static let longest: Duration = .seconds(315_360_000)
+
+  /// Reads the headers.
+  ///
+  /// - Parameters:
+  ///   - headers: headers of the answer.
+  ///   - status: its status; the reset counts only for 429 and 503, or when the quota is used up.
+  ///   - now: when the answer came by this machine's clock; used when it has no readable `Date`.
+  package init(_ headers: AnswerHeaders, status: Int, now: Timestamp) {
+    let reference = headers["date"].lazy.compactMap { HTTPDate.parse($0, now: now) }.first ?? now
+    let retryAfter = headers["retry-after"].compactMap { Self.retryAfter($0, reference: reference) }.max()
+    let reset = headers["x-ratelimit-reset"].compactMap { Self.reset($0, reference: reference) }.max()
+    let isEmpty = headers["x-ratelimit-remaining"].contains { Self.seconds($0).map { $0 <= 0 } ?? false }
+    let isOver = reset == nil && !headers["x-ratelimit-reset"].isEmpty
+    quotaUsedUp = isEmpty && !isOver
+    wait = retryAfter ?? (status == 429 || status == 503 || quotaUsedUp ? reset : nil)
+  }
+
+  /// Seconds from now, or a date. A negative number says nothing; a date that is past asks for no wait.
+  private static func retryAfter(_ text: String, reference: Timestamp) -> Duration? {
+    if let seconds = seconds(text) { return seconds < 0 ? nil : duration(seconds) }
+    return HTTPDate.parse(text, now: reference).map { max(.zero, min(longest, $0.since(reference))) }
+  }
+
+  /// Seconds since 1970. A moment that is not ahead says nothing: the window it closed is over.
+  private static func reset(_ text: String, reference: Timestamp) -> Duration? {
+    guard let seconds = seconds(text) else { return nil }
+    let ahead = seconds - Double(reference.milliseconds) / 1_000
+    return ahead > 0 ? duration(ahead) : nil
+  }
+
+  private static func duration(_ seconds: Double) -> Duration {
+    guard seconds < longest.inSeconds else { return longest }
+    return .milliseconds(Int64((seconds * 1_000).rounded(.up)))
+  }
+
+  /// A decimal number with an optional sign and fraction, of any size; no exponent, no `inf`.
+  private static func seconds(_ text: String) -> Double? {
+    var bytes = Array(text.utf8)[...]
+    while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
+    while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
+    let number = String(decoding: bytes, as: UTF8.self)
+    if bytes.first == 0x2B || bytes.first == 0x2D { bytes.removeFirst() }
+    let parts = bytes.split(separator: 0x2E, omittingEmptySubsequences: false)
+    guard (1...2).contains(parts.count),
+      parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy { (0x30...0x39).contains($0) } })
+    else { return nil }
+    return Double(number)
+  }
+}

@@ -1,0 +1,54 @@
+/// Takes secrets out of texts that leave this target: the API key in any usual spelling, signatures and tokens
+/// in query strings, and user names and passwords in URLs. Each is replaced by ``replacement``.
+package struct Scrubber: Sendable {
+  /// What stands in place of a secret.
+  package static let replacement = "[removed]"
+
+  private let patterns: [SecretPattern]
+
+  /// A scrubber for that key.
+  package init(key: APIKey) {
+    let plain = SecretPattern(plain: key.value)
+    let literal = SecretPattern(plain: key.value, readsEscapes: false)
+    let hasEscape = key.value.contains("%") || key.value.contains("\\")
+    patterns = (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: key.value)
+  }
+
+  /// The text without secrets.
+  ///
+  /// - Parameter isCut: whether the text breaks off at its end, so that the beginning of a secret there is
+  ///   dropped too.
+  package func scrub(_ text: String, isCut: Bool = false) -> String {
+    let bytes = withoutKey(Array(text.utf8), isCut: isCut)
+    return String(decoding: CredentialFinder(bytes).removed(), as: UTF8.self)
+  }
+
+  /// Whether the key stands in the text, in any spelling.
+  func findsKey(in text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    return bytes.indices.contains { start in patterns.contains { $0.end(in: bytes, from: start) != nil } }
+  }
+
+  private func withoutKey(_ bytes: [UInt8], isCut: Bool) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var position = 0
+    while position < bytes.count {
+      if let end = patterns.lazy.compactMap({ $0.end(in: bytes, from: position) }).max() {
+        result += Self.replacement.utf8
+        position = end
+      } else if isCut, patterns.contains(where: { $0.breaksOff(in: bytes, from: position) }) {
+        break
+      } else {
+        result.append(bytes[position])
+        position += 1
+      }
+    }
+    return result
+  }
+}
+
+extension Scrubber: CustomReflectable {
+  /// A mirror without children: the patterns spell the key.
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -1,0 +1,128 @@
+internal import AsyncHTTPClient
+internal import BatchDomain
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// What an error of the transport means, in one stable word. Whether the request may have arrived is never read
+/// from the error but from the ``WriteProgress`` of the request.
+enum TransportFault: String, Sendable, CaseIterable {
+  /// The host's name has no address.
+  case dns
+  /// Nobody listens at the address.
+  case connectRefused = "connect_refused"
+  /// The network has no way to the address.
+  case unreachable
+  /// No connection was ready in time, encryption included.
+  case connectTimeout = "connect_timeout"
+  /// No encrypted connection came about, or it broke.
+  case tls
+  /// The connection broke before the end of the request was handed to it.
+  case resetEarly = "reset_early"
+  /// No whole answer came in time.
+  case timeout
+  /// The connection was torn down.
+  case reset
+  /// The connection was closed without an answer.
+  case closed
+  /// What came is not HTTP.
+  case `protocol`
+  /// The caller gave the request up.
+  case cancelled
+
+  /// Reads an error, given how far the request got.
+  init(_ error: any Error, stage: WriteProgress.Stage) {
+    let fault = Self.fault(of: error)
+    switch fault {
+    case .timeout where stage == .nothing: self = .connectTimeout
+    case .reset where stage < .everything, .closed where stage < .everything: self = .resetEarly
+    default: self = fault
+    }
+  }
+
+  /// Whether it can only happen before a request is begun.
+  var isBeforeRequest: Bool {
+    switch self {
+    case .dns, .connectRefused, .unreachable, .connectTimeout: true
+    case .tls, .resetEarly, .timeout, .reset, .closed, .protocol, .cancelled: false
+    }
+  }
+
+  /// The fault in words.
+  ///
+  /// - Parameter origin: scheme, host and port of the service.
+  func message(origin: String) -> String {
+    switch self {
+    case .dns: "the name of \(origin) has no address"
+    case .connectRefused: "nobody listens at \(origin)"
+    case .unreachable: "there is no way to \(origin) from this machine"
+    case .connectTimeout: "no connection to \(origin) came about in time"
+    case .tls: "no encrypted connection to \(origin) came about, or it broke"
+    case .resetEarly: "the connection to \(origin) broke before the request was written"
+    case .timeout: "no whole answer from \(origin) in time"
+    case .reset: "the connection to \(origin) was torn down before an answer came"
+    case .closed: "\(origin) closed the connection without an answer"
+    case .protocol: "what \(origin) answered is not HTTP"
+    case .cancelled: "the request to \(origin) was given up"
+    }
+  }
+
+  private static func fault(of error: any Error) -> TransportFault {
+    switch error {
+    case let error as HTTPClientError: fault(of: error)
+    case let error as NIOConnectionError: fault(of: error)
+    case let error as IOError: fault(ofErrno: error.errnoCode)
+    case let error as ChannelError: fault(of: error)
+    case let error as NIOSSLError:
+      switch error {
+      case .uncleanShutdown: .closed
+      default: .tls
+      }
+    case is NIOSSLExtraError, is BoringSSLError: .tls
+    case let error as HTTPParserError: error == .invalidEOFState ? .closed : .protocol
+    case is SocketAddressError, is SocketAddressError.UnknownHost: .dns
+    case is CancellationError: .cancelled
+    default: .reset
+    }
+  }
+
+  private static func fault(of error: HTTPClientError) -> TransportFault {
+    switch error {
+    case .deadlineExceeded, .readTimeout, .writeTimeout: .timeout
+    case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout: .connectTimeout
+    case .remoteConnectionClosed, .uncleanShutdown: .closed
+    case .cancelled, .alreadyShutdown: .cancelled
+    default: .reset
+    }
+  }
+
+  private static func fault(of error: ChannelError) -> TransportFault {
+    switch error {
+    case .connectTimeout: .connectTimeout
+    case .eof, .inputClosed: .closed
+    default: .reset
+    }
+  }
+
+  private static func fault(of error: NIOConnectionError) -> TransportFault {
+    // Several addresses may have been tried; what the first to be tried says is what a person would expect.
+    if let first = error.connectionErrors.first { return fault(of: first.error) }
+    return .dns
+  }
+
+  private static func fault(ofErrno code: CInt) -> TransportFault {
+    switch code {
+    case ECONNREFUSED: .connectRefused
+    case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, EADDRNOTAVAIL: .unreachable
+    case ETIMEDOUT: .timeout
+    default: .reset
+    }
+  }
+}

@@ -1,0 +1,46 @@
+internal import Synchronization
+
+/// How far the transport got with asking for a request's body; shared by the body, which the transport reads
+/// on a task of its own, and by whoever judges a failure.
+final class WriteProgress: Sendable {
+  /// What was asked for.
+  enum Stage: Int, Sendable, Comparable {
+    /// Nothing: no connection was ready to take the body.
+    case nothing
+    /// A part of the body, not its end.
+    case part
+    /// The last piece: from here on the service may have the whole request.
+    case everything
+
+    static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  private struct State {
+    var stage: Stage
+    var isJudged = false
+  }
+
+  private let state: Mutex<State>
+
+  /// Progress of a request; at first its body is untouched, unless it has none.
+  init(stage: Stage = .nothing) { state = Mutex(State(stage: stage)) }
+
+  /// Notes that a piece is asked for.
+  ///
+  /// - Returns: whether it may be given out; not after ``judge()``.
+  func advance(to stage: Stage) -> Bool {
+    state.withLock { state in
+      guard !state.isJudged else { return false }
+      state.stage = max(state.stage, stage)
+      return true
+    }
+  }
+
+  /// The final word: how far it got, and no further from now on.
+  func judge() -> Stage {
+    state.withLock { state in
+      state.isJudged = true
+      return state.stage
+    }
+  }
+}

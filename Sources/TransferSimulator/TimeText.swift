@@ -1,0 +1,85 @@
+/// Times as the service writes them. Milliseconds since 1970 come in, text goes out.
+enum TimeText {
+  private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
+  /// The fixed form of HTTP dates (RFC 9110, section 5.6.7), for example `Sun, 06 Nov 1994 08:49:37 GMT`.
+  static func http(_ milliseconds: Int64) -> String {
+    let part = Parts(milliseconds)
+    let clock = "\(two(part.hour)):\(two(part.minute)):\(two(part.second))"
+    return "\(days[part.weekday]), \(two(part.day)) \(months[part.month - 1]) \(part.year) \(clock) GMT"
+  }
+
+  /// RFC 3339 in UTC; up to three fraction digits, zeros at the end dropped, as the service does.
+  static func rfc3339(_ milliseconds: Int64) -> String {
+    "\(stem(milliseconds))\(shortFraction(milliseconds))Z"
+  }
+
+  /// One of several spellings seen in the service's samples, chosen by `variant`.
+  static func varied(_ milliseconds: Int64, variant: UInt64) -> String {
+    switch variant % 5 {
+    case 0: rfc3339(milliseconds)
+    case 1: stem(milliseconds) + "Z"
+    case 2: "\(stem(milliseconds)).\(three(milliseconds))000Z"
+    case 3: "\(stem(milliseconds + 9 * 3_600_000)).\(three(milliseconds))000+09:00"
+    default: stem(milliseconds) + shortFraction(milliseconds)
+    }
+  }
+
+  private static func stem(_ milliseconds: Int64) -> String {
+    let part = Parts(milliseconds)
+    return "\(part.year)-\(two(part.month))-\(two(part.day))"
+      + "T\(two(part.hour)):\(two(part.minute)):\(two(part.second))"
+  }
+
+  private static func shortFraction(_ milliseconds: Int64) -> String {
+    var digits = Substring(three(milliseconds))
+    while digits.last == "0" { digits.removeLast() }
+    return digits.isEmpty ? "" : "." + digits
+  }
+
+  private static func three(_ milliseconds: Int64) -> String {
+    let rest = Int(milliseconds - Parts.floorDivide(milliseconds, 1000) * 1000)
+    return rest < 10 ? "00\(rest)" : rest < 100 ? "0\(rest)" : "\(rest)"
+  }
+
+  private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
+  /// A civil date, by the days-to-civil formula with eras of 400 years (146,097 days).
+  private struct Parts {
+    var year: Int
+    var month: Int
+    var day: Int
+    var hour: Int
+    var minute: Int
+    var second: Int
+    var weekday: Int
+
+    init(_ milliseconds: Int64) {
+      let seconds = Parts.floorDivide(milliseconds, 1000)
+      let dayNumber = Parts.floorDivide(seconds, 86400)
+      let inDay = Int(seconds - dayNumber * 86400)
+      let shifted = Int(dayNumber) + 719_468
+      let era = Int(Parts.floorDivide(Int64(shifted), 146_097))
+      let dayOfEra = shifted - era * 146_097
+      let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+      let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+      let shiftedMonth = (5 * dayOfYear + 2) / 153
+      day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+      month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+      year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+      hour = inDay / 3600
+      minute = inDay % 3600 / 60
+      second = inDay % 60
+      // 1970-01-01 was a Thursday.
+      weekday = ((Int(dayNumber) + 4) % 7 + 7) % 7
+    }
+
+    static func floorDivide(_ number: Int64, _ divisor: Int64) -> Int64 {
+      let quotient = number / divisor
+      return number % divisor < 0 ? quotient - 1 : quotient
+    }
+  }
+}

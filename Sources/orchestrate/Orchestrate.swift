@@ -1,0 +1,7 @@
+import OrchestrateCommands
+
+/// The entry point; everything else is in the command library.
+@main
+enum Orchestrate {
+  static func main() async { await OrchestrateCommand.start() }
+}

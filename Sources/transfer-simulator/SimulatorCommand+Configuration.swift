@@ -1,0 +1,57 @@
+import ArgumentParser
+import TransferSimulator
+
+extension SimulatorCommand {
+  /// The configuration that the options describe; throws `ValidationError` for the first that is not understood.
+  func simulatorConfiguration() throws -> SimulatorConfiguration {
+    var configuration = SimulatorConfiguration()
+    guard let profile = SimulatorProfile(rawValue: profile) else {
+      throw ValidationError("no such profile: '\(profile)'; expected v1, v1.1 or v1.2")
+    }
+    guard (0...65535).contains(port) else { throw ValidationError("no such port: \(port)") }
+    guard (0...1).contains(failedShare) else {
+      throw ValidationError("'\(failedShare)' is not a share from 0 to 1")
+    }
+    configuration.profile = profile
+    configuration.port = port
+    configuration.apiKey = apiKey
+    configuration.ledgerFile = ledger
+    configuration.seed = seed
+    configuration.failedShare = failedShare
+    configuration.maximumBody = maximumBody
+    configuration.delay = try duration(delay)
+    configuration.listingLag = try duration(listingLag)
+    configuration.taskStep = try duration(taskStep)
+    configuration.stallTime = try duration(stallTime)
+    configuration.throttleWait = try duration(throttleWait)
+    configuration.faults = try fault.map { text in
+      do {
+        return try FaultRule(text: text)
+      } catch {
+        throw ValidationError("\(error)")
+      }
+    }
+    configuration.listingModes = Set(
+      try listing.map { text in
+        guard let mode = ListingMode(rawValue: text) else {
+          let known = ListingMode.allCases.map(\.rawValue).joined(separator: ", ")
+          throw ValidationError("no such listing mode: '\(text)'; expected one of \(known)")
+        }
+        return mode
+      })
+    if let budget {
+      guard let parsed = RequestBudget(text: budget) else {
+        throw ValidationError("'\(budget)' is not a budget; expected N/DURATION, for example 60/1m")
+      }
+      configuration.budget = parsed
+    }
+    return configuration
+  }
+
+  private func duration(_ text: String) throws -> Duration {
+    guard let duration = Duration(text: text) else {
+      throw ValidationError("'\(text)' is not a duration; expected for example 500ms, 30s or 1h30m")
+    }
+    return duration
+  }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import TransferSimulator
+
+/// Runs the stand-in service until it is told to stop.
+@main
+struct SimulatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "transfer-simulator",
+    abstract: "A local stand-in for the bulk-transfer service.",
+    discussion: """
+      Listens on 127.0.0.1 and prints its address on the first line. SIGINT and SIGTERM end it.
+      Durations: 500ms, 30s, 2h, 1h30m, 1d. Without --api-key any key that is not empty is taken.
+      """)
+
+  @Option(help: "The port; 0 lets the system choose.")
+  var port = 0
+
+  @Option(help: "The version of the service: v1, v1.1 or v1.2.")
+  var profile = "v1"
+
+  @Option(help: "The only right x-api-key.")
+  var apiKey: String?
+
+  @Option(help: "A file that receives every request as JSON lines.")
+  var ledger: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A fault (repeatable): KIND:SHARE, KIND@N, KIND@N+ or KIND@N-M; KIND=PARAMETER sets a wait or size.",
+      discussion: "Kinds: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "rule"))
+  var fault: [String] = []
+
+  @Option(help: "The seed of every draw.")
+  var seed: UInt64 = 1
+
+  @Option(help: "The latency of every transfers answer.")
+  var delay = "0s"
+
+  @Option(help: "The time until a task shows up in listings.")
+  var listingLag = "0s"
+
+  @Option(help: "An oddity of the listing (repeatable).")
+  var listing: [String] = []
+
+  @Option(help: "Transfers requests per window, N/DURATION, for example 60/1m.")
+  var budget: String?
+
+  @Option(help: "The share of tasks that end failed, 0 to 1.")
+  var failedShare = 0.0
+
+  @Option(help: "The time a task stays in each state.")
+  var taskStep = "200ms"
+
+  @Option(help: "How long slow and stall keep silent.")
+  var stallTime = "120s"
+
+  @Option(help: "The wait that throttle answers announce.")
+  var throttleWait = "1s"
+
+  @Option(help: "The longest request body in bytes.")
+  var maximumBody = 16 << 20
+
+  func validate() throws {
+    _ = try simulatorConfiguration()
+  }
+
+  func run() async throws {
+    let server = try await SimulatorServer.start(try simulatorConfiguration())
+    let signals = TerminationSignals()
+    // Written without the buffer of `print`, so that whoever started this can go on at once.
+    FileHandle.standardOutput.write(Data("\(server.address)\n".utf8))
+    await signals.wait()
+    await server.stop()
+  }
+}

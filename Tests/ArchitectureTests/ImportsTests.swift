@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+/// Holds the arrows between the targets: who may import whom.
+@Suite("Imports")
+struct ImportsTests {
+  static let domain: Set<String> = ["BatchDomain"]
+  static let ports = domain.union(["Foundation", "Synchronization"])
+  /// The C library under the names it has on the platforms Swift runs on.
+  static let system: Set<String> = ["Glibc", "Musl", "Darwin"]
+
+  /// What each target may import; system modules included, so that a new dependency is a decision.
+  static let allowed: [String: Set<String>] = [
+    "BatchDomain": ["Crypto"],
+    "ManifestReader": domain.union(["Foundation", "CZlib", "Crypto"]).union(system),
+    "RunStore": ports.union(["CSQLite", "Migrations", "Crypto", "Dispatch"]),
+    "TransferClient": ports.union([
+      "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging",
+    ]),
+    "Scheduler": domain.union(["Synchronization", "Logging"]),
+    "Reporting": domain,
+    "OrchestrateCommands": ports.union([
+      "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "ArgumentParser", "Logging",
+      "UnixSignals", "Yams", "Dispatch",
+    ]).union(system),
+    "orchestrate": ["OrchestrateCommands"],
+    "TransferSimulator": [
+      "Foundation", "Synchronization", "HummingbirdCore", "NIOCore", "NIOPosix", "HTTPTypes", "Logging",
+      "Glibc", "Dispatch",
+    ],
+    "transfer-simulator": [
+      "TransferSimulator", "ArgumentParser", "Foundation", "Dispatch", "Glibc", "Synchronization",
+    ],
+    "TestSupport": ["BatchDomain", "RunStore", "Foundation", "Synchronization"],
+  ]
+
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  @Test("a target imports only what it may", arguments: allowed.keys.sorted())
+  func imports(target: String) throws {
+    let allowed = try #require(Self.allowed[target])
+    for (file, module) in try Self.imports(under: Self.root.appendingPathComponent("Sources/\(target)")) {
+      #expect(allowed.contains(module), "\(file) imports \(module)")
+    }
+  }
+
+  @Test("every Swift target under Sources has its arrows written down here")
+  func everyTargetIsHeld() throws {
+    let folders = try FileManager.default.contentsOfDirectory(
+      atPath: Self.root.appendingPathComponent("Sources").path)
+    let swift = folders.filter { !["CSQLite", "CZlib"].contains($0) && !$0.hasPrefix(".") }
+    #expect(Set(swift) == Set(Self.allowed.keys))
+  }
+
+  @Test("what ships never imports the simulator or the test support")
+  func shipping() {
+    for (target, modules) in Self.allowed
+    where !["transfer-simulator", "TransferSimulator", "TestSupport"].contains(target) {
+      #expect(modules.isDisjoint(with: ["TransferSimulator", "TestSupport"]))
+    }
+  }
+
+  @Test("the reader of imports finds one it must refuse")
+  func readerWorks() {
+    let text = "import Foundation\npackage import BatchDomain\n  @preconcurrency import NIOCore\n// import No\nimport struct Foo.Bar\n"
+    #expect(Self.modules(in: text) == ["Foundation", "BatchDomain", "NIOCore", "Foo"])
+  }
+
+  static func imports(under folder: URL) throws -> [(file: String, module: String)] {
+    let enumerator = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+    var found: [(String, String)] = []
+    for case let file as URL in enumerator where file.pathExtension == "swift" {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      found += modules(in: text).map { (file.lastPathComponent, $0) }
+    }
+    try #require(!found.isEmpty || folder.lastPathComponent == "orchestrate")
+    return found
+  }
+
+  static func modules(in text: String) -> [String] {
+    let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+    return text.split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      guard let place = words.firstIndex(of: "import") else { return nil }
+      let before = words[..<place]
+      guard before.allSatisfy({ $0.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains($0) })
+      else { return nil }
+      var rest = words[(place + 1)...]
+      if let kind = rest.first, kinds.contains(kind) { rest = rest.dropFirst() }
+      return rest.first.map { String($0.split(separator: ".")[0]) }
+    }
+  }
+}

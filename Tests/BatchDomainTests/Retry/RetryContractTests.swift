@@ -1,0 +1,96 @@
+import BatchDomain
+import Testing
+
+@Suite("Retry contract")
+struct RetryContractTests {
+  struct Row: Sendable, CustomTestStringConvertible {
+    let status: Int
+    var code: String?
+    var mediaType: String?
+    var wait: Duration?
+    let outcome: Outcome
+    var testDescription: String { "\(status) \(code ?? "-") \(mediaType ?? "-") -> \(outcome)" }
+  }
+
+  static let rows: [Row] = [
+    Row(status: 200, outcome: .accepted), Row(status: 201, outcome: .accepted),
+    Row(status: 202, outcome: .accepted), Row(status: 204, outcome: .accepted),
+    Row(status: 200, mediaType: "application/octet-stream", outcome: .accepted),
+    Row(status: 200, mediaType: "text/html", outcome: .unknown),
+    // A 2xx is an acceptance whatever the body says.
+    Row(status: 200, code: "parameter_invalid", outcome: .accepted),
+    Row(status: 401, outcome: .account), Row(status: 403, outcome: .account),
+    Row(status: 401, code: "api_key_invalid", outcome: .account),
+    Row(status: 400, code: "insufficient_funds", outcome: .account),
+    Row(status: 400, code: "usage_limit_exceeded", outcome: .account),
+    Row(status: 400, code: "api_not_allowed", outcome: .account),
+    Row(status: 400, code: "api_allowed_for_paid_plan", outcome: .account),
+    Row(status: 400, code: "region_not_allowed", outcome: .account),
+    Row(status: 400, code: "unauthorized", outcome: .account),
+    Row(status: 400, code: "api_upgrade_required", outcome: .endpoint),
+    Row(status: 301, outcome: .endpoint), Row(status: 307, outcome: .endpoint),
+    Row(status: 402, outcome: .endpoint), Row(status: 404, outcome: .endpoint),
+    Row(status: 405, outcome: .endpoint), Row(status: 410, outcome: .endpoint),
+    Row(status: 415, outcome: .endpoint), Row(status: 426, outcome: .endpoint),
+    Row(status: 404, code: "resource_not_exist", outcome: .index),
+    Row(status: 400, code: "resource_not_exist", outcome: .index),
+    Row(status: 404, code: "parameter_invalid", outcome: .content),
+    Row(status: 429, outcome: .throttled), Row(status: 429, wait: .seconds(3), outcome: .throttled),
+    Row(status: 400, code: "too_many_requests", outcome: .throttled),
+    Row(status: 503, wait: .seconds(3), outcome: .throttled), Row(status: 503, outcome: .unknown),
+    Row(status: 500, outcome: .unknown), Row(status: 502, mediaType: "text/html", outcome: .unknown),
+    Row(status: 504, outcome: .unknown), Row(status: 408, outcome: .unknown),
+    Row(status: 425, outcome: .unknown),
+    Row(status: 400, code: "request_canceled_or_timed_out", outcome: .unknown),
+    Row(status: 400, outcome: .content), Row(status: 400, code: "parameter_invalid", outcome: .content),
+    Row(status: 413, outcome: .content), Row(status: 422, outcome: .content),
+    Row(status: 400, code: "a_code_nobody_knows", outcome: .content),
+    Row(status: 500, code: "a_code_nobody_knows", outcome: .unknown),
+  ]
+
+  @Test("an answer is judged by its code first and its status second", arguments: rows)
+  func answers(row: Row) {
+    let answer = ServiceAnswer(
+      status: row.status, code: row.code, message: "never read", mediaType: row.mediaType, wait: row.wait)
+    #expect(RetryContract.outcome(of: .answered(answer)) == row.outcome)
+  }
+
+  @Test("a failed exchange is unknown unless the request provably was not written")
+  func failures() {
+    let early = TransportFailure(progress: .notWritten, code: "connect_refused", message: "")
+    let late = TransportFailure(progress: .maybeWritten, code: "timeout", message: "")
+    #expect(RetryContract.outcome(of: .failed(early)) == .notProcessed)
+    #expect(RetryContract.outcome(of: .failed(late)) == .unknown)
+  }
+
+  @Test("only account, endpoint and sole-index faults park, and they never count an attempt")
+  func parking() {
+    let plain = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8, othersGetThrough: true)
+    var sole = plain
+    sole.isSoleIndexLeft = true
+    #expect(RetryContract.judge(.account, plain) == Judgement(event: .returned, park: .account))
+    #expect(RetryContract.judge(.endpoint, plain) == Judgement(event: .returned, park: .endpoint))
+    #expect(RetryContract.judge(.index, sole) == Judgement(event: .returned, park: .index))
+    #expect(RetryContract.judge(.index, plain) == Judgement(event: .refused))
+    #expect(RetryContract.judge(.throttled, plain) == Judgement(event: .returned))
+    #expect(RetryContract.judge(.unknown, plain) == Judgement(event: .answerLost))
+  }
+
+  @Test("a request that was not processed counts only while others get through")
+  func counting() {
+    let alone = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8)
+    let beside = AttemptCircumstances(countedAttempts: 6, maxAttempts: 8, othersGetThrough: true)
+    let last = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8, othersGetThrough: true)
+    #expect(RetryContract.judge(.notProcessed, alone) == Judgement(event: .returned))
+    #expect(RetryContract.judge(.notProcessed, beside) == Judgement(event: .returned, isCounted: true))
+    #expect(RetryContract.judge(.notProcessed, last) == Judgement(event: .exhausted, isCounted: true))
+  }
+
+  @Test("an unknown that settled as not received counts only when it was answered with a status")
+  func settledCounting() {
+    let last = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8)
+    #expect(RetryContract.judgeNotReceived(wasAnswered: false, last) == Judgement(event: .foundMissing))
+    #expect(
+      RetryContract.judgeNotReceived(wasAnswered: true, last) == Judgement(event: .exhausted, isCounted: true))
+  }
+}

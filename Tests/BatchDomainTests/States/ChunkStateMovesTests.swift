@@ -1,0 +1,42 @@
+import BatchDomain
+import Testing
+
+@Suite("Moves of a chunk")
+struct ChunkStateMovesTests {
+  /// The table of moves, written out a second time: every pair that is not here has to be refused.
+  static let moves: [String: ChunkState] = [
+    "pending begun": .submitting,
+    "pending cancelled": .cancelled,
+    "submitting accepted": .accepted,
+    "submitting returned": .pending,
+    "submitting answerLost": .unknown,
+    "submitting refused": .rejected,
+    "submitting exhausted": .failed,
+    "submitting divided": .split,
+    "unknown foundReceived": .accepted,
+    "unknown foundMissing": .pending,
+    "unknown exhausted": .failed,
+    "unknown divided": .split,
+    "rejected retried": .pending,
+    "failed retried": .pending,
+  ]
+
+  static let pairs = ChunkState.allCases.flatMap { state in ChunkEvent.allCases.map { (state, $0) } }
+
+  @Test("every state x event pair moves as the table says or is refused", arguments: pairs)
+  func everyPair(state: ChunkState, event: ChunkEvent) throws {
+    if let expected = Self.moves["\(state.rawValue) \(event.rawValue)"] {
+      let next = try state.after(event)
+      #expect(next == expected)
+    } else {
+      #expect(throws: IllegalMove(state: state, event: event)) { try state.after(event) }
+    }
+  }
+
+  @Test("an accepted, split or cancelled chunk never moves again")
+  func finalStatesStay() {
+    for state in [ChunkState.accepted, .split, .cancelled] {
+      for event in ChunkEvent.allCases { #expect(throws: IllegalMove.self) { try state.after(event) } }
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import BatchDomain
+import Testing
+
+@testable import Reporting
+
+@Suite("runs as text")
+struct RunTextTests {
+  private let text = RunText(now: Samples.created + .seconds(7_200), zone: LocalZone(offsetSeconds: 3_600))
+
+  @Test func finishedRunFitsOneScreen() {
+    let report = text.report(Samples.run(), causes: [Samples.cause])
+    #expect(
+      report == """
+        run 20261123-201505-042-9222 (night)
+        finished: 4,990 of 5,000 items accepted, 10 rejected
+
+        next:
+          see the rejected items:
+            orchestrate export 20261123-201505-042-9222 --state rejected
+          send the rejected items again:
+            orchestrate resume 20261123-201505-042-9222 --retry rejected
+
+          manifest     videos.json
+          job          nightly
+          destination  https://api.twelvelabs.io/v1/indexes/tasks/transfers
+          created      2026-11-23 21:15:05+01:00
+          finished     2026-11-23 22:45:05+01:00
+          items        5,000 (3 more repeat an earlier one)
+          attempts     104
+          sending      20m 35s
+          throughput   4 items/s accepted, 5.1 requests/min
+
+          STATE     ITEMS  CHUNKS
+          accepted  4,990      99
+          rejected     10       1
+
+        causes:
+          parameter_invalid: refused for its content, 10 items in 1 chunk, 2026-11-23 21:15 to 2026-11-23 22:15
+            The index bad\\x1b[31m\\u{202e}\\nline
+
+        """)
+  }
+
+  @Test(arguments: PauseReason.allCases)
+  func pausedRunSaysWhyAndHowToGoOn(reason: PauseReason) {
+    let run = Samples.run {
+      $0.state = .paused
+      $0.reason = reason
+      $0.detail = Samples.hostile
+      $0.finishedAt = nil
+      $0.counts = StateCounts(chunks: [.pending: 100], items: [.pending: 5_000])
+    }
+    let report = text.report(run, causes: [])
+    #expect(report.contains("paused: 0 of 5,000 items accepted, 5,000 left\n"))
+    #expect(
+      report.contains("paused because \(reason.words): bad\\x1b[31m\\u{202e}\\nline [\(reason.rawValue)]\n"))
+    #expect(report.contains("    orchestrate resume \(run.run)\n"))
+    #expect(!report.contains("indexed"))
+  }
+
+  @Test(
+    arguments: [
+      (.planning, true, "planning: the manifest is being read, nothing was sent yet"),
+      (.planning, false, "planning: its process died while the manifest was being read, nothing was sent"),
+      (.running, true, "running: 10 of 40 items accepted, 5 unknown, 25 left"),
+      (.finished, false, "finished: 10 of 40 items accepted, 5 unknown and held, 25 left"),
+    ] as [(RunState, Bool, String)])
+  func headlineSaysWhatHappened(state: RunState, isLive: Bool, headline: String) {
+    let run = Samples.run {
+      $0.state = state
+      $0.isLive = isLive
+      $0.items = 40
+      $0.counts = StateCounts(items: [.accepted: 10, .unknown: 5, .pending: 20, .submitting: 5])
+    }
+    #expect(RunHeadline.text(run) == headline)
+  }
+
+  @Test func headlineOfAGoodNightIsShort() {
+    let run = Samples.run { $0.counts = StateCounts(items: [.accepted: 5_000]) }
+    #expect(RunHeadline.text(run) == "finished: all 5,000 items accepted")
+    #expect(NextSteps(run, RunCommands(run: run.run)).steps.isEmpty)
+  }
+
+  @Test func liveRunShowsItsWaitAndNoAdvice() {
+    let run = Samples.run {
+      $0.state = .running
+      $0.isLive = true
+      $0.counts = StateCounts(chunks: [.pending: 1], items: [.pending: 5_000])
+      $0.wait = StoredWait(until: Samples.created + .seconds(14_400), reason: "the service asks for it")
+    }
+    let report = text.report(run, causes: [])
+    #expect(report.contains("waiting until 01:15 (in 2h): the service asks for it\n"))
+    #expect(!report.contains("next:"))
+  }
+
+  @Test func lostAndUnknownItemsHaveTheirCommands() {
+    let run = Samples.run {
+      $0.counts = StateCounts(items: [.accepted: 4_980, .rejected: 10, .failed: 5, .unknown: 5])
+    }
+    let commands = NextSteps(run, RunCommands(run: run.run, database: "/my state/o.db")).steps.map(\.command)
+    #expect(
+      commands == [
+        "orchestrate resume \(run.run) --db '/my state/o.db'",
+        "orchestrate export \(run.run) --state rejected,failed --db '/my state/o.db'",
+        "orchestrate resume \(run.run) --retry rejected,failed --db '/my state/o.db'",
+      ])
+  }
+
+  @Test func historyIsATable() {
+    let runs = [
+      Samples.run(),
+      Samples.run {
+        $0.run = Samples.id("20261122-201505-042-3222")
+        $0.name = Samples.hostile
+        $0.state = .paused
+        $0.reason = .account
+        $0.createdAt = Samples.created - .seconds(86_400)
+        $0.counts = StateCounts(items: [.pending: 5_000])
+      },
+    ]
+    #expect(
+      text.history(runs)
+        == """
+        RUN                       STATE            ITEMS  ACCEPTED  LOST   LEFT  CREATED           AGE  NAME
+        20261123-201505-042-9222  finished         5,000     4,990    10      0  2026-11-23 21:15   2h  night
+        20261122-201505-042-3222  paused: account  5,000         0     0  5,000  2026-11-22 21:15  26h  bad\\x1b[31m\\u{202e}\\nline
+
+        """)
+    #expect(text.history([]) == "no runs yet\n")
+  }
+}

@@ -1,0 +1,50 @@
+import BatchDomain
+import Reporting
+
+/// Runs and chunks to report on.
+enum Samples {
+  /// A run's id; these tests do not depend on how ids are made.
+  static func id(_ text: String) -> RunID {
+    guard let id = RunID(rawValue: text) else { preconditionFailure("\(text) is no run id") }
+    return id
+  }
+
+  static let created = CivilTime(
+    year: 2026, month: 11, day: 23, hour: 20, minute: 15, second: 5, millisecond: 42
+  ).timestamp
+
+  static func run(_ change: (inout RunSummary) -> Void = { _ in }) -> RunSummary {
+    var run = RunSummary(
+      run: id("20261123-201505-042-9222"), name: "night", job: "nightly", state: .finished, reason: nil,
+      detail: nil, createdAt: created, finishedAt: created + .seconds(5_400), manifest: "videos.json",
+      destination: "https://api.twelvelabs.io/v1/indexes/tasks/transfers", items: 5_000, repeated: 3,
+      counts: StateCounts(
+        chunks: [.accepted: 99, .rejected: 1], items: [.accepted: 4_990, .rejected: 10]),
+      attempts: 104, sendingTime: .milliseconds(1_234_500), wait: nil, isLive: false)
+    change(&run)
+    return run
+  }
+
+  static let hostile = "bad\u{1b}[31m\u{202e}\nline"
+
+  static let cause = CauseSummary(
+    code: "parameter_invalid", message: "The index \(hostile)", outcome: .content, items: 10, chunks: 1,
+    firstAt: created, lastAt: created + .seconds(3_600))
+
+  static func chunks(_ count: Int) -> [ChunkSummary] {
+    (0..<count).map {
+      ChunkSummary(
+        number: ChunkNumber($0), firstItem: $0 * 50, itemCount: 50, state: .accepted, attempts: 1,
+        status: 200,
+        code: nil, message: nil)
+    }
+  }
+
+  /// Pages that also check that no page is asked for that is longer than it should be.
+  static func pages(_ chunks: [ChunkSummary]) -> ChunkPages {
+    ChunkPages { after, limit in
+      precondition(limit <= 500)
+      return Array(chunks.drop { chunk in after.map { chunk.number <= $0 } ?? false }.prefix(limit))
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import BatchDomain
+import CSQLite
+import Foundation
+import Migrations
+import RunStore
+import TestSupport
+import Testing
+
+@Suite("Migrations")
+struct MigrationTests {
+  @Test("the files on disk are the steps in the binary")
+  func filesMatch() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("migrations")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".sql") }.sorted()
+    #expect(files == Migrations.all.map(\.name))
+    for (number, step) in Migrations.all.enumerated() {
+      #expect(step.number == number + 1)
+      #expect(step.name.hasPrefix(step.number.padded(4) + "_"))
+      #expect([UInt8](try Data(contentsOf: folder.appendingPathComponent(step.name))) == step.sql)
+    }
+  }
+
+  @Test("an empty file becomes the latest schema, sound and with foreign keys that hold")
+  func emptyToLatest() async throws {
+    let store = try await TestStore()
+    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    try await store.store.close()
+    #expect(try Raw.query("PRAGMA integrity_check", in: store.path) == ["ok"])
+    #expect(try Raw.query("PRAGMA foreign_key_check", in: store.path).isEmpty)
+    #expect(try Raw.query("SELECT count(*) FROM migration", in: store.path) == ["\(Migrations.all.count)"])
+  }
+
+  @Test("a database newer than the program is refused")
+  func newer() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("store.db")
+    let extra = Migrations.Step(
+      number: Migrations.all.count + 1, name: "9999_future.sql", sql: Array("CREATE TABLE later (a) STRICT".utf8))
+    _ = try? await SQLiteStore.open(path: path, now: TestStore.start).close()
+    let future = Migrations.all + [
+      Migrations.Step(
+        number: extra.number, name: extra.name, sql: Array("CREATE TABLE later (a INTEGER) STRICT".utf8))
+    ]
+    try await SQLiteStore.open(path: path, now: TestStore.start, steps: future).close()
+    await #expect { try await SQLiteStore.open(path: path, now: TestStore.start) } throws: {
+      ($0 as? StoreError)?.code == .schema
+    }
+    await #expect { try await SQLiteStore.openForReading(path: path) } throws: {
+      ($0 as? StoreError)?.code == .schema
+    }
+  }
+
+  @Test("an edited migration is refused")
+  func edited() async throws {
+    let store = try await TestStore()
+    try await store.store.close()
+    try Raw.execute("UPDATE migration SET checksum = zeroblob(32)", in: store.path)
+    await #expect { try await store.another() } throws: {
+      ($0 as? StoreError)?.code == .schema && String(describing: $0).contains("0001_runs.sql")
+    }
+  }
+
+  @Test("a step that fails leaves no trace, and what was there is backed up")
+  func failingStep() async throws {
+    let store = try await TestStore()
+    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+      .leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await store.store.close()
+    let broken = Migrations.all + [
+      Migrations.Step(
+        number: 2, name: "0002_broken.sql",
+        sql: Array("CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);".utf8))
+    ]
+    await #expect(throws: StoreError.self) {
+      try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: broken)
+    }
+    #expect(try Raw.query("SELECT name FROM sqlite_schema WHERE name = 'half'", in: store.path).isEmpty)
+    #expect(try Raw.query("SELECT count(*) FROM migration", in: store.path) == ["1"])
+    let backup = store.path + ".before-2-\(TestStore.start.milliseconds)"
+    #expect(try Raw.query("SELECT count(*) FROM run", in: backup) == ["1"])
+    let reopened = try await store.another()
+    #expect(try await reopened.summaries(before: nil, limit: 5).count == 1)
+  }
+
+  @Test("nothing is migrated while a run is live")
+  func liveRun() async throws {
+    let store = try await TestStore()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    let next = Migrations.all + [
+      Migrations.Step(number: 2, name: "0002_next.sql", sql: Array("CREATE TABLE next (a INTEGER) STRICT".utf8))
+    ]
+    await #expect {
+      try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next)
+    } throws: { ($0 as? StoreError)?.code == .busy }
+    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next).close()
+  }
+
+  @Test("another program's database and a file that is none are refused and left as they are")
+  func foreign() async throws {
+    let folder = try TemporaryFolder()
+    let other = folder.file("other.db")
+    try Raw.execute("CREATE TABLE theirs (a)", in: other)
+    await #expect { try await SQLiteStore.open(path: other, now: TestStore.start) } throws: {
+      ($0 as? StoreError)?.code == .damaged
+    }
+    #expect(try Raw.query("SELECT name FROM sqlite_schema", in: other) == ["theirs"])
+    let text = try folder.write(String(repeating: "this is no database ", count: 100), to: "text.db")
+    await #expect { try await SQLiteStore.open(path: text, now: TestStore.start) } throws: {
+      ($0 as? StoreError)?.code == .damaged
+    }
+  }
+
+  @Test("the database, its log and its folder are for their owner only")
+  func permissions() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("made/by/us/store.db")
+    let store = try await SQLiteStore.open(path: path, now: TestStore.start)
+    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store, at: TestStore.start)
+    for (file, mode) in [
+      (path, 0o600), (path + "-wal", 0o600), (path + ".lock", 0o600), (folder.file("made/by/us"), 0o700),
+    ] {
+      let attributes = try FileManager.default.attributesOfItem(atPath: file)
+      #expect(attributes[.posixPermissions] as? Int == mode, "\(file)")
+    }
+  }
+}

@@ -1,0 +1,331 @@
+import BatchDomain
+import TestSupport
+import Testing
+
+/// What every store has to do, whatever it is made of: the suite knows the port only.
+///
+/// An implementation runs it by handing over a way to make an empty store and a way to open the same one a
+/// second time, as another process would.
+struct RunSessionConformance {
+  let makeStore: () async throws -> any BatchStore
+  let start = Timestamp(milliseconds: 1_750_000_000_000)
+  let sources = (0..<10).map { PlannedItems.source($0) }
+
+  private func session(
+    chunkSize: Int = 4, settings: RunSettings = RunSettings()
+  ) async throws -> (any BatchStore, any RunSession) {
+    let store = try await makeStore()
+    let session = try await PlannedItems.plan(
+      sources, chunkSize: chunkSize, settings: settings, in: store, at: start)
+    return (store, session)
+  }
+
+  private func claimed(_ claim: Claim) throws -> ClaimedChunk {
+    guard case .chunk(let chunk) = claim else {
+      Issue.record("expected a chunk, found \(claim)")
+      throw StoreError(.conflict, "no chunk")
+    }
+    return chunk
+  }
+
+  private func result(
+    _ chunk: ClaimedChunk, _ outcome: Outcome, _ event: ChunkEvent, counted: Bool = false,
+    after seconds: Int = 1, readyAt: Timestamp = Timestamp(milliseconds: 0)
+  ) -> AttemptResult {
+    AttemptResult(
+      chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt + .seconds(seconds),
+      took: .seconds(seconds), outcome: outcome, status: outcome == .accepted ? 200 : 400,
+      code: outcome == .accepted ? nil : "some_code", message: nil, isCounted: counted, event: event,
+      readyAt: readyAt)
+  }
+
+  func claimsInOrderWithTheirContent() async throws {
+    let (_, session) = try await session()
+    var seen: [Int] = []
+    for number in 0..<3 {
+      let chunk = try claimed(await session.claim(at: start))
+      #expect(chunk.number == ChunkNumber(number))
+      #expect(chunk.attempt == 1)
+      seen += Array(chunk.firstItem..<chunk.firstItem + chunk.itemCount)
+      let content = String(decoding: chunk.filePart, as: UTF8.self)
+      let wire = (chunk.firstItem..<chunk.firstItem + chunk.itemCount).map {
+        String(decoding: WireForm.bytes(of: sources[$0].utf8), as: UTF8.self)
+      }
+      #expect(content == "[" + wire.joined(separator: ",") + "]")
+    }
+    #expect(seen == Array(0..<10))
+    guard case .none = try await session.claim(at: start) else {
+      Issue.record("a fourth chunk")
+      return
+    }
+  }
+
+  func acceptanceIsFinal() async throws {
+    let (_, session) = try await session()
+    let chunk = try claimed(await session.claim(at: start))
+    let recorded = try await session.record(result(chunk, .accepted, .accepted))
+    #expect(recorded.counts.chunks == [.accepted: 1, .pending: 2, .submitting: 0])
+    #expect(recorded.counts.items == [.accepted: 4, .pending: 6, .submitting: 0])
+    await #expect(throws: StoreError.self) {
+      try await session.record(result(chunk, .accepted, .accepted))
+    }
+  }
+
+  func returnedChunkWaitsForItsTime() async throws {
+    let (_, session) = try await session(chunkSize: 10)
+    let chunk = try claimed(await session.claim(at: start))
+    let readyAt = start + .seconds(60)
+    _ = try await session.record(
+      result(chunk, .notProcessed, .returned, counted: true, readyAt: readyAt))
+    guard case .notBefore(let moment, .ready) = try await session.claim(at: start + .seconds(59)) else {
+      Issue.record("claimed too early")
+      return
+    }
+    #expect(moment == readyAt)
+    let again = try claimed(await session.claim(at: readyAt))
+    #expect(again.attempt == 2)
+    #expect(again.countedAttempts == 1)
+    #expect(again.filePart == chunk.filePart)
+  }
+
+  func rateHoldsInEveryWindow() async throws {
+    var settings = RunSettings()
+    settings.rates = [Rate(count: 2, window: .minute)]
+    let (_, session) = try await session(chunkSize: 1, settings: settings)
+    var now = start
+    var sent: [Timestamp] = []
+    while sent.count < 10 {
+      switch try await session.claim(at: now) {
+      case .chunk: sent.append(now)
+      case .notBefore(let moment, let why):
+        #expect(why == .rate(Rate(count: 2, window: .minute)))
+        try #require(moment > now)
+        now = moment
+      case .none: Issue.record("ran out")
+      }
+      now = now + .milliseconds(700)
+    }
+    for (first, third) in zip(sent, sent.dropFirst(2)) { #expect(third.since(first) > .seconds(60)) }
+  }
+
+  func unknownIsSettledEitherWay() async throws {
+    let (_, session) = try await session()
+    let first = try claimed(await session.claim(at: start))
+    let second = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(first, .unknown, .answerLost))
+    _ = try await session.record(result(second, .unknown, .answerLost))
+    let unknown = try await session.unknownChunks(after: nil, limit: 10)
+    #expect(unknown.map(\.number) == [first.number, second.number])
+    #expect(unknown[0].names == [IndexID("629d807aa9e2a3a33a92c00b"): (0..<4).map { "\($0.padded(6)).mp4" }])
+    #expect(!unknown[0].namesClash)
+    func settlement(_ chunk: ClaimedChunk, _ verdict: Settlement.Verdict, _ event: ChunkEvent) -> Settlement {
+      Settlement(
+        chunk: chunk.number, attempt: 1, verdict: verdict, authority: .listing, evidence: "seen",
+        decidedAt: start + .seconds(40), event: event, countsAttempt: event == .foundMissing)
+    }
+    _ = try await session.settle(settlement(first, .received, .foundReceived))
+    let recorded = try await session.settle(settlement(second, .notReceived, .foundMissing))
+    #expect(recorded.counts.chunks(in: .accepted) == 1)
+    #expect(recorded.counts.chunks(in: .unknown) == 0)
+    // A verdict on what is no longer unknown changes nothing.
+    await #expect(throws: StoreError.self) {
+      try await session.settle(settlement(first, .notReceived, .foundMissing))
+    }
+    let again = try claimed(await session.claim(at: start))
+    #expect(again.number == second.number)
+    #expect(again.countedAttempts == 1)
+  }
+
+  func controlsAreAcceptedChunksOfTheIndex() async throws {
+    let (_, session) = try await session()
+    let first = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(first, .accepted, .accepted))
+    let second = try claimed(await session.claim(at: start + .seconds(5)))
+    _ = try await session.record(result(second, .accepted, .accepted))
+    let index = IndexID("629d807aa9e2a3a33a92c00b")
+    let all = try await session.controls(index: index, startedAfter: nil, limit: 5)
+    #expect(all.map(\.chunk) == [second.number, first.number])
+    let later = try await session.controls(index: index, startedAfter: start, limit: 5)
+    #expect(later.map(\.chunk) == [second.number])
+    #expect(later[0].acceptedAt == start + .seconds(6))
+    let other = try await session.controls(index: IndexID("other"), startedAfter: nil, limit: 5)
+    #expect(other.isEmpty)
+  }
+
+  func takeOverMakesUnknownOfWhatWasUnderWay() async throws {
+    let (store, session) = try await session()
+    let first = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(first, .accepted, .accepted))
+    _ = try claimed(await session.claim(at: start + .seconds(2)))
+    // The owner leaves in the middle, as its death does.
+    try await session.leave(.paused(.signal, detail: nil), at: start + .seconds(3))
+    let heir = try await store.take(session.run, permittingCancelled: false, at: start + .seconds(9))
+    let standing = try await heir.standing()
+    #expect(standing.counts.chunks == [.accepted: 1, .pending: 1, .unknown: 1, .submitting: 0])
+    let unknown = try await heir.unknownChunks(after: nil, limit: 5)
+    #expect(unknown.map(\.endedAt) == [start + .seconds(9)])
+    #expect(unknown.map(\.wasAnswered) == [false])
+  }
+
+  func ownedRunIsNotTakenTwice() async throws {
+    let (store, session) = try await session()
+    await #expect {
+      _ = try await store.take(session.run, permittingCancelled: false, at: start)
+    } throws: { ($0 as? StoreError)?.code == .owned }
+  }
+
+  func formerOwnerChangesNothing() async throws {
+    let (store, session) = try await session()
+    let chunk = try claimed(await session.claim(at: start))
+    try await session.leave(.paused(.signal, detail: nil), at: start)
+    _ = try await store.take(session.run, permittingCancelled: false, at: start)
+    await #expect { try await session.record(result(chunk, .accepted, .accepted)) } throws: {
+      ($0 as? StoreError)?.code == .conflict
+    }
+    await #expect { _ = try await session.claim(at: start) } throws: { ($0 as? StoreError)?.code == .conflict }
+  }
+
+  func requestsReachTheOwner() async throws {
+    let (store, session) = try await session()
+    #expect(try await session.request() == nil)
+    try await store.ask(.cancel, of: session.run)
+    #expect(try await session.request() == .cancel)
+    let recorded = try await session.cancelPending()
+    #expect(recorded.request == .cancel)
+    #expect(recorded.counts.items(in: .cancelled) == 10)
+    try await session.leave(.cancelled, at: start)
+    await #expect {
+      _ = try await store.take(session.run, permittingCancelled: false, at: start)
+    } throws: { ($0 as? StoreError)?.code == .wrongState }
+  }
+
+  func retryGrantsAFreshAllowance() async throws {
+    let (_, session) = try await session(chunkSize: 10)
+    let chunk = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(chunk, .notProcessed, .exhausted, counted: true))
+    #expect(try await session.standing().counts.items(in: .failed) == 10)
+    _ = try await session.retry([.rejected, .failed])
+    let again = try claimed(await session.claim(at: start))
+    #expect(again.attempt == 2)
+    #expect(again.countedAttempts == 0)
+  }
+
+  func waitSurvives() async throws {
+    let (store, session) = try await session()
+    let wait = StoredWait(until: start + .seconds(3_600), reason: "the service asks to wait")
+    try await session.remember(wait: wait)
+    try await session.leave(.paused(.throttled, detail: "d"), at: start)
+    let heir = try await store.take(session.run, permittingCancelled: false, at: start)
+    #expect(try await heir.standing().wait == wait)
+    try await heir.remember(wait: nil)
+    #expect(try await heir.standing().wait == nil)
+  }
+
+  func soleIndexIsRecognised() async throws {
+    let store = try await makeStore()
+    let other = "629d807aa9e2a3a33a92c00c"
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0), PlannedItems.source(1, index: other)], chunkSize: 1, in: store, at: start)
+    #expect(try await !session.isSoleIndexLeft(IndexID(other)))
+    let first = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(first, .accepted, .accepted))
+    #expect(try await session.isSoleIndexLeft(IndexID(other)))
+  }
+
+  func summaryAddsUp() async throws {
+    let (store, session) = try await session()
+    let chunk = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(chunk, .content, .refused))
+    let summary = try await store.summary(of: session.run)
+    #expect(summary.state == .running)
+    #expect(summary.isLive)
+    #expect(summary.items == 10)
+    #expect(ChunkState.itemStates.reduce(0) { $0 + summary.counts.items(in: $1) } == 10)
+    #expect(summary.attempts == 1)
+    #expect(summary.sendingTime == .seconds(1))
+    let causes = try await store.causes(of: session.run)
+    #expect(causes.map(\.code) == ["some_code"])
+    #expect(causes.map(\.items) == [4])
+    let chunks = try await store.chunks(of: session.run, after: nil, limit: 2)
+    #expect(chunks.map(\.state) == [.rejected, .pending])
+    let rest = try await store.chunks(of: session.run, after: ChunkNumber(1), limit: 5)
+    #expect(rest.map(\.number) == [ChunkNumber(2)])
+  }
+
+  func itemsComeBackAsTheyCame() async throws {
+    let (store, session) = try await session()
+    let chunk = try claimed(await session.claim(at: start))
+    _ = try await session.record(result(chunk, .content, .refused))
+    var found: [StoredItem] = []
+    while true {
+      let page = try await store.items(
+        of: session.run, in: [.rejected, .pending], after: found.last?.sequence, limit: 3)
+      found += page
+      if page.isEmpty { break }
+    }
+    #expect(found.map(\.sequence) == Array(0..<10))
+    #expect(found.map { String(decoding: $0.source, as: UTF8.self) } == sources)
+    let rejected = try await store.items(of: session.run, in: [.rejected], after: nil, limit: 100)
+    #expect(rejected.map(\.sequence) == [0, 1, 2, 3])
+  }
+
+  func sameManifestIsFound() async throws {
+    let (store, session) = try await session()
+    let digest = [UInt8](repeating: 7, count: 32)
+    let destination = RunSettings().destination
+    #expect(try await store.run(ofManifest: digest, destination: destination) == session.run)
+    #expect(try await store.run(ofManifest: digest, destination: "https://elsewhere") == nil)
+    #expect(try await store.run(ofManifest: [UInt8](repeating: 8, count: 32), destination: destination) == nil)
+  }
+
+  func idsResolve() async throws {
+    let (store, session) = try await session()
+    let second = try await PlannedItems.plan(sources, chunkSize: 5, in: store, at: start, random: 2)
+    #expect(session.run < second.run)
+    #expect(try await store.resolve("latest") == second.run)
+    #expect(try await store.resolve(session.run.rawValue) == session.run)
+    for text in [String(second.run.rawValue.prefix(8)), "zzz", "NOT AN ID", ""] {
+      await #expect { try await store.resolve(text) } throws: { ($0 as? StoreError)?.code == .noSuchRun }
+    }
+    let history = try await store.summaries(before: nil, limit: 10)
+    #expect(history.map(\.run) == [second.run, session.run])
+  }
+
+  func abandonedPlanLeavesNothing() async throws {
+    let store = try await makeStore()
+    let planning = try await store.plan(
+      RunDraft(
+        createdAt: start, random: 1, name: nil, job: nil, manifest: "-", manifestFile: nil,
+        settings: RunSettings()))
+    let batch = PlannedItems.batch(sources)
+    try await planning.append(batch)
+    let earlier = try await planning.sources(of: [3, 0]).map { String(decoding: $0, as: UTF8.self) }
+    #expect(earlier == [sources[3], sources[0]])
+    try await planning.abandon()
+    #expect(try await store.summaries(before: nil, limit: 10).isEmpty)
+    let next = try await PlannedItems.plan([sources[0]], chunkSize: 5, in: store, at: start)
+    #expect(try await next.standing().items == 1)
+  }
+
+  /// Every rule of the port, by name.
+  static let all: [(name: String, check: @Sendable (RunSessionConformance) async throws -> Void)] = [
+    ("claims in order, with their content", { try await $0.claimsInOrderWithTheirContent() }),
+    ("acceptance is final", { try await $0.acceptanceIsFinal() }),
+    ("a returned chunk waits for its time", { try await $0.returnedChunkWaitsForItsTime() }),
+    ("a rate holds in every window", { try await $0.rateHoldsInEveryWindow() }),
+    ("unknown is settled either way", { try await $0.unknownIsSettledEitherWay() }),
+    ("controls are accepted chunks", { try await $0.controlsAreAcceptedChunksOfTheIndex() }),
+    ("a take-over makes unknown", { try await $0.takeOverMakesUnknownOfWhatWasUnderWay() }),
+    ("an owned run is not taken twice", { try await $0.ownedRunIsNotTakenTwice() }),
+    ("a former owner changes nothing", { try await $0.formerOwnerChangesNothing() }),
+    ("requests reach the owner", { try await $0.requestsReachTheOwner() }),
+    ("retry grants a fresh allowance", { try await $0.retryGrantsAFreshAllowance() }),
+    ("a wait survives", { try await $0.waitSurvives() }),
+    ("the sole index is recognised", { try await $0.soleIndexIsRecognised() }),
+    ("a summary adds up", { try await $0.summaryAddsUp() }),
+    ("items come back as they came", { try await $0.itemsComeBackAsTheyCame() }),
+    ("the same manifest is found", { try await $0.sameManifestIsFound() }),
+    ("ids resolve", { try await $0.idsResolve() }),
+    ("an abandoned plan leaves nothing", { try await $0.abandonedPlanLeavesNothing() }),
+  ]
+}

@@ -1,0 +1,126 @@
+import BatchDomain
+import Testing
+import TransferClient
+
+@Suite struct AnswerDecoderTests {
+  private func decode(
+    _ body: String, status: Int = 400, headers: AnswerHeaders = [:], profile: ServiceProfile = .v1,
+    isCut: Bool = false
+  ) throws -> ServiceAnswer {
+    try decode(bytes: Array(body.utf8), status: status, headers: headers, profile: profile, isCut: isCut)
+  }
+
+  private func decode(
+    bytes: [UInt8], status: Int = 400, headers: AnswerHeaders = [:], profile: ServiceProfile = .v1,
+    isCut: Bool = false
+  ) throws -> ServiceAnswer {
+    AnswerDecoder(profile: profile, scrubber: Scrubber(key: try APIKey(testKey)))
+      .decode(status: status, headers: headers, body: bytes, isCut: isCut, now: HTTPDateTests.now)
+  }
+
+  @Test(arguments: [
+    (#"{"code":"parameter_invalid","message":"m"}"#, "parameter_invalid"),
+    (#"{"error_code":"index_gone","message":"m"}"#, "index_gone"), (#"{"error_code":104}"#, "104"),
+    (#"{"code":-3}"#, "-3"), (#"{"code":1.5}"#, "1.5"), (#"{"code":null,"error_code":"e"}"#, "e"),
+    (#"{"code":"","error_code":"e"}"#, "e"), (#"{"code":true}"#, nil), (#"{"code":["a"]}"#, nil),
+    (#"{"code":{"a":1}}"#, nil), ("{}", nil), ("[]", nil), ("", nil), ("\"code\"", nil),
+    ("{\"code\":\"a\"", nil),
+  ])
+  func `a code is read from either name, as text or number`(body: String, code: String?) throws {
+    for profile in ServiceProfile.allCases {
+      #expect(try decode(body, profile: profile).code == code)
+    }
+  }
+
+  @Test func `the version's own name for the code comes first`() throws {
+    let body = #"{"code":"new","error_code":"old"}"#
+    #expect(try decode(body, profile: .v1).code == "old")
+    #expect(try decode(body, profile: .v1_1).code == "new")
+    #expect(try decode(body, profile: .v1_2).code == "new")
+  }
+
+  @Test func `a code is cut, and cannot hold the key`() throws {
+    #expect(try decode("{\"code\":\"\(String(repeating: "é", count: 300))\"}").code?.count == 100)
+    #expect(try decode("{\"code\":\"a_\(testKey)\"}").code == "a_[removed]")
+  }
+
+  @Test func `a published code stays whole even if the key is a part of it`() throws {
+    let decoder = AnswerDecoder(profile: .v1_2, scrubber: Scrubber(key: try APIKey("api")))
+    let answer = decoder.decode(
+      status: 400, headers: [:], body: Array(#"{"code":"api_key_invalid","message":"api"}"#.utf8),
+      now: HTTPDateTests.now)
+    #expect(answer.code == "api_key_invalid")
+    #expect(answer.message == "[removed]")
+  }
+
+  @Test func `the message is the service's, else the body as text`() throws {
+    #expect(try decode(#"{"message":"Succesfully requested"}"#).message == "Succesfully requested")
+    #expect(try decode(#"{"error":"x"}"#).message == #"{"error":"x"}"#)
+    #expect(try decode("<h1>502</h1>").message == "<h1>502</h1>")
+    #expect(try decode("").message == nil)
+    #expect(try decode(" \r\n").message == nil)
+  }
+
+  @Test func `a body that is not text is no message`() throws {
+    #expect(try decode(bytes: [0, 1, 2, 3]).message == nil)
+    #expect(try decode(bytes: Array(repeating: 0xFF, count: 50)).message == nil)
+    #expect(try decode("text", headers: ["Content-Encoding": "gzip"]).message == nil)
+    #expect(try decode("text", headers: ["Content-Encoding": "identity"]).message == "text")
+  }
+
+  @Test func `bytes that are not UTF-8 are repaired`() throws {
+    #expect(
+      try decode(bytes: Array("{\"message\":\"caf".utf8) + [0xE9] + Array(" closed today\"}".utf8)).message
+        == "caf\u{FFFD} closed today")
+  }
+
+  @Test func `what a terminal would obey is taken out`() throws {
+    #expect(try decode(#"{"message":"a\u001b[31mb\nc"}"#).message == "a\u{FFFD}[31mb\nc")
+  }
+
+  @Test func `a long message is cut at a character`() throws {
+    let message = try #require(
+      try decode("{\"message\":\"x\(String(repeating: "é", count: 3_000))\"}").message)
+    #expect(message.utf8.count == 2_047)
+    #expect(message.hasSuffix("é"))
+  }
+
+  @Test func `a key at the cut of the body leaves no beginning`() throws {
+    for length in 1..<testKey.utf8.count {
+      let answer = try decode("oops \(testKey.prefix(length))", isCut: true)
+      #expect(answer.message == "oops ")
+    }
+  }
+
+  @Test func `a key across the end of the message leaves no beginning`() throws {
+    for offset in 2_020..<2_050 {
+      let answer = try decode(String(repeating: "-", count: offset) + testKey)
+      #expect(answer.message?.contains("tlk") == false)
+    }
+  }
+
+  @Test(arguments: [
+    ("application/json", "application/json"), ("Text/HTML; charset=utf-8", "text/html"),
+    ("text/html;charset=x", "text/html"), (" application/problem+json ", "application/problem+json"),
+    ("html", nil),
+    ("", nil), ("text/", nil), ("text/html/x", nil), ("text/<b>", nil),
+  ])
+  func `the media type is read`(value: String, expected: String?) throws {
+    #expect(try decode("", headers: ["content-TYPE": value]).mediaType == expected)
+  }
+
+  @Test func `an empty 429 with the four headers is understood`() throws {
+    let answer = try decode(
+      "", status: 429,
+      headers: [
+        "X-Ratelimit-Limit": "1000", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Used": "1000",
+        "X-Ratelimit-Reset": "\(HTTPDateTests.now.milliseconds / 1_000 + 3_600)",
+      ], profile: .v1_2)
+    #expect(answer == ServiceAnswer(status: 429, wait: .seconds(3_600), quotaUsedUp: true))
+  }
+
+  @Test func `JSON nested too deep is only text`() throws {
+    let body = String(repeating: "[", count: 20_000)
+    #expect(try decode(body).code == nil)
+  }
+}

@@ -1,0 +1,52 @@
+import BatchDomain
+import TransferClient
+
+/// A key that looks like a real one.
+let testKey = "tlk_3F7Q+9ab/XYZ-0123456789-Kk"
+
+/// Runs a body with a client and shuts it down afterwards, whatever happens.
+func withClient<Value>(
+  _ baseURL: String, profile: ServiceProfile = .v1, key: String = testKey, concurrency: Int = 2,
+  connectTimeout: Duration = .seconds(10), clock: TimeOutClock = TimeOutClock(),
+  onHead: (@Sendable (Int) -> Void)? = nil, _ body: (HTTPTransferService) async throws -> Value
+) async throws -> Value {
+  let configuration = TransferClientConfiguration(
+    baseURL: baseURL, profile: profile, key: try APIKey(key), concurrency: concurrency,
+    userAgent: "orchestrate/0.0.0-test", connectTimeout: connectTimeout)
+  let service = HTTPTransferService(configuration, clock: clock, onHead: onHead)
+  do {
+    let value = try await body(service)
+    await service.shutdown()
+    return value
+  } catch {
+    await service.shutdown()
+    throw error
+  }
+}
+
+/// A chunk of one item.
+func submission(_ number: Int = 17, content: String = sampleContent) -> Submission {
+  Submission(chunk: ChunkNumber(number), filePart: Array(content.utf8), timeout: .seconds(60))
+}
+
+/// A chunk that is larger than all buffers between client and server.
+func largeSubmission() -> Submission {
+  submission(content: String(repeating: "x", count: 32 << 20))
+}
+
+let sampleContent =
+  #"[{"index_id":"629d807aa9e2a3a33a92c00b","language":"en","object":"s3://media-west/a/01.mp4"}]"#
+
+extension Exchange {
+  /// The answer, if one came.
+  var answer: ServiceAnswer? {
+    guard case .answered(let answer) = self else { return nil }
+    return answer
+  }
+
+  /// The failure, if no answer came.
+  var failure: TransportFailure? {
+    guard case .failed(let failure) = self else { return nil }
+    return failure
+  }
+}

@@ -1,0 +1,30 @@
+import Synchronization
+
+/// Something that a test opens once, and that others wait for.
+final class Gate: Sendable {
+  private struct State {
+    var isOpen = false
+    var waiting: [@Sendable () -> Void] = []
+  }
+
+  private let state = Mutex(State())
+
+  /// Lets everybody through, now and later.
+  func open() {
+    let waiting = state.withLock { state in
+      state.isOpen = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for action in waiting { action() }
+  }
+
+  /// Does something once the gate is open.
+  func whenOpen(_ action: @escaping @Sendable () -> Void) {
+    let isOpen = state.withLock { state in
+      if !state.isOpen { state.waiting.append(action) }
+      return state.isOpen
+    }
+    if isOpen { action() }
+  }
+}
