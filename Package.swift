@@ -98,6 +98,6 @@ let package = Package(
       "OrchestrateCommandsTests",
       ["OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport", "TransferSimulator"]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
-    tests("EndToEndTests", ["TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
+    tests("EndToEndTests", ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
   ]
 )

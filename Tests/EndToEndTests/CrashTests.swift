@@ -1,0 +1,70 @@
+import Foundation
+import Synchronization
+import Testing
+import TransferSimulator
+
+@Suite("Crashes of the real program")
+struct CrashTests {
+  /// Counts what each life saw.
+  struct Life {
+    let takeOver: Duration
+    let inFlightAtDeath: Int
+  }
+
+  @Test("killed with -9 at twenty moments and resumed each time, every item is taken once")
+  func twentyKills() async throws {
+    let scene = try await Scene { configuration in
+      configuration.delay = .milliseconds(120)
+      configuration.taskStep = .zero
+      // Some answers are lost while the process lives, too: taken, and not taken.
+      configuration.faults = [
+        FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.03), FaultRule(.throttle, share: 0.02),
+      ]
+      configuration.throttleWait = .seconds(1)
+      configuration.seed = 11
+    }
+    let manifest = try scene.manifest(5_000)
+    let ledger = scene.server.ledger
+    var process = try scene.startSubmit(manifest, "--chunk-size", "37", "--concurrency", "7")
+    var lives: [Life] = []
+    var takeOver = Duration.zero
+    for kill in 0..<20 {
+      // Another point of each life: right at its first request, in the ramp, at full concurrency.
+      let arrivals = ledger.transferCount + 1 + kill * 7 % 11
+      try await ledger.waitFor { entries in
+        let transfers = entries.filter { $0.transfer != nil }
+        return transfers.count >= arrivals && transfers.contains { $0.answeredAt == nil }
+      }
+      let inFlight = ledger.inFlight
+      process.send(SIGKILL)
+      let dead = await process.ended()
+      #expect(dead.status == 128 + SIGKILL)
+      lives.append(Life(takeOver: takeOver, inFlightAtDeath: inFlight))
+      let start = ContinuousClock.now
+      process = try scene.start("resume", "latest", "--log-level", "info")
+      await process.says(" left\n")
+      takeOver = ContinuousClock.now - start
+    }
+    let last = await process.ended()
+    #expect(last.status == 0, "\(last.diagnostics)\n\(last.output)")
+    lives.append(Life(takeOver: takeOver, inFlightAtDeath: 0))
+
+    #expect(scene.timesTaken(5_000) == [1])
+    #expect(ledger.acceptedCounts.count == 5_000)
+    #expect(ledger.maxInFlight == 7)
+    #expect(lives.dropLast().allSatisfy { $0.inFlightAtDeath > 0 }, "\(lives.map(\.inFlightAtDeath))")
+    #expect(lives.allSatisfy { $0.takeOver < .seconds(1) }, "\(lives.map(\.takeOver))")
+
+    let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+    let run = try #require(report["run"] as? [String: Any])
+    #expect(run["state"] as? String == "finished")
+    #expect((run["items_by_state"] as? [String: Int])?["accepted"] == 5_000)
+    let became = try await Database.count(
+      "SELECT count(DISTINCT chunk) FROM attempt WHERE outcome = 'unknown'", in: scene.database)
+    #expect(became > 0, "no chunk ever became unknown")
+    let died = try await Database.count(
+      "SELECT count(*) FROM attempt WHERE code = 'owner_died'", in: scene.database)
+    #expect(died >= 20)
+    await scene.server.stop()
+  }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// The built program as a process: cleared environment, its output read as it comes.
+final class OrchestrateProcess: Sendable {
+  struct Ending: Sendable {
+    let status: Int32
+    let output: String
+    let diagnostics: String
+  }
+
+  private struct State {
+    var output = Data()
+    var diagnostics = Data()
+    var open = 3
+    var status: Int32?
+    var watchers: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let process: Process
+  private let state = Mutex(State())
+
+  /// Where the package's products are: beside the test bundle.
+  static let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+
+  /// Starts the program.
+  init(_ arguments: [String], environment: [String: String] = [:], input: String? = nil) throws {
+    process = Process()
+    process.executableURL = Self.products.appendingPathComponent("orchestrate")
+    process.arguments = arguments
+    process.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"].merging(environment) { $1 }
+    let output = Pipe()
+    let diagnostics = Pipe()
+    process.standardOutput = output
+    process.standardError = diagnostics
+    if let input {
+      let pipe = Pipe()
+      process.standardInput = pipe
+      try process.run(reading: output, diagnostics, into: self)
+      try pipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+      try pipe.fileHandleForWriting.close()
+    } else {
+      process.standardInput = FileHandle.nullDevice
+      try process.run(reading: output, diagnostics, into: self)
+    }
+  }
+
+  var id: Int32 { process.processIdentifier }
+
+  func send(_ signal: Int32) { kill(id, signal) }
+
+  /// Suspends until it ended and all it wrote was read.
+  @discardableResult
+  func ended() async -> Ending {
+    await wait { $0.open == 0 }
+    return state.withLock {
+      Ending(
+        status: $0.status ?? -1, output: String(decoding: $0.output, as: UTF8.self),
+        diagnostics: String(decoding: $0.diagnostics, as: UTF8.self))
+    }
+  }
+
+  /// Suspends until its standard error has that text, or until it ended.
+  func says(_ text: String) async {
+    let wanted = Data(text.utf8)
+    await wait { $0.open == 0 || $0.diagnostics.range(of: wanted) != nil }
+  }
+
+  /// Runs the program to its end.
+  static func run(
+    _ arguments: [String], environment: [String: String] = [:], input: String? = nil
+  ) async throws -> Ending {
+    try await OrchestrateProcess(arguments, environment: environment, input: input).ended()
+  }
+
+  private func wait(until isMet: @escaping @Sendable (borrowing State) -> Bool) async {
+    while true {
+      let isDone = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
+        let met = state.withLock { isMet($0) }
+        continuation.resume(returning: met)
+      }
+      if isDone { return }
+      await withCheckedContinuation { continuation in
+        let met = state.withLock { state in
+          if isMet(state) { return true }
+          state.watchers.append(continuation)
+          return false
+        }
+        if met { continuation.resume() }
+      }
+    }
+  }
+
+  fileprivate func took(_ data: Data, isDiagnostics: Bool) {
+    change { state in
+      if data.isEmpty {
+        state.open -= 1
+      } else if isDiagnostics {
+        state.diagnostics += data
+      } else {
+        state.output += data
+      }
+    }
+  }
+
+  fileprivate func exited(_ process: Process) {
+    let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+    change { state in
+      state.status = status
+      state.open -= 1
+    }
+  }
+
+  private func change(_ body: (inout State) -> Void) {
+    let watchers = state.withLock { state in
+      body(&state)
+      defer { state.watchers = [] }
+      return state.watchers
+    }
+    for watcher in watchers { watcher.resume() }
+  }
+}
+
+extension Process {
+  fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
+    for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
+      pipe.fileHandleForReading.readabilityHandler = { handle in
+        let data = handle.availableData
+        if data.isEmpty { handle.readabilityHandler = nil }
+        owner.took(data, isDiagnostics: isDiagnostics)
+      }
+    }
+    terminationHandler = { owner.exited($0) }
+    try run()
+  }
+}
