@@ -37,6 +37,9 @@ package struct AnswerDecoder: Sendable {
       mediaType: mediaType(headers), wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
   }
 
+  /// Bytes of a body without a message of its own that are looked at for one.
+  private static let longestExcerpt = 8_192
+
   /// `code` or `error_code`, the version's own name first.
   private func code(_ json: LenientJSON) -> String? {
     let names = profile == .v1 ? ["error_code", "code"] : ["code", "error_code"]
@@ -65,12 +68,14 @@ package struct AnswerDecoder: Sendable {
       return message
     }
     let isEncoded = headers["content-encoding"].contains { $0.lowercased() != "identity" }
-    guard !isEncoded, let text = BodyText.text(of: body) else { return nil }
-    return BodyText.message(scrubber.scrub(text, isCut: isCut))
+    // What is kept is far shorter than what is looked at; a secret at the cut is dropped with its beginning.
+    let isLong = body.count > Self.longestExcerpt
+    guard !isEncoded, let text = BodyText.text(of: body.prefix(Self.longestExcerpt)) else { return nil }
+    return BodyText.message(scrubber.scrub(text, isCut: isCut || isLong))
   }
 
   /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).
-  private func mediaType(_ headers: AnswerHeaders) -> String? {
+  func mediaType(_ headers: AnswerHeaders) -> String? {
     guard let value = headers["content-type"].first else { return nil }
     let essence = scrubber.scrub(value).prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
     let parts = essence.split(separator: "/", omittingEmptySubsequences: false)

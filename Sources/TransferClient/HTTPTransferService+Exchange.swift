@@ -48,23 +48,31 @@ extension HTTPTransferService {
   }
 
   /// The rows of an answer to a listing.
+  ///
+  /// A page is read straight away; the answer is put into words only when something is wrong with it, since
+  /// taking secrets out of a whole page costs more than reading it.
   func rows(_ answer: HTTPExchange.Answer) throws(ListingFailure) -> [TaskRow] {
-    var refusal = decoded(answer)
-    guard answer.status == 200, refusal.mediaType != "text/html" else { throw .refused(refusal) }
+    guard answer.status == 200, decoder.mediaType(answer.headers) != "text/html" else {
+      throw .refused(decoded(answer))
+    }
     if case .broken(let fault) = answer.cut {
       throw .transport(failure(fault, progress: .maybeWritten))
     }
-    refusal.code = Self.unreadableCode
     guard answer.cut == nil else {
-      refusal.message = "the page of the list of tasks is longer than \(Self.pageByteLimit) bytes"
-      throw .refused(refusal)
+      throw unreadable(answer, "the page of the list of tasks is longer than \(Self.pageByteLimit) bytes")
     }
     do {
       return try pages.rows(answer.body)
     } catch {
-      refusal.message = error.reason
-      throw .refused(refusal)
+      throw unreadable(answer, error.reason)
     }
+  }
+
+  private func unreadable(_ answer: HTTPExchange.Answer, _ reason: String) -> ListingFailure {
+    var refusal = decoded(answer)
+    refusal.code = Self.unreadableCode
+    refusal.message = reason
+    return .refused(refusal)
   }
 }
 

@@ -5,13 +5,17 @@ package struct Scrubber: Sendable {
   package static let replacement = "[removed]"
 
   private let patterns: [SecretPattern]
+  /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
+  private let mayBegin: [Bool]
 
   /// A scrubber for that key.
   package init(key: APIKey) {
     let plain = SecretPattern(plain: key.value)
     let literal = SecretPattern(plain: key.value, readsEscapes: false)
     let hasEscape = key.value.contains("%") || key.value.contains("\\")
-    patterns = (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: key.value)
+    let patterns = (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: key.value)
+    self.patterns = patterns
+    mayBegin = (UInt8.min...UInt8.max).map { byte in patterns.contains { $0.mayBegin(with: byte) } }
   }
 
   /// The text without secrets.
@@ -26,7 +30,9 @@ package struct Scrubber: Sendable {
   /// Whether the key stands in the text, in any spelling.
   func findsKey(in text: String) -> Bool {
     let bytes = Array(text.utf8)
-    return bytes.indices.contains { start in patterns.contains { $0.end(in: bytes, from: start) != nil } }
+    return bytes.indices.contains { start in
+      mayBegin[Int(bytes[start])] && patterns.contains { $0.end(in: bytes, from: start) != nil }
+    }
   }
 
   private func withoutKey(_ bytes: [UInt8], isCut: Bool) -> [UInt8] {
@@ -34,7 +40,10 @@ package struct Scrubber: Sendable {
     result.reserveCapacity(bytes.count)
     var position = 0
     while position < bytes.count {
-      if let end = patterns.lazy.compactMap({ $0.end(in: bytes, from: position) }).max() {
+      if !mayBegin[Int(bytes[position])] {
+        result.append(bytes[position])
+        position += 1
+      } else if let end = patterns.lazy.compactMap({ $0.end(in: bytes, from: position) }).max() {
         result += Self.replacement.utf8
         position = end
       } else if isCut, patterns.contains(where: { $0.breaksOff(in: bytes, from: position) }) {

@@ -38,6 +38,12 @@ struct SecretPattern: Sendable {
     }
   }
 
+  /// Whether the pattern may begin with that byte: one of its first letters, or the start of an escape.
+  func mayBegin(with byte: UInt8) -> Bool {
+    if readsEscapes, byte == UInt8(ascii: "%") || byte == UInt8(ascii: "\\") { return true }
+    return letters.first?.contains(byte.lowerCased) ?? false
+  }
+
   /// Where the pattern ends when it begins at `start`; `nil` when it does not stand there.
   func end(in bytes: [UInt8], from start: Int) -> Int? {
     var position = start
