@@ -96,8 +96,13 @@ let package = Package(
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(
       "OrchestrateCommandsTests",
-      ["OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport", "TransferSimulator"]),
+      [
+        "OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport",
+        "TransferSimulator",
+      ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
-    tests("EndToEndTests", ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
+    tests(
+      "EndToEndTests",
+      ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
   ]
 )

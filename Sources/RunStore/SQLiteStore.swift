@@ -28,7 +28,8 @@ package final class SQLiteStore: Sendable {
   }
 
   /// Opens the store with other steps than the program's, for tests of migrating.
-  package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLiteStore {
+  package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLiteStore
+  {
     let resolved = try StorePath.preparing(path)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
     // whatever else is made meanwhile.

@@ -69,7 +69,8 @@ package struct RunLoop: Sendable {
         }
       }
       group.addTask {
-        await Settler(session: session, service: service, clock: clock, observer: observer, board: board).work()
+        await Settler(session: session, service: service, clock: clock, observer: observer, board: board)
+          .work()
       }
     }
   }

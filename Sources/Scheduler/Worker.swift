@@ -56,7 +56,8 @@ struct Worker {
         await board.stop(for: .parked(reason, detail: detail(of: reason, exchange)))
       }
       let result = AttemptResult(
-        chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt), took: took,
+        chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt),
+        took: took,
         outcome: outcome, status: exchange.status, code: exchange.code, message: exchange.message,
         isCounted: judgement.isCounted, event: judgement.event,
         readyAt: readyAt(after: outcome, judgement, chunk))

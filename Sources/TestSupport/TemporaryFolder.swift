@@ -7,7 +7,8 @@ package final class TemporaryFolder: Sendable {
 
   /// Makes the folder.
   package init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("orchestrate-\(UUID().uuidString)").path
+    path =
+      FileManager.default.temporaryDirectory.appendingPathComponent("orchestrate-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 

@@ -63,7 +63,8 @@ struct ImportsTests {
 
   @Test("the reader of imports finds one it must refuse")
   func readerWorks() {
-    let text = "import Foundation\npackage import BatchDomain\n  @preconcurrency import NIOCore\n// import No\nimport struct Foo.Bar\n"
+    let text =
+      "import Foundation\npackage import BatchDomain\n  @preconcurrency import NIOCore\n// import No\nimport struct Foo.Bar\n"
     #expect(Self.modules(in: text) == ["Foundation", "BatchDomain", "NIOCore", "Foo"])
   }
 
@@ -84,7 +85,10 @@ struct ImportsTests {
       let words = line.split(separator: " ")
       guard let place = words.firstIndex(of: "import") else { return nil }
       let before = words[..<place]
-      guard before.allSatisfy({ $0.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains($0) })
+      guard
+        before.allSatisfy({
+          $0.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains($0)
+        })
       else { return nil }
       var rest = words[(place + 1)...]
       if let kind = rest.first, kinds.contains(kind) { rest = rest.dropFirst() }

@@ -18,7 +18,8 @@ struct CrashTests {
       configuration.taskStep = .zero
       // Some answers are lost while the process lives, too: taken, and not taken.
       configuration.faults = [
-        FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.03), FaultRule(.throttle, share: 0.02),
+        FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.03),
+        FaultRule(.throttle, share: 0.02),
       ]
       configuration.throttleWait = .seconds(1)
       configuration.seed = 11

@@ -105,7 +105,8 @@ final class OrchestrateProcess: Sendable {
   }
 
   fileprivate func exited(_ process: Process) {
-    let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+    let status =
+      process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
     change { state in
       state.status = status
       state.open -= 1

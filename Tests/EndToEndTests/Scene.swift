@@ -24,7 +24,9 @@ struct Scene {
 
   /// Writes a manifest of that many items and returns its path.
   func manifest(_ count: Int, name: String = "manifest.json", prefix: String = "a") throws -> String {
-    let items = (0..<count).map { #"{"index_id":"\#(Self.index)","language":"en","object":"\#(Self.object($0, prefix))"}"# }
+    let items = (0..<count).map {
+      #"{"index_id":"\#(Self.index)","language":"en","object":"\#(Self.object($0, prefix))"}"#
+    }
     return try folder.write("[\n" + items.joined(separator: ",\n") + "\n]\n", to: name)
   }
 
@@ -56,7 +58,8 @@ struct Scene {
   /// How often the service took each of the first `count` items, as a set of the numbers seen.
   func timesTaken(_ count: Int, prefix: String = "a") -> Set<Int> {
     let counts = server.ledger.acceptedCounts
-    return Set((0..<count).map { counts[ElementKey(indexID: Self.index, object: Self.object($0, prefix))] ?? 0 })
+    return Set(
+      (0..<count).map { counts[ElementKey(indexID: Self.index, object: Self.object($0, prefix))] ?? 0 })
   }
 }
 

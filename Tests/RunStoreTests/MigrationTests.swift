@@ -25,7 +25,8 @@ struct MigrationTests {
   @Test("an empty file becomes the latest schema, sound and with foreign keys that hold")
   func emptyToLatest() async throws {
     let store = try await TestStore()
-    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    _ = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
     try await store.store.close()
     #expect(try Raw.query("PRAGMA integrity_check", in: store.path) == ["ok"])
     #expect(try Raw.query("PRAGMA foreign_key_check", in: store.path).isEmpty)
@@ -37,12 +38,14 @@ struct MigrationTests {
     let folder = try TemporaryFolder()
     let path = folder.file("store.db")
     let extra = Migrations.Step(
-      number: Migrations.all.count + 1, name: "9999_future.sql", sql: Array("CREATE TABLE later (a) STRICT".utf8))
+      number: Migrations.all.count + 1, name: "9999_future.sql",
+      sql: Array("CREATE TABLE later (a) STRICT".utf8))
     _ = try? await SQLiteStore.open(path: path, now: TestStore.start).close()
-    let future = Migrations.all + [
-      Migrations.Step(
-        number: extra.number, name: extra.name, sql: Array("CREATE TABLE later (a INTEGER) STRICT".utf8))
-    ]
+    let future =
+      Migrations.all + [
+        Migrations.Step(
+          number: extra.number, name: extra.name, sql: Array("CREATE TABLE later (a INTEGER) STRICT".utf8))
+      ]
     try await SQLiteStore.open(path: path, now: TestStore.start, steps: future).close()
     await #expect { try await SQLiteStore.open(path: path, now: TestStore.start) } throws: {
       ($0 as? StoreError)?.code == .schema
@@ -65,14 +68,17 @@ struct MigrationTests {
   @Test("a step that fails leaves no trace, and what was there is backed up")
   func failingStep() async throws {
     let store = try await TestStore()
-    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
-      .leave(.paused(.signal, detail: nil), at: TestStore.start)
+    _ = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start
+    )
+    .leave(.paused(.signal, detail: nil), at: TestStore.start)
     try await store.store.close()
-    let broken = Migrations.all + [
-      Migrations.Step(
-        number: 2, name: "0002_broken.sql",
-        sql: Array("CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);".utf8))
-    ]
+    let broken =
+      Migrations.all + [
+        Migrations.Step(
+          number: 2, name: "0002_broken.sql",
+          sql: Array("CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);".utf8))
+      ]
     await #expect(throws: StoreError.self) {
       try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: broken)
     }
@@ -89,9 +95,11 @@ struct MigrationTests {
     let store = try await TestStore()
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
-    let next = Migrations.all + [
-      Migrations.Step(number: 2, name: "0002_next.sql", sql: Array("CREATE TABLE next (a INTEGER) STRICT".utf8))
-    ]
+    let next =
+      Migrations.all + [
+        Migrations.Step(
+          number: 2, name: "0002_next.sql", sql: Array("CREATE TABLE next (a INTEGER) STRICT".utf8))
+      ]
     await #expect {
       try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next)
     } throws: { ($0 as? StoreError)?.code == .busy }

@@ -12,7 +12,8 @@ enum Raw {
   static func query(_ sql: String, in path: String) throws -> [String] {
     var database: OpaquePointer?
     defer { sqlite3_close_v2(database) }
-    guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK else {
+    guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK
+    else {
       throw Failure(message: String(cString: sqlite3_errmsg(database)))
     }
     _ = csqlite_set_no_checkpoint_on_close(database, 1)

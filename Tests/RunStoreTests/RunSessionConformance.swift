@@ -182,7 +182,9 @@ struct RunSessionConformance {
     await #expect { try await session.record(result(chunk, .accepted, .accepted)) } throws: {
       ($0 as? StoreError)?.code == .conflict
     }
-    await #expect { _ = try await session.claim(at: start) } throws: { ($0 as? StoreError)?.code == .conflict }
+    await #expect { _ = try await session.claim(at: start) } throws: {
+      ($0 as? StoreError)?.code == .conflict
+    }
   }
 
   func requestsReachTheOwner() async throws {
@@ -275,7 +277,8 @@ struct RunSessionConformance {
     let destination = RunSettings().destination
     #expect(try await store.run(ofManifest: digest, destination: destination) == session.run)
     #expect(try await store.run(ofManifest: digest, destination: "https://elsewhere") == nil)
-    #expect(try await store.run(ofManifest: [UInt8](repeating: 8, count: 32), destination: destination) == nil)
+    #expect(
+      try await store.run(ofManifest: [UInt8](repeating: 8, count: 32), destination: destination) == nil)
   }
 
   func idsResolve() async throws {

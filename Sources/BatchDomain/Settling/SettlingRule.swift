@@ -77,7 +77,9 @@ package enum SettlingRule {
     var seen = 0
     var total = 0
     for (index, names) in chunk.names {
-      guard let known = evidence[index] else { return .open("the tasks of index \(index) could not be listed") }
+      guard let known = evidence[index] else {
+        return .open("the tasks of index \(index) could not be listed")
+      }
       seen += known.sighting.count(of: names, since: chunk.startedAt)
       total += names.count
     }
@@ -105,17 +107,20 @@ package enum SettlingRule {
     let later = known.controls.filter { $0.startedAt > chunk.endedAt }
     if let shown = later.first(where: { known.sighting.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
-      return .failure(Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
+      return .failure(
+        Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
     }
     guard let newest = known.controls.first else {
       return .failure(Lack(text: "no accepted chunk shows how far the listing has caught up"))
     }
     guard known.sighting.shows(newest), let firstShown = known.firstShown[newest.chunk] else {
-      return .failure(Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
+      return .failure(
+        Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
     }
     let needed = max(settleDelay, firstShown.since(newest.acceptedAt) * 2)
     guard known.sighting.takenAt.since(chunk.endedAt) >= needed else {
-      return .failure(Lack(text: "chunk \(newest.chunk) shows that the listing may be behind by \(needed / 2)"))
+      return .failure(
+        Lack(text: "chunk \(newest.chunk) shows that the listing may be behind by \(needed / 2)"))
     }
     return .success(newest.chunk)
   }

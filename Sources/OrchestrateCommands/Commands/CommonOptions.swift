@@ -37,7 +37,8 @@ struct PaceOptions: ParsableArguments {
   @Option(
     name: .customLong("base-url"),
     help: ArgumentHelp(
-      "Address of the service: https, or http to this machine.", discussion: "Default: \(ServiceProfile.defaultBaseURL)",
+      "Address of the service: https, or http to this machine.",
+      discussion: "Default: \(ServiceProfile.defaultBaseURL)",
       valueName: "url"),
     transform: { try BaseURLText.parse($0, for: "--base-url") })
   var baseURL: String?

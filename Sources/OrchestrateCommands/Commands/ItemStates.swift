@@ -13,7 +13,8 @@ enum ItemStates {
       guard let state = ChunkState(rawValue: String(word)), permitted.contains(state) else {
         let expected = permitted.map(\.rawValue).sorted().joined(separator: ", ")
         throw ConfigurationError(
-          .badValue, "\(name) has the state \"\(VisibleText.escaped(String(word), limit: 40))\"; expected "
+          .badValue,
+          "\(name) has the state \"\(VisibleText.escaped(String(word), limit: 40))\"; expected "
             + "some of \(expected), separated by commas")
       }
       states.insert(state)

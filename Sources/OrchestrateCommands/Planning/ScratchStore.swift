@@ -9,7 +9,8 @@ enum ScratchStore {
   static func withPlan<T>(
     of settings: RunSettings, context: ProcessContext, _ body: (any PlanningSession) async throws -> T
   ) async throws -> T {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("orchestrate-\(UUID().uuidString)")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "orchestrate-\(UUID().uuidString)")
     let store = try await SQLiteStore.open(
       path: folder.appendingPathComponent("scratch.db").path, now: context.clock.now())
     let result: Result<T, any Error>

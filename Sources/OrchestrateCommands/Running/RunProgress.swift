@@ -73,7 +73,8 @@ final class RunProgress: RunObserver {
       logger.info(
         "chunk settled",
         metadata: [
-          "chunk": "\(chunk)", "verdict": "\(verdict.rawValue)", "evidence": "\(TerminalText.escape(evidence))",
+          "chunk": "\(chunk)", "verdict": "\(verdict.rawValue)",
+          "evidence": "\(TerminalText.escape(evidence))",
         ])
     case .held(let chunk, let why):
       show("chunk \(chunk) stays unknown: \(TerminalText.escape(why))")

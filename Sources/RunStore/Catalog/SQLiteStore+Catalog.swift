@@ -4,7 +4,9 @@ extension SQLiteStore: RunCatalog {
   package func resolve(_ text: String) async throws -> RunID {
     try await database.read { connection in
       if text == "latest" {
-        let newest = try connection.first("SELECT run_id FROM run ORDER BY run_id DESC LIMIT 1") { $0.text(0) }
+        let newest = try connection.first("SELECT run_id FROM run ORDER BY run_id DESC LIMIT 1") {
+          $0.text(0)
+        }
         guard let newest, let run = RunID(rawValue: newest) else {
           throw StoreError(
             .noSuchRun, "there is no run yet", remedy: "`orchestrate submit <manifest>` starts one")
@@ -51,7 +53,8 @@ extension SQLiteStore: RunCatalog {
 
   package func summary(of run: RunID) async throws -> RunSummary {
     try await database.read { [database] connection in
-      let row = try connection.first(RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
+      let row = try connection.first(
+        RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
       guard let row else {
         throw StoreError(.noSuchRun, "there is no run \(run)", remedy: "`orchestrate report` lists the runs")
       }

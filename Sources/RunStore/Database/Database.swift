@@ -83,7 +83,8 @@ final class Database: Sendable {
             } else if let value = result.withLock({ $0 }) {
               continuation.resume(returning: value)
             } else {
-              continuation.resume(throwing: StoreError(.conflict, "a change was committed without being made"))
+              continuation.resume(
+                throwing: StoreError(.conflict, "a change was committed without being made"))
             }
           }))
     }

@@ -119,7 +119,8 @@ final class SQLitePlanningSession: PlanningSession {
       let removed = try await database.write { [row] connection -> Int in
         let start = ItemPosition.of(run: row, sequence: 0)
         let last = try connection.first(
-          "SELECT max(position) FROM item WHERE position >= ? AND position < ?", .integer(start), .integer(end)
+          "SELECT max(position) FROM item WHERE position >= ? AND position < ?", .integer(start),
+          .integer(end)
         ) { $0.optionalInt(0) }
         guard let last = last ?? nil else { return 0 }
         return try connection.run(

@@ -151,7 +151,8 @@ extension SQLiteRunSession {
     content.append(UInt8(ascii: "]"))
     guard Array(SHA256.hash(data: content)) == chunk.digest else {
       throw StoreError(
-        .damaged, "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
+        .damaged,
+        "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
           + "\(count) of \(chunk.itemCount) items, and another digest",
         remedy: "restore the database from a backup; nothing more is sent from this one")
     }

@@ -98,7 +98,8 @@ extension SQLiteStore: BatchStore {
       (
         state: $0.text(0),
         taken: Taken(
-          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3), host: $0.optionalText(4))
+          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3),
+          host: $0.optionalText(4))
       )
     }
     guard let found, let state = RunState(rawValue: found.state) else {

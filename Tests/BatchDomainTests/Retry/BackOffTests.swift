@@ -6,7 +6,10 @@ struct BackOffTests {
   @Test("the ceiling doubles up to the cap")
   func ceilings() {
     let backOff = BackOff(base: .seconds(1), cap: .seconds(300))
-    #expect((0..<11).map { backOff.ceiling(afterFailures: $0).components.seconds } == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
+    #expect(
+      (0..<11).map { backOff.ceiling(afterFailures: $0).components.seconds } == [
+        1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300,
+      ])
     #expect(backOff.ceiling(afterFailures: 1_000_000) == .seconds(300))
   }
 

@@ -91,6 +91,7 @@ struct RetryContractTests {
     let last = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8)
     #expect(RetryContract.judgeNotReceived(wasAnswered: false, last) == Judgement(event: .foundMissing))
     #expect(
-      RetryContract.judgeNotReceived(wasAnswered: true, last) == Judgement(event: .exhausted, isCounted: true))
+      RetryContract.judgeNotReceived(wasAnswered: true, last) == Judgement(event: .exhausted, isCounted: true)
+    )
   }
 }

@@ -23,7 +23,8 @@ struct SettlingRuleTests {
   }
 
   func read(
-    _ chunk: UnknownChunk, seen: [String], controls: [Control] = [], firstShown: [ChunkNumber: Timestamp] = [:],
+    _ chunk: UnknownChunk, seen: [String], controls: [Control] = [],
+    firstShown: [ChunkNumber: Timestamp] = [:],
     at seconds: Int = 60
   ) -> SettlingRule.Reading {
     let newest = Dictionary(uniqueKeysWithValues: seen.map { ($0, Self.start + .seconds(5)) })
@@ -71,7 +72,8 @@ struct SettlingRuleTests {
 
   @Test("a part of the names seen concludes nothing here")
   func partial() {
-    #expect(isOpen(read(chunk(), seen: ["a.mp4", "control-9.mp4"], controls: [control(9, startedAfter: 11)])))
+    #expect(
+      isOpen(read(chunk(), seen: ["a.mp4", "control-9.mp4"], controls: [control(9, startedAfter: 11)])))
   }
 
   @Test("clashing names and another address are for a person, whatever is seen")

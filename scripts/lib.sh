@@ -1,0 +1,27 @@
+# Shared by the scripts beside it: finds or installs what the build needs. Sourced, not run.
+
+# Says what is missing and ends.
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# Makes sure that a Debian package is there: installs it as root, else names the command that does.
+need_package() {
+  local package=$1 probe=$2
+  eval "$probe" >/dev/null 2>&1 && return 0
+  command -v apt-get >/dev/null 2>&1 || fail "$package is missing; install it with your system's package manager."
+  [ "$(id -u)" -eq 0 ] || fail "$package is missing; run: sudo apt-get install -y $package"
+  printf 'installing %s\n' "$package" >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null 2>&1 || {
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null || fail "could not install $package"
+  }
+}
+
+need_build_tools() {
+  command -v swift >/dev/null 2>&1 ||
+    fail "Swift 6.2 or later is missing; see https://www.swift.org/install/linux/"
+  need_package libsqlite3-dev '[ -e /usr/include/sqlite3.h ]'
+  need_package zlib1g-dev '[ -e /usr/include/zlib.h ]'
+}
