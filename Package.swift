@@ -68,8 +68,8 @@ let package = Package(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [.embedInCode("0001_runs.sql")], swiftSettings: swiftSettings),
     module("RunStore", ["BatchDomain", "CSQLite", "Migrations", crypto]),
-    module("TransferClient", ["BatchDomain", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging]),
-    module("Scheduler", ["BatchDomain", logging]),
+    module("TransferClient", ["BatchDomain", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL]),
+    module("Scheduler", ["BatchDomain"]),
     module("Reporting", ["BatchDomain"]),
     module(
       "OrchestrateCommands",
@@ -103,6 +103,7 @@ let package = Package(
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(
       "EndToEndTests",
-      ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"]),
+      ["orchestrate", "transfer-simulator", "TransferSimulator", "TestSupport"],
+      resources: [.copy("Fixtures")]),
   ]
 )

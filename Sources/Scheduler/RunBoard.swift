@@ -100,10 +100,13 @@ actor RunBoard {
     changed()
   }
 
-  /// An answer is there: the gate learns of it before anything else happens.
+  /// An answer is there: the gate learns of it before it is recorded.
   ///
+  /// - Parameter park: why the run has to stop because of it; set before the slot is free, so that a fault of
+  ///   the account seen by the first request is seen by no other.
   /// - Returns: a wait to be put on disk, if the gate closed.
-  func answered(_ outcome: Outcome, asked: Duration?) -> StoredWait? {
+  func answered(_ outcome: Outcome, asked: Duration?, park: StopCause?) -> StoredWait? {
+    if let park { stop(for: park) }
     let now = clock.now()
     let effect = gate.leave(outcome, asked: asked, now: now) { waits in
       BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())

@@ -48,13 +48,11 @@ struct Worker {
       Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
     let took = clock.elapsed() - started
     let outcome = RetryContract.outcome(of: exchange)
-    let asked = exchange.askedWait
-    let wait = await board.answered(outcome, asked: asked)
     do {
       let judgement = try await judge(outcome, chunk)
-      if let reason = judgement.park {
-        await board.stop(for: .parked(reason, detail: detail(of: reason, exchange)))
-      }
+      let wait = await board.answered(
+        outcome, asked: exchange.askedWait,
+        park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let result = AttemptResult(
         chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt),
         took: took,

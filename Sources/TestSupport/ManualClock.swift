@@ -71,6 +71,15 @@ package final class ManualClock: BatchClock {
     }
   }
 
+  /// Resumes whoever waits for sleepers, at the end of a test.
+  package func release() {
+    let watchers = state.withLock { state in
+      defer { state.watchers = [] }
+      return state.watchers
+    }
+    for watcher in watchers { watcher.continuation.resume() }
+  }
+
   /// When the next sleeper wakes, counted from now; `nil` when nobody sleeps.
   package var nextWake: Duration? {
     state.withLock { state in state.sleepers.map(\.wakes).min().map { $0 - state.elapsed } }

@@ -15,9 +15,9 @@ struct ImportsTests {
     "ManifestReader": domain.union(["Foundation", "CZlib", "Crypto"]).union(system),
     "RunStore": ports.union(["CSQLite", "Migrations", "Crypto", "Dispatch"]),
     "TransferClient": ports.union([
-      "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging",
-    ]),
-    "Scheduler": domain.union(["Synchronization", "Logging"]),
+      "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "FoundationEssentials",
+    ]).union(system),
+    "Scheduler": domain.union(["Synchronization"]),
     "Reporting": domain,
     "OrchestrateCommands": ports.union([
       "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "ArgumentParser", "Logging",

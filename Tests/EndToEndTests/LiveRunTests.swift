@@ -1,0 +1,158 @@
+import Foundation
+import TestSupport
+import Testing
+import TransferSimulator
+
+@Suite("A run that is going on", .timeLimit(.minutes(3)))
+struct LiveRunTests {
+  /// A run in the middle, with requests under way.
+  private func running(
+    _ scene: Scene, items: Int = 200, _ more: String...
+  ) async throws -> OrchestrateProcess {
+    let process = try OrchestrateProcess(
+      ["submit", try scene.manifest(items), "--chunk-size", "5"] + scene.here + more,
+      environment: scene.environment)
+    try await scene.server.ledger.waitFor(transfers: 4)
+    return process
+  }
+
+  @Test("it can be reported, and a second resume is refused with 6")
+  func ownedByAnother() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(300) }
+    let process = try await running(scene)
+    let report = try await scene.orchestrate("report", "latest", "--format", "json")
+    #expect(report.status == 0)
+    let run = try #require(try json(report.output)["run"] as? [String: Any])
+    #expect(run["state"] as? String == "running")
+    #expect(run["finished_at"] is NSNull)
+    let second = try await scene.orchestrate("resume", "latest")
+    #expect(second.status == 6)
+    #expect(second.diagnostics.contains("process \(process.id)"))
+    process.send(SIGKILL)
+    await process.ended()
+    let crashed = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+    let dead = try #require(crashed["run"] as? [String: Any])
+    #expect(dead["state"] as? String == "paused")
+    #expect(dead["reason"] as? String == "crash")
+    await scene.server.stop()
+  }
+
+  @Test("the first signal drains and ends with 3, and resume goes on", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func firstSignal(signal: Int32) async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(200) }
+    let process = try await running(scene)
+    process.send(signal)
+    let ended = await process.ended()
+    #expect(ended.status == 3, "\(ended.diagnostics)")
+    #expect(try await Database.count("SELECT count(*) FROM attempt WHERE outcome IS NULL", in: scene.database) == 0)
+    #expect(try await Database.count("SELECT count(*) FROM chunk WHERE state = 'unknown'", in: scene.database) == 0)
+    let resumed = try await scene.orchestrate("resume", "latest", "--concurrency", "16")
+    #expect(resumed.status == 0, "\(resumed.diagnostics)")
+    #expect(scene.timesTaken(200) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("the second signal leaves at once, and what was under way is unknown", arguments: [SIGINT, SIGTERM])
+  func secondSignal(signal: Int32) async throws {
+    let scene = try await Scene { $0.delay = .seconds(20) }
+    let process = try OrchestrateProcess(
+      ["submit", try scene.manifest(50)] + scene.here, environment: scene.environment)
+    try await scene.server.ledger.waitFor(transfers: 1)
+    process.send(signal)
+    await process.says("stopping")
+    process.send(signal)
+    let ended = await process.ended()
+    #expect(ended.status == 128 + signal)
+    let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+    let run = try #require(report["run"] as? [String: Any])
+    #expect(run["reason"] as? String == "crash")
+    await scene.server.stop()
+  }
+
+  @Test("under nohup SIGHUP stays ignored")
+  func nohup() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(100) }
+    let manifest = try scene.manifest(60)
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
+    shell.arguments = [
+      "-c", "trap '' HUP; exec \"$0\" \"$@\" >/dev/null 2>&1", binary, "submit", manifest, "--chunk-size", "5",
+    ] + scene.here
+    shell.environment = scene.environment
+    let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
+      shell.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+      do {
+        try shell.run()
+      } catch {
+        shell.terminationHandler = nil
+        continuation.resume(throwing: error)
+        return
+      }
+      let id = shell.processIdentifier
+      Task {
+        try await scene.server.ledger.waitFor(transfers: 3)
+        kill(id, SIGHUP)
+      }
+    }
+    #expect(status == 0)
+    #expect(scene.timesTaken(60) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("a closed terminal stops nothing")
+  func lostTerminal() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(50) }
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
+    // Both readers are gone before the first line is written.
+    shell.arguments = [
+      "-o", "pipefail", "-c", "exec \"$0\" \"$@\" 2> >(exec true) > >(exec true)", binary, "submit",
+      try scene.manifest(60), "--chunk-size", "5",
+    ] + scene.here
+    shell.environment = scene.environment
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      shell.terminationHandler = { _ in continuation.resume() }
+      do { try shell.run() } catch { continuation.resume(throwing: error) }
+    }
+    #expect(scene.timesTaken(60) == [1])
+    let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+    #expect((report["run"] as? [String: Any])?["state"] as? String == "finished")
+    await scene.server.stop()
+  }
+
+  @Test("cancel from another process stops it for good")
+  func cancel() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(300) }
+    let process = try await running(scene)
+    let cancelled = try await scene.orchestrate("cancel", "latest", "--format", "json")
+    #expect(cancelled.status == 0, "\(cancelled.diagnostics)")
+    let owner = await process.ended()
+    #expect(owner.status == 1)
+    let run = try #require(try json(cancelled.output)["run"] as? [String: Any])
+    #expect(run["state"] as? String == "cancelled")
+    let counts = try #require(run["items_by_state"] as? [String: Int])
+    #expect(counts["accepted"] == scene.server.ledger.acceptedCounts.count)
+    #expect((counts["accepted"] ?? 0) + (counts["cancelled"] ?? 0) == 200)
+    #expect(try await scene.orchestrate("resume", "latest").status == 2)
+    await scene.server.stop()
+  }
+
+  @Test("cancel of a run whose process died settles what is unknown")
+  func cancelDead() async throws {
+    let scene = try await Scene {
+      $0.delay = .milliseconds(300)
+      $0.taskStep = .zero
+    }
+    let process = try await running(scene)
+    process.send(SIGKILL)
+    await process.ended()
+    let cancelled = try await scene.orchestrate("cancel", "latest", "--format", "json")
+    let run = try #require(try json(cancelled.output)["run"] as? [String: Any])
+    let counts = try #require(run["items_by_state"] as? [String: Int])
+    #expect(counts["unknown"] == 0, "\(cancelled.diagnostics)")
+    #expect(counts["accepted"] == scene.server.ledger.acceptedCounts.count)
+    await scene.server.stop()
+  }
+}

@@ -1,0 +1,143 @@
+import BatchDomain
+import Foundation
+import Synchronization
+import TestSupport
+
+/// A service with rules, on the manual clock: it takes chunks, lists what it took, and answers as a script says.
+final class ModelService: TransferService {
+  /// What happens to one request.
+  enum Reply: Sendable {
+    /// It is taken and answered.
+    case accept
+    /// It is not taken, and answered so.
+    case answer(ServiceAnswer)
+    /// It is taken, and its answer is lost.
+    case takeAndLose
+    /// It is not taken, and its answer is lost.
+    case lose
+    /// It is taken, and answered with a status that says nothing.
+    case takeAndAnswer(Int)
+    /// It does not get through.
+    case refuseConnection
+    /// It hangs for that long before anything else, then is as the other says.
+    indirect case after(Duration, Reply)
+  }
+
+  private struct State {
+    var sent: [[String]] = []
+    var taken: [String: Int] = [:]
+    var rows: [TaskRow] = []
+    var inFlight = 0
+    var maxInFlight = 0
+    var listings = 0
+    var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+  }
+
+  let pageLimit = 10
+  private let clock: ManualClock
+  private let script: @Sendable (_ request: Int, _ names: [String]) -> Reply
+  private let listingLag: Duration
+  private let isListed: Bool
+  private let state = Mutex(State())
+
+  /// A service whose n-th request, from 0, is answered as `script` says.
+  init(
+    clock: ManualClock, listingLag: Duration = .zero, isListed: Bool = true,
+    script: @escaping @Sendable (_ request: Int, _ names: [String]) -> Reply = { _, _ in .accept }
+  ) {
+    self.clock = clock
+    self.listingLag = listingLag
+    self.isListed = isListed
+    self.script = script
+  }
+
+  /// The file names of every request, in the order they came.
+  var sent: [[String]] { state.withLock { $0.sent } }
+  /// How often each file name was taken.
+  var taken: [String: Int] { state.withLock { $0.taken } }
+  /// The most requests that were under way at one moment.
+  var maxInFlight: Int { state.withLock { $0.maxInFlight } }
+  /// Pages that were listed.
+  var listings: Int { state.withLock { $0.listings } }
+
+  /// Suspends until that many requests came.
+  func waitForRequests(_ count: Int) async {
+    await withCheckedContinuation { continuation in
+      let isMet = state.withLock { state in
+        if state.sent.count >= count { return true }
+        state.watchers.append((count, continuation))
+        return false
+      }
+      if isMet { continuation.resume() }
+    }
+  }
+
+  func submit(_ submission: Submission) async -> Exchange {
+    let names = Self.names(in: submission.filePart)
+    let (request, watchers) = state.withLock { state -> (Int, [CheckedContinuation<Void, Never>]) in
+      state.sent.append(names)
+      state.inFlight += 1
+      state.maxInFlight = max(state.maxInFlight, state.inFlight)
+      let met = state.watchers.filter { $0.count <= state.sent.count }
+      state.watchers.removeAll { $0.count <= state.sent.count }
+      return (state.sent.count - 1, met.map(\.continuation))
+    }
+    for watcher in watchers { watcher.resume() }
+    let exchange = await follow(script(request, names), names)
+    state.withLock { $0.inFlight -= 1 }
+    return exchange
+  }
+
+  func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
+    guard isListed else { throw .refused(ServiceAnswer(status: 404)) }
+    let now = clock.now()
+    return state.withLock { state in
+      state.listings += 1
+      let shown = state.rows.filter { ($0.createdAt ?? now) + listingLag <= now }.reversed()
+      return Array(shown.dropFirst((page - 1) * pageLimit).prefix(pageLimit))
+    }
+  }
+
+  private func follow(_ reply: Reply, _ names: [String]) async -> Exchange {
+    switch reply {
+    case .accept:
+      take(names)
+      return .answered(ServiceAnswer(status: 200))
+    case .answer(let answer):
+      return .answered(answer)
+    case .takeAndLose:
+      take(names)
+      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+    case .lose:
+      return .failed(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
+    case .takeAndAnswer(let status):
+      take(names)
+      return .answered(ServiceAnswer(status: status))
+    case .refuseConnection:
+      return .failed(
+        TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused"))
+    case .after(let duration, let reply):
+      do {
+        try await clock.sleep(for: duration)
+      } catch {
+        return .failed(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
+      }
+      return await follow(reply, names)
+    }
+  }
+
+  private func take(_ names: [String]) {
+    let now = clock.now()
+    state.withLock { state in
+      for name in names {
+        state.taken[name, default: 0] += 1
+        state.rows.append(TaskRow(id: "task-\(state.rows.count)", fileName: name, createdAt: now))
+      }
+    }
+  }
+
+  static func names(in filePart: [UInt8]) -> [String] {
+    let items = (try? JSONSerialization.jsonObject(with: Data(filePart))) as? [[String: String]] ?? []
+    return items.compactMap { $0["object"]?.split(separator: "/").last.map(String.init) }
+  }
+}

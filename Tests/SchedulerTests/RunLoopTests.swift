@@ -1,0 +1,229 @@
+import BatchDomain
+import RunStore
+import Scheduler
+import TestSupport
+import Testing
+
+@Suite("Run loop", .timeLimit(.minutes(2)))
+struct RunLoopTests {
+  @Test("everything is sent once, the first request alone, and never more than the concurrency at a time")
+  func plain() async throws {
+    let scene = try await RunScene(items: 40) { $0.concurrency = 5 }
+    let service = ModelService(clock: scene.clock) { _, _ in .after(.milliseconds(500), .accept) }
+    #expect(try await scene.run(service) == .finished)
+    #expect(service.taken.count == 40)
+    #expect(Set(service.taken.values) == [1])
+    #expect(service.maxInFlight == 5)
+    let summary = try await scene.summary()
+    #expect(summary.state == .finished)
+    #expect(summary.counts.items(in: .accepted) == 40)
+    #expect(summary.attempts == 40)
+    #expect(scene.events.all.contains { if case .firstAccepted = $0 { true } else { false } })
+  }
+
+  @Test("an account fault at the first request costs one request and parks, spending no attempt")
+  func accountFault() async throws {
+    let scene = try await RunScene { $0.concurrency = 8 }
+    let service = ModelService(clock: scene.clock) { _, _ in
+      .answer(ServiceAnswer(status: 400, code: "insufficient_funds", message: "no credit"))
+    }
+    let ending = try await scene.run(service)
+    guard case .paused(.account, let detail) = ending else {
+      Issue.record("ended \(ending)")
+      return
+    }
+    #expect(detail?.contains("insufficient_funds") == true)
+    #expect(service.sent.count == 1)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .pending) == 20)
+    #expect(summary.reason == .account)
+  }
+
+  @Test("an account fault in the middle is seen by at most as many requests as are in flight")
+  func accountFaultLater() async throws {
+    let scene = try await RunScene(items: 60) { $0.concurrency = 4 }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      .after(.milliseconds(200), request < 20 ? .accept : .answer(ServiceAnswer(status: 401)))
+    }
+    let ending = try await scene.run(service)
+    guard case .paused(.account, _) = ending else {
+      Issue.record("ended \(ending)")
+      return
+    }
+    #expect(service.sent.count <= 24)
+    #expect(try await scene.summary().counts.items(in: .pending) == 40)
+  }
+
+  @Test("a redirect parks with the address and the profile")
+  func endpointFault() async throws {
+    let scene = try await RunScene()
+    let service = ModelService(clock: scene.clock) { _, _ in .answer(ServiceAnswer(status: 307)) }
+    guard case .paused(.endpoint, let detail?) = try await scene.run(service) else {
+      Issue.record("not parked for the endpoint")
+      return
+    }
+    #expect(detail.contains("https://api.twelvelabs.io/v1/indexes/tasks/transfers"))
+    #expect(detail.contains("v1"))
+  }
+
+  @Test("an index that is gone parks when it is the only one left, else refuses the chunk")
+  func indexFault() async throws {
+    let gone = ServiceAnswer(status: 400, code: "resource_not_exist")
+    let scene = try await RunScene()
+    let service = ModelService(clock: scene.clock) { _, _ in .answer(gone) }
+    guard case .paused(.index, _) = try await scene.run(service) else {
+      Issue.record("not parked for the index")
+      return
+    }
+    #expect(service.sent.count == 1)
+    #expect(try await scene.summary().counts.items(in: .pending) == 20)
+  }
+
+  @Test("throttling waits as long as the service asks, on disk, and spends no attempt")
+  func throttled() async throws {
+    let scene = try await RunScene(items: 10) { $0.concurrency = 3 }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 4 ? .answer(ServiceAnswer(status: 429, wait: .seconds(90))) : .accept
+    }
+    let start = scene.clock.now()
+    #expect(try await scene.run(service) == .finished)
+    #expect(scene.clock.now().since(start) >= .seconds(90))
+    #expect(Set(service.taken.values) == [1])
+    #expect(scene.events.waits.contains { $0.reason == "the service asks to wait" })
+    #expect(try await scene.session.standing().wait != nil)
+  }
+
+  @Test("a wait longer than --max-wait parks with the time to resume at")
+  func waitTooLong() async throws {
+    let scene = try await RunScene { $0.maxWait = .seconds(60) }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 2 ? .answer(ServiceAnswer(status: 429, wait: .seconds(3_600))) : .accept
+    }
+    guard case .paused(.throttled, let detail?) = try await scene.run(service) else {
+      Issue.record("not parked")
+      return
+    }
+    let wait = try #require(try await scene.summary().wait)
+    #expect(detail.contains(wait.until.description))
+  }
+
+  @Test("content that is refused is rejected with the service's own code and message")
+  func content() async throws {
+    let scene = try await RunScene(items: 20, chunkSize: 5)
+    let service = ModelService(clock: scene.clock) { _, names in
+      names.contains("000007.mp4")
+        ? .answer(ServiceAnswer(status: 400, code: "parameter_invalid", message: "bad object")) : .accept
+    }
+    #expect(try await scene.run(service) == .finished)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .rejected) == 5)
+    #expect(summary.counts.items(in: .accepted) == 15)
+    let causes = try await scene.store.causes(of: scene.session.run)
+    #expect(causes.map(\.code) == ["parameter_invalid"])
+    #expect(causes.map(\.message) == ["bad object"])
+  }
+
+  @Test("an outage costs its own length and nothing else")
+  func outage() async throws {
+    let scene = try await RunScene(items: 30) {
+      $0.concurrency = 4
+      $0.maxAttempts = 2
+    }
+    let start = scene.clock.now()
+    let service = ModelService(clock: scene.clock) { request, _ in
+      let passed = scene.clock.now().since(start)
+      return passed > .seconds(2) && passed < .seconds(3_600)
+        ? .refuseConnection : .after(.milliseconds(300), .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .accepted) == 30)
+    #expect(Set(service.taken.values) == [1])
+    #expect(scene.clock.now().since(start) > .seconds(3_600))
+  }
+
+  @Test("an outage longer than --max-wait parks as unreachable")
+  func unreachable() async throws {
+    let scene = try await RunScene { $0.maxWait = .seconds(600) }
+    let service = ModelService(clock: scene.clock) { _, _ in .refuseConnection }
+    guard case .paused(.unreachable, _) = try await scene.run(service) else {
+      Issue.record("not parked")
+      return
+    }
+    #expect(try await scene.summary().counts.items(in: .pending) == 20)
+  }
+
+  @Test("a chunk that is never processed while others are is failed after its counted attempts")
+  func exhausted() async throws {
+    let scene = try await RunScene(items: 60) {
+      $0.concurrency = 2
+      $0.maxAttempts = 3
+    }
+    let service = ModelService(clock: scene.clock) { _, names in
+      names == ["000005.mp4"]
+        ? .after(.milliseconds(900), .refuseConnection) : .after(.milliseconds(400), .accept)
+    }
+    _ = try await scene.run(service)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .accepted) == 59)
+    #expect(summary.counts.items(in: .failed) + summary.counts.items(in: .pending) == 1)
+  }
+
+  @Test("more losses than --max-failures park the run")
+  func failureThreshold() async throws {
+    let scene = try await RunScene(items: 100) { $0.maxFailures = .items(3) }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request % 2 == 1 ? .answer(ServiceAnswer(status: 400)) : .accept
+    }
+    guard case .paused(.failures, _) = try await scene.run(service) else {
+      Issue.record("not parked")
+      return
+    }
+    #expect(try await scene.summary().counts.items(in: .rejected) >= 4)
+    #expect(service.sent.count < 20)
+  }
+
+  @Test("rate limits hold in every window")
+  func rates() async throws {
+    let scene = try await RunScene(items: 25) {
+      $0.concurrency = 10
+      $0.rates = [Rate(count: 5, window: .second), Rate(count: 8, window: .minute)]
+    }
+    let service = ModelService(clock: scene.clock)
+    let start = scene.clock.now()
+    #expect(try await scene.run(service) == .finished)
+    #expect(scene.clock.now().since(start) >= .seconds(180))
+    #expect(service.taken.count == 25)
+  }
+
+  @Test("asked to stop, no new request leaves and those under way are waited for")
+  func drain() async throws {
+    let scene = try await RunScene(items: 50) { $0.concurrency = 4 }
+    let service = ModelService(clock: scene.clock) { _, _ in .after(.seconds(5), .accept) }
+    let ending = try await scene.run(service) { stopper in
+      await service.waitForRequests(5)
+      stopper.yield(.asked)
+    }
+    #expect(ending == .paused(.signal, detail: nil))
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .submitting) == 0)
+    #expect(summary.counts.items(in: .unknown) == 0)
+    #expect(summary.counts.items(in: .accepted) == service.taken.count)
+    #expect(service.taken.count < 12)
+  }
+
+  @Test("asked through the store to cancel, what is pending is given up and the rest is waited for")
+  func cancel() async throws {
+    let scene = try await RunScene(items: 50) { $0.concurrency = 2 }
+    let service = ModelService(clock: scene.clock) { _, _ in .after(.seconds(2), .accept) }
+    let ending = try await scene.run(service) { _ in
+      await service.waitForRequests(3)
+      try await scene.store.ask(.cancel, of: scene.session.run)
+    }
+    #expect(ending == .cancelled)
+    let summary = try await scene.summary()
+    #expect(summary.state == .cancelled)
+    #expect(summary.counts.items(in: .accepted) == service.taken.count)
+    #expect(summary.counts.items(in: .cancelled) == 50 - service.taken.count)
+  }
+}

@@ -1,0 +1,73 @@
+import BatchDomain
+import RunStore
+import Scheduler
+import Synchronization
+import TestSupport
+
+/// Runs the real loop over the real store against a model service, driving the clock.
+struct RunScene {
+  let folder: TemporaryFolder
+  let clock = ManualClock()
+  let store: SQLiteStore
+  let session: any RunSession
+  let events = EventLog()
+
+  init(items: Int = 20, chunkSize: Int = 1, _ configure: (inout RunSettings) -> Void = { _ in }) async throws {
+    folder = try TemporaryFolder()
+    store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
+    var settings = RunSettings()
+    configure(&settings)
+    session = try await PlannedItems.plan(
+      (0..<items).map { PlannedItems.source($0) }, chunkSize: chunkSize, settings: settings, in: store,
+      at: clock.now())
+  }
+
+  /// Runs to the end, moving the clock on whenever everybody sleeps.
+  ///
+  /// - Parameter during: runs beside the loop, with the stream that asks it to stop.
+  func run(
+    _ service: ModelService, isCancelling: Bool = false,
+    during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
+  ) async throws -> RunEnding {
+    let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
+    let loop = RunLoop(
+      session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: events)
+    return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+      group.addTask { try await loop.run(isCancelling: isCancelling, stops: stops) }
+      group.addTask {
+        try await during(stopper)
+        return nil
+      }
+      group.addTask {
+        // Small steps: whoever is woken acts before much more time passes.
+        while !Task.isCancelled {
+          await clock.waitForSleepers(1)
+          clock.advance(by: min(clock.nextWake ?? .milliseconds(50), .milliseconds(50)))
+          await Task.yield()
+        }
+        return nil
+      }
+      var ending: RunEnding?
+      while ending == nil, let next = try await group.next() { ending = next }
+      group.cancelAll()
+      clock.release()
+      guard let ending else { throw StoreError(.conflict, "the loop never ended") }
+      return ending
+    }
+  }
+
+  func summary() async throws -> RunSummary { try await store.summary(of: session.run) }
+}
+
+/// Keeps what the loop told.
+final class EventLog: RunObserver {
+  private let events = Mutex<[RunEvent]>([])
+
+  func observe(_ event: RunEvent) { events.withLock { $0.append(event) } }
+
+  var all: [RunEvent] { events.withLock { $0 } }
+
+  var waits: [StoredWait] {
+    all.compactMap { if case .waiting(let wait) = $0 { wait } else { nil } }
+  }
+}

@@ -1,0 +1,120 @@
+import BatchDomain
+import RunStore
+import Scheduler
+import TestSupport
+import Testing
+
+@Suite("Settling in a run", .timeLimit(.minutes(2)))
+struct SettlingTests {
+  @Test("a lost answer of a request that was taken settles as accepted and is not sent again")
+  func lostButTaken() async throws {
+    let scene = try await RunScene(items: 30) { $0.concurrency = 3 }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 7 || request == 12 ? .takeAndLose : .after(.milliseconds(200), .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .accepted) == 30)
+    #expect(summary.attempts == 30)
+  }
+
+  @Test("a lost answer of a request that was not taken settles by control and is sent again")
+  func lostAndMissing() async throws {
+    let scene = try await RunScene(items: 30) { $0.concurrency = 3 }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 7 ? .lose : .after(.milliseconds(200), .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    #expect(service.taken.count == 30)
+    #expect(try await scene.summary().attempts == 31)
+  }
+
+  @Test("the last chunk of a run settles by the newest control")
+  func lastChunk() async throws {
+    let scene = try await RunScene(items: 10) { $0.concurrency = 1 }
+    let service = ModelService(clock: scene.clock) { request, _ in request == 9 ? .lose : .accept }
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    #expect(service.taken.count == 10)
+  }
+
+  @Test("without any control an absence concludes nothing: the chunk is held")
+  func noControl() async throws {
+    let scene = try await RunScene(items: 5, chunkSize: 5)
+    let service = ModelService(clock: scene.clock) { _, _ in .lose }
+    #expect(try await scene.run(service) == .finished)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .unknown) == 5)
+    #expect(service.sent.count == 1)
+    #expect(scene.events.all.contains { if case .held = $0 { true } else { false } })
+  }
+
+  @Test("a listing that lags longer than every look never makes a chunk be sent twice", arguments: [true, false])
+  func laggingListing(isTaken: Bool) async throws {
+    let scene = try await RunScene(items: 20) { $0.concurrency = 2 }
+    let service = ModelService(clock: scene.clock, listingLag: .seconds(86_400)) { request, _ in
+      request == 5 ? (isTaken ? .takeAndLose : .lose) : .accept
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .unknown) == 1)
+    #expect(service.sent.count == 20)
+    #expect(!service.taken.values.contains { $0 > 1 })
+  }
+
+  @Test("a listing that is not there holds the chunk")
+  func missingListing() async throws {
+    let scene = try await RunScene(items: 20)
+    let service = ModelService(clock: scene.clock, isListed: false) { request, _ in
+      request == 5 ? .lose : .accept
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .unknown) == 1)
+    #expect(service.sent.count == 20)
+  }
+
+  @Test("--on-unknown hold never asks, resend never waits", arguments: [UnknownPolicy.hold, .resend])
+  func policies(policy: UnknownPolicy) async throws {
+    let scene = try await RunScene(items: 20) { $0.onUnknown = policy }
+    let service = ModelService(clock: scene.clock) { request, _ in request == 5 ? .lose : .accept }
+    #expect(try await scene.run(service) == .finished)
+    #expect(service.listings == 0)
+    #expect(service.sent.count == (policy == .resend ? 21 : 20))
+    #expect(try await scene.summary().counts.items(in: .unknown) == (policy == .resend ? 0 : 1))
+  }
+
+  @Test("answered attempts that settle as not received are used up at the limit")
+  func answeredAttemptsCount() async throws {
+    let scene = try await RunScene(items: 30) {
+      $0.concurrency = 2
+      $0.maxAttempts = 2
+      $0.settleDelay = .seconds(1)
+    }
+    let service = ModelService(clock: scene.clock) { _, names in
+      names == ["000005.mp4"]
+        ? .answer(ServiceAnswer(status: 500)) : .after(.milliseconds(600), .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .failed) == 1)
+    #expect(summary.counts.items(in: .accepted) == 29)
+    #expect(service.sent.filter { $0 == ["000005.mp4"] }.count == 2)
+  }
+
+  @Test("giving a run up still settles what is unknown")
+  func cancelSettles() async throws {
+    let scene = try await RunScene(items: 30) { $0.settleDelay = .seconds(2) }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 3 ? .takeAndLose : .after(.milliseconds(500), .accept)
+    }
+    let ending = try await scene.run(service) { stopper in
+      await service.waitForRequests(6)
+      stopper.yield(.cancelled)
+    }
+    #expect(ending == .cancelled)
+    let summary = try await scene.summary()
+    #expect(summary.counts.items(in: .unknown) == 0)
+    #expect(summary.counts.items(in: .accepted) == service.taken.count)
+  }
+}
