@@ -7,8 +7,15 @@ CREATE TABLE origin (
   url TEXT NOT NULL UNIQUE
 ) STRICT;
 
+-- Addresses that requests went to: an answer lost at one cannot be settled at another.
+CREATE TABLE destination (
+  id  INTEGER PRIMARY KEY,
+  url TEXT NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE run (
-  id                   INTEGER PRIMARY KEY,
+  -- Never used again: a run's lock is the byte of its id.
+  id                   INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id               TEXT NOT NULL UNIQUE,
   name                 TEXT,
   job                  TEXT,
@@ -23,6 +30,8 @@ CREATE TABLE run (
   manifest_path        TEXT,
   manifest_bytes       INTEGER,
   manifest_modified_at INTEGER,
+  -- Whether it is sent although another run has the same manifest.
+  again                INTEGER NOT NULL CHECK (again IN (0, 1)),
   -- SHA-256 over the items' wire forms; known once planning is done.
   manifest_digest      BLOB CHECK (length(manifest_digest) = 32),
   origin               INTEGER NOT NULL REFERENCES origin (id),
@@ -104,6 +113,7 @@ CREATE TABLE attempt (
   chunk       INTEGER NOT NULL,
   number      INTEGER NOT NULL,
   origin      INTEGER NOT NULL REFERENCES origin (id),
+  destination INTEGER NOT NULL REFERENCES destination (id),
   owner       INTEGER NOT NULL,
   started_at  INTEGER NOT NULL,
   finished_at INTEGER,

@@ -37,7 +37,10 @@ package final class SQLiteStore: Sendable {
     defer { umask(mask) }
     let locks = try LockFile(besideDatabase: resolved)
     let database = try await Database.open(path: resolved, mode: .readWrite, locks: locks) { connection in
-      try Migrator(steps: steps).migrate(connection, path: resolved, locks: locks, now: now)
+      let migrator = Migrator(steps: steps)
+      _ = try migrator.need(of: connection, path: resolved)
+      try connection.enableDurableLog()
+      try migrator.migrate(connection, path: resolved, locks: locks, now: now)
     }
     return SQLiteStore(database: database)
   }
@@ -62,10 +65,15 @@ package final class SQLiteStore: Sendable {
     return SQLiteStore(database: database)
   }
 
+  /// Whether there is a file at a path where a database would be. The file is not opened.
+  package static func exists(at path: String) throws(StoreError) -> Bool {
+    try StorePath.existing(path) != nil
+  }
+
   /// Path of the database, symbolic links resolved.
   package var path: String { database.path }
 
-  /// Closes the database. The write-ahead log is emptied when nobody else is using it.
+  /// Closes the database; later calls throw. The write-ahead log stays: it is emptied only by checkpoints.
   package func close() async throws {
     try await database.close()
   }

@@ -17,8 +17,9 @@ struct GateState: Equatable {
   private(set) var closedUntil: Timestamp?
   /// Why it is closed.
   private(set) var reason = ""
-  /// The last sign of life from the service, or the start.
-  private(set) var lastProgress: Timestamp
+  /// When requests began to come to nothing, or to be told to wait, since the last sign of progress; `nil` while
+  /// all is well. `--max-wait` counts from here: a wait of our own choosing is no trouble.
+  private(set) var troubleSince: Timestamp?
   /// Requests in a row that came to nothing: 5xx, time-outs, breaks, refused connections.
   private(set) var failures = 0
   /// Those of them that were not processed at all.
@@ -34,7 +35,6 @@ struct GateState: Equatable {
 
   init(concurrency: Int, now: Timestamp, wait: StoredWait? = nil) {
     self.concurrency = concurrency
-    lastProgress = now
     guard let wait, wait.until > now else { return }
     closedUntil = wait.until
     reason = wait.reason
@@ -80,8 +80,14 @@ struct GateState: Equatable {
   /// A request that was admitted did not leave after all.
   mutating func leaveUnused() { inFlight -= 1 }
 
-  /// A listing came back, whatever it brought.
-  mutating func leaveListing() { inFlight -= 1 }
+  /// A listing came back. Being told to wait holds back everybody, as with a chunk; anything else says nothing
+  /// about chunks.
+  mutating func leaveListing(
+    isThrottled: Bool, asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+  ) -> Effect {
+    inFlight -= 1
+    return isThrottled ? throttled(asked, now: now, backOff: backOff) : .none
+  }
 
   /// What the end of a request makes of the gate.
   enum Effect: Equatable {
@@ -111,28 +117,36 @@ struct GateState: Equatable {
       lastThrough = now
       failures = 0
       unprocessed = 0
-      if let asked {
-        lastProgress = now
-        waits = 0
-        return close(for: asked, now: now, reason: "the service asks to wait")
-      }
-      defer { waits += 1 }
-      return close(for: backOff(waits), now: now, reason: "the service asks to slow down")
+      return throttled(asked, now: now, backOff: backOff)
     case .account, .endpoint:
       return .none
     case .notProcessed:
+      troubleSince = troubleSince ?? now
       failures += 1
       unprocessed += 1
       return closeWhenNothingGetsThrough(now: now, backOff: backOff)
     case .unknown:
+      troubleSince = troubleSince ?? now
       failures += 1
       unprocessed = 0
       return closeWhenNothingGetsThrough(now: now, backOff: backOff)
     }
   }
 
+  /// A wait of no length is as good as none: the gate then chooses one itself, longer each time.
+  private mutating func throttled(
+    _ asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+  ) -> Effect {
+    troubleSince = troubleSince ?? now
+    if let asked, asked > .zero {
+      return close(for: asked, now: now, reason: "the service asks to wait")
+    }
+    defer { waits += 1 }
+    return close(for: backOff(waits), now: now, reason: "the service asks to slow down")
+  }
+
   private mutating func signOfLife(now: Timestamp) {
-    lastProgress = now
+    troubleSince = nil
     lastThrough = now
     failures = 0
     unprocessed = 0
@@ -156,6 +170,9 @@ struct GateState: Equatable {
     let isCondition = !isOpen || unprocessed >= concurrency || failures >= 2 * concurrency
     guard isCondition else { return .none }
     isOpen = false
+    allowed = 1
+    // Requests that were under way when it closed come back one by one; they are one failure, not many.
+    if let closedUntil, closedUntil > now { return .none }
     defer { waits += 1 }
     return close(for: backOff(waits), now: now, reason: "nothing gets through to the service")
   }

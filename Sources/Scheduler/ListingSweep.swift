@@ -4,8 +4,8 @@ import BatchDomain
 ///
 /// Pages are numbered over a list that grows meanwhile, so rows come twice: they are told apart by their ids.
 /// The service's own time filter is not used: it means "on that date", and nights cross midnight. The sweep
-/// ends at a page that is not full, or at a full page of which every row is older than the window; then the
-/// first page is read again until it brings nothing new.
+/// ends at a page that is not full, or at a full page of which every row is older than the window; then the list is
+/// read again from its first page on, as far as it brings only rows that came meanwhile.
 struct ListingSweep {
   let service: any TransferService
   let board: RunBoard
@@ -27,18 +27,27 @@ struct ListingSweep {
     let takenAt = clock.now()
     var seen: Set<String> = []
     var newest: [String: Timestamp] = [:]
+    var newestUnnamed: Timestamp?
 
+    /// Returns whether a row was there before.
     func take(_ rows: [TaskRow]) throws(Failure) -> Bool {
-      var isNew = false
-      for row in rows where seen.insert(row.id).inserted {
-        isNew = true
+      var isKnown = false
+      for row in rows {
+        guard seen.insert(row.id).inserted else {
+          isKnown = true
+          continue
+        }
         guard let createdAt = row.createdAt else {
           throw .unavailable("the listing has a task whose time cannot be read")
         }
-        guard createdAt >= windowStart, let name = row.fileName else { continue }
-        newest[name] = max(newest[name] ?? createdAt, createdAt)
+        guard createdAt >= windowStart else { continue }
+        if let name = row.fileName {
+          newest[name] = max(newest[name] ?? createdAt, createdAt)
+        } else {
+          newestUnnamed = max(newestUnnamed ?? createdAt, createdAt)
+        }
       }
-      return isNew
+      return isKnown
     }
 
     var page = 1
@@ -54,10 +63,14 @@ struct ListingSweep {
     }
     // A first page that is not full was the whole list, read at one moment.
     if page > 1 {
-      var rounds = 0
-      while try take(try await read(index, page: 1)), rounds < Self.pageCap { rounds += 1 }
+      var again = 1
+      while again <= Self.pageCap {
+        let rows = try await read(index, page: again)
+        if try take(rows) || rows.count < service.pageLimit { break }
+        again += 1
+      }
     }
-    return Sighting(takenAt: takenAt, newest: newest)
+    return Sighting(takenAt: takenAt, newest: newest, newestUnnamed: newestUnnamed)
   }
 
   private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
@@ -68,7 +81,7 @@ struct ListingSweep {
     } catch {
       result = .failure(error)
     }
-    await board.leaveListing()
+    await board.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
     switch result {
     case .success(let rows): return rows
     case .failure(.refused(let answer)):
@@ -77,5 +90,19 @@ struct ListingSweep {
     case .failure(.transport(let failure)):
       throw .unavailable("the listing could not be read: \(failure.message)")
     }
+  }
+}
+
+extension Result<[TaskRow], ListingFailure> {
+  /// Whether the service told the listing to come back later.
+  fileprivate var isThrottled: Bool {
+    guard case .failure(.refused(let answer)) = self else { return false }
+    return RetryContract.outcome(of: answer) == .throttled
+  }
+
+  /// For how long.
+  fileprivate var askedWait: Duration? {
+    guard case .failure(.refused(let answer)) = self else { return nil }
+    return answer.wait
   }
 }

@@ -3,6 +3,9 @@ import BatchDomain
 /// The one place that knows what is under way in this process: the gate, what is left to send and to settle,
 /// and whether to stop. Workers and the settler ask it and tell it; nobody else decides.
 actor RunBoard {
+  /// The longest sleep towards a moment of the day.
+  private static let longestSleep: Duration = .seconds(60)
+
   private let clock: any BatchClock
   private let random: any RandomSource
   private let observer: any RunObserver
@@ -10,7 +13,8 @@ actor RunBoard {
   private let items: Int
 
   private var gate: GateState
-  private var isPendingKnownEmpty = false
+  private var isPendingKnownEmpty: Bool
+  private var lastOrder = 0
   /// No pending chunk is ready before that moment, or the rate limits permit none.
   private var nothingBefore: Timestamp?
   private var working = 0
@@ -24,6 +28,8 @@ actor RunBoard {
   /// Raised only for what concerns the settler, which would else wake at every answer.
   private nonisolated let settlingSignal = ChangeSignal()
 
+  /// Whether the user gives the run up; true from then on, whatever else stops it.
+  private(set) var isGivenUp = false
   /// Why no new request leaves; `nil` while sending goes on.
   private(set) var stop: StopCause?
   /// The counts after the last change.
@@ -40,6 +46,7 @@ actor RunBoard {
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
+    isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
     gate = GateState(concurrency: settings.concurrency, now: clock.now(), wait: standing.wait)
   }
 
@@ -111,23 +118,26 @@ actor RunBoard {
     let effect = gate.leave(outcome, asked: asked, now: now) { waits in
       BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
     }
-    guard case .closed(let wait) = effect else {
-      changed()
-      return nil
-    }
+    defer { changed() }
     let isOutage = outcome == .notProcessed || outcome == .unknown
-    let reaches = isOutage ? wait.until.since(gate.lastProgress) : wait.until.since(now)
+    return follow(effect, isOutage: isOutage)
+  }
+
+  /// Tells of a wait and parks where it is too long.
+  ///
+  /// - Returns: the wait, where it is the service's own: a back-off of ours is not for another process to sit out.
+  private func follow(_ effect: GateState.Effect, isOutage: Bool) -> StoredWait? {
+    guard case .closed(let wait) = effect else { return nil }
     announce(wait)
-    if reaches > settings.maxWait {
+    if let since = gate.troubleSince, wait.until.since(since) > settings.maxWait, hasWorkLeft {
       stop(
         for: .parked(
           isOutage ? .unreachable : .throttled,
           detail: isOutage
-            ? "nothing got through since \(gate.lastProgress)"
+            ? "nothing got through since \(since)"
             : "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
     }
-    changed()
-    return wait
+    return isOutage ? nil : wait
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
@@ -178,8 +188,11 @@ actor RunBoard {
   }
 
   /// A listing came back.
-  func leaveListing() {
-    gate.leaveListing()
+  func leaveListing(isThrottled: Bool, asked: Duration?) {
+    let effect = gate.leaveListing(isThrottled: isThrottled, asked: asked, now: clock.now()) { waits in
+      BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
+    }
+    _ = follow(effect, isOutage: false)
     changed()
   }
 
@@ -214,13 +227,32 @@ actor RunBoard {
     }
   }
 
+  /// Suspends until the user gives the run up.
+  ///
+  /// - Returns: `false` when the run ends or stops otherwise first.
+  nonisolated func waitUntilGivenUp() async -> Bool {
+    while !Task.isCancelled {
+      let seen = settlingSignal.version
+      if await isGivenUp { return true }
+      if await stop != nil { return false }
+      if await isSettlingOver { return false }
+      await settlingSignal.wait(after: seen)
+    }
+    return false
+  }
+
+  /// What was pending is given up.
+  func gaveUpPending(_ recorded: Recorded) { take(recorded) }
+
   // MARK: Stopping
 
   /// Asks the run to stop. The first cause stands, except that nothing outweighs a store that is gone, and
   /// giving up outweighs a pause.
   func stop(for cause: StopCause) {
+    if cause == .cancelled { isGivenUp = true }
     switch (stop, cause) {
-    case (nil, _), (.asked, .cancelled), (.asked, .store), (.parked, .store), (.cancelled, .store):
+    case (nil, _), (.asked, .cancelled), (.asked, .parked), (.asked, .store), (.parked, .cancelled),
+      (.parked, .store), (.cancelled, .store):
       stop = cause
       observer.observe(.stopping(cause))
       changed()
@@ -277,8 +309,13 @@ actor RunBoard {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await signal.wait(after: seen) }
       group.addTask {
-        // A cancelled sleep ends the wait like one that is over.
-        do { try await clock.sleep(for: until.since(clock.now())) } catch {}
+        // Taken in pieces, since a moment of the day comes sooner or later when the machine's clock is set. A
+        // cancelled sleep ends the wait like one that is over.
+        do {
+          while case let left = until.since(clock.now()), left > .zero {
+            try await clock.sleep(for: min(left, Self.longestSleep))
+          }
+        } catch {}
       }
       await group.next()
       group.cancelAll()
@@ -293,19 +330,27 @@ actor RunBoard {
     if stop != nil || isDone { settlingSignal.raise() }
   }
 
+  /// Whether anything is left to send or to settle: where nothing is, there is nothing to park.
+  private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
+
   private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
 
   private func take(_ recorded: Recorded) {
+    follow(recorded.request)
+    // Commits are told in any order; only the latest counts.
+    guard recorded.order > lastOrder else { return changed() }
+    lastOrder = recorded.order
     let wasPending = counts.chunks(in: .pending)
     counts = recorded.counts
-    if counts.chunks(in: .pending) > 0 {
+    isPendingKnownEmpty = counts.chunks(in: .pending) == 0
+    if !isPendingKnownEmpty {
       pendingEpoch += 1
-      isPendingKnownEmpty = false
       if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
     }
     observer.observe(.progress(counts))
-    follow(recorded.request)
-    if settings.maxFailures.isExceeded(lost: counts.lostItems, decided: counts.decidedItems, total: items) {
+    if hasWorkLeft,
+      settings.maxFailures.isExceeded(lost: counts.lostItems, decided: counts.decidedItems, total: items)
+    {
       stop(
         for: .parked(
           .failures,

@@ -41,6 +41,11 @@ package struct RunLoop: Sendable {
     observer.observe(.started(standing))
     if isCancelling { await board.stop(for: .cancelled) }
     await board.follow(standing.request)
+    if let wait = standing.wait, wait.until.since(clock.now()) > session.settings.maxWait {
+      await board.stop(
+        for: .parked(
+          .throttled, detail: "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
+    }
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
         await sendAndSettle(on: board)
@@ -72,6 +77,19 @@ package struct RunLoop: Sendable {
         await Settler(session: session, service: service, clock: clock, observer: observer, board: board)
           .work()
       }
+      group.addTask { await giveUpPending(on: board) }
+    }
+  }
+
+  /// Once the user gives the run up, what is pending is given up at once: whatever happens to this process later,
+  /// it is not sent.
+  private func giveUpPending(on board: RunBoard) async {
+    guard await board.waitUntilGivenUp() else { return }
+    do {
+      let recorded = try await StoreRetry(clock: clock, board: board)({ try await session.cancelPending() })
+      await board.gaveUpPending(recorded)
+    } catch {
+      await board.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
@@ -90,19 +108,23 @@ package struct RunLoop: Sendable {
   }
 
   private func leave(_ board: RunBoard) async throws -> RunEnding {
+    let stop = await board.stop
+    if case .store(let error) = stop { throw error }
     let ending: RunEnding
-    switch await board.stop {
-    case .store(let error):
-      throw error
-    case nil:
-      ending = .finished
-    case .asked:
-      ending = .paused(.signal, detail: nil)
-    case .parked(let reason, let detail):
-      ending = .paused(reason, detail: detail)
-    case .cancelled:
+    if await board.isGivenUp {
+      // Chunks that were under way when it was given up, or that settled as not received, are pending again.
       _ = try await session.cancelPending()
       ending = .cancelled
+    } else if try await session.standing().counts.chunks(in: .pending, .submitting, .unknown) == 0 {
+      // A cause that came when everything was decided already stops nothing.
+      ending = .finished
+    } else {
+      ending =
+        switch stop {
+        case .asked: .paused(.signal, detail: nil)
+        case .parked(let reason, let detail): .paused(reason, detail: detail)
+        case nil, .cancelled, .store: .finished
+        }
     }
     try await session.leave(ending, at: clock.now())
     return ending

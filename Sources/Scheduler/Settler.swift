@@ -17,6 +17,10 @@ struct Settler {
   static let idleLooks = 10
   /// Controls of an index that are compared at one look.
   static let controlsPerLook = 5
+  /// The least time between two looks, whatever `--settle-delay` says: a listing is a request, too.
+  static let shortestDelay: Duration = .milliseconds(200)
+  /// The longest a process waits for a moment before which nothing can be concluded; later it is for `resume`.
+  static let longestWait: Duration = .seconds(15 * 60)
 
   /// What is known of one chunk between looks.
   private struct Case {
@@ -31,6 +35,9 @@ struct Settler {
     var cases: [ChunkNumber: Case] = [:]
     var firstShown: [ChunkNumber: Timestamp] = [:]
   }
+
+  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
+  private var delay: Duration { max(session.settings.settleDelay, Self.shortestDelay) }
 
   /// Works until no chunk is open, or until the run stops.
   func work() async {
@@ -62,7 +69,9 @@ struct Settler {
     var after: ChunkNumber?
     guard await board.hasOpenUnknowns else { return [] }
     while open.count < Self.batch {
-      let page = try await session.unknownChunks(after: after, limit: Self.batch)
+      let page = try await persistently { [after] in
+        try await session.unknownChunks(after: after, limit: Self.batch)
+      }
       for chunk in page {
         if state.cases[chunk.number]?.attempt != chunk.attempt {
           // Only asking the service needs a delay: its listing has to catch up first.
@@ -80,9 +89,15 @@ struct Settler {
   private func look(at chunks: [UnknownChunk], _ state: inout State) async throws {
     switch session.settings.onUnknown {
     case .hold:
-      for chunk in chunks { try await hold(chunk, "--on-unknown hold leaves it to a person", &state) }
+      for chunk in chunks {
+        try await hold(chunk, "--on-unknown hold leaves it to a person", authority: .policy, &state)
+      }
     case .resend:
       for chunk in chunks {
+        if chunk.wasSentElsewhere {
+          try await hold(chunk, "it was sent to another address than the run's present one", &state)
+          continue
+        }
         try await conclude(
           chunk, .notReceived, authority: .policy, evidence: "--on-unknown resend: it is sent again unasked",
           &state)
@@ -100,20 +115,18 @@ struct Settler {
       let concerned = chunks.filter { $0.names[index] != nil }
       guard let earliest = concerned.map(\.startedAt).min(), let latest = concerned.map(\.endedAt).max()
       else { continue }
-      var controls = try await session.controls(
-        index: index, startedAfter: latest, limit: Self.controlsPerLook)
-      if controls.isEmpty {
-        controls = try await session.controls(index: index, startedAfter: nil, limit: Self.controlsPerLook)
-      }
-      let oldest = controls.map(\.startedAt).min().map { min($0, earliest) } ?? earliest
+      let known = try await controls(of: index, earliest: earliest, latest: latest)
+      let oldest =
+        (known.controls + known.anchors).map(\.startedAt).min().map { min($0, earliest) } ?? earliest
       do throws(ListingSweep.Failure) {
         let sweep = ListingSweep(service: service, board: board, clock: clock)
         let sighting = try await sweep.sighting(of: index, since: oldest - SettlingRule.clockMargin)
-        for control in controls where state.firstShown[control.chunk] == nil && sighting.shows(control) {
-          state.firstShown[control.chunk] = sighting.takenAt
+        for control in known.controls
+        where state.firstShown[control.chunk] == nil && sighting.shows(control) {
+          state.firstShown[control.chunk] = clock.now()
         }
         evidence[index] = IndexEvidence(
-          sighting: sighting, controls: controls, firstShown: state.firstShown)
+          sighting: sighting, controls: known.controls, anchors: known.anchors, firstShown: state.firstShown)
       } catch {
         switch error {
         case .stopped: return
@@ -131,11 +144,34 @@ struct Settler {
     }
   }
 
+  /// The accepted chunks an absence is judged by.
+  ///
+  /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
+  /// the listing's lag.
+  private func controls(
+    of index: IndexID, earliest: Timestamp, latest: Timestamp
+  ) async throws -> (controls: [Control], anchors: [Control]) {
+    try await persistently {
+      let start = Timestamp(milliseconds: .min)
+      let end = Timestamp(milliseconds: .max)
+      var controls = try await session.controls(
+        index: index, startedIn: latest + .milliseconds(1)..<end, newestFirst: false,
+        limit: Self.controlsPerLook)
+      if controls.isEmpty {
+        controls = try await session.controls(
+          index: index, startedIn: start..<end, newestFirst: true, limit: 1)
+      }
+      let anchors = try await session.controls(
+        index: index, startedIn: start..<earliest, newestFirst: true, limit: Self.controlsPerLook)
+      return (controls, anchors)
+    }
+  }
+
   private func follow(
     _ reading: SettlingRule.Reading, _ chunk: UnknownChunk, canSendMore: Bool, _ state: inout State
   ) async throws {
     guard var known = state.cases[chunk.number] else { return }
-    known.nextLook = clock.now() + session.settings.settleDelay
+    known.nextLook = clock.now() + delay
     defer { state.cases[chunk.number]?.nextLook = known.nextLook }
     switch reading {
     case .received:
@@ -151,9 +187,14 @@ struct Settler {
       } else {
         state.cases[chunk.number]?.wasAbsent = true
       }
-    case .open(let why):
+    case .open(let why, let notBefore):
       state.cases[chunk.number]?.wasAbsent = false
       if canSendMore { return }
+      if let notBefore, notBefore > clock.now() {
+        known.nextLook = max(known.nextLook, notBefore)
+        if notBefore.since(clock.now()) <= Self.longestWait { return }
+        return try await hold(chunk, "\(why): resume the run after \(notBefore)", &state)
+      }
       state.cases[chunk.number]?.idleLooks += 1
       if known.idleLooks + 1 >= Self.idleLooks { try await hold(chunk, why, &state) }
     case .undecidable(let why):
@@ -172,21 +213,23 @@ struct Settler {
         wasAnswered: chunk.wasAnswered,
         AttemptCircumstances(
           countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts))
-    let recorded = try await session.settle(
-      Settlement(
-        chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
-        evidence: evidence, decidedAt: clock.now(), event: judgement.event,
-        countsAttempt: judgement.isCounted))
+    let settlement = Settlement(
+      chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
+      evidence: evidence, decidedAt: clock.now(), event: judgement.event,
+      countsAttempt: judgement.isCounted)
+    let recorded = try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number] = nil
     observer.observe(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence))
     await board.settled(recorded)
   }
 
-  private func hold(_ chunk: UnknownChunk, _ why: String, _ state: inout State) async throws {
-    _ = try await session.settle(
-      Settlement(
-        chunk: chunk.number, attempt: chunk.attempt, verdict: .undecided, authority: .listing, evidence: why,
-        decidedAt: clock.now(), event: nil, countsAttempt: false))
+  private func hold(
+    _ chunk: UnknownChunk, _ why: String, authority: Settlement.Authority = .listing, _ state: inout State
+  ) async throws {
+    let settlement = Settlement(
+      chunk: chunk.number, attempt: chunk.attempt, verdict: .undecided, authority: authority, evidence: why,
+      decidedAt: clock.now(), event: nil, countsAttempt: false)
+    try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
     observer.observe(.held(chunk: chunk.number, why: why))
     await board.held()

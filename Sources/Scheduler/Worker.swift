@@ -9,9 +9,7 @@ struct Worker {
   let observer: any RunObserver
   let board: RunBoard
 
-  /// How often a change the store refuses is tried, a second and more apart: long enough for a disk to be
-  /// cleared by whatever filled it, short enough to say so the same minute.
-  static let storeTries = 8
+  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
 
   /// Works until nothing is left to send or settle, or until the run stops.
   func work() async {
@@ -30,12 +28,14 @@ struct Worker {
 
   private func claimAndSend(epoch: Int) async {
     do {
-      switch try await persistently({ try await session.claim(at: clock.now()) }) {
+      switch try await persistently(endsWithRun: true, { try await session.claim(at: clock.now()) }) {
       case .none: await board.foundNothingPending(epoch: epoch)
       case .notBefore(let moment, let why):
         await board.foundNothing(before: moment, why: why, epoch: epoch)
       case .chunk(let chunk): await send(chunk)
       }
+    } catch is StoreRetry.Stopped {
+      await board.giveBackSlot()
     } catch {
       await board.stop(for: .store(StoreError(wrapping: error)))
       await board.giveBackSlot()
@@ -49,7 +49,7 @@ struct Worker {
     let took = clock.elapsed() - started
     let outcome = RetryContract.outcome(of: exchange)
     do {
-      let judgement = try await judge(outcome, chunk)
+      let judgement = await judge(outcome, chunk)
       let wait = await board.answered(
         outcome, asked: exchange.askedWait,
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
@@ -58,7 +58,7 @@ struct Worker {
         took: took,
         outcome: outcome, status: exchange.status, code: exchange.code, message: exchange.message,
         isCounted: judgement.isCounted, event: judgement.event,
-        readyAt: readyAt(after: outcome, judgement, chunk))
+        readyAt: readyAt(after: outcome, judgement, chunk), wait: wait)
       if outcome != .accepted {
         observer.observe(
           .setback(
@@ -66,7 +66,6 @@ struct Worker {
             message: exchange.message))
       }
       let recorded = try await persistently { try await session.record(result) }
-      if let wait { try await persistently { try await session.remember(wait: wait) } }
       await board.recorded(recorded, outcome: outcome)
     } catch {
       await board.stop(for: .store(StoreError(wrapping: error)))
@@ -74,13 +73,19 @@ struct Worker {
     }
   }
 
-  private func judge(_ outcome: Outcome, _ chunk: ClaimedChunk) async throws -> Judgement {
+  private func judge(_ outcome: Outcome, _ chunk: ClaimedChunk) async -> Judgement {
     var circumstances = AttemptCircumstances(
       countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts)
     switch outcome {
     case .index:
       if let index = chunk.index {
-        circumstances.isSoleIndexLeft = try await persistently { try await session.isSoleIndexLeft(index) }
+        do {
+          circumstances.isSoleIndexLeft = try await persistently { try await session.isSoleIndexLeft(index) }
+        } catch {
+          // The outcome is known and has to be recorded; the chunk is then refused instead of the run parked, and
+          // the record meets the same trouble.
+          observer.observe(.storeTrouble(StoreError(wrapping: error).description))
+        }
       }
     case .notProcessed:
       circumstances.othersGetThrough = await board.othersGotThrough(since: chunk.startedAt)
@@ -110,34 +115,6 @@ struct Worker {
         + "\(settings.profile.rawValue): \(answer)"
     default: answer
     }
-  }
-
-  /// Makes a change, again and again while the store refuses it for a reason that may pass. Nothing new is sent
-  /// meanwhile; what came of a request is never dropped because of a full disk.
-  @discardableResult
-  private func persistently<T: Sendable>(_ change: @Sendable () async throws -> T) async throws -> T {
-    var tries = 0
-    while true {
-      do {
-        let value = try await change()
-        if tries > 0 { await board.storeRecovered() }
-        return value
-      } catch let error as StoreError where error.isTransient && tries < Self.storeTries {
-        if tries == 0 { await board.storeInTrouble(error) }
-        tries += 1
-        try await clock.sleep(for: .seconds(min(1 << tries, 10)))
-      } catch {
-        if tries > 0 { await board.storeRecovered() }
-        throw error
-      }
-    }
-  }
-}
-
-extension StoreError {
-  /// The error itself, or another one that came out of a store, in the store's words.
-  init(wrapping error: any Error) {
-    self = error as? StoreError ?? StoreError(.inputOutput, "the store failed: \(error)")
   }
 }
 

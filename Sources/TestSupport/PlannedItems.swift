@@ -37,13 +37,17 @@ package enum PlannedItems {
     let session = try await store.plan(
       RunDraft(
         createdAt: now, random: random, name: nil, job: nil, manifest: "manifest.json", manifestFile: nil,
-        settings: settings))
+        isAgain: true, settings: settings))
     let batch = batch(sources)
     var planner = ChunkPlanner(maxItems: chunkSize, maxBytes: settings.chunkBytes)
     try await session.append(batch)
     try await session.add(planner.add(batch))
     if let last = planner.finish() { try await session.add([last]) }
-    return try await session.complete(
+    let completion = try await session.complete(
       PlanTotals(items: sources.count, repeated: 0, digest: digest), at: now)
+    guard case .planned(let planned) = completion else {
+      throw StoreError(.conflict, "a plan that insists was refused")
+    }
+    return planned
   }
 }

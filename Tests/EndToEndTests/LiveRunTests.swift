@@ -44,8 +44,10 @@ struct LiveRunTests {
     process.send(signal)
     let ended = await process.ended()
     #expect(ended.status == 3, "\(ended.diagnostics)")
-    #expect(try await Database.count("SELECT count(*) FROM attempt WHERE outcome IS NULL", in: scene.database) == 0)
-    #expect(try await Database.count("SELECT count(*) FROM chunk WHERE state = 'unknown'", in: scene.database) == 0)
+    #expect(
+      try await Database.count("SELECT count(*) FROM attempt WHERE outcome IS NULL", in: scene.database) == 0)
+    #expect(
+      try await Database.count("SELECT count(*) FROM chunk WHERE state = 'unknown'", in: scene.database) == 0)
     let resumed = try await scene.orchestrate("resume", "latest", "--concurrency", "16")
     #expect(resumed.status == 0, "\(resumed.diagnostics)")
     #expect(scene.timesTaken(200) == [1])
@@ -76,11 +78,14 @@ struct LiveRunTests {
     let shell = Process()
     shell.executableURL = URL(fileURLWithPath: "/bin/sh")
     let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
-    shell.arguments = [
-      "-c", "trap '' HUP; exec \"$0\" \"$@\" >/dev/null 2>&1", binary, "submit", manifest, "--chunk-size", "5",
-    ] + scene.here
+    shell.arguments =
+      [
+        "-c", "trap '' HUP; exec \"$0\" \"$@\" >/dev/null 2>&1", binary, "submit", manifest, "--chunk-size",
+        "5",
+      ] + scene.here
     shell.environment = scene.environment
-    let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
+    let status = try await withCheckedThrowingContinuation {
+      (continuation: CheckedContinuation<Int32, any Error>) in
       shell.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
       do {
         try shell.run()
@@ -107,10 +112,11 @@ struct LiveRunTests {
     shell.executableURL = URL(fileURLWithPath: "/bin/bash")
     let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
     // Both readers are gone before the first line is written.
-    shell.arguments = [
-      "-o", "pipefail", "-c", "exec \"$0\" \"$@\" 2> >(exec true) > >(exec true)", binary, "submit",
-      try scene.manifest(60), "--chunk-size", "5",
-    ] + scene.here
+    shell.arguments =
+      [
+        "-o", "pipefail", "-c", "exec \"$0\" \"$@\" 2> >(exec true) > >(exec true)", binary, "submit",
+        try scene.manifest(60), "--chunk-size", "5",
+      ] + scene.here
     shell.environment = scene.environment
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       shell.terminationHandler = { _ in continuation.resume() }

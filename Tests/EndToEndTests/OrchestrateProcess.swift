@@ -125,14 +125,17 @@ final class OrchestrateProcess: Sendable {
 
 extension Process {
   fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
-    for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
-      pipe.fileHandleForReading.readabilityHandler = { handle in
-        let data = handle.availableData
-        if data.isEmpty { handle.readabilityHandler = nil }
-        owner.took(data, isDiagnostics: isDiagnostics)
-      }
-    }
     terminationHandler = { owner.exited($0) }
     try run()
+    // Plain blocking reads on threads of their own see the end of a pipe whatever else the process does.
+    for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
+      Thread.detachNewThread {
+        while true {
+          let data = pipe.fileHandleForReading.availableData
+          owner.took(data, isDiagnostics: isDiagnostics)
+          if data.isEmpty { return }
+        }
+      }
+    }
   }
 }

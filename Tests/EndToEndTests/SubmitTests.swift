@@ -42,7 +42,9 @@ struct SubmitTests {
   func profiles(profile: SimulatorProfile) async throws {
     let scene = try await Scene {
       $0.profile = profile
-      $0.faults = [FaultRule(.garbage, request: 2), FaultRule(.empty, request: 3), FaultRule(.truncated, request: 4)]
+      $0.faults = [
+        FaultRule(.garbage, request: 2), FaultRule(.empty, request: 3), FaultRule(.truncated, request: 4),
+      ]
     }
     let ended = try await scene.submit(
       try scene.manifest(100), "--profile", profile.rawValue, "--chunk-size", "10", "--format", "json")
@@ -57,7 +59,9 @@ struct SubmitTests {
     await scene.server.stop()
   }
 
-  @Test("throttling in each of its forms is waited for", arguments: [FaultKind.throttle, .throttleDate, .throttleReset, .unavailableWait])
+  @Test(
+    "throttling in each of its forms is waited for",
+    arguments: [FaultKind.throttle, .throttleDate, .throttleReset, .unavailableWait])
   func throttling(kind: FaultKind) async throws {
     let scene = try await Scene {
       $0.faults = [FaultRule(kind, requests: 2...3)]
@@ -95,7 +99,8 @@ struct SubmitTests {
     await scene.server.stop()
   }
 
-  @Test("content that is refused ends with 1, is grouped by the service's code, and can be exported as it came")
+  @Test(
+    "content that is refused ends with 1, is grouped by the service's code, and can be exported as it came")
   func content() async throws {
     let scene = try await Scene()
     let text = """
@@ -103,12 +108,16 @@ struct SubmitTests {
         { "index_id":"\(Scene.index)","language":"en",  "object":"s3://media-west/poison.mp4" } ]
       """
     let manifest = try scene.folder.write(text, to: "poisoned.json")
-    let ended = try await scene.submit(manifest, "--chunk-size", "1", "--concurrency", "1", "--max-failures", "100%")
+    let ended = try await scene.submit(
+      manifest, "--chunk-size", "1", "--concurrency", "1", "--max-failures", "100%")
     #expect(ended.status == 1, "\(ended.diagnostics)")
     #expect(ended.output.contains("parameter_invalid"))
     let exported = try await scene.orchestrate("export", "latest", "--state", "rejected")
     #expect(exported.status == 0)
-    #expect(exported.output == "[\n{ \"index_id\":\"\(Scene.index)\",\"language\":\"en\",  \"object\":\"s3://media-west/poison.mp4\" }\n]\n")
+    #expect(
+      exported.output
+        == "[\n{ \"index_id\":\"\(Scene.index)\",\"language\":\"en\",  \"object\":\"s3://media-west/poison.mp4\" }\n]\n"
+    )
     let again = try await scene.orchestrate("resume", "latest")
     #expect(again.status == 1)
     #expect(scene.server.ledger.transferCount == 2)

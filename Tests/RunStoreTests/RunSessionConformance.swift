@@ -143,12 +143,17 @@ struct RunSessionConformance {
     let second = try claimed(await session.claim(at: start + .seconds(5)))
     _ = try await session.record(result(second, .accepted, .accepted))
     let index = IndexID("629d807aa9e2a3a33a92c00b")
-    let all = try await session.controls(index: index, startedAfter: nil, limit: 5)
+    let always = Timestamp(milliseconds: .min)..<Timestamp(milliseconds: .max)
+    let all = try await session.controls(index: index, startedIn: always, newestFirst: true, limit: 5)
     #expect(all.map(\.chunk) == [second.number, first.number])
-    let later = try await session.controls(index: index, startedAfter: start, limit: 5)
+    let oldest = try await session.controls(index: index, startedIn: always, newestFirst: false, limit: 1)
+    #expect(oldest.map(\.chunk) == [first.number])
+    let later = try await session.controls(
+      index: index, startedIn: start + .milliseconds(1)..<start + .seconds(9), newestFirst: true, limit: 5)
     #expect(later.map(\.chunk) == [second.number])
     #expect(later[0].acceptedAt == start + .seconds(6))
-    let other = try await session.controls(index: IndexID("other"), startedAfter: nil, limit: 5)
+    let other = try await session.controls(
+      index: IndexID("other"), startedIn: always, newestFirst: true, limit: 5)
     #expect(other.isEmpty)
   }
 
@@ -159,7 +164,7 @@ struct RunSessionConformance {
     _ = try claimed(await session.claim(at: start + .seconds(2)))
     // The owner leaves in the middle, as its death does.
     try await session.leave(.paused(.signal, detail: nil), at: start + .seconds(3))
-    let heir = try await store.take(session.run, permittingCancelled: false, at: start + .seconds(9))
+    let heir = try await store.take(session.run, isCancelling: false, at: start + .seconds(9))
     let standing = try await heir.standing()
     #expect(standing.counts.chunks == [.accepted: 1, .pending: 1, .unknown: 1, .submitting: 0])
     let unknown = try await heir.unknownChunks(after: nil, limit: 5)
@@ -170,7 +175,7 @@ struct RunSessionConformance {
   func ownedRunIsNotTakenTwice() async throws {
     let (store, session) = try await session()
     await #expect {
-      _ = try await store.take(session.run, permittingCancelled: false, at: start)
+      _ = try await store.take(session.run, isCancelling: false, at: start)
     } throws: { ($0 as? StoreError)?.code == .owned }
   }
 
@@ -178,7 +183,7 @@ struct RunSessionConformance {
     let (store, session) = try await session()
     let chunk = try claimed(await session.claim(at: start))
     try await session.leave(.paused(.signal, detail: nil), at: start)
-    _ = try await store.take(session.run, permittingCancelled: false, at: start)
+    _ = try await store.take(session.run, isCancelling: false, at: start)
     await #expect { try await session.record(result(chunk, .accepted, .accepted)) } throws: {
       ($0 as? StoreError)?.code == .conflict
     }
@@ -197,7 +202,7 @@ struct RunSessionConformance {
     #expect(recorded.counts.items(in: .cancelled) == 10)
     try await session.leave(.cancelled, at: start)
     await #expect {
-      _ = try await store.take(session.run, permittingCancelled: false, at: start)
+      _ = try await store.take(session.run, isCancelling: false, at: start)
     } throws: { ($0 as? StoreError)?.code == .wrongState }
   }
 
@@ -216,8 +221,10 @@ struct RunSessionConformance {
     let (store, session) = try await session()
     let wait = StoredWait(until: start + .seconds(3_600), reason: "the service asks to wait")
     try await session.remember(wait: wait)
+    // A shorter wait never replaces a longer one.
+    try await session.remember(wait: StoredWait(until: start, reason: "shorter"))
     try await session.leave(.paused(.throttled, detail: "d"), at: start)
-    let heir = try await store.take(session.run, permittingCancelled: false, at: start)
+    let heir = try await store.take(session.run, isCancelling: false, at: start)
     #expect(try await heir.standing().wait == wait)
     try await heir.remember(wait: nil)
     #expect(try await heir.standing().wait == nil)
@@ -271,14 +278,32 @@ struct RunSessionConformance {
     #expect(rejected.map(\.sequence) == [0, 1, 2, 3])
   }
 
-  func sameManifestIsFound() async throws {
+  private func draft(isAgain: Bool, random: UInt64) -> RunDraft {
+    RunDraft(
+      createdAt: start, random: random, name: nil, job: nil, manifest: "-", manifestFile: nil,
+      isAgain: isAgain, settings: RunSettings())
+  }
+
+  func sameManifestIsRefusedUnlessInsisted() async throws {
     let (store, session) = try await session()
-    let digest = [UInt8](repeating: 7, count: 32)
-    let destination = RunSettings().destination
-    #expect(try await store.run(ofManifest: digest, destination: destination) == session.run)
-    #expect(try await store.run(ofManifest: digest, destination: "https://elsewhere") == nil)
-    #expect(
-      try await store.run(ofManifest: [UInt8](repeating: 8, count: 32), destination: destination) == nil)
+    let totals = PlanTotals(items: 10, repeated: 0, digest: [UInt8](repeating: 7, count: 32))
+    let second = try await store.plan(draft(isAgain: false, random: 2))
+    guard case .repeats(session.run) = try await second.complete(totals, at: start) else {
+      Issue.record("the same manifest passed twice")
+      return
+    }
+    try await second.abandon()
+    let third = try await store.plan(draft(isAgain: true, random: 3))
+    guard case .planned = try await third.complete(totals, at: start) else {
+      Issue.record("an insisted plan was refused")
+      return
+    }
+    let other = try await store.plan(draft(isAgain: false, random: 4))
+    let others = PlanTotals(items: 10, repeated: 0, digest: [UInt8](repeating: 8, count: 32))
+    guard case .planned = try await other.complete(others, at: start) else {
+      Issue.record("another manifest was refused")
+      return
+    }
   }
 
   func idsResolve() async throws {
@@ -327,7 +352,7 @@ struct RunSessionConformance {
     ("the sole index is recognised", { try await $0.soleIndexIsRecognised() }),
     ("a summary adds up", { try await $0.summaryAddsUp() }),
     ("items come back as they came", { try await $0.itemsComeBackAsTheyCame() }),
-    ("the same manifest is found", { try await $0.sameManifestIsFound() }),
+    ("the same manifest is refused unless insisted", { try await $0.sameManifestIsRefusedUnlessInsisted() }),
     ("ids resolve", { try await $0.idsResolve() }),
     ("an abandoned plan leaves nothing", { try await $0.abandonedPlanLeavesNothing() }),
   ]

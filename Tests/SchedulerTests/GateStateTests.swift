@@ -58,7 +58,7 @@ struct GateStateTests {
           waiting = 1
         }
       case 3 where listings > 0:
-        gate.leaveListing()
+        _ = gate.leaveListing(isThrottled: false, asked: nil, now: at(second)) { _ in .seconds(1) }
         listings -= 1
       default:
         guard inFlight > 0 else { continue }
@@ -118,10 +118,10 @@ struct GateStateTests {
       #expect(gate.closedUntil == at(now + expected))
       now += expected
     }
-    #expect(gate.lastProgress == Self.start)
+    #expect(gate.troubleSince == Self.start)
     #expect(admitted(&gate, at: now) == 1)
     leave(&gate, .accepted, at: now)
-    #expect(gate.lastProgress == at(now))
+    #expect(gate.troubleSince == nil)
     #expect(admitted(&gate, at: now) == 2)
   }
 
@@ -148,8 +148,31 @@ struct GateStateTests {
     leave(&gate, .accepted)
     #expect(gate.admit(now: at(0)) == .full)
     #expect(gate.admitListing(now: at(0), isFirstTry: false) == .go)
-    gate.leaveListing()
+    let effect = gate.leaveListing(isThrottled: false, asked: nil, now: at(0)) { _ in .seconds(1) }
+    #expect(effect == .none)
     #expect(gate.admit(now: at(0)) == .go)
+  }
+
+  @Test("a listing that is told to wait holds everybody back")
+  func throttledListing() {
+    var gate = GateState(concurrency: 3, now: Self.start)
+    #expect(gate.admitListing(now: at(0), isFirstTry: true) == .go)
+    let effect = gate.leaveListing(isThrottled: true, asked: .seconds(20), now: at(0)) { _ in .seconds(1) }
+    #expect(effect == .closed(StoredWait(until: at(20), reason: "the service asks to wait")))
+    #expect(gate.admit(now: at(19)) == .wait(until: at(20)))
+  }
+
+  @Test("a wait of no length is answered with a back-off that grows")
+  func emptyWait() {
+    var gate = GateState(concurrency: 1, now: Self.start)
+    #expect(gate.admit(now: at(0)) == .go)
+    leave(&gate, .throttled, asked: .zero)
+    #expect(gate.closedUntil == at(1))
+    #expect(gate.troubleSince == at(0))
+    #expect(gate.admit(now: at(1)) == .go)
+    leave(&gate, .throttled, asked: .zero, at: 1)
+    #expect(gate.closedUntil == at(3))
+    #expect(gate.troubleSince == at(0))
   }
 
   @Test("a wait from before a restart is kept")

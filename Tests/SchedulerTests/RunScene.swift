@@ -12,7 +12,8 @@ struct RunScene {
   let session: any RunSession
   let events = EventLog()
 
-  init(items: Int = 20, chunkSize: Int = 1, _ configure: (inout RunSettings) -> Void = { _ in }) async throws {
+  init(items: Int = 20, chunkSize: Int = 1, _ configure: (inout RunSettings) -> Void = { _ in }) async throws
+  {
     folder = try TemporaryFolder()
     store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
     var settings = RunSettings()

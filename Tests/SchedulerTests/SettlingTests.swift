@@ -51,7 +51,8 @@ struct SettlingTests {
     #expect(scene.events.all.contains { if case .held = $0 { true } else { false } })
   }
 
-  @Test("a listing that lags longer than every look never makes a chunk be sent twice", arguments: [true, false])
+  @Test(
+    "a listing that lags longer than every look never makes a chunk be sent twice", arguments: [true, false])
   func laggingListing(isTaken: Bool) async throws {
     let scene = try await RunScene(items: 20) { $0.concurrency = 2 }
     let service = ModelService(clock: scene.clock, listingLag: .seconds(86_400)) { request, _ in

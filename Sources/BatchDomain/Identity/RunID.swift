@@ -27,8 +27,8 @@ package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
     var rest = random
     var suffix = ""
     for _ in 0..<4 {
-      suffix.unicodeScalars.append(Unicode.Scalar(Self.alphabet[Int(rest % 32)]))
-      rest /= 32
+      suffix.unicodeScalars.append(Unicode.Scalar(Self.alphabet[Int(rest % 30)]))
+      rest /= 30
     }
     rawValue = "\(date)-\(clock)-\(time.millisecond.padded(3))-\(suffix)"
   }
@@ -51,7 +51,7 @@ package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
   package var description: String { rawValue }
 
   /// Digits and letters without those that are read as one another (0 o, 1 l i u).
-  private static let alphabet = Array("23456789abcdefghjkmnpqrstvwxyz45".utf8)
+  private static let alphabet = Array("23456789abcdefghjkmnpqrstvwxyz".utf8)
 
   private static func isAllowed(_ byte: UInt8) -> Bool {
     switch byte {

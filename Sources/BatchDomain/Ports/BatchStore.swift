@@ -11,9 +11,11 @@ package protocol BatchStore: RunCatalog {
   /// What the dead owner was submitting becomes `unknown`. The take-over is at once: it depends on the
   /// owner being dead, not on any time passing.
   ///
+  /// - Parameter isCancelling: whether it is taken to be given up; that stays true for whoever has to take it
+  ///   over again.
   /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
-  ///   planned or was cancelled (unless `cancelled` is permitted), `no_such_run`.
-  func take(_ run: RunID, permittingCancelled: Bool, at now: Timestamp) async throws -> any RunSession
+  ///   planned or was cancelled (and is not taken for that again), `no_such_run`.
+  func take(_ run: RunID, isCancelling: Bool, at now: Timestamp) async throws -> any RunSession
 }
 
 /// What is known of a run before its items are.
@@ -31,13 +33,15 @@ package struct RunDraft: Sendable {
   /// The manifest's absolute path, size in bytes and modification time: what `resume` compares when planning
   /// has to be done again. `nil` for what is not a regular file.
   package var manifestFile: ManifestFile?
+  /// Whether the manifest is sent although it was submitted before.
+  package var isAgain: Bool
   /// Everything the run was told.
   package var settings: RunSettings
 
   /// A draft of a run.
   package init(
     createdAt: Timestamp, random: UInt64, name: String?, job: String?, manifest: String,
-    manifestFile: ManifestFile?, settings: RunSettings
+    manifestFile: ManifestFile?, isAgain: Bool = false, settings: RunSettings
   ) {
     self.createdAt = createdAt
     self.random = random
@@ -45,6 +49,7 @@ package struct RunDraft: Sendable {
     self.job = job
     self.manifest = manifest
     self.manifestFile = manifestFile
+    self.isAgain = isAgain
     self.settings = settings
   }
 }
@@ -77,13 +82,22 @@ package protocol PlanningSession: EarlierItems {
   /// Adds the next chunks, in order.
   func add(_ chunks: [PlannedChunk]) async throws
 
-  /// Makes everything durable and moves the run to `running`, owned by this process.
+  /// Makes everything durable and moves the run to `running`, owned by this process; unless, in the same
+  /// moment, another run has the same manifest and destination and the draft did not insist.
   ///
   /// - Throws: ``StoreError``.
-  func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> any RunSession
+  func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion
 
   /// Removes the run and everything recorded for it.
   func abandon() async throws
+}
+
+/// What the end of planning came to.
+package enum PlanCompletion: Sendable {
+  /// The run can be sent.
+  case planned(any RunSession)
+  /// An earlier run has this manifest; nothing was changed, and the plan is still to be abandoned.
+  case repeats(RunID)
 }
 
 /// What is known of a manifest once all of it was read.

@@ -75,11 +75,14 @@ package struct AttemptResult: Sendable, Equatable {
   package var event: ChunkEvent
   /// When the chunk may be sent again, if it may.
   package var readyAt: Timestamp
+  /// A wait of the whole run that came with the answer: durable together with it.
+  package var wait: StoredWait?
 
   /// A result as the scheduler judged it.
   package init(
     chunk: ChunkNumber, attempt: Int, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
-    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp
+    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp,
+    wait: StoredWait? = nil
   ) {
     self.chunk = chunk
     self.attempt = attempt
@@ -92,18 +95,23 @@ package struct AttemptResult: Sendable, Equatable {
     self.isCounted = isCounted
     self.event = event
     self.readyAt = readyAt
+    self.wait = wait
   }
 }
 
 /// What is true once a change is durable.
 package struct Recorded: Sendable, Equatable {
+  /// Grows with every change of the session, in the order they took effect: of two, the one with the greater
+  /// number is the later truth.
+  package var order: Int
   /// Chunks and items by state, this change included.
   package var counts: StateCounts
   /// What another process asks of the run.
   package var request: RunRequest?
 
   /// The counts after a change.
-  package init(counts: StateCounts, request: RunRequest?) {
+  package init(order: Int, counts: StateCounts, request: RunRequest?) {
+    self.order = order
     self.counts = counts
     self.request = request
   }

@@ -30,9 +30,6 @@ package protocol RunCatalog: Sendable {
   /// Source texts of the items of a run in these states, in order, leaving out those up to `after`.
   func items(of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int) async throws -> [StoredItem]
 
-  /// The newest run of that manifest to that destination that is not cancelled; `nil` when there is none.
-  func run(ofManifest digest: [UInt8], destination: String) async throws -> RunID?
-
   /// Asks the owner of a run for something; it looks at least every second.
   func ask(_ request: RunRequest, of run: RunID) async throws
 }

@@ -25,8 +25,15 @@ package protocol RunSession: Sendable {
   /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
-  /// Accepted chunks of this run with items of that index whose attempt started after a moment, newest first.
-  func controls(index: IndexID, startedAfter: Timestamp?, limit: Int) async throws -> [Control]
+  /// Chunks of this run with items of that index that were accepted at their first attempt, by the time that
+  /// attempt started. Those whose names clash are left out: they cannot prove anything.
+  ///
+  /// - Parameters:
+  ///   - moments: only attempts that started within them.
+  ///   - newestFirst: the order, and with `limit` the choice.
+  func controls(
+    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
+  ) async throws -> [Control]
 
   /// Records what settling found, and moves the chunk accordingly.
   func settle(_ settlement: Settlement) async throws -> Recorded

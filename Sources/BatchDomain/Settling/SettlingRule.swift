@@ -4,11 +4,14 @@ package struct Sighting: Sendable, Equatable {
   package var takenAt: Timestamp
   /// For each file name the newest time, by the service's clock, at which a task of that name was made.
   package var newest: [String: Timestamp]
+  /// The newest time of a task that the listing shows without a file name; it may be anybody's.
+  package var newestUnnamed: Timestamp?
 
   /// A sighting as it was made.
-  package init(takenAt: Timestamp, newest: [String: Timestamp]) {
+  package init(takenAt: Timestamp, newest: [String: Timestamp], newestUnnamed: Timestamp? = nil) {
     self.takenAt = takenAt
     self.newest = newest
+    self.newestUnnamed = newestUnnamed
   }
 
   /// How many of these names belong to a task made since a moment, less the margin for the clocks.
@@ -27,15 +30,22 @@ package struct Sighting: Sendable, Equatable {
 package struct IndexEvidence: Sendable, Equatable {
   /// What the listing showed.
   package var sighting: Sighting
-  /// Accepted chunks of the run with items of the index, newest first.
+  /// Accepted chunks of the run with items of the index: those that started after the attempt ended, or, where
+  /// there is none, the newest.
   package var controls: [Control]
+  /// Accepted chunks of the index that started before the attempt, newest first. One of them has to be seen as
+  /// well: else the clock was set between then and now, and times prove nothing.
+  package var anchors: [Control]
   /// When each control was first seen whole: its lag is at most the time from its acceptance to then.
   package var firstShown: [ChunkNumber: Timestamp]
 
   /// Evidence of one index.
-  package init(sighting: Sighting, controls: [Control], firstShown: [ChunkNumber: Timestamp]) {
+  package init(
+    sighting: Sighting, controls: [Control], anchors: [Control] = [], firstShown: [ChunkNumber: Timestamp]
+  ) {
     self.sighting = sighting
     self.controls = controls
+    self.anchors = anchors
     self.firstShown = firstShown
   }
 }
@@ -53,8 +63,8 @@ package enum SettlingRule {
     case received
     /// No item of it was seen, beside controls that prove it; a second look has to agree.
     case absent(controls: [ChunkNumber])
-    /// Nothing can be concluded yet; later looks may.
-    case open(String)
+    /// Nothing can be concluded yet; later looks may, though not before that moment, where it is known.
+    case open(String, notBefore: Timestamp? = nil)
     /// Nothing can ever be concluded from the listing.
     case undecidable(String)
   }
@@ -90,7 +100,9 @@ package enum SettlingRule {
       guard let known = evidence[index] else { continue }
       switch control(for: chunk, in: known, settleDelay: settleDelay) {
       case .success(let control): proofs.append(control)
-      case .failure(let lack): return .open("none of its items was seen in index \(index), and \(lack.text)")
+      case .failure(let lack):
+        return .open(
+          "none of its items was seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
       }
     }
     return .absent(controls: proofs)
@@ -98,12 +110,21 @@ package enum SettlingRule {
 
   private struct Lack: Error {
     let text: String
+    var notBefore: Timestamp?
   }
 
   /// The control that proves that the listing has caught up to the end of the attempt.
   private static func control(
     for chunk: UnknownChunk, in known: IndexEvidence, settleDelay: Duration
   ) -> Result<ChunkNumber, Lack> {
+    if let unnamed = known.sighting.newestUnnamed, unnamed >= chunk.startedAt - clockMargin {
+      return .failure(Lack(text: "the listing shows tasks of that time without a file name"))
+    }
+    let anchors = known.anchors.filter { $0.startedAt < chunk.startedAt }
+    guard anchors.isEmpty || anchors.contains(where: { known.sighting.shows($0) }) else {
+      return .failure(
+        Lack(text: "the listing does not show chunk \(anchors[0].chunk), accepted before it, either"))
+    }
     let later = known.controls.filter { $0.startedAt > chunk.endedAt }
     if let shown = later.first(where: { known.sighting.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
@@ -120,7 +141,10 @@ package enum SettlingRule {
     let needed = max(settleDelay, firstShown.since(newest.acceptedAt) * 2)
     guard known.sighting.takenAt.since(chunk.endedAt) >= needed else {
       return .failure(
-        Lack(text: "chunk \(newest.chunk) shows that the listing may be behind by \(needed / 2)"))
+        Lack(
+          text: "the listing may be behind by \((needed / 2).components.seconds) s, as chunk "
+            + "\(newest.chunk) shows",
+          notBefore: chunk.endedAt + needed))
     }
     return .success(newest.chunk)
   }

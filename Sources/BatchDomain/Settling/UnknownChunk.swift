@@ -4,9 +4,11 @@ package struct UnknownChunk: Sendable, Equatable {
   package var number: ChunkNumber
   /// The attempt whose answer was lost.
   package var attempt: Int
-  /// When its intent was recorded.
+  /// When the intent of the first of its attempts that were lost was recorded: a task made since then may be
+  /// its own.
   package var startedAt: Timestamp
-  /// When its answer was given up; for an owner that died, when the run was taken over.
+  /// When the answer of the last was given up; for an owner that died, when the run was taken over, at most the
+  /// time-out later than the start.
   package var endedAt: Timestamp
   /// Whether an answer with a status came (5xx and the like): such attempts count when they settle as
   /// not received.

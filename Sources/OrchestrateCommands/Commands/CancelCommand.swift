@@ -28,7 +28,7 @@ struct CancelCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    guard try await SQLiteStore.openForReading(path: path) != nil else {
+    guard try SQLiteStore.exists(at: path) else {
       throw StoreError(
         .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
         remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
@@ -41,8 +41,9 @@ struct CancelCommand: Subcommand {
     if try await !isCancelledByOwner(id, in: store, context) {
       try await cancelHere(id, in: store, execution, context)
     }
-    if try await store.exists(id) { _ = try await execution.conclude(id) }
-    return .done
+    guard try await store.exists(id) else { return .done }
+    // Lost answers that could not be settled are said with the status of held items.
+    return try await execution.conclude(id) == .held ? .held : .done
   }
 
   /// Asks a live owner and waits until it has done so.
@@ -83,7 +84,7 @@ struct CancelCommand: Subcommand {
       context.note("run \(id) was cancelled before")
     case .running, .paused, .cancelled:
       let signals = await StopSignals()
-      let session = try await store.take(id, permittingCancelled: true, at: context.clock.now())
+      let session = try await store.take(id, isCancelling: true, at: context.clock.now())
       guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
         _ = try await session.cancelPending()
         try await session.leave(.cancelled, at: context.clock.now())

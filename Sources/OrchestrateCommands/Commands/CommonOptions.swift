@@ -71,7 +71,7 @@ struct PaceOptions: ParsableArguments {
     help: ArgumentHelp(
       "Longest wait, without progress or at the service's wish, before the run is parked. Default: 24h.",
       valueName: "duration"),
-    transform: { try DurationText.parse($0, for: "--max-wait") })
+    transform: { try DurationText.parse($0, for: "--max-wait", allowingZero: true) })
   var maxWait: Duration?
 
   @Option(

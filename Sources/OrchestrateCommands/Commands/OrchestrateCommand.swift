@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Foundation
 
 /// The program.
 package struct OrchestrateCommand: AsyncParsableCommand {
@@ -23,5 +24,10 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   package init() {}
 
   /// Runs the program with the arguments of this process, and exits.
-  package static func start() async { await main() }
+  ///
+  /// SIGPIPE is ignored: a reader that goes away is an error of one write, never the end of a run.
+  package static func start() async {
+    signal(SIGPIPE, SIG_IGN)
+    await main()
+  }
 }

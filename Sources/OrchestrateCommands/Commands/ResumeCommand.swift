@@ -34,15 +34,14 @@ struct ResumeCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    guard let reader = try await SQLiteStore.openForReading(path: path) else {
+    guard try SQLiteStore.exists(at: path) else {
       throw StoreError(
         .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
         remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
     }
-    let id = try await reader.resolve(run)
-    try await reader.close()
-    let signals = await StopSignals()
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let id = try await store.resolve(run)
+    let signals = await StopSignals()
     let execution = RunExecution(
       context: context, store: store, database: storeOptions.path, format: show.format,
       progress: show.progress, logLevel: show.logLevel.level)
@@ -50,6 +49,7 @@ struct ResumeCommand: Subcommand {
     guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
       return try await execution.conclude(id)
     }
+    try await store.refuseOwned(id)
     let key = try KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
@@ -59,7 +59,7 @@ struct ResumeCommand: Subcommand {
       }
       return try await execution.execute(session, key: key, signals: signals)
     }
-    let session = try await store.take(id, permittingCancelled: false, at: context.clock.now())
+    let session = try await store.take(id, isCancelling: false, at: context.clock.now())
     if let retry { _ = try await session.retry(retry) }
     let standing = try await session.standing()
     context.note(
@@ -108,7 +108,7 @@ struct ResumeCommand: Subcommand {
     }
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(
-      store: store, planning: planning, settings: settings, manifest: recorded.path, isAgain: false,
+      store: store, planning: planning, settings: settings, manifest: recorded.path,
       context: context)
     return try await submission.plan(source, isStopped: { signals.isAsked })
   }

@@ -32,7 +32,7 @@ extension Subcommand {
       let failure = CommandFailure(error)
       do {
         try context.diagnostics.write(failure.document.text(path: failure.manifest))
-        if wantsJSON { try context.output.write(failure.document.json() + "\n") }
+        if wantsJSON { try context.output.write(failure.document.json()) }
       } catch {
         // Nobody can be told; the status still says it.
       }

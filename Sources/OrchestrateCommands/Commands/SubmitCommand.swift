@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchDomain
+import Foundation
 import ManifestReader
 import Reporting
 import RunStore
@@ -62,24 +63,36 @@ struct SubmitCommand: Subcommand {
     // Opened before the store is, so that a mistyped path leaves nothing behind.
     let source = try ManifestSource(path: path)
     let signals = await StopSignals()
-    let store = try await SQLiteStore.open(
-      path: try DatabasePath.resolve(given: resolved.db, environment: context.environment),
-      now: context.clock.now())
+    let database = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
+    try refuseDatabaseAsManifest(path, database)
+    let store = try await SQLiteStore.open(path: database, now: context.clock.now())
     let execution = RunExecution(
-      context: context, store: store, database: storeOptions.path, format: show.format,
+      context: context, store: store, database: resolved.db.map { _ in database }, format: show.format,
       progress: show.progress, logLevel: show.logLevel.level)
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
-        manifest: path, manifestFile: source.file.map(ManifestFile.init), settings: resolved.settings))
+        manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
+        settings: resolved.settings))
     let submission = PlannedSubmission(
-      store: store, planning: planning, settings: resolved.settings, manifest: path, isAgain: again,
+      store: store, planning: planning, settings: resolved.settings, manifest: path,
       context: context)
     guard let session = try await submission.plan(source, isStopped: { signals.isAsked }) else {
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run)
     }
     return try await execution.execute(session, key: key, signals: signals)
+  }
+
+  /// Reading the database as a manifest would end in closing it beside SQLite, which drops SQLite's locks.
+  private func refuseDatabaseAsManifest(_ manifest: String, _ database: String) throws {
+    guard manifest != "-", let resolved = FileIdentity(path: manifest),
+      resolved == FileIdentity(path: database)
+    else { return }
+    throw CommandFailure(
+      .badInput, code: "manifest_is_database",
+      "manifest \(TerminalText.escape(manifest)) is the database itself",
+      remedy: "name the file that lists the videos")
   }
 
   private func settings(in context: ProcessContext) throws -> ResolvedSettings {
@@ -98,10 +111,10 @@ struct SubmitCommand: Subcommand {
 }
 
 extension ManifestFile {
-  /// The file as the manifest reader found it.
+  /// The file as the manifest reader found it, its path made absolute: `resume` may be run from elsewhere.
   init(_ facts: ManifestSource.FileFacts) {
     self.init(
-      path: facts.path, bytes: Int64(facts.byteCount),
+      path: URL(fileURLWithPath: facts.path).path, bytes: Int64(facts.byteCount),
       modifiedAt: Timestamp(milliseconds: Int64(facts.modifiedAtMilliseconds)))
   }
 }

@@ -38,8 +38,17 @@ package protocol TextSink: Sendable {
 
   /// Writes text whole.
   ///
-  /// - Throws: ``OutputClosed`` when nobody reads it any more.
+  /// - Throws: ``OutputClosed`` when nobody reads it any more, ``OutputFailed`` when it cannot be written.
   func write(_ text: String) throws
+}
+
+/// The output cannot be written, for example to a full disk.
+package struct OutputFailed: Error {
+  /// The system's words for it.
+  package let reason: String
+
+  /// A failure for that reason.
+  package init(reason: String) { self.reason = reason }
 }
 
 /// The reader of the output is gone, as after `| head`.

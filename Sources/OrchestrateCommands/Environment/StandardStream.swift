@@ -22,8 +22,10 @@ struct StandardStream: TextSink {
         } else if errno == EAGAIN {
           // A terminal that another program made non-blocking.
           usleep(1_000)
-        } else if errno != EINTR {
+        } else if errno == EPIPE {
           throw OutputClosed()
+        } else if errno != EINTR {
+          throw OutputFailed(reason: String(cString: strerror(errno)))
         }
       }
     }

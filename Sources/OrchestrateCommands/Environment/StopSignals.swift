@@ -6,8 +6,7 @@ import UnixSignals
 
 /// The two-stage stop: the first SIGINT, SIGTERM or SIGHUP asks the run to stop, the second leaves at once.
 ///
-/// SIGHUP keeps being ignored when it was ignored at the start, as under nohup. SIGPIPE is ignored: a lost
-/// terminal or reader never stops a run.
+/// SIGHUP keeps being ignored when it was ignored at the start, as under nohup.
 final class StopSignals: Sendable {
   /// One element for the first signal.
   let stops: AsyncStream<StopCause>
@@ -21,7 +20,6 @@ final class StopSignals: Sendable {
 
   /// Starts to listen.
   init() async {
-    signal(SIGPIPE, SIG_IGN)
     let (stops, continuation) = AsyncStream.makeStream(of: StopCause.self)
     let flag = Flag()
     let trapped: [UnixSignal] =

@@ -14,7 +14,6 @@ struct SystemClock: BatchClock {
   func elapsed() -> Duration { ContinuousClock.now - start }
 
   func sleep(for duration: Duration) async throws {
-    // A wait of days is taken in pieces, so that it ends on time although the machine slept or its clock was set.
-    try await Task.sleep(for: min(max(duration, .zero), .seconds(60)))
+    try await Task.sleep(for: max(duration, Duration.zero), clock: .continuous)
   }
 }

@@ -35,6 +35,10 @@ struct CommandFailure: Error {
       self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
     case let error as StoreError:
       self.init(ExitStatus(of: error), code: error.code.rawValue, error.message, remedy: error.remedy)
+    case let error as OutputFailed:
+      self.init(
+        .store, code: "output_failed", "failed to write the result: \(error.reason)",
+        remedy: "free space where it is written and run the same command again")
     default:
       self.init(
         .bug, code: "internal", "something happened that this program does not expect: \(error)",

@@ -9,7 +9,6 @@ struct PlannedSubmission {
   let planning: any PlanningSession
   let settings: RunSettings
   let manifest: String
-  let isAgain: Bool
   let context: ProcessContext
 
   /// Plans.
@@ -24,7 +23,6 @@ struct PlannedSubmission {
       plan = made
       let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)
       if let refusal = verdict.refusal { throw refusal }
-      try await refuseRepetition(of: plan)
       if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }
     } catch let error as StoreError {
       // What cannot be written cannot be removed either; `resume` plans the run again.
@@ -36,19 +34,21 @@ struct PlannedSubmission {
     if plan.limitReached, let limit = settings.limit {
       context.note("--limit \(limit): the manifest was read only as far as \(plan.items) distinct items")
     }
-    let session = try await planning.complete(plan.totals, at: context.clock.now())
-    context.note(
-      RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
-    return session
+    switch try await planning.complete(plan.totals, at: context.clock.now()) {
+    case .repeats(let earlier):
+      try await planning.abandon()
+      throw try await repetition(of: earlier)
+    case .planned(let session):
+      context.note(
+        RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
+      return session
+    }
   }
 
-  private func refuseRepetition(of plan: RunPlanner.Plan) async throws {
-    guard !isAgain else { return }
-    guard let earlier = try await store.run(ofManifest: plan.digest, destination: settings.destination)
-    else { return }
+  private func repetition(of earlier: RunID) async throws -> CommandFailure {
     let name = TerminalText.escape(manifest)
     let wasCancelled = try await store.summary(of: earlier).state == .cancelled
-    throw CommandFailure(
+    return CommandFailure(
       .badInput, code: "already_submitted",
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
         + (wasCancelled ? ", which was cancelled" : ""),

@@ -48,12 +48,17 @@ struct RunExecution {
   /// - Returns: the status that fits.
   func conclude(_ run: RunID) async throws -> ExitStatus {
     let summary = try await store.summary(of: run)
-    switch format {
-    case .text:
-      let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-      try context.output.write(text.report(summary, causes: try await store.causes(of: run)))
-    case .json:
-      try context.output.write(RunJSON.document(summary, .pretty) + "\n")
+    let causes = try await store.causes(of: run)
+    do {
+      switch format {
+      case .text:
+        let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
+        try context.output.write(text.report(summary, causes: causes))
+      case .json:
+        try context.output.write(RunJSON.document(summary, .pretty))
+      }
+    } catch is OutputClosed {
+      // Nobody reads the result; the status still tells it.
     }
     return ExitStatus(of: summary)
   }

@@ -100,7 +100,7 @@ extension SQLiteStore: RunCatalog {
         """
         SELECT coalesce(last_code, 'http_' || last_status, last_outcome), min(last_message), last_outcome,
                sum(item_count) AS items, count(*), min(last_at), max(last_at)
-        FROM chunk
+        FROM chunk INDEXED BY chunk_open
         WHERE run = ? AND state IN ('pending', 'unknown', 'rejected', 'failed')
           AND state NOT IN ('accepted', 'split', 'cancelled') AND last_outcome IS NOT NULL
         GROUP BY 1, last_outcome ORDER BY items DESC, 1 LIMIT 1000
@@ -163,17 +163,6 @@ extension SQLiteStore: RunCatalog {
         ) { StoredItem(sequence: ItemPosition.sequence(at: Int64($0.int(0))), source: [UInt8]($0.bytes(1))) }
       }
       return items
-    }
-  }
-
-  package func run(ofManifest digest: [UInt8], destination: String) async throws -> RunID? {
-    try await database.read { connection in
-      try connection.first(
-        """
-        SELECT run_id FROM run WHERE manifest_digest = ? AND destination = ? AND manifest_digest IS NOT NULL
-        ORDER BY run_id DESC LIMIT 1
-        """, .blob(digest), .text(destination)
-      ) { $0.text(0) }.flatMap(RunID.init(rawValue:))
     }
   }
 

@@ -76,9 +76,15 @@ final class SQLitePlanningSession: PlanningSession {
     }
   }
 
-  func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> any RunSession {
+  private enum Completed: Sendable {
+    case planned(owner: Int64, origin: Int64)
+    case repeats(RunID)
+  }
+
+  func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion {
     let flagged = clashes.withLock { $0 }
-    let (owner, origin) = try await database.write { [row] connection -> (Int64, Int64) in
+    let completed = try await database.write { [row, run] connection -> Completed in
+      if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) { return .repeats(earlier) }
       for item in flagged {
         try connection.run(
           """
@@ -87,7 +93,7 @@ final class SQLitePlanningSession: PlanningSession {
           """,
           .integer(row), .integer(item))
       }
-      try connection.run(
+      let changed = try connection.run(
         """
         UPDATE run SET state = 'running', items = ?, repeated = ?, manifest_digest = ?
         WHERE id = ? AND state = 'planning'
@@ -96,12 +102,35 @@ final class SQLitePlanningSession: PlanningSession {
       let found = try connection.first("SELECT owner, origin FROM run WHERE id = ?", .integer(row)) {
         (Int64($0.int(0)), Int64($0.int(1)))
       }
-      guard let found else { throw StoreError(.damaged, "the run that was planned is not there") }
-      return found
+      guard changed == 1, let found else {
+        throw StoreError(.conflict, "run \(run) was planned and is not in state planning any more")
+      }
+      return .planned(owner: found.0, origin: found.1)
     }
-    try await database.checkpoint(truncating: false)
-    return SQLiteRunSession(
-      database: database, row: row, run: run, owner: owner, origin: origin, settings: settings)
+    switch completed {
+    case .repeats(let earlier):
+      return .repeats(earlier)
+    case .planned(let owner, let origin):
+      try await database.checkpoint(truncating: false)
+      return .planned(
+        SQLiteRunSession(
+          database: database, row: row, run: run, owner: owner, origin: origin, settings: settings))
+    }
+  }
+
+  /// Another run of the same manifest and destination, unless this one was told to be sent all the same. Asked in
+  /// the transaction that makes this run one, so that of two submissions at once only one passes.
+  private static func earlierRun(
+    than row: Int64, of totals: PlanTotals, in connection: Connection
+  ) throws -> RunID? {
+    try connection.first(
+      """
+      SELECT other.run_id FROM run AS mine JOIN run AS other
+        ON other.manifest_digest = ? AND other.manifest_digest IS NOT NULL
+          AND other.destination = mine.destination
+      WHERE mine.id = ? AND mine.again = 0 AND other.id <> mine.id ORDER BY other.run_id DESC LIMIT 1
+      """, .blob(totals.digest), .integer(row)
+    ) { $0.text(0) }.flatMap(RunID.init(rawValue:))
   }
 
   func abandon() async throws {

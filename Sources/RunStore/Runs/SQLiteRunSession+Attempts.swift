@@ -5,10 +5,13 @@ extension SQLiteRunSession {
   func claim(at now: Timestamp) async throws -> Claim {
     try await database.write { [self] connection in
       try guardOwner(in: connection)
-      for rate in settings.rates {
-        if let free = try whenFree(rate, in: connection), now < free { return .notBefore(free, .rate(rate)) }
-      }
       guard let next = try nextPending(in: connection) else { return .none }
+      for rate in settings.rates {
+        if let free = try whenFree(rate, in: connection), now < free {
+          // A clock that was set back leaves attempts in the future; no window is longer than itself.
+          return .notBefore(min(free, now + rate.window.duration + .milliseconds(1)), .rate(rate))
+        }
+      }
       guard next.readyAt <= now else { return .notBefore(next.readyAt, .ready) }
       let content = try content(of: next, in: connection)
       let attempt = next.attempts + 1
@@ -22,10 +25,11 @@ extension SQLiteRunSession {
       }
       try connection.run(
         """
-        INSERT INTO attempt (run, chunk, number, origin, owner, started_at, bytes)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes)
+        SELECT ?, ?, ?, ?, id, ?, ?, ? FROM destination WHERE url = ?
         """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
-        .integer(owner), .integer(now.milliseconds), .integer(content.count))
+        .integer(owner), .integer(now.milliseconds), .integer(content.count),
+        .text(settings.destination))
       try connection.run(
         """
         UPDATE run SET attempts = attempts + 1, first_intent_at = coalesce(first_intent_at, ?) WHERE id = ?
@@ -67,6 +71,7 @@ extension SQLiteRunSession {
       try connection.run(
         "UPDATE run SET last_outcome_at = max(coalesce(last_outcome_at, 0), ?) WHERE id = ?",
         .integer(result.finishedAt.milliseconds), .integer(row))
+      if let wait = result.wait { try remember(wait, in: connection) }
       return try recorded(in: connection)
     }
   }

@@ -6,13 +6,17 @@ extension SQLiteRunSession {
       let found = try connection.rows(
         """
         SELECT c.number, c.first_item, c.item_count, c.names_clash, c.counted_attempts,
-               a.number, a.started_at, a.finished_at, a.status, a.origin
-        FROM chunk AS c
-        JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
+               a.number,
+               (SELECT min(lost.started_at) FROM attempt AS lost
+                WHERE lost.run = c.run AND lost.chunk = c.number AND lost.outcome = 'unknown'),
+               a.finished_at, a.status, d.url <> ?
+        FROM chunk AS c INDEXED BY chunk_open
+        CROSS JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
+        CROSS JOIN destination AS d ON d.id = a.destination
         WHERE c.run = ? AND c.state = 'unknown' AND c.state NOT IN ('accepted', 'split', 'cancelled')
-          AND c.number > ?
+          AND +c.number > ?
         ORDER BY c.number LIMIT ?
-        """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
+        """, .text(settings.destination), .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) { row in
         let items = row.int(1)..<row.int(1) + row.int(2)
         let chunk = UnknownChunk(
@@ -20,7 +24,7 @@ extension SQLiteRunSession {
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
           endedAt: Timestamp(milliseconds: Int64(row.int(7))), wasAnswered: row.optionalInt(8) != nil,
           countedAttempts: row.int(4), names: [:], namesClash: row.flag(3),
-          wasSentElsewhere: Int64(row.int(9)) != origin)
+          wasSentElsewhere: row.flag(9))
         return (chunk: chunk, items: items)
       }
       return try found.map { found in
@@ -33,20 +37,21 @@ extension SQLiteRunSession {
   }
 
   func controls(
-    index: IndexID, startedAfter: Timestamp?, limit: Int
+    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
   ) async throws -> [Control] {
     try await database.read { [self] connection in
-      // The index on (origin, started_at) walks back from the newest attempt; acceptances are most of them.
+      // The index on (origin, started_at) is walked from one end; acceptances are most of what it has.
       let found = try connection.rows(
         """
         SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-        WHERE a.origin = ? AND a.started_at > ? AND a.run = ? AND a.outcome = 'accepted'
+        WHERE a.origin = ? AND a.started_at >= ? AND a.started_at < ? AND a.run = ?
+          AND a.outcome = 'accepted' AND a.number = 1
           AND (c.index_id IS NULL OR c.index_id = ?) AND c.names_clash = 0
-        ORDER BY a.started_at DESC LIMIT ?
-        """, .integer(origin), .integer(startedAfter?.milliseconds ?? Int64.min), .integer(row),
-        .text(index.rawValue), .integer(limit)
+        ORDER BY a.started_at \(newestFirst ? "DESC" : "ASC") LIMIT ?
+        """, .integer(origin), .integer(moments.lowerBound.milliseconds),
+        .integer(moments.upperBound.milliseconds), .integer(row), .text(index.rawValue), .integer(limit)
       ) { row in
         (
           control: Control(

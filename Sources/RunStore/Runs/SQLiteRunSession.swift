@@ -1,4 +1,5 @@
 import BatchDomain
+import Synchronization
 
 /// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
 final class SQLiteRunSession: RunSession {
@@ -12,6 +13,8 @@ final class SQLiteRunSession: RunSession {
   /// `origin.id` of the run's service.
   let origin: Int64
   private let formerHost: String?
+  /// Numbers the changes; they are made one after the other on the database's queue.
+  private let order = Atomic(0)
 
   init(
     database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, settings: RunSettings,
@@ -45,7 +48,8 @@ final class SQLiteRunSession: RunSession {
     try await database.read { [row] connection in
       try connection.first(
         """
-        SELECT 1 FROM chunk WHERE run = ? AND state IN ('pending', 'submitting', 'unknown')
+        SELECT 1 FROM chunk INDEXED BY chunk_open
+        WHERE run = ? AND state IN ('pending', 'submitting', 'unknown')
           AND state NOT IN ('accepted', 'split', 'cancelled') AND (index_id IS NULL OR index_id <> ?) LIMIT 1
         """, .integer(row), .text(index.rawValue)
       ) { _ in true } == nil
@@ -53,11 +57,21 @@ final class SQLiteRunSession: RunSession {
   }
 
   func remember(wait: StoredWait?) async throws {
-    try await database.write { [row, owner] connection in
+    try await database.write { [self] connection in
+      if let wait { return try remember(wait, in: connection) }
       try connection.run(
-        "UPDATE run SET wait_until = ?, wait_reason = ? WHERE id = ? AND owner = ?",
-        .integer(wait?.until.milliseconds), .text(wait?.reason), .integer(row), .integer(owner))
+        "UPDATE run SET wait_until = NULL, wait_reason = NULL WHERE id = ? AND owner = ?",
+        .integer(row), .integer(owner))
     }
+  }
+
+  /// Records a wait in the transaction that is under way; a shorter one never replaces a longer one.
+  func remember(_ wait: StoredWait, in connection: Connection) throws {
+    try connection.run(
+      """
+      UPDATE run SET wait_until = ?1, wait_reason = ?2
+      WHERE id = ?3 AND owner = ?4 AND (wait_until IS NULL OR wait_until < ?1)
+      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(row), .integer(owner))
   }
 
   func request() async throws -> RunRequest? {
@@ -103,6 +117,12 @@ final class SQLiteRunSession: RunSession {
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
     try await database.write { [row, owner, run] connection in
+      if case .finished = ending {
+        let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)
+        guard left == 0 else {
+          throw StoreError(.conflict, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+        }
+      }
       let changed = try connection.run(
         """
         UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL
@@ -113,8 +133,9 @@ final class SQLiteRunSession: RunSession {
         throw StoreError(.conflict, "run \(run) was taken over by another process")
       }
     }
-    try await database.checkpoint(truncating: true)
+    // Whoever sees the new state may take the run at once.
     database.locks.releaseRun(row)
+    try await database.checkpoint(truncating: true)
   }
 
   /// The counts and the request, as they are in the transaction that is under way.
@@ -126,6 +147,7 @@ final class SQLiteRunSession: RunSession {
       throw StoreError(.conflict, "run \(run) was taken over by another process")
     }
     return Recorded(
+      order: order.add(1, ordering: .relaxed).newValue,
       counts: try StateCounts.read(run: row, in: connection),
       request: request.flatMap(RunRequest.init(rawValue:)))
   }

@@ -7,16 +7,18 @@ extension SQLiteStore: BatchStore {
     let (row, run) = try await database.write { [locks = database.locks] connection -> (Int64, RunID) in
       let run = try Self.newID(for: draft, in: connection)
       let origin = try Self.origin(draft.settings.origin, in: connection)
+      try Self.noteDestination(draft.settings.destination, in: connection)
       let host = Host.current
       try connection.run(
         """
         INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
-                         manifest_modified_at, origin, destination, settings, owner, owner_host, owner_pid)
-        VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+                         manifest_modified_at, again, origin, destination, settings, owner, owner_host,
+                         owner_pid)
+        VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
         """,
         .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
         .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
-        .integer(draft.manifestFile?.modifiedAt.milliseconds), .integer(origin),
+        .integer(draft.manifestFile?.modifiedAt.milliseconds), .flag(draft.isAgain), .integer(origin),
         .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID)))
       let row = Int64(try connection.first("SELECT last_insert_rowid()") { $0.int(0) } ?? 0)
       // Taken before the row is visible to anybody, so that it never looks dead.
@@ -52,13 +54,13 @@ extension SQLiteStore: BatchStore {
 
   /// Takes a run over.
   package func take(
-    _ run: RunID, permittingCancelled: Bool, at now: Timestamp
+    _ run: RunID, isCancelling: Bool, at now: Timestamp
   ) async throws -> any RunSession {
     let row = try await lock(run)
     return try await releasing(row) {
       let taken = try await database.write { connection in
         try Self.takeLocked(
-          row, run, permittingCancelled: permittingCancelled, now: now, connection: connection)
+          row, run, isCancelling: isCancelling, now: now, connection: connection)
       }
       return SQLiteRunSession(
         database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
@@ -76,9 +78,15 @@ extension SQLiteStore: BatchStore {
     defer { database.locks.releaseRun(row) }
     try await database.write { connection in
       let origin = try Self.origin(settings.origin, in: connection)
+      try Self.noteDestination(settings.destination, in: connection)
+      // A wait that another address asked for is not this one's.
       try connection.run(
-        "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?",
-        .text(text), .integer(origin), .text(settings.destination), .integer(row))
+        """
+        UPDATE run SET settings = ?1, origin = ?2, destination = ?3,
+                       wait_until = iif(destination = ?3, wait_until, NULL),
+                       wait_reason = iif(destination = ?3, wait_reason, NULL)
+        WHERE id = ?4
+        """, .text(text), .integer(origin), .text(settings.destination), .integer(row))
     }
   }
 
@@ -90,7 +98,7 @@ extension SQLiteStore: BatchStore {
   }
 
   private static func takeLocked(
-    _ row: Int64, _ run: RunID, permittingCancelled: Bool, now: Timestamp, connection: Connection
+    _ row: Int64, _ run: RunID, isCancelling: Bool, now: Timestamp, connection: Connection
   ) throws -> Taken {
     let found = try connection.first(
       "SELECT state, owner, origin, settings, owner_host FROM run WHERE id = ?", .integer(row)
@@ -108,7 +116,7 @@ extension SQLiteStore: BatchStore {
     switch state {
     case .planning:
       throw StoreError(.wrongState, "run \(run) died while it was being planned; nothing was sent")
-    case .cancelled where !permittingCancelled:
+    case .cancelled where !isCancelling:
       throw StoreError(
         .wrongState, "run \(run) was cancelled",
         remedy: "submit its manifest again with --again if it is to be sent after all")
@@ -119,22 +127,26 @@ extension SQLiteStore: BatchStore {
     try connection.run(
       """
       UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
-                     request = NULL, owner = ?, owner_host = ?, owner_pid = ?
+                     request = iif(?, 'cancel', nullif(request, 'pause')), owner = ?, owner_host = ?,
+                     owner_pid = ?
       WHERE id = ?
       """,
-      .integer(found.taken.owner), .text(host.name), .integer(Int(host.processID)), .integer(row))
+      .flag(isCancelling), .integer(found.taken.owner), .text(host.name), .integer(Int(host.processID)),
+      .integer(row))
     // Its owner died with these under way: whether they reached the service is not known.
     let lost = try ChunkState.submitting.after(.answerLost)
+    let timeout = try StoredSettings.read(found.taken.settings).timeout
     try connection.run(
       """
-      UPDATE attempt SET finished_at = max(started_at, ?1), took_ms = max(0, ?1 - started_at),
+      UPDATE attempt SET finished_at = max(started_at, min(?1, started_at + ?3)),
+                         took_ms = max(0, min(?1 - started_at, ?3)),
                          outcome = 'unknown', code = 'owner_died',
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
                       AND state NOT IN ('accepted', 'split', 'cancelled'))
       """,
-      .integer(now.milliseconds), .integer(row))
+      .integer(now.milliseconds), .integer(row), .integer(timeout.millisecondsRoundedUp))
     try connection.run(
       """
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
@@ -146,21 +158,30 @@ extension SQLiteStore: BatchStore {
     return found.taken
   }
 
+  /// Refuses a run that a live process owns, without taking it.
+  ///
+  /// - Throws: ``StoreError`` with code `owned`.
+  package func refuseOwned(_ run: RunID) async throws {
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    if try database.locks.isRunOwned(row) { throw try await ownedError(row, run) }
+  }
+
   /// Takes the lock of a run, at once or not at all.
   private func lock(_ run: RunID) async throws -> Int64 {
-    let (row, host, process) = try await database.read { connection in
-      let row = try Self.row(of: run, in: connection)
-      let owner = try connection.first("SELECT owner_host, owner_pid FROM run WHERE id = ?", .integer(row)) {
-        ($0.text(0), $0.int(1))
-      }
-      return (row, owner?.0 ?? "an unknown host", owner?.1 ?? 0)
-    }
-    guard try database.locks.lockRun(row) else {
-      throw StoreError(
-        .owned, "run \(run) is owned by another live process (process \(process) on \(host))",
-        remedy: "wait for it, or stop it with a signal or `orchestrate cancel \(run)`")
-    }
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    guard try database.locks.lockRun(row) else { throw try await ownedError(row, run) }
     return row
+  }
+
+  private func ownedError(_ row: Int64, _ run: RunID) async throws -> StoreError {
+    let owner = try await database.read { connection in
+      try connection.first("SELECT owner_host, owner_pid FROM run WHERE id = ?", .integer(row)) {
+        "process \($0.int(1)) on \($0.text(0))"
+      }
+    }
+    return StoreError(
+      .owned, "run \(run) is owned by another live process (\(owner ?? "unknown"))",
+      remedy: "wait for it, or stop it with a signal or `orchestrate cancel \(run)`")
   }
 
   /// Gives the lock of a run back when what follows fails.
@@ -183,6 +204,10 @@ extension SQLiteStore: BatchStore {
     // may itself be ahead of its row's time, so its own time is read back from it.
     let base = RunID(rawValue: newest.id)?.createdAt ?? Timestamp(milliseconds: newest.createdAt)
     return RunID(createdAt: base + .milliseconds(1), random: draft.random)
+  }
+
+  private static func noteDestination(_ url: String, in connection: Connection) throws {
+    try connection.run("INSERT INTO destination (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
   }
 
   private static func origin(_ url: String, in connection: Connection) throws -> Int64 {

@@ -41,18 +41,13 @@ final class Connection {
     sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.millisecondsForSQLite))
     _ = csqlite_set_no_checkpoint_on_close(handle, 1)
     _ = csqlite_set_defensive(handle, 1)
-    do {
-      try execute(
-        """
-        PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
-        PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192;
-        PRAGMA temp_store = MEMORY;
-        """)
-      if mode == .readWrite { try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL") }
-    } catch {
-      sqlite3_close_v2(handle)
-      throw error
-    }
+    // From here on an error is cleaned up by `deinit`.
+    try execute(
+      """
+      PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
+      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192;
+      PRAGMA temp_store = MEMORY;
+      """)
     let context = Unmanaged.passUnretained(self).toOpaque()
     sqlite3_wal_hook(
       handle,
@@ -61,6 +56,12 @@ final class Connection {
         Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages)
         return SQLITE_OK
       }, context)
+  }
+
+  /// Makes every commit durable before it returns, through a write-ahead log. Done only once the file is known
+  /// to be this program's: the log is a lasting property of a database.
+  func enableDurableLog() throws(SQLiteFailure) {
+    try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
   }
 
   deinit {
