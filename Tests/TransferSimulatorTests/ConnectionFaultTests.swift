@@ -87,7 +87,12 @@ struct ConnectionFaultTests {
     try await Probe.run {
       $0.idleTimeout = .milliseconds(50)
     } _: { (probe: Probe) async throws in
-      let ending = try await RawProbe.exchange(probe.server, RawProbe.transfer(["01.mp4"]))
+      // On a busy machine the connection may be idle for too long before the request is even written; it is then
+      // closed without an answer, which is the same rule.
+      var ending = try await RawProbe.exchange(probe.server, RawProbe.transfer(["01.mp4"]))
+      while ending.text.isEmpty {
+        ending = try await RawProbe.exchange(probe.server, RawProbe.transfer(["01.mp4"]))
+      }
       #expect(ending.text.hasSuffix("}"))
     }
   }
