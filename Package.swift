@@ -97,8 +97,7 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "RunStore", "ManifestReader", "TestSupport",
-        "TransferSimulator",
+        "OrchestrateCommands", "BatchDomain", "Reporting", "RunStore", "TestSupport", argumentParser,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(

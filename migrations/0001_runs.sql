@@ -119,6 +119,8 @@ CREATE TABLE attempt (
   finished_at INTEGER,
   took_ms     INTEGER,
   bytes       INTEGER NOT NULL,
+  -- The longest it could be under way: what is known of its end when its process dies.
+  timeout_ms  INTEGER NOT NULL,
   outcome     TEXT CHECK (outcome IN ('accepted', 'account', 'endpoint', 'index', 'throttled', 'not_processed',
                                       'unknown', 'content')),
   status      INTEGER,

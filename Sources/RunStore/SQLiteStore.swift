@@ -47,10 +47,11 @@ package final class SQLiteStore: Sendable {
 
   /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
   ///
-  /// - Returns: `nil` when there is no database at that path.
-  /// - Throws: ``StoreError``.
-  package static func openForReading(path: String) async throws -> SQLiteStore? {
-    guard let resolved = try StorePath.existing(path) else { return nil }
+  /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path.
+  package static func openForReading(path: String) async throws -> SQLiteStore {
+    guard let resolved = try StorePath.existing(path) else {
+      throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
+    }
     let locks = try LockFile(besideDatabase: resolved)
     let database = try await Database.open(path: resolved, mode: .readOnly, locks: locks) { connection in
       switch try Migrator(steps: Migrations.all).need(of: connection, path: resolved) {
@@ -59,7 +60,7 @@ package final class SQLiteStore: Sendable {
       case .create, .upgrade:
         throw StoreError(
           .schema, "\(resolved) has an older schema than this program, and reports never migrate",
-          remedy: "run any `submit` or `resume` on it first, while no other run is live")
+          remedy: "run any `submit`, `resume` or `cancel` on it first, while no other run is live")
       }
     }
     return SQLiteStore(database: database)

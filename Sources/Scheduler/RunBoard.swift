@@ -129,7 +129,9 @@ actor RunBoard {
   private func follow(_ effect: GateState.Effect, isOutage: Bool) -> StoredWait? {
     guard case .closed(let wait) = effect else { return nil }
     announce(wait)
-    if let since = gate.troubleSince, wait.until.since(since) > settings.maxWait, hasWorkLeft {
+    // A quota may be used up by a success: then there is no trouble to count from, only the wait itself.
+    let since = gate.troubleSince ?? clock.now()
+    if wait.until.since(since) > settings.maxWait, hasWorkLeft {
       stop(
         for: .parked(
           isOutage ? .unreachable : .throttled,

@@ -113,8 +113,9 @@ package struct RunLoop: Sendable {
     let ending: RunEnding
     if await board.isGivenUp {
       // Chunks that were under way when it was given up, or that settled as not received, are pending again.
-      _ = try await session.cancelPending()
-      ending = .cancelled
+      let counts = try await session.cancelPending().counts
+      // Given up when everything was decided already, there was nothing to give up.
+      ending = counts.chunks(in: .cancelled, .unknown) == 0 ? .finished : .cancelled
     } else if try await session.standing().counts.chunks(in: .pending, .submitting, .unknown) == 0 {
       // A cause that came when everything was decided already stops nothing.
       ending = .finished

@@ -109,7 +109,7 @@ struct SubmitTests {
       """
     let manifest = try scene.folder.write(text, to: "poisoned.json")
     let ended = try await scene.submit(
-      manifest, "--chunk-size", "1", "--concurrency", "1", "--max-failures", "100%")
+      manifest, "--chunk-size", "1", "--concurrency", "1", "--max-failures", "100%", "--no-bisect")
     #expect(ended.status == 1, "\(ended.diagnostics)")
     #expect(ended.output.contains("parameter_invalid"))
     let exported = try await scene.orchestrate("export", "latest", "--state", "rejected")

@@ -19,13 +19,16 @@ enum RawProbe {
         }
       }
     return try await channel.executeThenClose { inbound, outbound in
-      try await outbound.write(ByteBuffer(string: text))
       var received = ""
       do {
+        try await outbound.write(ByteBuffer(string: text))
         for try await buffer in inbound { received += String(buffer: buffer) }
         return Ending(text: received, wasReset: false)
       } catch is IOError {
         return Ending(text: received, wasReset: true)
+      } catch ChannelError.ioOnClosedChannel {
+        // Closed before anything could be written.
+        return Ending(text: received, wasReset: false)
       }
     }
   }

@@ -27,12 +27,7 @@ struct CancelCommand: Subcommand {
   private static let lookInterval: Duration = .milliseconds(100)
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    guard try SQLiteStore.exists(at: path) else {
-      throw StoreError(
-        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
-        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
-    }
+    let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
     let execution = RunExecution(

@@ -1,6 +1,8 @@
 import ArgumentParser
 import BatchDomain
 import Logging
+import Reporting
+import RunStore
 
 /// Where the store is.
 struct StoreOptions: ParsableArguments {
@@ -10,6 +12,24 @@ struct StoreOptions: ParsableArguments {
       "Path of the database; else $ORCHESTRATE_DB, else $XDG_STATE_HOME/orchestrate/orchestrate.db.",
       valueName: "path"))
   var path: String?
+
+  /// Where the database is, as the command line or the environment has it.
+  func resolved(in context: ProcessContext) throws -> String {
+    try DatabasePath.resolve(given: path, environment: context.environment)
+  }
+
+  /// Where the database is in which a run is looked for.
+  ///
+  /// - Throws: ``StoreError`` with code `no_such_run` when there is no database: looking for a run makes none.
+  func existing(for run: String, in context: ProcessContext) throws -> String {
+    let path = try resolved(in: context)
+    guard try SQLiteStore.exists(at: path) else {
+      throw StoreError(
+        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
+        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+    }
+    return path
+  }
 }
 
 /// How a run shows itself.

@@ -28,12 +28,8 @@ struct ExportCommand: Subcommand {
   private static let page = 1_000
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    guard let store = try await SQLiteStore.openForReading(path: path) else {
-      throw StoreError(
-        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
-        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
-    }
+    let path = try storeOptions.existing(for: run, in: context)
+    let store = try await SQLiteStore.openForReading(path: path)
     let id = try await store.resolve(run)
     try context.output.write("[")
     var after: Int?

@@ -25,18 +25,14 @@ struct ReportCommand: Subcommand {
   var wantsJSON: Bool { format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    let store = try await SQLiteStore.openForReading(path: path)
     var output = ClosureOutput { try context.output.write($0) }
     if let run {
-      guard let store else {
-        throw StoreError(
-          .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
-          remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
-      }
+      let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
       try await one(try await store.resolve(run), in: store, context, &output)
     } else {
-      try await history(in: store, context, &output)
+      let path = try storeOptions.resolved(in: context)
+      let exists = try SQLiteStore.exists(at: path)
+      try await history(in: exists ? SQLiteStore.openForReading(path: path) : nil, context, &output)
     }
     return .done
   }

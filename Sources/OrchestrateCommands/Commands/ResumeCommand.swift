@@ -33,12 +33,7 @@ struct ResumeCommand: Subcommand {
   var wantsJSON: Bool { show.format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let path = try DatabasePath.resolve(given: storeOptions.path, environment: context.environment)
-    guard try SQLiteStore.exists(at: path) else {
-      throw StoreError(
-        .noSuchRun, "there is no run \(TerminalText.escape(run)): there is no database at \(path) yet",
-        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
-    }
+    let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
     let signals = await StopSignals()
@@ -50,6 +45,11 @@ struct ResumeCommand: Subcommand {
       return try await execution.conclude(id)
     }
     try await store.refuseOwned(id)
+    guard summary.state != .cancelled else {
+      throw StoreError(
+        .wrongState, "run \(id) was cancelled",
+        remedy: "submit its manifest again with --again if it is to be sent after all")
+    }
     let key = try KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)

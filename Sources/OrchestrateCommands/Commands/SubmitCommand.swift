@@ -33,6 +33,11 @@ struct SubmitCommand: Subcommand {
   @Flag(name: .customLong("dry-run"), help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Divide a refused chunk until its bad items stand alone. Not built yet: it is rejected as a whole.")
+  var bisect: Bool?
+
   @OptionGroup(title: "Plan") var planOptions: PlanOptions
   @OptionGroup(title: "Pace") var pace: PaceOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
@@ -52,6 +57,9 @@ struct SubmitCommand: Subcommand {
       throw CommandFailure(
         .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
         remedy: "add `manifest:` to it, or name the manifest on the command line")
+    }
+    if resolved.bisect {
+      context.note("warning: bisecting is not built yet; a refused chunk is rejected as a whole")
     }
     if isDryRun {
       return try await DryRun(
@@ -100,6 +108,7 @@ struct SubmitCommand: Subcommand {
     given.manifest = manifest
     given.name = name
     given.db = storeOptions.path
+    given.bisect = bisect
     planOptions.apply(to: &given)
     pace.apply(to: &given)
     let jobFile = try job.map { try JobFile.load($0, home: context.environment["HOME"] ?? "") }

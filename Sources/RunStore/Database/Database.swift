@@ -39,6 +39,7 @@ final class Database: Sendable {
   /// `@unchecked Sendable`: its members are touched in blocks of `Database.queue` only, a serial queue.
   private final class Confined: @unchecked Sendable {
     var connection: Connection?
+    var commits = 0
     /// Set when a commit failed on the device: what is on disk is then unknown, and nothing more is written.
     var broken: StoreError?
   }
@@ -102,6 +103,11 @@ final class Database: Sendable {
     }
   }
 
+  /// Transactions that were committed: how well changes share them.
+  var commits: Int {
+    get async throws { try await onQueue { $0.commits } }
+  }
+
   /// Closes the connection; later calls throw.
   func close() async throws {
     try await onQueue { confined in confined.connection = nil }
@@ -125,6 +131,7 @@ final class Database: Sendable {
       if let broken = confined.broken { throw broken }
       let connection = try Self.connection(of: confined)
       let outcomes = try commit(changes, on: connection)
+      confined.commits += 1
       for (change, error) in zip(changes, outcomes) { change.finish(error.map(portError)) }
       if connection.walPages >= Self.checkpointPages {
         do {

@@ -25,11 +25,11 @@ extension SQLiteRunSession {
       }
       try connection.run(
         """
-        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes)
-        SELECT ?, ?, ?, ?, id, ?, ?, ? FROM destination WHERE url = ?
+        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms)
+        SELECT ?, ?, ?, ?, id, ?, ?, ?, ? FROM destination WHERE url = ?
         """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
         .integer(owner), .integer(now.milliseconds), .integer(content.count),
-        .text(settings.destination))
+        .integer(settings.timeout.millisecondsRoundedUp), .text(settings.destination))
       try connection.run(
         """
         UPDATE run SET attempts = attempts + 1, first_intent_at = coalesce(first_intent_at, ?) WHERE id = ?

@@ -48,10 +48,12 @@ extension SQLiteRunSession {
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
         WHERE a.origin = ? AND a.started_at >= ? AND a.started_at < ? AND a.run = ?
           AND a.outcome = 'accepted' AND a.number = 1
+          AND a.destination = (SELECT id FROM destination WHERE url = ?)
           AND (c.index_id IS NULL OR c.index_id = ?) AND c.names_clash = 0
         ORDER BY a.started_at \(newestFirst ? "DESC" : "ASC") LIMIT ?
         """, .integer(origin), .integer(moments.lowerBound.milliseconds),
-        .integer(moments.upperBound.milliseconds), .integer(row), .text(index.rawValue), .integer(limit)
+        .integer(moments.upperBound.milliseconds), .integer(row), .text(settings.destination),
+        .text(index.rawValue), .integer(limit)
       ) { row in
         (
           control: Control(

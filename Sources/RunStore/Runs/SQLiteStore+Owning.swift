@@ -135,18 +135,17 @@ extension SQLiteStore: BatchStore {
       .integer(row))
     // Its owner died with these under way: whether they reached the service is not known.
     let lost = try ChunkState.submitting.after(.answerLost)
-    let timeout = try StoredSettings.read(found.taken.settings).timeout
     try connection.run(
       """
-      UPDATE attempt SET finished_at = max(started_at, min(?1, started_at + ?3)),
-                         took_ms = max(0, min(?1 - started_at, ?3)),
+      UPDATE attempt SET finished_at = max(started_at, min(?1, started_at + timeout_ms)),
+                         took_ms = max(0, min(?1 - started_at, timeout_ms)),
                          outcome = 'unknown', code = 'owner_died',
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
                       AND state NOT IN ('accepted', 'split', 'cancelled'))
       """,
-      .integer(now.milliseconds), .integer(row), .integer(timeout.millisecondsRoundedUp))
+      .integer(now.milliseconds), .integer(row))
     try connection.run(
       """
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,

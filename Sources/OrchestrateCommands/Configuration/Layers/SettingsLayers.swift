@@ -50,7 +50,7 @@ package struct SettingsLayers: Sendable {
     settings.onUnknown = merge.pick(\.onUnknown, .onUnknown, defaults.onUnknown, \.rawValue)
     settings.settleDelay = merge.pick(\.settleDelay, .settleDelay, defaults.settleDelay, DurationText.format)
     settings.maxFailures = merge.pick(\.maxFailures, .maxFailures, defaults.maxFailures, \.text)
-    let bisect = merge.pick(\.bisect, .bisect, true) { $0 ? "true" : "false" }
+    let bisect = merge.pick(\.bisect, .bisect, false) { $0 ? "true" : "false" }
     settings.limit = merge.pick(\.limit, .limit, String.init)
     settings.strict = merge.pick(\.strict, .strict, defaults.strict) { $0 ? "true" : "false" }
     let db = merge.pick(\.db, .db) { $0 }

@@ -1,0 +1,68 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+import Synchronization
+import TestSupport
+
+@testable import OrchestrateCommands
+
+/// Runs commands inside the test: environment, output, time and chance are given.
+struct CommandStage {
+  /// Keeps what is written.
+  final class Sink: TextSink {
+    private let text = Mutex("")
+    private let failure: (any Error & Sendable)?
+
+    init(failing failure: (any Error & Sendable)? = nil) { self.failure = failure }
+
+    var isTerminal: Bool { false }
+
+    func write(_ more: String) throws {
+      if let failure { throw failure }
+      text.withLock { $0 += more }
+    }
+
+    var written: String { text.withLock { $0 } }
+  }
+
+  let folder: TemporaryFolder
+  let clock = ManualClock()
+  let output: Sink
+  let diagnostics = Sink()
+
+  init(output: Sink = Sink()) throws {
+    folder = try TemporaryFolder()
+    self.output = output
+  }
+
+  var database: String { folder.file("store.db") }
+
+  var context: ProcessContext {
+    ProcessContext(
+      environment: ["ORCHESTRATE_DB": database], output: output, diagnostics: diagnostics, clock: clock,
+      random: SeededRandom(seed: 1), zone: .utc)
+  }
+
+  /// Parses arguments as the program does and runs the command.
+  func run<Command: Subcommand>(_ command: Command.Type, _ arguments: String...) async throws -> ExitStatus {
+    try await command.parse(arguments).status(in: context)
+  }
+
+  /// A paused run of ten items in chunks of four; the first was rejected.
+  func planRun() async throws -> RunID {
+    let store = try await SQLiteStore.open(path: database, now: clock.now())
+    let session = try await PlannedItems.plan(
+      (0..<10).map { PlannedItems.source($0) }, chunkSize: 4, in: store, at: clock.now())
+    if case .chunk(let chunk) = try await session.claim(at: clock.now()) {
+      _ = try await session.record(
+        AttemptResult(
+          chunk: chunk.number, attempt: 1, finishedAt: clock.now(), took: .seconds(1), outcome: .content,
+          status: 400, code: "parameter_invalid", message: "bad \u{1b}[31mobject", isCounted: false,
+          event: .refused, readyAt: Timestamp(milliseconds: 0)))
+    }
+    try await session.leave(.paused(.signal, detail: nil), at: clock.now())
+    try await store.close()
+    return session.run
+  }
+}

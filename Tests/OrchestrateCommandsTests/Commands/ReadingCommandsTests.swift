@@ -1,0 +1,114 @@
+import BatchDomain
+import Foundation
+import TestSupport
+import Testing
+
+@testable import OrchestrateCommands
+
+@Suite("Commands that read")
+struct ReadingCommandsTests {
+  private func object(_ text: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  @Test("without a database the history is empty, and none is made")
+  func emptyHistory() async throws {
+    let stage = try CommandStage()
+    #expect(try await stage.run(ReportCommand.self, "--format", "json") == .done)
+    #expect(try object(stage.output.written)["runs"] as? [String] == [])
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+    #expect(try await stage.run(ReportCommand.self, "latest") == .badInput)
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("the report of a run has the documented keys, and every count")
+  func oneRun() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    #expect(try await stage.run(ReportCommand.self, run.rawValue, "--format", "json") == .done)
+    let document = try object(stage.output.written)
+    #expect(Set(document.keys) == ["run", "causes", "chunks"])
+    let summary = try #require(document["run"] as? [String: Any])
+    #expect(
+      Set(summary.keys) == [
+        "run_id", "name", "job", "state", "reason", "created_at", "finished_at", "manifest", "items",
+        "repeated",
+        "chunks", "items_by_state", "attempts", "sending_seconds",
+      ])
+    #expect(summary["state"] as? String == "paused")
+    #expect(summary["reason"] as? String == "signal")
+    #expect((summary["items_by_state"] as? [String: Int])?.values.reduce(0, +) == 10)
+    #expect((summary["chunks"] as? [String: Int])?.count == ChunkState.allCases.count)
+    let causes = try #require(document["causes"] as? [[String: Any]])
+    #expect(causes.map { $0["code"] as? String } == ["parameter_invalid"])
+    let chunks = try #require(document["chunks"] as? [[String: Any]])
+    #expect(chunks.map { $0["first_item"] as? Int } == [0, 4, 8])
+    #expect(
+      Set(chunks[0].keys) == [
+        "chunk", "first_item", "item_count", "state", "attempts", "http_status", "error_code", "message",
+      ])
+  }
+
+  @Test("what the service said reaches a terminal without its control characters")
+  func escaped() async throws {
+    let stage = try CommandStage()
+    _ = try await stage.planRun()
+    #expect(try await stage.run(ReportCommand.self, "latest") == .done)
+    #expect(stage.output.written.contains("bad"))
+    #expect(!stage.output.written.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" })
+  }
+
+  @Test("an export is a manifest of just those items, byte for byte")
+  func export() async throws {
+    let stage = try CommandStage()
+    _ = try await stage.planRun()
+    #expect(try await stage.run(ExportCommand.self, "latest", "--state", "rejected") == .done)
+    let expected = "[\n" + (0..<4).map { PlannedItems.source($0) }.joined(separator: ",\n") + "\n]\n"
+    #expect(stage.output.written == expected)
+  }
+
+  @Test("an output that cannot be written is no success; a reader that went away is")
+  func outputTrouble() async throws {
+    let full = try CommandStage(
+      output: CommandStage.Sink(failing: OutputFailed(reason: "No space left on device")))
+    _ = try await full.planRun()
+    #expect(try await full.run(ExportCommand.self, "latest", "--state", "rejected") == .store)
+    #expect(full.diagnostics.written.contains("No space left"))
+    let closed = try CommandStage(output: CommandStage.Sink(failing: OutputClosed()))
+    _ = try await closed.planRun()
+    #expect(try await closed.run(ExportCommand.self, "latest", "--state", "rejected") == .done)
+  }
+
+  @Test("a bad manifest is one JSON document with its findings, and validating records nothing")
+  func validate() async throws {
+    let stage = try CommandStage()
+    let path = try stage.folder.write("[{\"index_id\": 5}]", to: "bad.json")
+    #expect(try await stage.run(ValidateCommand.self, path, "--format", "json") == .badInput)
+    let document = try object(stage.output.written)
+    let error = try #require(document["error"] as? [String: Any])
+    #expect(Set(error.keys) == ["code", "message", "remedy"])
+    let findings = try #require(document["findings"] as? [[String: Any]])
+    #expect(document["findings_total"] as? Int == findings.count)
+    #expect(Set(findings.flatMap(\.keys)) == ["severity", "line", "column", "item", "message"])
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("a cancelled run cannot be resumed, a finished one repeats its status without a key")
+  func resumeOfEndedRuns() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    #expect(try await stage.run(CancelCommand.self, run.rawValue) == .done)
+    #expect(stage.output.written.contains("cancelled"))
+    #expect(try await stage.run(ResumeCommand.self, run.rawValue) == .badInput)
+    #expect(try await stage.run(CancelCommand.self, run.rawValue) == .done)
+  }
+
+  @Test("resume of what needs the service says that the key is missing")
+  func missingKey() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    #expect(try await stage.run(ResumeCommand.self, run.rawValue) == .badInput)
+    #expect(stage.diagnostics.written.contains("TWELVELABS_API_KEY"))
+    #expect(try await stage.run(ResumeCommand.self, "nothing") == .badInput)
+  }
+}

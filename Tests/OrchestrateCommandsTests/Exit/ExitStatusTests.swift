@@ -1,0 +1,57 @@
+import BatchDomain
+import Reporting
+import Testing
+
+@testable import OrchestrateCommands
+
+@Suite("Exit statuses")
+struct ExitStatusTests {
+  static func run(_ state: RunState, _ reason: PauseReason? = nil, _ items: [ChunkState: Int] = [:])
+    -> RunSummary
+  {
+    RunSummary(
+      run: RunID(createdAt: Timestamp(milliseconds: 0), random: 0), name: nil, job: nil, state: state,
+      reason: reason, detail: nil, createdAt: Timestamp(milliseconds: 0), finishedAt: nil, manifest: "m",
+      destination: "d", items: items.values.reduce(0, +), repeated: 0, counts: StateCounts(items: items),
+      attempts: 0, sendingTime: nil, wait: nil, isLive: false)
+  }
+
+  static let runs: [(RunSummary, Int32)] = [
+    (run(.finished, nil, [.accepted: 3]), 0), (run(.finished, nil, [.accepted: 3, .rejected: 1]), 1),
+    (run(.finished, nil, [.accepted: 3, .failed: 1]), 1),
+    (run(.finished, nil, [.accepted: 3, .failed: 1, .unknown: 1]), 7),
+    (run(.cancelled, nil, [.accepted: 3, .cancelled: 1]), 1), (run(.cancelled, nil, [.unknown: 1]), 7),
+    (run(.paused, .signal), 3), (run(.paused, .window), 3), (run(.paused, .throttled), 3),
+    (run(.paused, .unreachable), 3), (run(.paused, .failures), 3), (run(.paused, .crash), 3),
+    (run(.paused, .account), 4), (run(.paused, .endpoint), 4), (run(.paused, .index), 4),
+    (run(.paused, .store), 5), (run(.planning), 3), (run(.running), 3),
+  ]
+
+  @Test("a run ends with the status of how it was left", arguments: runs)
+  func ofRuns(run: RunSummary, status: Int32) { #expect(ExitStatus(of: run).rawValue == status) }
+
+  @Test("every reason to pause has a status", arguments: PauseReason.allCases)
+  func everyReason(reason: PauseReason) {
+    #expect([.stopped, .refused, .store].contains(ExitStatus(of: Self.run(.paused, reason))))
+  }
+
+  @Test("an error of the store ends with the status of its code", arguments: StoreError.Code.allCases)
+  func ofStoreErrors(code: StoreError.Code) {
+    let expected: Int32 =
+      switch code {
+      case .locked, .full, .damaged, .schema, .unavailable, .inputOutput: 5
+      case .owned, .busy: 6
+      case .noSuchRun, .wrongState: 2
+      case .conflict: 70
+      }
+    #expect(CommandFailure(StoreError(code, "m")).status.rawValue == expected)
+  }
+
+  @Test("what nobody expected is a bug, and says so")
+  func unexpected() {
+    struct Surprise: Error {}
+    let failure = CommandFailure(Surprise())
+    #expect(failure.status == .bug)
+    #expect(failure.document.message.contains("Surprise"))
+  }
+}

@@ -1,0 +1,103 @@
+import BatchDomain
+import TestSupport
+import Testing
+
+@testable import RunStore
+
+@Suite("Ownership of runs")
+struct OwnershipTests {
+  @Test("a lock is seen by others while it is held, and asking takes none")
+  func seenByOthers() throws {
+    let folder = try TemporaryFolder()
+    let mine = try LockFile(besideDatabase: folder.file("x.db"))
+    let theirs = try LockFile(besideDatabase: folder.file("x.db"))
+    #expect(try mine.lockRun(7))
+    #expect(try !mine.lockRun(7))
+    #expect(try !theirs.lockRun(7))
+    #expect(try theirs.lockRun(8))
+    #expect(try theirs.isRunOwnedElsewhere(7))
+    #expect(try !mine.isRunOwnedElsewhere(7))
+    #expect(try mine.isRunOwned(7))
+    #expect(try mine.firstRunOwnedElsewhere() == 8)
+    mine.releaseRun(7)
+    #expect(try !theirs.isRunOwned(7))
+    #expect(try theirs.lockRun(7))
+  }
+
+  @Test("a lock ends with the last descriptor, as it does when a process dies")
+  func endsWithItsHolder() throws {
+    let folder = try TemporaryFolder()
+    let theirs = try LockFile(besideDatabase: folder.file("x.db"))
+    do {
+      let mine = try LockFile(besideDatabase: folder.file("x.db"))
+      #expect(try mine.lockRun(1))
+      #expect(try theirs.isRunOwnedElsewhere(1))
+    }
+    #expect(try !theirs.isRunOwnedElsewhere(1))
+  }
+
+  @Test("of many that race for a run, one gets it each time")
+  func race() async throws {
+    let store = try await TestStore()
+    let rival = try await store.another()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    for _ in 0..<50 {
+      let winners = await withTaskGroup(of: (any RunSession)?.self) { group in
+        for store in [store.store, rival] {
+          group.addTask {
+            do {
+              return try await store.take(session.run, isCancelling: false, at: TestStore.start)
+            } catch {
+              #expect((error as? StoreError)?.code == .owned)
+              return nil
+            }
+          }
+        }
+        return await group.reduce(into: [any RunSession]()) { if let session = $1 { $0.append(session) } }
+      }
+      #expect(winners.count == 1)
+      for winner in winners { try await winner.leave(.paused(.signal, detail: nil), at: TestStore.start) }
+    }
+  }
+
+  @Test("a run whose owner is gone is shown as paused by a crash, without anybody writing that")
+  func crashIsSeen() async throws {
+    let store = try await TestStore()
+    let other = try await store.another()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    #expect(try await other.summary(of: session.run).state == .running)
+    store.store.database.locks.releaseRun(1)
+    let summary = try await other.summary(of: session.run)
+    #expect(summary.state == .paused)
+    #expect(summary.reason == .crash)
+    #expect(try Raw.query("SELECT state FROM run", in: store.path) == ["running"])
+  }
+
+  @Test("a run taken to be given up stays given up for whoever takes it next")
+  func cancellingStays() async throws {
+    let store = try await TestStore()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    _ = try await store.store.take(session.run, isCancelling: true, at: TestStore.start)
+    store.store.database.locks.releaseRun(1)
+    let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
+    #expect(try await heir.standing().request == .cancel)
+  }
+
+  @Test("a chunk whose items were changed behind the store is not sent")
+  func damagedItems() async throws {
+    let store = try await TestStore()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0), PlannedItems.source(1)], chunkSize: 2, in: store.store, at: TestStore.start)
+    try Raw.execute(
+      "UPDATE item SET source = replace(source, '000001', '000009')", in: store.path)
+    await #expect { _ = try await session.claim(at: TestStore.start) } throws: {
+      ($0 as? StoreError)?.code == .damaged
+    }
+    #expect(try Raw.query("SELECT state FROM chunk", in: store.path) == ["pending"])
+  }
+}
