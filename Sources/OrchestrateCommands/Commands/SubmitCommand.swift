@@ -75,7 +75,7 @@ struct SubmitCommand: Subcommand {
     try refuseDatabaseAsManifest(path, database)
     let store = try await SQLiteStore.open(path: database, now: context.clock.now())
     let execution = RunExecution(
-      context: context, store: store, database: resolved.db.map { _ in database }, format: show.format,
+      context: context, store: store, database: nameToShow(resolved, context), format: show.format,
       progress: show.progress, logLevel: show.logLevel.level)
     let planning = try await store.plan(
       RunDraft(
@@ -90,6 +90,12 @@ struct SubmitCommand: Subcommand {
       return try await execution.conclude(planning.run)
     }
     return try await execution.execute(session, key: key, signals: signals)
+  }
+
+  /// The database as advised commands have to name it: not at all where the environment or the default does.
+  private func nameToShow(_ resolved: ResolvedSettings, _ context: ProcessContext) -> String? {
+    let isGiven = storeOptions.path != nil || SettingsLayers.environment(context.environment).db == nil
+    return isGiven ? resolved.db : nil
   }
 
   /// Reading the database as a manifest would end in closing it beside SQLite, which drops SQLite's locks.
