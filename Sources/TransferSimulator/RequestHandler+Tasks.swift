@@ -78,7 +78,7 @@ extension RequestHandler {
   }
 
   private func create(_ body: Data, _ request: Request) -> Answer {
-    guard let form = MultipartForm(contentType: request.headers[.contentType] ?? "", body: body) else {
+    guard let form = TaskForm(contentType: request.headers[.contentType] ?? "", body: body) else {
       return profile.error(400, "parameter_invalid", "The request body is not multipart/form-data")
     }
     for name in ["index_id", "language"] where (form.text(name) ?? "").isEmpty {
@@ -87,7 +87,7 @@ extension RequestHandler {
     guard form.text("language") == "en" else {
       return profile.error(400, "parameter_invalid", "The language parameter is invalid")
     }
-    guard let url = form.text("video_url") ?? form["video_file"]?.filename, !url.isEmpty else {
+    guard let url = form.text("video_url") ?? form.fileName("video_file"), !url.isEmpty else {
       return profile.error(400, "parameter_not_provided", "The video_url parameter was not provided")
     }
     let indexID = form.text("index_id") ?? ""
@@ -112,7 +112,15 @@ extension RequestHandler {
 
   private func indexes() -> Answer {
     let ids = model.indexIDs
-    let rows = ids.map { JSONText.object([("_id", .string($0)), ("index_name", .string("index \($0)"))]) }
+    let now = TimeText.rfc3339(configuration.clock.now)
+    let rows = ids.map { id in
+      // What the vendor's SDK expects of an index; it was made when it was first asked for.
+      JSONText.object([
+        ("_id", .string(id)), ("index_name", .string("index \(id)")), ("created_at", .string(now)),
+        ("updated_at", .string(now)), ("engines", .array([])),
+        ("video_count", .integer(model.counts(indexID: id)[.ready] ?? 0)), ("total_duration", .integer(0)),
+      ])
+    }
     let page = TaskPage(
       rows: [], limit: max(10, ids.count), page: 1, totalPages: ids.isEmpty ? 0 : 1, totalResults: ids.count)
     return collection(rows, page, type: "index_list")

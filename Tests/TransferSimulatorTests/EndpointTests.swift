@@ -88,6 +88,16 @@ struct EndpointTests {
     }
   }
 
+  @Test func aTaskIsCreatedFromAQueryStyleFormToo() async throws {
+    try await Probe.run { (probe: Probe) async throws in
+      let reply = try await probe.send(
+        .POST, probe.profile.tasksPath, type: "application/x-www-form-urlencoded",
+        body: "index_id=\(Probe.index)&language=en&video_url=https%3A%2F%2Fexample.com%2Fv%2Fone.mp4")
+      #expect(reply.status == 200)
+      #expect(try await probe.list().texts("_id") == [reply.json["_id"] as? String])
+    }
+  }
+
   @Test func singleTaskShowsItsStateAndVideo() async throws {
     let clock = ManualSimulatorClock()
     try await Probe.run {
