@@ -10,7 +10,11 @@ final class RunProgress: RunObserver {
   /// Time between two lines that only say how far the run is.
   static let interval: Duration = .seconds(10)
 
+  /// Waits that are over before somebody has read of them are not shown.
+  static let shortestShownWait: Duration = .seconds(3)
+
   private struct State {
+    var isWaitShown = false
     var startedAt: Duration
     var lastLine: Duration
     var items = 0
@@ -58,9 +62,12 @@ final class RunProgress: RunObserver {
     case .progress(let counts):
       progress(counts, now: now)
     case .waiting(let wait):
-      show(text.waiting(wait, now: context.clock.now()))
+      let now = context.clock.now()
+      let isLong = wait.until.since(now) >= Self.shortestShownWait
+      state.withLock { $0.isWaitShown = isLong }
+      if isLong { show(text.waiting(wait, now: now)) }
     case .waitOver:
-      show("sending goes on")
+      if state.withLock({ $0.isWaitShown }) { show("sending goes on") }
     case .setback(let chunk, let attempt, let outcome, let code, let message):
       logger.info(
         "attempt not accepted",
