@@ -102,7 +102,7 @@ let package = Package(
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(
       "EndToEndTests",
-      ["orchestrate", "transfer-simulator", "TransferSimulator", "TestSupport"],
+      ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"],
       resources: [.copy("Fixtures")]),
   ]
 )
