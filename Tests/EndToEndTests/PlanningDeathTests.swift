@@ -44,7 +44,8 @@ struct PlanningDeathTests {
     await scene.server.stop()
   }
 
-  @Test("it is refused when its manifest has changed or is gone, and nothing is sent", arguments: [true, false])
+  @Test(
+    "it is refused when its manifest has changed or is gone, and nothing is sent", arguments: [true, false])
   func manifestChanged(isGone: Bool) async throws {
     let scene = try await Scene()
     let manifest = try scene.manifest(50)
