@@ -26,10 +26,13 @@ package final class ManualClock: BatchClock {
     state = Mutex(State(now: now))
   }
 
+  /// The moment it shows.
   package func now() -> Timestamp { state.withLock { $0.now } }
 
+  /// Time it was moved on since it was made.
   package func elapsed() -> Duration { state.withLock { $0.elapsed } }
 
+  /// Suspends until it was moved on that far.
   package func sleep(for duration: Duration) async throws {
     let id = state.withLock { state in
       state.nextID += 1

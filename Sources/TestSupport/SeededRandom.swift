@@ -8,6 +8,7 @@ package final class SeededRandom: RandomSource {
   /// The sequence of a seed.
   package init(seed: UInt64) { state = Mutex(seed) }
 
+  /// The next number of the sequence.
   package func next() -> UInt64 {
     state.withLock { state in
       state &+= 0x9e37_79b9_7f4a_7c15

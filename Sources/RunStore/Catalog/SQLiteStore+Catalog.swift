@@ -1,6 +1,7 @@
 package import BatchDomain
 
 extension SQLiteStore: RunCatalog {
+  /// Finds the run a person means.
   package func resolve(_ text: String) async throws -> RunID {
     try await database.read { connection in
       if text == "latest" {
@@ -42,6 +43,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Runs, newest first; one page of them.
   package func summaries(before: RunID?, limit: Int) async throws -> [RunSummary] {
     try await database.read { [database] connection in
       let rows = try connection.rows(
@@ -51,6 +53,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// One run, as its owner's life or death makes it look.
   package func summary(of run: RunID) async throws -> RunSummary {
     try await database.read { [database] connection in
       let row = try connection.first(
@@ -69,6 +72,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// What a run was told.
   package func settings(of run: RunID) async throws -> RunSettings {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)
@@ -77,6 +81,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// The manifest of a run as it was found on disk.
   package func manifestFile(of run: RunID) async throws -> ManifestFile? {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)
@@ -93,6 +98,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Why items are not accepted, grouped over the chunks that are open or went wrong.
   package func causes(of run: RunID) async throws -> [CauseSummary] {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)
@@ -117,6 +123,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Chunks in order of number; one page of them.
   package func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary] {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)
@@ -137,6 +144,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Source texts of items in order; one page of them.
   package func items(
     of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int
   ) async throws -> [StoredItem] {
@@ -166,6 +174,7 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
+  /// Leaves a request for the owner.
   package func ask(_ request: RunRequest, of run: RunID) async throws {
     try await database.write { connection in
       let row = try Self.row(of: run, in: connection)
