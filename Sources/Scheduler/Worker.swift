@@ -55,9 +55,8 @@ struct Worker {
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let result = AttemptResult(
         chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt),
-        took: took,
-        outcome: outcome, status: exchange.status, code: exchange.code, message: exchange.message,
-        isCounted: judgement.isCounted, event: judgement.event,
+        took: took, outcome: outcome, status: exchange.status, code: exchange.code,
+        message: exchange.message, isCounted: judgement.isCounted, event: judgement.event,
         readyAt: readyAt(after: outcome, judgement, chunk), wait: wait)
       if outcome != .accepted {
         observer.observe(
