@@ -115,12 +115,19 @@ actor RunBoard {
   func answered(_ outcome: Outcome, asked: Duration?, park: StopCause?) -> StoredWait? {
     if let park { stop(for: park) }
     let now = clock.now()
-    let effect = gate.leave(outcome, asked: asked, now: now) { waits in
-      BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
-    }
+    let since = gate.troubleSince ?? now
+    let effect = gate.leave(outcome, asked: asked, now: now) { backOff(waits: $0, since: since, now: now) }
     defer { changed() }
     let isOutage = outcome == .notProcessed || outcome == .unknown
     return follow(effect, isOutage: isOutage)
+  }
+
+  /// A wait of our own choosing. It ends with `--max-wait` at the latest, so that there is one more try before the
+  /// run is parked; after that try it goes beyond, which is what parks.
+  private func backOff(waits: Int, since: Timestamp, now: Timestamp) -> Duration {
+    let wait = BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
+    let left = settings.maxWait - now.since(since)
+    return left > .zero ? min(wait, left) : max(wait, .milliseconds(1))
   }
 
   /// Tells of a wait and parks where it is too long.
@@ -191,8 +198,10 @@ actor RunBoard {
 
   /// A listing came back.
   func leaveListing(isThrottled: Bool, asked: Duration?) {
-    let effect = gate.leaveListing(isThrottled: isThrottled, asked: asked, now: clock.now()) { waits in
-      BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
+    let now = clock.now()
+    let since = gate.troubleSince ?? now
+    let effect = gate.leaveListing(isThrottled: isThrottled, asked: asked, now: now) {
+      backOff(waits: $0, since: since, now: now)
     }
     _ = follow(effect, isOutage: false)
     changed()

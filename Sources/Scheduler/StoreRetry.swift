@@ -7,9 +7,10 @@ struct StoreRetry {
   let clock: any BatchClock
   let board: RunBoard
 
-  /// How often a change is tried, two seconds and more apart: long enough for a disk to be cleared by whatever
-  /// filled it, short enough to say so the same minute.
-  static let tries = 8
+  /// How long a change is tried again, counted from the end of its first try: long enough for a disk to be cleared
+  /// by whatever filled it, short enough to say so within a minute or two. A locked database takes up half of it by
+  /// itself each time.
+  static let patience: Duration = .seconds(45)
 
   /// The run stops, and the change was one that only matters while it goes on.
   struct Stopped: Error {}
@@ -22,13 +23,17 @@ struct StoreRetry {
     endsWithRun: Bool = false, _ change: @Sendable () async throws -> T
   ) async throws -> T {
     var tries = 0
+    var firstFailure: Duration?
     while true {
       do {
         if endsWithRun, await board.stop != nil { throw Stopped() }
         let value = try await change()
         if tries > 0 { await board.storeRecovered() }
         return value
-      } catch let error as StoreError where error.isTransient && tries < Self.tries {
+      } catch let error as StoreError
+        where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < Self.patience
+      {
+        firstFailure = firstFailure ?? clock.elapsed()
         if tries == 0 { await board.storeInTrouble(error) }
         tries += 1
         try await clock.sleep(for: .seconds(min(1 << tries, 10)))

@@ -5,11 +5,13 @@ package struct Scrubber: Sendable {
   package static let replacement = "[removed]"
 
   private let patterns: [SecretPattern]
+  private let fragments: KeyFragments
   /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
   private let mayBegin: [Bool]
 
   /// A scrubber for that key.
   package init(key: APIKey) {
+    fragments = KeyFragments(of: key.value)
     let plain = SecretPattern(plain: key.value)
     let literal = SecretPattern(plain: key.value, readsEscapes: false)
     let hasEscape = key.value.contains("%") || key.value.contains("\\")
@@ -23,7 +25,7 @@ package struct Scrubber: Sendable {
   /// - Parameter isCut: whether the text breaks off at its end, so that the beginning of a secret there is
   ///   dropped too.
   package func scrub(_ text: String, isCut: Bool = false) -> String {
-    let bytes = withoutKey(Array(text.utf8), isCut: isCut)
+    let bytes = fragments.removed(from: withoutKey(Array(text.utf8), isCut: isCut))
     return String(decoding: CredentialFinder(bytes).removed(), as: UTF8.self)
   }
 

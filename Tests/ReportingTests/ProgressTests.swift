@@ -11,7 +11,7 @@ struct ProgressTests {
 
   @Test func recordedRunIsTheLineOfTheContract() {
     #expect(text.recorded(run, items: 5_000, chunks: 100) == "run \(run): 5000 items in 100 chunks")
-    #expect(text.recorded(run, items: 1, chunks: 1) == "run \(run): 1 item in 1 chunk")
+    #expect(text.recorded(run, items: 1, chunks: 1) == "run \(run): 1 items in 1 chunks")
   }
 
   @Test func resumedRunSaysWhatIsLeft() {

@@ -28,6 +28,19 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   /// SIGPIPE is ignored: a reader that goes away is an error of one write, never the end of a run.
   package static func start() async {
     signal(SIGPIPE, SIG_IGN)
+    holdStandardDescriptors()
     await main()
+  }
+
+  /// Puts the null device where a standard descriptor is closed: else the next file or socket gets its number, and
+  /// results would be written into it.
+  private static func holdStandardDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+      let null = open("/dev/null", O_RDWR)
+      if null != descriptor {
+        dup2(null, descriptor)
+        close(null)
+      }
+    }
   }
 }

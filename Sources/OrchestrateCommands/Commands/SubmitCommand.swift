@@ -27,10 +27,12 @@ struct SubmitCommand: Subcommand {
   @Option(help: ArgumentHelp("A name for the run.", valueName: "text"))
   var name: String?
 
-  @Flag(help: "Send a manifest that was submitted before once more.")
+  @Flag(inversion: .prefixedNo, help: "Send a manifest that was submitted before once more.")
   var again = false
 
-  @Flag(name: .customLong("dry-run"), help: "Check everything and show the plan; record and send nothing.")
+  @Flag(
+    name: .customLong("dry-run"), inversion: .prefixedNo,
+    help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
   @Flag(
@@ -85,7 +87,10 @@ struct SubmitCommand: Subcommand {
     let submission = PlannedSubmission(
       store: store, planning: planning, settings: resolved.settings, manifest: path,
       context: context)
-    guard let session = try await submission.plan(source, isStopped: { signals.isAsked }) else {
+    signals.endAtOnce(source.file == nil || path == "-")
+    let planned = try await submission.plan(source, isStopped: { signals.isAsked })
+    signals.endAtOnce(false)
+    guard let session = planned else {
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run)
     }

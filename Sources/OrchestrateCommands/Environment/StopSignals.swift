@@ -16,6 +16,7 @@ final class StopSignals: Sendable {
 
   private final class Flag: Sendable {
     let isRaised = Atomic(false)
+    let endsAtOnce = Atomic(false)
   }
 
   /// Starts to listen.
@@ -29,11 +30,16 @@ final class StopSignals: Sendable {
     self.flag = flag
     listener = Task {
       for await received in signals {
+        if flag.endsAtOnce.load(ordering: .relaxed) { _exit(ExitStatus.stopped.rawValue) }
         if flag.isRaised.exchange(true, ordering: .relaxed) { _exit(128 + Self.number(of: received)) }
         continuation.yield(.asked)
       }
     }
   }
+
+  /// Whether the first signal ends the process: true while it reads a pipe, which may be silent for ever, to plan a
+  /// run. Nothing is under way then, and a pipe cannot be read a second time.
+  func endAtOnce(_ isAtOnce: Bool) { flag.endsAtOnce.store(isAtOnce, ordering: .relaxed) }
 
   /// Whether the first signal came; what plans a run looks at it between batches.
   var isAsked: Bool { flag.isRaised.load(ordering: .relaxed) }

@@ -38,7 +38,7 @@ struct CommandFailure: Error {
     case let error as OutputFailed:
       self.init(
         .store, code: "output_failed", "failed to write the result: \(error.reason)",
-        remedy: "free space where it is written and run the same command again")
+        remedy: "`orchestrate report` shows what became of the runs")
     default:
       self.init(
         .bug, code: "internal", "something happened that this program does not expect: \(error)",

@@ -9,9 +9,9 @@ package struct RunProgressText: Sendable {
 
   /// The first line of a run: `run <id>: 5000 items in 100 chunks`.
   ///
-  /// Plain digits: scripts read this line.
+  /// Plain digits and always the plural: scripts read this line.
   package func recorded(_ run: RunID, items: Int, chunks: Int) -> String {
-    "run \(run): \(items) item\(items == 1 ? "" : "s") in \(chunks) chunk\(chunks == 1 ? "" : "s")"
+    "run \(run): \(items) items in \(chunks) chunks"
   }
 
   /// The line of a run that goes on: `run <id>: 2000 of 5000 items in 60 chunks left`.

@@ -18,6 +18,9 @@ struct NextSteps {
     var steps: [Step] = []
     let counts = run.counts
     switch run.state {
+    case .planning where run.manifest == "-":
+      // What came through a pipe cannot be read again; the user has to send it anew, and knows from where.
+      break
     case .planning, .running:
       if !run.isLive { steps.append(Step(purpose: "go on", command: commands.resume)) }
     case .paused:
