@@ -1,10 +1,13 @@
 -- Runs, their items, chunks and attempts.
 -- Times are integer milliseconds since 1970-01-01T00:00:00Z, bound from the program's clock.
 
--- Scheme, host and port of a service: what rate limits are keyed by, across runs.
+-- Scheme, host and port of a service: what rate limits are keyed by, across runs, and so are the waits it asks for.
 CREATE TABLE origin (
-  id  INTEGER PRIMARY KEY,
-  url TEXT NOT NULL UNIQUE
+  id          INTEGER PRIMARY KEY,
+  url         TEXT NOT NULL UNIQUE,
+  wait_until  INTEGER,
+  wait_reason TEXT,
+  CHECK ((wait_until IS NULL) = (wait_reason IS NULL))
 ) STRICT;
 
 -- Addresses that requests went to: an answer lost at one cannot be settled at another.
@@ -48,11 +51,8 @@ CREATE TABLE run (
   owner_host           TEXT,
   owner_pid            INTEGER,
   request              TEXT CHECK (request IN ('pause', 'cancel')),
-  wait_until           INTEGER,
-  wait_reason          TEXT,
   CHECK ((state = 'paused') = (reason IS NOT NULL)),
   CHECK ((state IN ('finished', 'cancelled')) = (finished_at IS NOT NULL)),
-  CHECK ((wait_until IS NULL) = (wait_reason IS NULL)),
   CHECK (state = 'planning' OR manifest_digest IS NOT NULL)
 ) STRICT;
 

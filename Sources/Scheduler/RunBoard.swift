@@ -96,7 +96,16 @@ actor RunBoard {
   /// The store has nothing that may be sent before that moment.
   func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int) {
     if epoch == pendingEpoch { nothingBefore = moment }
-    if case .rate(let rate) = why { announce(StoredWait(until: moment, reason: "the rate limit \(rate)")) }
+    switch why {
+    case .ready: break
+    case .rate(let rate): announce(StoredWait(until: moment, reason: "the rate limit \(rate)"))
+    case .wait(let reason):
+      announce(StoredWait(until: moment, reason: reason))
+      if moment.since(clock.now()) > settings.maxWait {
+        stop(
+          for: .parked(.throttled, detail: "\(reason) until \(moment), which is longer than --max-wait"))
+      }
+    }
     giveBackSlot()
   }
 

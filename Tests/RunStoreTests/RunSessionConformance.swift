@@ -226,6 +226,13 @@ struct RunSessionConformance {
     try await session.leave(.paused(.throttled, detail: "d"), at: start)
     let heir = try await store.take(session.run, isCancelling: false, at: start)
     #expect(try await heir.standing().wait == wait)
+    // The budget is common: another run of the same service is held back as well.
+    let other = try await PlannedItems.plan(sources, chunkSize: 5, in: store, at: start, random: 9)
+    guard case .notBefore(wait.until, .wait(wait.reason)) = try await other.claim(at: start) else {
+      Issue.record("another run of the service did not wait")
+      return
+    }
+    _ = try claimed(await other.claim(at: wait.until))
     try await heir.remember(wait: nil)
     #expect(try await heir.standing().wait == nil)
   }

@@ -11,6 +11,8 @@ package enum Claim: Sendable {
   package enum NotBefore: Sendable, Equatable {
     /// That limit is used up.
     case rate(Rate)
+    /// The service asked some run of this store to wait, for the reason given.
+    case wait(String)
     /// Every pending chunk waits for its own next try.
     case ready
   }

@@ -41,7 +41,8 @@ package protocol RunSession: Sendable {
   /// Whether every item left to decide has that index.
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
 
-  /// Records that nothing may be sent before `until`, so that a restart keeps to it; `nil` ends the wait.
+  /// Records that nothing may be sent to the service before `until`, by this run or any other, so that a restart keeps
+  /// to it; `nil` ends the wait.
   func remember(wait: StoredWait?) async throws
 
   /// What another process asked of this run since it was taken.

@@ -4,9 +4,10 @@ import BatchDomain
 struct RunRow {
   /// The columns ``init(_:)`` expects.
   static let select = """
-    SELECT id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest, destination,
-           items, repeated, attempts, first_intent_at, last_outcome_at, wait_until, wait_reason
-    FROM run
+    SELECT run.id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest,
+           destination, items, repeated, attempts, first_intent_at, last_outcome_at, origin.wait_until,
+           origin.wait_reason
+    FROM run JOIN origin ON origin.id = run.origin
     """
 
   private let id: Int64

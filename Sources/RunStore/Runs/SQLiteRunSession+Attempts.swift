@@ -6,6 +6,9 @@ extension SQLiteRunSession {
     try await database.write { [self] connection in
       try guardOwner(in: connection)
       guard let next = try nextPending(in: connection) else { return .none }
+      if let wait = try serviceWait(in: connection), now < wait.until {
+        return .notBefore(wait.until, .wait(wait.reason))
+      }
       for rate in settings.rates {
         if let free = try whenFree(rate, in: connection), now < free {
           // A clock that was set back leaves attempts in the future; no window is longer than itself.
@@ -119,6 +122,13 @@ extension SQLiteRunSession {
       "SELECT started_at FROM attempt WHERE origin = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?",
       .integer(origin), .integer(rate.count - 1)
     ) { Timestamp(milliseconds: Int64($0.int(0))) + rate.window.duration + .milliseconds(1) }
+  }
+
+  /// A wait that the service asked any run of this store for: its budget is common.
+  private func serviceWait(in connection: Connection) throws -> StoredWait? {
+    try connection.first("SELECT wait_until, wait_reason FROM origin WHERE id = ?", .integer(origin)) {
+      StoredWait(untilColumn: $0.optionalInt(0), reason: $0.optionalText(1))
+    }.flatMap { $0 }
   }
 
   private func nextPending(in connection: Connection) throws -> Pending? {

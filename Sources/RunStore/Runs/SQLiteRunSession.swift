@@ -32,7 +32,10 @@ final class SQLiteRunSession: RunSession {
   func standing() async throws -> RunStanding {
     try await database.read { [self] connection in
       let found = try connection.first(
-        "SELECT items, wait_until, wait_reason FROM run WHERE id = ?", .integer(row)
+        """
+        SELECT run.items, origin.wait_until, origin.wait_reason
+        FROM run JOIN origin ON origin.id = run.origin WHERE run.id = ?
+        """, .integer(row)
       ) { row in
         (items: row.int(0), wait: StoredWait(untilColumn: row.optionalInt(1), reason: row.optionalText(2)))
       }
@@ -60,18 +63,18 @@ final class SQLiteRunSession: RunSession {
     try await database.write { [self] connection in
       if let wait { return try remember(wait, in: connection) }
       try connection.run(
-        "UPDATE run SET wait_until = NULL, wait_reason = NULL WHERE id = ? AND owner = ?",
-        .integer(row), .integer(owner))
+        "UPDATE origin SET wait_until = NULL, wait_reason = NULL WHERE id = ?", .integer(origin))
     }
   }
 
-  /// Records a wait in the transaction that is under way; a shorter one never replaces a longer one.
+  /// Records a wait in the transaction that is under way, for every run of the service; a shorter one never
+  /// replaces a longer one.
   func remember(_ wait: StoredWait, in connection: Connection) throws {
     try connection.run(
       """
-      UPDATE run SET wait_until = ?1, wait_reason = ?2
-      WHERE id = ?3 AND owner = ?4 AND (wait_until IS NULL OR wait_until < ?1)
-      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(row), .integer(owner))
+      UPDATE origin SET wait_until = ?1, wait_reason = ?2
+      WHERE id = ?3 AND (wait_until IS NULL OR wait_until < ?1)
+      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin))
   }
 
   func request() async throws -> RunRequest? {

@@ -79,14 +79,9 @@ extension SQLiteStore: BatchStore {
     try await database.write { connection in
       let origin = try Self.origin(settings.origin, in: connection)
       try Self.noteDestination(settings.destination, in: connection)
-      // A wait that another address asked for is not this one's.
       try connection.run(
-        """
-        UPDATE run SET settings = ?1, origin = ?2, destination = ?3,
-                       wait_until = iif(destination = ?3, wait_until, NULL),
-                       wait_reason = iif(destination = ?3, wait_reason, NULL)
-        WHERE id = ?4
-        """, .text(text), .integer(origin), .text(settings.destination), .integer(row))
+        "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?", .text(text),
+        .integer(origin), .text(settings.destination), .integer(row))
     }
   }
 
