@@ -55,6 +55,7 @@ final class Connection: Sendable {
   /// Closes with a reset: lingering for zero seconds makes the system drop the connection (RST).
   func reset() async {
     if let options = channel as? any SocketOptionProvider {
+      // Fails only when the connection is closed already, which is what was wanted.
       try? await options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
     }
     await close()

@@ -8,8 +8,17 @@ extension Ledger {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     var entries: [LedgerEntry] = []
     var positions: [Int: Int] = [:]
-    for line in text.split(separator: "\n") {
-      guard let event = try? decoder.decode(LedgerEvent.self, from: Data(line.utf8)) else { continue }
+    let lines = text.split(separator: "\n")
+    for (number, line) in lines.enumerated() {
+      let event: LedgerEvent
+      do {
+        event = try decoder.decode(LedgerEvent.self, from: Data(line.utf8))
+      } catch {
+        // Only the last line can be cut, by the end of the process. Any other loss would falsify the count of what
+        // was taken twice.
+        guard number == lines.count - 1, !text.hasSuffix("\n") else { throw error }
+        break
+      }
       if let arrived = event.arrived {
         positions[event.ordinal] = entries.count
         entries.append(arrived)

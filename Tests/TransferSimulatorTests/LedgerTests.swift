@@ -121,4 +121,19 @@ struct LedgerTests {
     #expect(events[5]["fault"] as? String == "reset-after")
     #expect(!lines.contains { $0.contains("right-key") })
   }
+
+  @Test func aDamagedLineInTheMiddleIsNeverPassedOver() async throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try await Probe.run {
+      $0.ledgerFile = path
+    } _: { (probe: Probe) async throws in
+      _ = try await probe.transfer(["01.mp4"])
+    }
+    let whole = try String(contentsOfFile: path, encoding: .utf8)
+    try (whole + "{\"event\": \"arr").write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try Ledger.read(path).count == 1)
+    try ("{\"event\": \"arr\n" + whole).write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(throws: (any Error).self) { try Ledger.read(path) }
+  }
 }
