@@ -19,6 +19,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioConcurrencyHelpers: Target.Dependency = .product(
+  name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -66,16 +68,19 @@ let package = Package(
     module("ManifestReader", ["BatchDomain", "CZlib"]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
-      resources: [.embedInCode("0001_runs.sql")], swiftSettings: swiftSettings),
-    module("RunStore", ["BatchDomain", "CSQLite", "Migrations", crypto]),
-    module("TransferClient", ["BatchDomain", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL]),
-    module("Scheduler", ["BatchDomain"]),
+      resources: [.embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql")],
+      swiftSettings: swiftSettings),
+    module("RunStore", ["BatchDomain", "CSQLite", "Migrations", crypto, nioConcurrencyHelpers]),
+    module(
+      "TransferClient",
+      ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL]),
+    module("Scheduler", ["BatchDomain", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain"]),
     module(
       "OrchestrateCommands",
       [
         "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting",
-        argumentParser, logging, unixSignals, yams,
+        argumentParser, logging, nioConcurrencyHelpers, unixSignals, yams,
       ]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
@@ -85,24 +90,38 @@ let package = Package(
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),
-    module("TestSupport", ["BatchDomain", "RunStore"]),
+    .executableTarget(
+      name: "crash-score", dependencies: ["TransferSimulator", argumentParser], swiftSettings: swiftSettings),
+    module("TestSupport", ["BatchDomain", "RunStore", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
+    .target(name: "FaultyVFS", dependencies: ["CSQLite"], path: "Tests/FaultyVFS"),
 
     tests("ArchitectureTests", []),
     tests("BatchDomainTests", ["BatchDomain", crypto]),
     tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
-    tests("RunStoreTests", ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport"]),
-    tests("TransferClientTests", ["TransferClient", "BatchDomain", nioCore, nioPosix, nioHTTP1, nioSSL]),
-    tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport"]),
+    tests(
+      "RunStoreTests",
+      ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+    tests(
+      "TransferClientTests",
+      ["TransferClient", "BatchDomain", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL]),
+    tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),
+    tests(
+      "SimulationTests",
+      ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(
       "OrchestrateCommandsTests",
       [
         "OrchestrateCommands", "BatchDomain", "Reporting", "RunStore", "TestSupport", argumentParser,
+        nioConcurrencyHelpers,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(
       "EndToEndTests",
-      ["orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport"],
+      [
+        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport",
+        nioConcurrencyHelpers,
+      ],
       resources: [.copy("Fixtures")]),
   ]
 )

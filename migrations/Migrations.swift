@@ -19,6 +19,7 @@ package enum Migrations {
 
   /// Every step, in order.
   package static let all: [Step] = [
-    Step(number: 1, name: "0001_runs.sql", sql: PackageResources._001_runs_sql)
+    Step(number: 1, name: "0001_runs.sql", sql: PackageResources._001_runs_sql),
+    Step(number: 2, name: "0002_splitting.sql", sql: PackageResources._002_splitting_sql),
   ]
 }

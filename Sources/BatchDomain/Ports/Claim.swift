@@ -37,6 +37,9 @@ package struct ClaimedChunk: Sendable {
   /// The time of the intent.
   package var startedAt: Timestamp
 
+  /// Sequence numbers of its items.
+  package var items: Range<Int> { firstItem..<firstItem + itemCount }
+
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, attempt: Int, countedAttempts: Int, firstItem: Int, itemCount: Int,
@@ -75,16 +78,22 @@ package struct AttemptResult: Sendable, Equatable {
   package var isCounted: Bool
   /// What happens to the chunk.
   package var event: ChunkEvent
-  /// When the chunk may be sent again, if it may.
-  package var readyAt: Timestamp
+  /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
+  package var readyAt: Timestamp?
+  /// What takes the chunk's place, where it is divided.
+  package var division: Division?
+  /// Whether what is left of the planned chunk that it is a piece of is rejected with it.
+  package var rejectsRest: Bool
+  /// Whether it came to nothing while nothing got through for anyone.
+  package var isInOutage: Bool
   /// A wait of the whole run that came with the answer: durable together with it.
   package var wait: StoredWait?
 
   /// A result as the scheduler judged it.
   package init(
     chunk: ChunkNumber, attempt: Int, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
-    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp,
-    wait: StoredWait? = nil
+    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil,
+    division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
   ) {
     self.chunk = chunk
     self.attempt = attempt
@@ -97,6 +106,9 @@ package struct AttemptResult: Sendable, Equatable {
     self.isCounted = isCounted
     self.event = event
     self.readyAt = readyAt
+    self.division = division
+    self.rejectsRest = rejectsRest
+    self.isInOutage = isInOutage
     self.wait = wait
   }
 }
@@ -125,11 +137,17 @@ package struct StateCounts: Sendable, Equatable {
   package var chunks: [ChunkState: Int]
   /// Items by state; `split` never occurs, a state with none may be missing.
   package var items: [ChunkState: Int]
+  /// Items of pieces of divided chunks that are still to be decided. Bad items are found before their neighbours
+  /// are accepted, so these have to be thought of wherever a share of bad items is judged.
+  package var openPieceItems: Int
 
   /// Counts by state.
-  package init(chunks: [ChunkState: Int] = [:], items: [ChunkState: Int] = [:]) {
+  package init(
+    chunks: [ChunkState: Int] = [:], items: [ChunkState: Int] = [:], openPieceItems: Int = 0
+  ) {
     self.chunks = chunks
     self.items = items
+    self.openPieceItems = openPieceItems
   }
 
   /// Items that are rejected or failed.

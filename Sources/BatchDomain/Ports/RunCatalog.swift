@@ -27,6 +27,9 @@ package protocol RunCatalog: Sendable {
   /// Chunks of a run in order of number, leaving out those up to `after`.
   func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary]
 
+  /// Verdicts on chunks of a run whose answer was lost, the latest first.
+  func settlements(of run: RunID, limit: Int) async throws -> [SettlementSummary]
+
   /// Source texts of the items of a run in these states, in order, leaving out those up to `after`.
   func items(of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int) async throws -> [StoredItem]
 

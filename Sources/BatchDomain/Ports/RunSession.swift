@@ -26,7 +26,7 @@ package protocol RunSession: Sendable {
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
   /// Chunks of this run with items of that index that were accepted at their first attempt, by the time that
-  /// attempt started. Those whose names clash are left out: they cannot prove anything.
+  /// attempt started.
   ///
   /// - Parameters:
   ///   - moments: only attempts that started within them.
@@ -34,6 +34,23 @@ package protocol RunSession: Sendable {
   func controls(
     index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
   ) async throws -> [Control]
+
+  /// Everything that this store sent to the run's service under these file names: by chunks of other runs, by chunks
+  /// of this run that are unknown, and by those of this run whose names are known to clash.
+  ///
+  /// - Parameters:
+  ///   - names: file names by index.
+  ///   - moment: only attempts that started since then.
+  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend]
+
+  /// How far behind the listing of an index was when this run last looked for that.
+  func listingLag(of index: IndexID) async throws -> ListingLag?
+
+  /// Records how far behind the listing of an index is.
+  func remember(_ lag: ListingLag, of index: IndexID) async throws
+
+  /// What is known about refusals of this run, and how the relatives of a chunk fared.
+  func refusals(of chunk: ChunkNumber) async throws -> RefusalHistory
 
   /// Records what settling found, and moves the chunk accordingly.
   func settle(_ settlement: Settlement) async throws -> Recorded
@@ -56,6 +73,20 @@ package protocol RunSession: Sendable {
 
   /// Ends this process's work on the run: the run gets its state, and ownership is given back.
   func leave(_ state: RunEnding, at now: Timestamp) async throws
+}
+
+/// What is known about refusals when a chunk was refused.
+package struct RefusalHistory: Sendable, Equatable {
+  /// What refusals of the run are known to mean.
+  package var trust: RefusalTrust
+  /// How the pieces of the planned chunk that the refused one belongs to fared.
+  package var family: ChunkFamily
+
+  /// A history as the store has it.
+  package init(trust: RefusalTrust, family: ChunkFamily) {
+    self.trust = trust
+    self.family = family
+  }
 }
 
 /// Where a run stands when its owner starts to work on it.

@@ -112,11 +112,18 @@ package struct ChunkSummary: Sendable, Equatable {
   package var code: String?
   /// Message of the last attempt that ended.
   package var message: String?
+  /// The chunk that this one is a piece of.
+  package var parent: ChunkNumber?
+  /// Whether it is a rejected range whose bad items were not told apart.
+  package var isNotIsolated: Bool
+  /// The latest verdict on it, where an answer of it was lost.
+  package var settlement: SettlementSummary?
 
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, itemCount: Int, state: ChunkState, attempts: Int, status: Int?,
-    code: String?, message: String?
+    code: String?, message: String?, parent: ChunkNumber? = nil, isNotIsolated: Bool = false,
+    settlement: SettlementSummary? = nil
   ) {
     self.number = number
     self.firstItem = firstItem
@@ -126,5 +133,8 @@ package struct ChunkSummary: Sendable, Equatable {
     self.status = status
     self.code = code
     self.message = message
+    self.parent = parent
+    self.isNotIsolated = isNotIsolated
+    self.settlement = settlement
   }
 }

@@ -51,6 +51,7 @@ extension RetryContract {
     case .index where circumstances.isSoleIndexLeft:
       return Judgement(event: .returned, park: .index)
     case .index, .content:
+      // ``Bisection`` says how to go on with it.
       return Judgement(event: .refused)
     case .throttled:
       return Judgement(event: .returned)
@@ -63,11 +64,12 @@ extension RetryContract {
   }
 
   /// What becomes of an unknown chunk that settled as not received. Only attempts that were answered with a
-  /// status count: our own death and lost connections say nothing about the chunk.
+  /// status while others got through count: our own death, lost connections and outages say nothing about the
+  /// chunk.
   package static func judgeNotReceived(
-    wasAnswered: Bool, _ circumstances: AttemptCircumstances
+    isChunksOwnFault: Bool, _ circumstances: AttemptCircumstances
   ) -> Judgement {
-    guard wasAnswered else { return Judgement(event: .foundMissing) }
+    guard isChunksOwnFault else { return Judgement(event: .foundMissing) }
     return Judgement(event: circumstances.isLastAttempt ? .exhausted : .foundMissing, isCounted: true)
   }
 }

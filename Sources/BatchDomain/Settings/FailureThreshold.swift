@@ -12,7 +12,8 @@ package enum FailureThreshold: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - lost: items rejected or failed.
-  ///   - decided: items accepted, rejected or failed.
+  ///   - decided: items accepted, rejected or failed, and those of divided chunks that are still to be decided: of a
+  ///     chunk with two bad items these are found before the others are accepted.
   ///   - total: items of the run.
   package func isExceeded(lost: Int, decided: Int, total: Int) -> Bool {
     switch self {

@@ -27,6 +27,8 @@ package struct RunSettings: Sendable, Equatable {
   package var onUnknown: UnknownPolicy = .check
   /// How long after a lost answer the service is first asked, and the time between two such looks.
   package var settleDelay: Duration = .seconds(30)
+  /// Whether refused chunks are divided until the items to blame stand alone.
+  package var bisect: Bool = true
   /// How many items may be lost before the run is parked.
   package var maxFailures: FailureThreshold = .percent(50)
 

@@ -4,6 +4,8 @@ package struct Settlement: Sendable, Equatable {
   package enum Verdict: String, Sendable, CaseIterable {
     /// The service has every item of it.
     case received
+    /// The service has some items of it; pieces take its place.
+    case partlyReceived = "partly_received"
     /// The service has no item of it.
     case notReceived = "not_received"
     /// It cannot be told; a person may decide.
@@ -28,19 +30,26 @@ package struct Settlement: Sendable, Equatable {
   package var verdict: Verdict
   /// Who decided.
   package var authority: Authority
-  /// What was seen, as one sentence: rows listed, names found, which control.
-  package var evidence: String
+  /// How that is known.
+  package var evidence: Evidence
   /// When it was decided.
   package var decidedAt: Timestamp
   /// What happens to the chunk; `nil` leaves it unknown.
   package var event: ChunkEvent?
+  /// What takes the chunk's place, where it is divided.
+  package var division: Division?
   /// Whether the attempt now counts towards the limit.
   package var countsAttempt: Bool
+  /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
+  package var readyAt: Timestamp?
+  /// What refusals of the run are known to mean from now on; `nil` leaves that as it was.
+  package var trust: RefusalTrust?
 
   /// A verdict on a chunk.
   package init(
-    chunk: ChunkNumber, attempt: Int, verdict: Verdict, authority: Authority, evidence: String,
-    decidedAt: Timestamp, event: ChunkEvent?, countsAttempt: Bool
+    chunk: ChunkNumber, attempt: Int, verdict: Verdict, authority: Authority, evidence: Evidence,
+    decidedAt: Timestamp, event: ChunkEvent?, division: Division? = nil, countsAttempt: Bool = false,
+    readyAt: Timestamp? = nil, trust: RefusalTrust? = nil
   ) {
     self.chunk = chunk
     self.attempt = attempt
@@ -49,6 +58,38 @@ package struct Settlement: Sendable, Equatable {
     self.evidence = evidence
     self.decidedAt = decidedAt
     self.event = event
+    self.division = division
     self.countsAttempt = countsAttempt
+    self.readyAt = readyAt
+    self.trust = trust
+  }
+}
+
+/// What a verdict rests on.
+package struct Evidence: Sendable, Equatable {
+  /// In words, as one sentence.
+  package var text: String
+  /// When the first of the looks that agree began; `nil` where the listing was not read.
+  package var firstLookAt: Timestamp?
+  /// When the last look began.
+  package var lastLookAt: Timestamp?
+  /// Tasks of the window that the last look listed, in all indexes of the chunk.
+  package var tasksListed: Int?
+  /// Items of the chunk among them.
+  package var itemsSeen: Int?
+  /// Chunks that prove that the listing had caught up.
+  package var controls: [ChunkNumber]
+
+  /// Evidence in words, and in its parts where the listing was read.
+  package init(
+    _ text: String, firstLookAt: Timestamp? = nil, lastLookAt: Timestamp? = nil, tasksListed: Int? = nil,
+    itemsSeen: Int? = nil, controls: [ChunkNumber] = []
+  ) {
+    self.text = text
+    self.firstLookAt = firstLookAt
+    self.lastLookAt = lastLookAt
+    self.tasksListed = tasksListed
+    self.itemsSeen = itemsSeen
+    self.controls = controls
   }
 }

@@ -1,55 +1,3 @@
-/// What the service's listing showed of one index at one look.
-package struct Sighting: Sendable, Equatable {
-  /// When the look began.
-  package var takenAt: Timestamp
-  /// For each file name the newest time, by the service's clock, at which a task of that name was made.
-  package var newest: [String: Timestamp]
-  /// The newest time of a task that the listing shows without a file name; it may be anybody's.
-  package var newestUnnamed: Timestamp?
-
-  /// A sighting as it was made.
-  package init(takenAt: Timestamp, newest: [String: Timestamp], newestUnnamed: Timestamp? = nil) {
-    self.takenAt = takenAt
-    self.newest = newest
-    self.newestUnnamed = newestUnnamed
-  }
-
-  /// How many of these names belong to a task made since a moment, less the margin for the clocks.
-  package func count(of names: [String], since moment: Timestamp) -> Int {
-    let start = moment - SettlingRule.clockMargin
-    return names.count { name in newest[name].map { $0 >= start } ?? false }
-  }
-
-  /// Whether every item of a control is there.
-  package func shows(_ control: Control) -> Bool {
-    count(of: control.names, since: control.startedAt) == control.names.count
-  }
-}
-
-/// One index as settling knows it at one look.
-package struct IndexEvidence: Sendable, Equatable {
-  /// What the listing showed.
-  package var sighting: Sighting
-  /// Accepted chunks of the run with items of the index: those that started after the attempt ended, or, where
-  /// there is none, the newest.
-  package var controls: [Control]
-  /// Accepted chunks of the index that started before the attempt, newest first. One of them has to be seen as
-  /// well: else the clock was set between then and now, and times prove nothing.
-  package var anchors: [Control]
-  /// When each control was first seen whole: its lag is at most the time from its acceptance to then.
-  package var firstShown: [ChunkNumber: Timestamp]
-
-  /// Evidence of one index.
-  package init(
-    sighting: Sighting, controls: [Control], anchors: [Control] = [], firstShown: [ChunkNumber: Timestamp]
-  ) {
-    self.sighting = sighting
-    self.controls = controls
-    self.anchors = anchors
-    self.firstShown = firstShown
-  }
-}
-
 /// Decides what became of an unknown chunk from what the listing showed: a pure function.
 ///
 /// Seen is proof; absence is evidence only beside a control that shows that the listing has caught up.
@@ -61,7 +9,12 @@ package enum SettlingRule {
   package enum Reading: Sendable, Equatable {
     /// Every item of it was seen.
     case received
-    /// No item of it was seen, beside controls that prove it; a second look has to agree.
+    /// Some items were seen, beside controls that prove that the others are not there; a second look has to agree.
+    ///
+    /// - Parameter isSeen: for each item, in order.
+    case partial(isSeen: [Bool], controls: [ChunkNumber])
+    /// No item of it was seen, beside controls that prove it; a second look has to agree. Without any control only
+    /// for a chunk that the service refused, where no chunk of the index was accepted yet.
     case absent(controls: [ChunkNumber])
     /// Nothing can be concluded yet; later looks may, though not before that moment, where it is known.
     case open(String, notBefore: Timestamp? = nil)
@@ -81,36 +34,54 @@ package enum SettlingRule {
     if chunk.wasSentElsewhere {
       return .undecidable("it was sent to another address than the run's present one")
     }
-    if chunk.namesClash {
-      return .undecidable("a file name of it stands for another item of its index, too")
-    }
-    var seen = 0
-    var total = 0
-    for (index, names) in chunk.names {
-      guard let known = evidence[index] else {
-        return .open("the tasks of index \(index) could not be listed")
+    var isSeen: [Bool] = []
+    for item in chunk.items {
+      guard let known = evidence[item.index] else {
+        return .open("the tasks of index \(item.index) could not be listed")
       }
-      seen += known.sighting.count(of: names, since: chunk.startedAt)
-      total += names.count
+      switch presence(of: item, since: chunk.startedAt, in: known) {
+      case .received: isSeen.append(true)
+      case .notReceived: isSeen.append(false)
+      case .unclear(let why): return .open(why)
+      }
     }
-    if seen == total { return .received }
-    if seen > 0 { return .open("\(seen) of its \(total) items were seen") }
+    let seen = isSeen.count { $0 }
+    if seen == isSeen.count { return .received }
+    let missing = Set(zip(chunk.items, isSeen).filter { !$0.1 }.map(\.0.index))
     var proofs: [ChunkNumber] = []
-    for index in chunk.names.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+    for index in missing.sorted(by: { $0.rawValue < $1.rawValue }) {
       guard let known = evidence[index] else { continue }
       switch control(for: chunk, in: known, settleDelay: settleDelay) {
       case .success(let control): proofs.append(control)
       case .failure(let lack):
+        // Where nothing was ever accepted, the refusal itself is the service's word that it did not take the chunk.
+        if lack.isForWantOfAny, chunk.wasRefused, seen == 0 { continue }
+        let found = seen == 0 ? "none" : "\(seen) of \(isSeen.count)"
         return .open(
-          "none of its items was seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
+          "\(found) of its items were seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
       }
     }
-    return .absent(controls: proofs)
+    return seen == 0 ? .absent(controls: proofs) : .partial(isSeen: isSeen, controls: proofs)
+  }
+
+  /// Whether the listing has one item.
+  private static func presence(
+    of item: UnknownChunk.Item, since startedAt: Timestamp, in known: IndexEvidence
+  ) -> NameCount.Reading {
+    guard let count = known.counts[item.name] else {
+      return known.sighting.shows(item.name, since: startedAt) ? .received : .notReceived
+    }
+    guard let count else {
+      return .unclear("its file name was sent so often that no moment separates one send from the next")
+    }
+    return count.reading(listed: known.sighting.count(of: item.name, since: count.windowStart))
   }
 
   private struct Lack: Error {
     let text: String
     var notBefore: Timestamp?
+    /// Whether no chunk of the index was accepted at all.
+    var isForWantOfAny = false
   }
 
   /// The control that proves that the listing has caught up to the end of the attempt.
@@ -132,18 +103,23 @@ package enum SettlingRule {
         Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
     }
     guard let newest = known.controls.first else {
-      return .failure(Lack(text: "no accepted chunk shows how far the listing has caught up"))
+      return .failure(
+        Lack(text: "no accepted chunk shows how far the listing has caught up", isForWantOfAny: true))
     }
     guard known.sighting.shows(newest), let firstShown = known.firstShown[newest.chunk] else {
       return .failure(
         Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
     }
-    let needed = max(settleDelay, firstShown.since(newest.acceptedAt) * 2)
+    // A process that comes hours later sees the control at its first look; what the listing's lag was when it was
+    // last looked for says more.
+    // Counted from its start: when within its request the service made the tasks is not known.
+    let bound = firstShown.since(newest.startedAt)
+    let lag = min(bound, known.recordedLag?.lag ?? bound)
+    let needed = max(settleDelay, lag * 2)
     guard known.sighting.takenAt.since(chunk.endedAt) >= needed else {
       return .failure(
         Lack(
-          text: "the listing may be behind by \((needed / 2).components.seconds) s, as chunk "
-            + "\(newest.chunk) shows",
+          text: "the listing may be behind by \(lag.components.seconds) s, as chunk \(newest.chunk) shows",
           notBefore: chunk.endedAt + needed))
     }
     return .success(newest.chunk)

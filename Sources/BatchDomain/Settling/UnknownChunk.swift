@@ -1,7 +1,37 @@
-/// A chunk whose answer was lost, with everything settling needs to know of it.
+/// A chunk whose answer was lost, or whose refusal may have taken a part, with everything settling needs to know.
 package struct UnknownChunk: Sendable, Equatable {
+  /// An item as the service's listing may show it.
+  package struct Item: Sendable, Hashable {
+    /// The index that receives it.
+    package var index: IndexID
+    /// Its file name: the last path segment of its object.
+    package var name: String
+
+    /// An item by its index and file name.
+    package init(index: IndexID, name: String) {
+      self.index = index
+      self.name = name
+    }
+  }
+
+  /// How its answer came to be missing.
+  package enum Loss: Sendable, Equatable, CaseIterable {
+    /// An answer with a status came that says nothing about the chunk (5xx and the like).
+    case answered
+    /// No usable answer came: time-out or break.
+    case broken
+    /// The process that sent it died.
+    case ownerDied
+    /// The service refused it for its content; only whether it took a part is to be found out.
+    case refused
+  }
+
   /// The chunk's number.
   package var number: ChunkNumber
+  /// Sequence number of its first item.
+  package var firstItem: Int
+  /// Its items in order.
+  package var items: [Item]
   /// The attempt whose answer was lost.
   package var attempt: Int
   /// When the intent of the first of its attempts that were lost was recorded: a task made since then may be
@@ -10,33 +40,52 @@ package struct UnknownChunk: Sendable, Equatable {
   /// When the answer of the last was given up; for an owner that died, when the run was taken over, at most the
   /// time-out later than the start.
   package var endedAt: Timestamp
-  /// Whether an answer with a status came (5xx and the like): such attempts count when they settle as
-  /// not received.
-  package var wasAnswered: Bool
+  /// How the answer of its last attempt came to be missing.
+  package var loss: Loss
+  /// Whether that was while nothing got through for anyone.
+  package var wasInOutage: Bool
   /// Attempts so far that count towards the limit.
   package var countedAttempts: Int
-  /// File names of its items by index, as the service's listing shows them.
-  package var names: [IndexID: [String]]
-  /// Whether a name of it may stand for another item too: one of this run, or one that any run of this
-  /// store sent to the same index at about the same time.
+  /// Whether a name of it stands for another item of this run and index, too.
   package var namesClash: Bool
   /// Whether it was sent to another address than the run's present one.
   package var wasSentElsewhere: Bool
 
   /// A chunk as the store has it.
   package init(
-    number: ChunkNumber, attempt: Int, startedAt: Timestamp, endedAt: Timestamp, wasAnswered: Bool,
-    countedAttempts: Int, names: [IndexID: [String]], namesClash: Bool, wasSentElsewhere: Bool
+    number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
+    endedAt: Timestamp, loss: Loss = .broken, wasInOutage: Bool = false, countedAttempts: Int = 0,
+    namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
     self.number = number
+    self.firstItem = firstItem
+    self.items = items
     self.attempt = attempt
     self.startedAt = startedAt
     self.endedAt = endedAt
-    self.wasAnswered = wasAnswered
+    self.loss = loss
+    self.wasInOutage = wasInOutage
     self.countedAttempts = countedAttempts
-    self.names = names
     self.namesClash = namesClash
     self.wasSentElsewhere = wasSentElsewhere
+  }
+
+  /// Whether its failure says something about the chunk itself: answered with a status while others got through.
+  /// Such attempts count when they settle as not received.
+  package var isOwnFault: Bool { loss == .answered && !wasInOutage }
+
+  /// Whether the service refused it for its content.
+  package var wasRefused: Bool { loss == .refused }
+
+  /// Sequence numbers of its items.
+  package var range: Range<Int> { firstItem..<firstItem + items.count }
+
+  /// The indexes its items go to.
+  package var indexes: Set<IndexID> { Set(items.map(\.index)) }
+
+  /// File names of its items of one index.
+  package func names(in index: IndexID) -> [String] {
+    items.compactMap { $0.index == index ? $0.name : nil }
   }
 }
 
@@ -51,12 +100,34 @@ package struct Control: Sendable, Equatable {
   package var acceptedAt: Timestamp
   /// File names of its items of the index, as the listing shows them.
   package var names: [String]
+  /// Whether a name of it stands for another item of this run and index, too: it then shows only where the listing
+  /// has as many tasks of each name as were sent.
+  package var namesClash: Bool
+  /// For names that may stand for several items: their counts.
+  package var counts: [String: NameCount] = [:]
 
   /// A control as the store has it.
-  package init(chunk: ChunkNumber, startedAt: Timestamp, acceptedAt: Timestamp, names: [String]) {
+  package init(
+    chunk: ChunkNumber, startedAt: Timestamp, acceptedAt: Timestamp, names: [String], namesClash: Bool = false
+  ) {
+    self.namesClash = namesClash
     self.chunk = chunk
     self.startedAt = startedAt
     self.acceptedAt = acceptedAt
     self.names = names
+  }
+}
+
+/// How far behind a listing was when it was last looked at for that.
+package struct ListingLag: Sendable, Equatable {
+  /// When the control that was looked for was accepted.
+  package var acceptedAt: Timestamp
+  /// The longest it can have taken to appear.
+  package var lag: Duration
+
+  /// A lag as it was seen.
+  package init(acceptedAt: Timestamp, lag: Duration) {
+    self.acceptedAt = acceptedAt
+    self.lag = lag
   }
 }

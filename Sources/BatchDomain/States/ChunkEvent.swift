@@ -11,6 +11,10 @@ package enum ChunkEvent: String, Sendable, CaseIterable {
   case answerLost
   /// The service refused it for its content.
   case refused
+  /// The service refused it for its content, and whether it took a part all the same is not known.
+  case doubted
+  /// So many items beside it were refused alone for one cause that it is taken to be refused like them.
+  case refusedAlike
   /// Its last permitted attempt is used up.
   case exhausted
   /// Child ranges take its place.

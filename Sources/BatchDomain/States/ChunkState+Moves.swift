@@ -25,10 +25,11 @@ extension ChunkState {
     switch (self, event) {
     case (.pending, .begun): .submitting
     case (.pending, .cancelled): .cancelled
+    case (.pending, .refusedAlike): .rejected
 
     case (.submitting, .accepted): .accepted
     case (.submitting, .returned): .pending
-    case (.submitting, .answerLost): .unknown
+    case (.submitting, .answerLost), (.submitting, .doubted): .unknown
     case (.submitting, .refused): .rejected
     case (.submitting, .exhausted): .failed
     case (.submitting, .divided): .split

@@ -12,41 +12,61 @@ struct RetryContractTests {
     var testDescription: String { "\(status) \(code ?? "-") \(mediaType ?? "-") -> \(outcome)" }
   }
 
-  static let rows: [Row] = [
-    Row(status: 200, outcome: .accepted), Row(status: 201, outcome: .accepted),
-    Row(status: 202, outcome: .accepted), Row(status: 204, outcome: .accepted),
-    Row(status: 200, mediaType: "application/octet-stream", outcome: .accepted),
-    Row(status: 200, mediaType: "text/html", outcome: .unknown),
-    // A 2xx is an acceptance whatever the body says.
-    Row(status: 200, code: "parameter_invalid", outcome: .accepted),
-    Row(status: 401, outcome: .account), Row(status: 403, outcome: .account),
-    Row(status: 401, code: "api_key_invalid", outcome: .account),
-    Row(status: 400, code: "insufficient_funds", outcome: .account),
-    Row(status: 400, code: "usage_limit_exceeded", outcome: .account),
-    Row(status: 400, code: "api_not_allowed", outcome: .account),
-    Row(status: 400, code: "api_allowed_for_paid_plan", outcome: .account),
-    Row(status: 400, code: "region_not_allowed", outcome: .account),
-    Row(status: 400, code: "unauthorized", outcome: .account),
-    Row(status: 400, code: "api_upgrade_required", outcome: .endpoint),
-    Row(status: 301, outcome: .endpoint), Row(status: 307, outcome: .endpoint),
-    Row(status: 402, outcome: .endpoint), Row(status: 404, outcome: .endpoint),
-    Row(status: 405, outcome: .endpoint), Row(status: 410, outcome: .endpoint),
-    Row(status: 415, outcome: .endpoint), Row(status: 426, outcome: .endpoint),
-    Row(status: 404, code: "resource_not_exist", outcome: .index),
-    Row(status: 400, code: "resource_not_exist", outcome: .index),
-    Row(status: 404, code: "parameter_invalid", outcome: .content),
-    Row(status: 429, outcome: .throttled), Row(status: 429, wait: .seconds(3), outcome: .throttled),
-    Row(status: 400, code: "too_many_requests", outcome: .throttled),
-    Row(status: 503, wait: .seconds(3), outcome: .throttled), Row(status: 503, outcome: .unknown),
-    Row(status: 500, outcome: .unknown), Row(status: 502, mediaType: "text/html", outcome: .unknown),
-    Row(status: 504, outcome: .unknown), Row(status: 408, outcome: .unknown),
-    Row(status: 425, outcome: .unknown),
-    Row(status: 400, code: "request_canceled_or_timed_out", outcome: .unknown),
-    Row(status: 400, outcome: .content), Row(status: 400, code: "parameter_invalid", outcome: .content),
-    Row(status: 413, outcome: .content), Row(status: 422, outcome: .content),
-    Row(status: 400, code: "a_code_nobody_knows", outcome: .content),
-    Row(status: 500, code: "a_code_nobody_knows", outcome: .unknown),
-  ]
+  static let rows: [Row] =
+    [
+      Row(status: 200, outcome: .accepted), Row(status: 201, outcome: .accepted),
+      Row(status: 202, outcome: .accepted), Row(status: 204, outcome: .accepted),
+      Row(status: 200, mediaType: "application/octet-stream", outcome: .accepted),
+      Row(status: 200, mediaType: "text/html", outcome: .unknown),
+      // A 2xx is an acceptance whatever the body says.
+      Row(status: 200, code: "parameter_invalid", outcome: .accepted),
+      Row(status: 401, outcome: .account), Row(status: 403, outcome: .account),
+      Row(status: 401, code: "api_key_invalid", outcome: .account),
+      Row(status: 400, code: "insufficient_funds", outcome: .account),
+      Row(status: 400, code: "usage_limit_exceeded", outcome: .account),
+      Row(status: 400, code: "api_not_allowed", outcome: .account),
+      Row(status: 400, code: "api_allowed_for_paid_plan", outcome: .account),
+      Row(status: 400, code: "region_not_allowed", outcome: .account),
+      Row(status: 400, code: "unauthorized", outcome: .account),
+      Row(status: 400, code: "api_upgrade_required", outcome: .endpoint),
+      Row(status: 301, outcome: .endpoint), Row(status: 307, outcome: .endpoint),
+      Row(status: 402, outcome: .endpoint), Row(status: 404, outcome: .endpoint),
+      Row(status: 405, outcome: .endpoint), Row(status: 410, outcome: .endpoint),
+      Row(status: 415, outcome: .endpoint), Row(status: 426, outcome: .endpoint),
+      Row(status: 404, code: "resource_not_exist", outcome: .index),
+      Row(status: 400, code: "resource_not_exist", outcome: .index),
+      Row(status: 404, code: "parameter_invalid", outcome: .content),
+      Row(status: 429, outcome: .throttled), Row(status: 429, wait: .seconds(3), outcome: .throttled),
+      Row(status: 400, code: "too_many_requests", outcome: .throttled),
+      Row(status: 503, wait: .seconds(3), outcome: .throttled), Row(status: 503, outcome: .unknown),
+      Row(status: 500, outcome: .unknown), Row(status: 502, mediaType: "text/html", outcome: .unknown),
+      Row(status: 504, outcome: .unknown), Row(status: 408, outcome: .unknown),
+      Row(status: 425, outcome: .unknown),
+      Row(status: 400, code: "request_canceled_or_timed_out", outcome: .unknown),
+      Row(status: 400, outcome: .content), Row(status: 400, code: "parameter_invalid", outcome: .content),
+      Row(status: 413, outcome: .content), Row(status: 422, outcome: .content),
+      Row(status: 400, code: "a_code_nobody_knows", outcome: .content),
+      Row(status: 500, code: "a_code_nobody_knows", outcome: .unknown),
+      // A code comes before the status, whatever that is.
+      Row(status: 503, code: "api_key_invalid", wait: .seconds(3), outcome: .account),
+      Row(status: 429, code: "insufficient_funds", wait: .seconds(3), outcome: .account),
+      Row(status: 500, code: "parameter_invalid", outcome: .content),
+      Row(status: 302, code: "resource_not_exist", outcome: .index),
+      Row(status: 401, code: "request_canceled_or_timed_out", outcome: .unknown),
+      Row(status: 502, code: "too_many_requests", outcome: .throttled),
+      Row(status: 413, code: "api_upgrade_required", outcome: .endpoint),
+    ]
+    + [
+      "parameter_not_provided", "parameter_unknown", "tags_not_allowed", "video_resolution_too_low",
+      "video_resolution_too_high", "video_resolution_invalid_aspect_ratio", "video_duration_too_short",
+      "video_duration_too_long", "video_file_broken", "video_filesize_too_large", "unsupported_file_type",
+      "audio_file_broken",
+    ].map { Row(status: 400, code: $0, outcome: .content) }
+    + [406, 407, 409, 411, 412, 414, 416, 417, 421, 424, 428, 431, 451, 499].map {
+      Row(status: $0, outcome: .content)
+    }
+    + [100, 199, 501, 505, 507, 599].map { Row(status: $0, outcome: .unknown) }
+    + [300, 302, 303, 304, 308, 399].map { Row(status: $0, outcome: .endpoint) }
 
   @Test("an answer is judged by its code first and its status second", arguments: rows)
   func answers(row: Row) {
@@ -89,9 +109,10 @@ struct RetryContractTests {
   @Test("an unknown that settled as not received counts only when it was answered with a status")
   func settledCounting() {
     let last = AttemptCircumstances(countedAttempts: 7, maxAttempts: 8)
-    #expect(RetryContract.judgeNotReceived(wasAnswered: false, last) == Judgement(event: .foundMissing))
+    #expect(RetryContract.judgeNotReceived(isChunksOwnFault: false, last) == Judgement(event: .foundMissing))
     #expect(
-      RetryContract.judgeNotReceived(wasAnswered: true, last) == Judgement(event: .exhausted, isCounted: true)
+      RetryContract.judgeNotReceived(isChunksOwnFault: true, last)
+        == Judgement(event: .exhausted, isCounted: true)
     )
   }
 }

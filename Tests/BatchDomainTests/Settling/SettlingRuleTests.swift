@@ -7,12 +7,12 @@ struct SettlingRuleTests {
   static let start = Timestamp(milliseconds: 1_750_000_000_000)
 
   func chunk(
-    names: [String] = ["a.mp4", "b.mp4"], clash: Bool = false, elsewhere: Bool = false
+    names: [String] = ["a.mp4", "b.mp4"], loss: UnknownChunk.Loss = .broken, elsewhere: Bool = false
   ) -> UnknownChunk {
     UnknownChunk(
-      number: ChunkNumber(4), attempt: 1, startedAt: Self.start, endedAt: Self.start + .seconds(10),
-      wasAnswered: false, countedAttempts: 0, names: [Self.index: names], namesClash: clash,
-      wasSentElsewhere: elsewhere)
+      number: ChunkNumber(4), firstItem: 40,
+      items: names.map { UnknownChunk.Item(index: Self.index, name: $0) }, attempt: 1,
+      startedAt: Self.start, endedAt: Self.start + .seconds(10), loss: loss, wasSentElsewhere: elsewhere)
   }
 
   func control(_ number: Int, startedAfter seconds: Int, lag: Int = 1) -> Control {
@@ -25,12 +25,13 @@ struct SettlingRuleTests {
   func read(
     _ chunk: UnknownChunk, seen: [String], controls: [Control] = [],
     firstShown: [ChunkNumber: Timestamp] = [:],
-    at seconds: Int = 60
+    recordedLag: Duration? = nil, counts: [String: NameCount?] = [:], at seconds: Int = 60
   ) -> SettlingRule.Reading {
-    let newest = Dictionary(uniqueKeysWithValues: seen.map { ($0, Self.start + .seconds(5)) })
+    let times = Dictionary(grouping: seen) { $0 }.mapValues { $0.map { _ in Self.start + .seconds(5) } }
     let evidence = IndexEvidence(
-      sighting: Sighting(takenAt: Self.start + .seconds(seconds), newest: newest), controls: controls,
-      firstShown: firstShown)
+      sighting: Sighting(takenAt: Self.start + .seconds(seconds), times: times), controls: controls,
+      firstShown: firstShown,
+      recordedLag: recordedLag.map { ListingLag(acceptedAt: Self.start, lag: $0) }, counts: counts)
     return SettlingRule.read(chunk, evidence: [Self.index: evidence], settleDelay: .seconds(30))
   }
 
@@ -66,34 +67,92 @@ struct SettlingRuleTests {
     let earlier = control(3, startedAfter: -5)
     let reading = read(
       chunk(), seen: ["control-3.mp4"], controls: [earlier],
-      firstShown: [ChunkNumber(3): earlier.acceptedAt + .seconds(lag)], at: seconds)
+      firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(lag)], at: seconds)
     #expect((reading == .absent(controls: [ChunkNumber(3)])) == isEvidence)
   }
 
-  @Test("a part of the names seen concludes nothing here")
-  func partial() {
-    #expect(
-      isOpen(read(chunk(), seen: ["a.mp4", "control-9.mp4"], controls: [control(9, startedAfter: 11)])))
+  @Test("a lag that was recorded says more than a control seen first after a night")
+  func recordedLag() {
+    let earlier = control(3, startedAfter: -5)
+    let shown = [ChunkNumber(3): Self.start + .seconds(30_000)]
+    func reading(_ lag: Duration?) -> SettlingRule.Reading {
+      read(
+        chunk(), seen: ["control-3.mp4"], controls: [earlier], firstShown: shown, recordedLag: lag, at: 30_001
+      )
+    }
+    #expect(isOpen(reading(nil)))
+    #expect(reading(.seconds(40)) == .absent(controls: [ChunkNumber(3)]))
+    #expect(isOpen(reading(.seconds(20_000))))
   }
 
-  @Test("clashing names and another address are for a person, whatever is seen")
+  @Test("a part of the names seen is a partial sighting beside a control, and nothing without")
+  func partial() {
+    let names = ["a.mp4", "b.mp4", "c.mp4"]
+    #expect(
+      read(
+        chunk(names: names), seen: ["b.mp4", "control-9.mp4"], controls: [control(9, startedAfter: 11)])
+        == .partial(isSeen: [false, true, false], controls: [ChunkNumber(9)]))
+    #expect(isOpen(read(chunk(names: names), seen: ["b.mp4"])))
+    #expect(
+      isOpen(read(chunk(names: names), seen: ["b.mp4"], controls: [control(9, startedAfter: 11)])))
+  }
+
+  @Test("a refused chunk of which nothing is seen is absent even where nothing was accepted yet")
+  func refused() {
+    #expect(read(chunk(loss: .refused), seen: []) == .absent(controls: []))
+    #expect(isOpen(read(chunk(loss: .broken), seen: [])))
+    // A listing that is seen to lag says nothing about it, and neither does one that shows a part.
+    #expect(isOpen(read(chunk(loss: .refused), seen: [], controls: [control(9, startedAfter: 11)])))
+    #expect(isOpen(read(chunk(loss: .refused), seen: ["a.mp4"])))
+    #expect(read(chunk(loss: .refused), seen: ["a.mp4", "b.mp4"]) == .received)
+  }
+
+  @Test("another address is for a person, whatever is seen")
   func undecidable() {
-    for chunk in [chunk(clash: true), chunk(elsewhere: true)] {
-      guard case .undecidable = read(chunk, seen: ["a.mp4", "b.mp4"]) else {
-        Issue.record("decided \(chunk)")
-        return
-      }
+    guard case .undecidable = read(chunk(elsewhere: true), seen: ["a.mp4", "b.mp4"]) else {
+      Issue.record("decided a chunk that was sent elsewhere")
+      return
     }
+  }
+
+  @Test(
+    "a name that stands for two items is counted",
+    arguments: [(0, false), (1, nil), (2, true), (3, nil)] as [(Int, Bool?)])
+  func clashingName(listed: Int, isReceived: Bool?) {
+    // Both were sent by this store, and neither is known to be accepted.
+    let sends = ["x/a.mp4", "y/a.mp4"].map {
+      NamedSend(
+        index: Self.index, name: "a.mp4", object: $0, startedAt: Self.start,
+        endedAt: Self.start + .seconds(10), isAccepted: false)
+    }
+    let count = NameCount(sends, since: Self.start, knownSince: Self.start - .seconds(3_600))
+    let reading = read(
+      chunk(names: ["a.mp4"]), seen: Array(repeating: "a.mp4", count: listed) + ["control-9.mp4"],
+      controls: [control(9, startedAfter: 11)], counts: ["a.mp4": count])
+    switch isReceived {
+    case true?: #expect(reading == .received)
+    case false?: #expect(reading == .absent(controls: [ChunkNumber(9)]))
+    case nil: #expect(isOpen(reading))
+    }
+  }
+
+  @Test("a name that cannot be counted concludes nothing")
+  func uncountable() {
+    #expect(
+      isOpen(
+        read(
+          chunk(names: ["a.mp4"]), seen: ["a.mp4", "control-9.mp4"],
+          controls: [control(9, startedAfter: 11)], counts: ["a.mp4": nil])))
   }
 
   @Test("a task older than the attempt, less the margin for the clocks, is not this chunk's")
   func oldTask() {
     let old = [
-      "a.mp4": Self.start - .seconds(121), "b.mp4": Self.start - .seconds(121),
-      "control-9.mp4": Self.start + .seconds(12),
+      "a.mp4": [Self.start - .seconds(121)], "b.mp4": [Self.start - .seconds(121)],
+      "control-9.mp4": [Self.start + .seconds(12)],
     ]
     let evidence = IndexEvidence(
-      sighting: Sighting(takenAt: Self.start + .seconds(60), newest: old),
+      sighting: Sighting(takenAt: Self.start + .seconds(60), times: old),
       controls: [control(9, startedAfter: 11)], firstShown: [:])
     let reading = SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
     #expect(reading == .absent(controls: [ChunkNumber(9)]))

@@ -7,9 +7,11 @@ struct ChunkStateMovesTests {
   static let moves: [String: ChunkState] = [
     "pending begun": .submitting,
     "pending cancelled": .cancelled,
+    "pending refusedAlike": .rejected,
     "submitting accepted": .accepted,
     "submitting returned": .pending,
     "submitting answerLost": .unknown,
+    "submitting doubted": .unknown,
     "submitting refused": .rejected,
     "submitting exhausted": .failed,
     "submitting divided": .split,

@@ -1,0 +1,7 @@
+/// Asks the service for as little as possible, to see whether it answers and takes the key.
+package protocol ServiceProbe: Sendable {
+  /// Reads one row of the list of tasks, of whatever index.
+  ///
+  /// - Throws: ``ListingFailure``.
+  func probe() async throws(ListingFailure)
+}

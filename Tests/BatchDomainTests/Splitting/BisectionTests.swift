@@ -1,0 +1,92 @@
+import BatchDomain
+import Testing
+
+@Suite("Bisecting")
+struct BisectionTests {
+  func step(
+    items: Int, code: String = "parameter_invalid", isBisecting: Bool = true,
+    policy: UnknownPolicy = .check, trust: RefusalTrust = .whole, family: ChunkFamily = ChunkFamily()
+  ) -> Bisection.Step {
+    Bisection.step(
+      code: code,
+      RefusalCircumstances(
+        itemCount: items, isBisecting: isBisecting, onUnknown: policy, trust: trust, family: family))
+  }
+
+  @Test("a single item is rejected, a range is halved, and nothing is without --bisect")
+  func plain() {
+    #expect(step(items: 1) == .reject(withRest: false))
+    #expect(step(items: 2) == .halve)
+    #expect(step(items: 50, isBisecting: false) == .reject(withRest: false))
+  }
+
+  @Test(
+    "a refusal is looked up first until one was found to mean the whole chunk",
+    arguments: RefusalTrust.allCases)
+  func lookUp(trust: RefusalTrust) {
+    #expect(step(items: 50, trust: trust) == (trust == .whole ? .halve : .lookUp))
+    #expect(step(items: 1, trust: trust) == .reject(withRest: false))
+    #expect(step(items: 50, isBisecting: false, trust: trust) == .reject(withRest: false))
+    // Whoever does not want the service to be asked takes its refusal at its word.
+    for policy in [UnknownPolicy.hold, .resend] {
+      #expect(step(items: 50, policy: policy, trust: trust) == .halve)
+    }
+  }
+
+  @Test("the eighth single refusal with one code and nothing accepted speaks for the rest")
+  func speaksForAll() {
+    func family(_ refusals: [String: Int], accepted: Int = 0) -> ChunkFamily {
+      ChunkFamily(isPiece: true, accepted: accepted, singleRefusals: refusals)
+    }
+    #expect(step(items: 1, family: family(["parameter_invalid": 6])) == .reject(withRest: false))
+    #expect(step(items: 1, family: family(["parameter_invalid": 7])) == .reject(withRest: true))
+    #expect(step(items: 4, family: family(["parameter_invalid": 8])) == .reject(withRest: true))
+    #expect(step(items: 4, family: family(["parameter_invalid": 7])) == .halve)
+    #expect(step(items: 1, family: family(["parameter_invalid": 7], accepted: 1)) == .reject(withRest: false))
+    #expect(
+      step(items: 1, code: "other", family: family(["parameter_invalid": 7])) == .reject(withRest: false))
+    #expect(
+      step(items: 4, family: family(["parameter_invalid": 8, "video_file_broken": 1])) == .halve)
+  }
+
+  @Test("halves of an exhausted chunk have few tries of their own, single items all of them")
+  func exhausted() {
+    #expect(Bisection.halvesOfExhausted(3..<4, maxAttempts: 8) == nil)
+    #expect(Bisection.halvesOfExhausted(0..<50, maxAttempts: 8)?.countedAttempts == 6)
+    #expect(Bisection.halvesOfExhausted(0..<50, maxAttempts: 1)?.countedAttempts == 0)
+    #expect(Bisection.halvesOfExhausted(0..<2, maxAttempts: 8)?.countedAttempts == 0)
+  }
+
+  @Test("k bad items of n take at most 2k(ceil(log2(n/k)) + 1) requests", arguments: 1...64)
+  func bound(count: Int) {
+    var random = SplitMix(state: UInt64(count))
+    for bad in 1...min(count, 7) {
+      for _ in 0..<20 {
+        let items = Set((0..<count).shuffled(using: &random).prefix(bad))
+        var requests = 0
+        var open = [0..<count]
+        while let range = open.popLast() {
+          requests += 1
+          guard items.contains(where: range.contains), range.count > 1 else { continue }
+          open += Piece.halves(of: range).map(\.items)
+        }
+        var levels = 0
+        while bad << levels < count { levels += 1 }
+        #expect(requests <= 2 * bad * (levels + 1), "\(items.sorted()) of \(count)")
+      }
+    }
+  }
+
+  /// Numbers that are the same in every run.
+  private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+      state &+= 0x9e37_79b9_7f4a_7c15
+      var mixed = state
+      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+      return mixed ^ (mixed >> 31)
+    }
+  }
+}
