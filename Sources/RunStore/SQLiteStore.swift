@@ -1,4 +1,5 @@
 package import BatchDomain
+import Dispatch
 import Foundation
 package import Migrations
 
@@ -30,13 +31,29 @@ package final class SQLiteStore: Sendable {
   /// Opens the store with other steps than the program's, for tests of migrating.
   package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLiteStore
   {
+    try await open(
+      path: path, now: now, steps: steps, queue: DispatchQueue(label: "orchestrate.database"))
+  }
+
+  /// Opens the store with its work done elsewhere than on a queue of its own, for tests that decide the order of
+  /// everything.
+  ///
+  /// - Parameter queue: this store's alone; it may block while another program holds the database.
+  package static func open(path: String, now: Timestamp, queue: any WorkQueue) async throws -> SQLiteStore {
+    try await open(path: path, now: now, steps: Migrations.all, queue: queue)
+  }
+
+  private static func open(
+    path: String, now: Timestamp, steps: [Migrations.Step], queue: any WorkQueue
+  ) async throws -> SQLiteStore {
     let resolved = try StorePath.preparing(path)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
     // whatever else is made meanwhile.
     let mask = umask(0o077)
     defer { umask(mask) }
     let locks = try LockFile(besideDatabase: resolved)
-    let database = try await Database.open(path: resolved, mode: .readWrite, locks: locks) { connection in
+    let database = try await Database.open(path: resolved, mode: .readWrite, locks: locks, queue: queue) {
+      connection in
       let migrator = Migrator(steps: steps)
       _ = try migrator.need(of: connection, path: resolved)
       try connection.enableDurableLog()

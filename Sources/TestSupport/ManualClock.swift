@@ -1,5 +1,5 @@
 package import BatchDomain
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A clock that stands still until a test moves it.
 ///
@@ -19,28 +19,28 @@ package final class ManualClock: BatchClock {
     var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
-  private let state: Mutex<State>
+  private let state: NIOLockedValueBox<State>
 
   /// A clock that shows that moment.
   package init(now: Timestamp = Timestamp(milliseconds: 1_750_000_000_000)) {
-    state = Mutex(State(now: now))
+    state = NIOLockedValueBox(State(now: now))
   }
 
   /// The moment it shows.
-  package func now() -> Timestamp { state.withLock { $0.now } }
+  package func now() -> Timestamp { state.withLockedValue { $0.now } }
 
   /// Time it was moved on since it was made.
-  package func elapsed() -> Duration { state.withLock { $0.elapsed } }
+  package func elapsed() -> Duration { state.withLockedValue { $0.elapsed } }
 
   /// Suspends until it was moved on that far.
   package func sleep(for duration: Duration) async throws {
-    let id = state.withLock { state in
+    let id = state.withLockedValue { state in
       state.nextID += 1
       return state.nextID
     }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let (result, watchers) = state.withLock {
+        let (result, watchers) = state.withLockedValue {
           state -> (Result<Void, any Error>?, [CheckedContinuation<Void, Never>]) in
           if Task.isCancelled { return (.failure(CancellationError()), []) }
           if duration <= .zero { return (.success(()), []) }
@@ -54,7 +54,7 @@ package final class ManualClock: BatchClock {
         if let result { continuation.resume(with: result) }
       }
     } onCancel: {
-      let sleeper = state.withLock { state -> Sleeper? in
+      let sleeper = state.withLockedValue { state -> Sleeper? in
         guard let index = state.sleepers.firstIndex(where: { $0.id == id }) else { return nil }
         return state.sleepers.remove(at: index)
       }
@@ -65,7 +65,7 @@ package final class ManualClock: BatchClock {
   /// Suspends until at least that many tasks sleep.
   package func waitForSleepers(_ count: Int) async {
     await withCheckedContinuation { continuation in
-      let isMet = state.withLock { state in
+      let isMet = state.withLockedValue { state in
         if state.sleepers.count >= count { return true }
         state.watchers.append((count, continuation))
         return false
@@ -76,7 +76,7 @@ package final class ManualClock: BatchClock {
 
   /// Resumes whoever waits for sleepers, at the end of a test.
   package func release() {
-    let watchers = state.withLock { state in
+    let watchers = state.withLockedValue { state in
       defer { state.watchers = [] }
       return state.watchers
     }
@@ -85,12 +85,12 @@ package final class ManualClock: BatchClock {
 
   /// When the next sleeper wakes, counted from now; `nil` when nobody sleeps.
   package var nextWake: Duration? {
-    state.withLock { state in state.sleepers.map(\.wakes).min().map { $0 - state.elapsed } }
+    state.withLockedValue { state in state.sleepers.map(\.wakes).min().map { $0 - state.elapsed } }
   }
 
   /// Moves time on and wakes whoever's time has come, in the order of their times.
   package func advance(by duration: Duration) {
-    let woken = state.withLock { state in
+    let woken = state.withLockedValue { state in
       state.elapsed += duration
       state.now = state.now + duration
       let due = state.sleepers.filter { $0.wakes <= state.elapsed }
@@ -101,5 +101,5 @@ package final class ManualClock: BatchClock {
   }
 
   /// Sets the time of day without time passing, as somebody who sets the machine's clock does.
-  package func setNow(_ moment: Timestamp) { state.withLock { $0.now = moment } }
+  package func setNow(_ moment: Timestamp) { state.withLockedValue { $0.now = moment } }
 }

@@ -15,18 +15,23 @@ package enum PlannedItems {
     var bytes: [UInt8] = []
     var wire: [UInt8] = []
     var entries: [ItemBatch.Entry] = []
+    var first: [String: Int] = [:]
+    var clashes: [Int] = []
     for (number, source) in sources.enumerated() {
       let text = Array(source.utf8)
       let form = WireForm.bytes(of: text)
+      let fields = ItemText(text)
+      let earlier = first.updateValue(number, forKey: "\(fields.indexID)/\(fields.name)")
+      if let earlier { clashes.append(firstSequence + earlier) }
       entries.append(
         ItemBatch.Entry(
           offset: bytes.count, length: text.count, wireOffset: wire.count, wireLength: form.count,
-          element: firstSequence + number, nameClashes: false, continuesIndex: false))
+          element: firstSequence + number, nameClashes: earlier != nil, continuesIndex: false))
       bytes += text
       wire += form
     }
     return ItemBatch(
-      firstSequence: firstSequence, bytes: bytes, wire: wire, entries: entries, earlierClashes: [])
+      firstSequence: firstSequence, bytes: bytes, wire: wire, entries: entries, earlierClashes: clashes)
   }
 
   /// Plans a run of these items and returns the session that owns it.

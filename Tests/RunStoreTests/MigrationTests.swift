@@ -76,18 +76,55 @@ struct MigrationTests {
     let broken =
       Migrations.all + [
         Migrations.Step(
-          number: 2, name: "0002_broken.sql",
+          number: Migrations.all.count + 1, name: "9999_broken.sql",
           sql: Array("CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);".utf8))
       ]
     await #expect(throws: StoreError.self) {
       try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: broken)
     }
     #expect(try Raw.query("SELECT name FROM sqlite_schema WHERE name = 'half'", in: store.path).isEmpty)
-    #expect(try Raw.query("SELECT count(*) FROM migration", in: store.path) == ["1"])
-    let backup = store.path + ".before-2-\(TestStore.start.milliseconds)"
+    #expect(try Raw.query("SELECT count(*) FROM migration", in: store.path) == ["\(Migrations.all.count)"])
+    let backup = store.path + ".before-\(Migrations.all.count + 1)-\(TestStore.start.milliseconds)"
     #expect(try Raw.query("SELECT count(*) FROM run", in: backup) == ["1"])
     let reopened = try await store.another()
     #expect(try await reopened.summaries(before: nil, limit: 5).count == 1)
+  }
+
+  @Test(
+    "a database of every older version is brought to the latest with its rows",
+    arguments: 1..<Migrations.all.count)
+  func olderVersion(steps: Int) async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("old.db")
+    let old = try await SQLiteStore.open(
+      path: path, now: TestStore.start, steps: Array(Migrations.all.prefix(steps)))
+    try await old.close()
+    try Raw.execute(
+      """
+      INSERT INTO origin (id, url) VALUES (1, 'https://a.example');
+      INSERT INTO destination (id, url) VALUES (1, 'https://a.example/x');
+      INSERT INTO run (id, run_id, state, created_at, manifest, manifest_digest, again, origin, destination,
+                       settings, items, finished_at)
+        VALUES (1, '20250101-000000-aaaa', 'finished', 1, 'm.json', zeroblob(32), 0, 1, 'https://a.example/x',
+                '{}', 1, 2);
+      INSERT INTO item (position, source) VALUES (1 << 40, '{}');
+      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state)
+        VALUES (1, 0, 0, 1, 4, zeroblob(32), 0, 'unknown');
+      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms)
+        VALUES (1, 0, 1, 1, 1, 1, 5, 4, 60000);
+      INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted)
+        VALUES (1, 0, 1, 9, 'undecided', 'listing', 'nothing was listed', 0);
+      """, in: path)
+    let store = try await SQLiteStore.open(path: path, now: TestStore.start)
+    #expect(
+      try Raw.query("SELECT verdict || ':' || evidence FROM settlement", in: path) == [
+        "undecided:nothing was listed"
+      ])
+    #expect(try Raw.query("SELECT refusals FROM run", in: path) == ["unproven"])
+    #expect(try Raw.query("SELECT in_outage FROM attempt", in: path) == ["0"])
+    #expect(try Raw.query("PRAGMA foreign_key_check", in: path).isEmpty)
+    #expect(try Raw.query("PRAGMA integrity_check", in: path) == ["ok"])
+    #expect(try await store.summaries(before: nil, limit: 2).map(\.items) == [1])
   }
 
   @Test("nothing is migrated while a run is live")
@@ -98,7 +135,8 @@ struct MigrationTests {
     let next =
       Migrations.all + [
         Migrations.Step(
-          number: 2, name: "0002_next.sql", sql: Array("CREATE TABLE next (a INTEGER) STRICT".utf8))
+          number: Migrations.all.count + 1, name: "9999_next.sql",
+          sql: Array("CREATE TABLE next (a INTEGER) STRICT".utf8))
       ]
     await #expect {
       try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next)

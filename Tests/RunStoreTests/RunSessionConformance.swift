@@ -30,7 +30,7 @@ struct RunSessionConformance {
 
   private func result(
     _ chunk: ClaimedChunk, _ outcome: Outcome, _ event: ChunkEvent, counted: Bool = false,
-    after seconds: Int = 1, readyAt: Timestamp = Timestamp(milliseconds: 0)
+    after seconds: Int = 1, readyAt: Timestamp? = nil
   ) -> AttemptResult {
     AttemptResult(
       chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt + .seconds(seconds),
@@ -116,11 +116,13 @@ struct RunSessionConformance {
     _ = try await session.record(result(second, .unknown, .answerLost))
     let unknown = try await session.unknownChunks(after: nil, limit: 10)
     #expect(unknown.map(\.number) == [first.number, second.number])
-    #expect(unknown[0].names == [IndexID("629d807aa9e2a3a33a92c00b"): (0..<4).map { "\($0.padded(6)).mp4" }])
+    #expect(
+      unknown[0].names(in: IndexID("629d807aa9e2a3a33a92c00b")) == (0..<4).map { "\($0.padded(6)).mp4" })
+    #expect(unknown[0].range == 0..<4)
     #expect(!unknown[0].namesClash)
     func settlement(_ chunk: ClaimedChunk, _ verdict: Settlement.Verdict, _ event: ChunkEvent) -> Settlement {
       Settlement(
-        chunk: chunk.number, attempt: 1, verdict: verdict, authority: .listing, evidence: "seen",
+        chunk: chunk.number, attempt: 1, verdict: verdict, authority: .listing, evidence: Evidence("seen"),
         decidedAt: start + .seconds(40), event: event, countsAttempt: event == .foundMissing)
     }
     _ = try await session.settle(settlement(first, .received, .foundReceived))
@@ -169,7 +171,7 @@ struct RunSessionConformance {
     #expect(standing.counts.chunks == [.accepted: 1, .pending: 1, .unknown: 1, .submitting: 0])
     let unknown = try await heir.unknownChunks(after: nil, limit: 5)
     #expect(unknown.map(\.endedAt) == [start + .seconds(9)])
-    #expect(unknown.map(\.wasAnswered) == [false])
+    #expect(unknown.map(\.loss) == [.ownerDied])
   }
 
   func ownedRunIsNotTakenTwice() async throws {

@@ -127,9 +127,10 @@ extension SQLiteStore: RunCatalog {
   package func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary] {
     try await database.read { connection in
       let row = try Self.row(of: run, in: connection)
-      return try connection.rows(
+      var chunks = try connection.rows(
         """
-        SELECT number, first_item, item_count, state, attempts, last_status, last_code, last_message
+        SELECT number, first_item, item_count, state, attempts, last_status, last_code, last_message, parent,
+               not_isolated
         FROM chunk WHERE run = ? AND number > ? ORDER BY number LIMIT ?
         """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) {
@@ -139,8 +140,15 @@ extension SQLiteStore: RunCatalog {
         return ChunkSummary(
           number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), state: state,
           attempts: $0.int(4), status: $0.optionalInt(5), code: $0.optionalText(6),
-          message: $0.optionalText(7))
+          message: $0.optionalText(7), parent: $0.optionalInt(8).map { ChunkNumber($0) },
+          isNotIsolated: $0.flag(9))
       }
+      guard let first = chunks.first?.number.rawValue, let last = chunks.last?.number.rawValue else {
+        return []
+      }
+      let settlements = try Self.settlements(of: row, chunks: first...last, in: connection)
+      for index in chunks.indices { chunks[index].settlement = settlements[chunks[index].number] }
+      return chunks
     }
   }
 

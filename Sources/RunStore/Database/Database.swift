@@ -1,6 +1,6 @@
 import BatchDomain
 import Dispatch
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A connection on a queue of its own, with group commit.
 ///
@@ -18,8 +18,8 @@ final class Database: Sendable {
   /// The locks beside it.
   let locks: LockFile
 
-  private let queue: DispatchQueue
-  private let pending = Mutex(Pending())
+  private let queue: any WorkQueue
+  private let pending = NIOLockedValueBox(Pending())
   private let confined: Confined
 
   private struct Pending {
@@ -36,7 +36,7 @@ final class Database: Sendable {
 
   /// What belongs to the queue.
   ///
-  /// `@unchecked Sendable`: its members are touched in blocks of `Database.queue` only, a serial queue.
+  /// `@unchecked Sendable`: its members are touched in the work of `Database.queue` only, one piece at a time.
   private final class Confined: @unchecked Sendable {
     var connection: Connection?
     var commits = 0
@@ -44,19 +44,20 @@ final class Database: Sendable {
     var broken: StoreError?
   }
 
-  private init(path: String, locks: LockFile) {
+  private init(path: String, locks: LockFile, queue: any WorkQueue) {
     self.path = path
     self.locks = locks
-    queue = DispatchQueue(label: "orchestrate.database")
+    self.queue = queue
     confined = Confined()
   }
 
   /// Opens the database; `prepare` runs on its queue before anything else does.
   static func open(
     path: String, mode: Connection.Mode, locks: LockFile, busyTimeout: Duration = Database.busyTimeout,
+    queue: any WorkQueue = DispatchQueue(label: "orchestrate.database"),
     prepare: @escaping @Sendable (Connection) throws -> Void
   ) async throws -> Database {
-    let database = Database(path: path, locks: locks)
+    let database = Database(path: path, locks: locks, queue: queue)
     try await database.onQueue { confined in
       let connection = try Connection(path: path, mode: mode, busyTimeout: busyTimeout)
       try prepare(connection)
@@ -71,17 +72,17 @@ final class Database: Sendable {
   @discardableResult
   func write<T: Sendable>(_ change: @escaping @Sendable (Connection) throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
-      let result = Mutex<T?>(nil)
+      let result = NIOLockedValueBox<T?>(nil)
       enqueue(
         Change(
           perform: { connection in
             let value = try change(connection)
-            result.withLock { $0 = value }
+            result.withLockedValue { $0 = value }
           },
           finish: { error in
             if let error {
               continuation.resume(throwing: error)
-            } else if let value = result.withLock({ $0 }) {
+            } else if let value = result.withLockedValue({ $0 }) {
               continuation.resume(returning: value)
             } else {
               continuation.resume(
@@ -97,9 +98,19 @@ final class Database: Sendable {
   }
 
   /// Moves the write-ahead log into the database when nobody else is writing.
+  ///
+  /// What may pass, such as a full disk, leaves it for later: everything is durable in the log already.
   func checkpoint(truncating: Bool) async throws {
-    try await onQueue { [locks] confined in
-      try Self.checkpoint(try Self.connection(of: confined), locks: locks, truncating: truncating)
+    try await onQueue { [self] confined in
+      let connection = try Self.connection(of: confined)
+      do {
+        try Self.checkpoint(connection, locks: locks, truncating: truncating)
+      } catch {
+        let failure = portError(error)
+        if let failure = failure as? StoreError, failure.isTransient { return }
+        confined.broken = confined.broken ?? Self.lasting(failure)
+        throw failure
+      }
     }
   }
 
@@ -114,16 +125,16 @@ final class Database: Sendable {
   }
 
   private func enqueue(_ change: Change) {
-    let mustSchedule = pending.withLock { pending in
+    let mustSchedule = pending.withLockedValue { pending in
       pending.changes.append(change)
       defer { pending.isScheduled = true }
       return !pending.isScheduled
     }
-    if mustSchedule { queue.async { self.commitPending() } }
+    if mustSchedule { queue.submit { self.commitPending() } }
   }
 
   private func commitPending() {
-    let changes = pending.withLock { pending in
+    let changes = pending.withLockedValue { pending in
       defer { pending = Pending() }
       return pending.changes
     }
@@ -193,7 +204,7 @@ final class Database: Sendable {
 
   private func onQueue<T: Sendable>(_ work: @escaping @Sendable (Confined) throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
-      queue.async { [confined] in
+      queue.submit { [confined] in
         do {
           continuation.resume(returning: try work(confined))
         } catch {

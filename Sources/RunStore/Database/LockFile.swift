@@ -1,7 +1,7 @@
 import BatchDomain
 import CSQLite
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The file beside the database on which processes hold byte locks; never unlinked, its content is empty.
 ///
@@ -18,7 +18,7 @@ final class LockFile: Sendable {
 
   private let descriptor: Int32
   /// Runs this object owns: a lock never conflicts with another of the same open file.
-  private let ownedRuns = Mutex<Set<Int64>>([])
+  private let ownedRuns = NIOLockedValueBox<Set<Int64>>([])
   private let path: String
 
   /// Opens the file, making it when it is not there.
@@ -41,26 +41,26 @@ final class LockFile: Sendable {
   ///
   /// - Returns: whether it was free.
   func lockRun(_ run: Int64) throws(StoreError) -> Bool {
-    guard ownedRuns.withLock({ $0.insert(run).inserted }) else { return false }
+    guard ownedRuns.withLockedValue({ $0.insert(run).inserted }) else { return false }
     do throws(StoreError) {
       if try lock(Self.firstRunByte + run, exclusive: true) { return true }
     } catch {
-      ownedRuns.withLock { _ = $0.remove(run) }
+      ownedRuns.withLockedValue { _ = $0.remove(run) }
       throw error
     }
-    ownedRuns.withLock { _ = $0.remove(run) }
+    ownedRuns.withLockedValue { _ = $0.remove(run) }
     return false
   }
 
   /// Gives the lock of a run back.
   func releaseRun(_ run: Int64) {
-    guard ownedRuns.withLock({ $0.remove(run) }) != nil else { return }
+    guard ownedRuns.withLockedValue({ $0.remove(run) }) != nil else { return }
     unlock(Self.firstRunByte + run)
   }
 
   /// Whether a live process owns a run, this one included.
   func isRunOwned(_ run: Int64) throws(StoreError) -> Bool {
-    if ownedRuns.withLock({ $0.contains(run) }) { return true }
+    if ownedRuns.withLockedValue({ $0.contains(run) }) { return true }
     return try isRunOwnedElsewhere(run)
   }
 

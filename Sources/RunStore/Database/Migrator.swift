@@ -56,6 +56,11 @@ struct Migrator {
           remedy: "use that version of orchestrate, or name another database with --db")
       }
       let step = steps[index]
+      guard row.number == index + 1, row.checksum.count == SHA256.byteCount, !row.name.isEmpty else {
+        throw StoreError(
+          .damaged, "\(path) is damaged: it does not say which migration it has in place \(index + 1)",
+          remedy: "restore the database from a backup, or name another one with --db")
+      }
       guard row.number == step.number, row.checksum == Self.checksum(of: step) else {
         throw StoreError(
           .schema,

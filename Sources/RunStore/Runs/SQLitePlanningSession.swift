@@ -1,5 +1,5 @@
 import BatchDomain
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A run that is being planned: its items and chunks are written batch by batch, each batch one bounded
 /// transaction.
@@ -12,8 +12,8 @@ final class SQLitePlanningSession: PlanningSession {
   private let row: Int64
   private let settings: RunSettings
   /// Items whose chunk has to be marked once all chunks are there: another item of their index has their name.
-  private let clashes = Mutex<[Int]>([])
-  private let nextChunk = Mutex(0)
+  private let clashes = NIOLockedValueBox<[Int]>([])
+  private let nextChunk = NIOLockedValueBox(0)
 
   init(database: Database, row: Int64, run: RunID, settings: RunSettings) {
     self.database = database
@@ -23,7 +23,7 @@ final class SQLitePlanningSession: PlanningSession {
   }
 
   func append(_ batch: ItemBatch) async throws {
-    clashes.withLock { $0.append(contentsOf: batch.earlierClashes) }
+    clashes.withLockedValue { $0.append(contentsOf: batch.earlierClashes) }
     try await database.write { [row] connection in
       let statement = try connection.prepare("INSERT INTO item (position, source) VALUES (?, ?)")
       defer { statement.reset() }
@@ -43,7 +43,7 @@ final class SQLitePlanningSession: PlanningSession {
 
   func add(_ chunks: [PlannedChunk]) async throws {
     guard !chunks.isEmpty else { return }
-    let first = nextChunk.withLock { next in
+    let first = nextChunk.withLockedValue { next in
       defer { next += chunks.count }
       return next
     }
@@ -82,7 +82,7 @@ final class SQLitePlanningSession: PlanningSession {
   }
 
   func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion {
-    let flagged = clashes.withLock { $0 }
+    let flagged = clashes.withLockedValue { $0 }
     let completed = try await database.write { [row, run] connection -> Completed in
       if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) { return .repeats(earlier) }
       for item in flagged {
@@ -162,7 +162,7 @@ final class SQLitePlanningSession: PlanningSession {
       try connection.run("DELETE FROM chunk WHERE run = ?", .integer(row))
       try connection.run("DELETE FROM tally WHERE run = ?", .integer(row))
     }
-    clashes.withLock { $0.removeAll() }
-    nextChunk.withLock { $0 = 0 }
+    clashes.withLockedValue { $0.removeAll() }
+    nextChunk.withLockedValue { $0 = 0 }
   }
 }

@@ -50,12 +50,12 @@ extension SQLiteRunSession {
       let ended = try connection.run(
         """
         UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
-                           counted = ?
+                           counted = ?, in_outage = ?
         WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
         """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
-        .flag(result.isCounted), .integer(row), .integer(result.chunk.rawValue), .integer(result.attempt),
-        .integer(owner))
+        .flag(result.isCounted), .flag(result.isInOutage), .integer(row), .integer(result.chunk.rawValue),
+        .integer(result.attempt), .integer(owner))
       guard ended == 1 else {
         throw StoreError(
           .conflict, "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another")
@@ -63,14 +63,18 @@ extension SQLiteRunSession {
       try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
         try connection.run(
           """
-          UPDATE chunk SET state = ?, owner = NULL, ready_at = ?, counted_attempts = counted_attempts + ?,
+          UPDATE chunk SET state = ?, owner = NULL, ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
+                           not_isolated = ? = 'rejected' AND item_count > 1,
                            last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
           WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ?
-          """, .text(state.rawValue), .integer(result.readyAt.milliseconds), .flag(result.isCounted),
+          """, .text(state.rawValue), .integer(result.readyAt?.milliseconds), .flag(result.isCounted),
+          .text(state.rawValue),
           .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
           .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
           .integer(result.chunk.rawValue), .integer(owner))
       }
+      if let division = result.division { try divide(result.chunk, into: division, in: connection) }
+      if result.rejectsRest { try rejectRest(of: result, in: connection) }
       try connection.run(
         "UPDATE run SET last_outcome_at = max(coalesce(last_outcome_at, 0), ?) WHERE id = ?",
         .integer(result.finishedAt.milliseconds), .integer(row))
@@ -150,27 +154,36 @@ extension SQLiteRunSession {
   /// Rebuilds the content of the `file` part from the items and checks it against the planned digest: the same
   /// chunk has the same bytes on every attempt.
   private func content(of chunk: Pending, in connection: Connection) throws -> [UInt8] {
+    let items = chunk.firstItem..<chunk.firstItem + chunk.itemCount
+    let part = try filePart(of: items, reserving: chunk.byteCount + 1, in: connection)
+    guard Array(SHA256.hash(data: part.content)) == chunk.digest else {
+      throw StoreError(
+        .damaged,
+        "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
+          + "\(part.items) of \(chunk.itemCount) items, and another digest",
+        remedy: "restore the database from a backup; nothing more is sent from this one")
+    }
+    return part.content
+  }
+
+  /// The content of the `file` part for a range of items, and how many of them are there.
+  func filePart(
+    of items: Range<Int>, reserving bytes: Int = 0, in connection: Connection
+  ) throws -> (content: [UInt8], items: Int) {
     var content: [UInt8] = []
-    content.reserveCapacity(chunk.byteCount + 1)
+    content.reserveCapacity(bytes)
     content.append(UInt8(ascii: "["))
-    let first = ItemPosition.of(run: row, sequence: chunk.firstItem)
     var count = 0
     _ = try connection.rows(
       "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
-      .integer(first), .integer(first + Int64(chunk.itemCount))
+      .integer(ItemPosition.of(run: row, sequence: items.lowerBound)),
+      .integer(ItemPosition.of(run: row, sequence: items.upperBound))
     ) { item in
       if count > 0 { content.append(UInt8(ascii: ",")) }
       item.bytes(0).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
       count += 1
     }
     content.append(UInt8(ascii: "]"))
-    guard Array(SHA256.hash(data: content)) == chunk.digest else {
-      throw StoreError(
-        .damaged,
-        "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
-          + "\(count) of \(chunk.itemCount) items, and another digest",
-        remedy: "restore the database from a backup; nothing more is sent from this one")
-    }
-    return content
+    return (content, count)
   }
 }

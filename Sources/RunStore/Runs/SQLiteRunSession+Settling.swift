@@ -8,8 +8,9 @@ extension SQLiteRunSession {
         SELECT c.number, c.first_item, c.item_count, c.names_clash, c.counted_attempts,
                a.number,
                (SELECT min(lost.started_at) FROM attempt AS lost
-                WHERE lost.run = c.run AND lost.chunk = c.number AND lost.outcome = 'unknown'),
-               a.finished_at, a.status, d.url <> ?
+                WHERE lost.run = c.run AND lost.chunk = c.number
+                  AND lost.outcome IN ('unknown', 'content', 'index')),
+               a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url <> ?
         FROM chunk AS c INDEXED BY chunk_open
         CROSS JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
         CROSS JOIN destination AS d ON d.id = a.destination
@@ -18,19 +19,25 @@ extension SQLiteRunSession {
         ORDER BY c.number LIMIT ?
         """, .text(settings.destination), .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) { row in
-        let items = row.int(1)..<row.int(1) + row.int(2)
+        let loss: UnknownChunk.Loss =
+          switch (Outcome(rawValue: row.text(8)), row.optionalText(9), row.optionalInt(10)) {
+          case (.content, _, _), (.index, _, _): .refused
+          case (_, Self.ownerDiedCode, nil): .ownerDied
+          case (_, _, nil): .broken
+          case (_, _, _?): .answered
+          }
         let chunk = UnknownChunk(
-          number: ChunkNumber(row.int(0)), attempt: row.int(5),
+          number: ChunkNumber(row.int(0)), firstItem: row.int(1), items: [], attempt: row.int(5),
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
-          endedAt: Timestamp(milliseconds: Int64(row.int(7))), wasAnswered: row.optionalInt(8) != nil,
-          countedAttempts: row.int(4), names: [:], namesClash: row.flag(3),
-          wasSentElsewhere: row.flag(9))
-        return (chunk: chunk, items: items)
+          endedAt: Timestamp(milliseconds: Int64(row.int(7))), loss: loss, wasInOutage: row.flag(11),
+          countedAttempts: row.int(4), namesClash: row.flag(3), wasSentElsewhere: row.flag(12))
+        return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
       }
       return try found.map { found in
         var chunk = found.chunk
-        chunk.names = try names(of: found.items, run: row, in: connection)
-        if !chunk.namesClash { chunk.namesClash = try othersSent(chunk, in: connection) }
+        chunk.items = try texts(of: found.items, run: row, in: connection).map {
+          UnknownChunk.Item(index: IndexID($0.indexID), name: $0.name)
+        }
         return chunk
       }
     }
@@ -43,13 +50,13 @@ extension SQLiteRunSession {
       // The index on (origin, started_at) is walked from one end; acceptances are most of what it has.
       let found = try connection.rows(
         """
-        SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at
+        SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at, c.names_clash
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
         WHERE a.origin = ? AND a.started_at >= ? AND a.started_at < ? AND a.run = ?
           AND a.outcome = 'accepted' AND a.number = 1
           AND a.destination = (SELECT id FROM destination WHERE url = ?)
-          AND (c.index_id IS NULL OR c.index_id = ?) AND c.names_clash = 0
+          AND (c.index_id IS NULL OR c.index_id = ?)
         ORDER BY a.started_at \(newestFirst ? "DESC" : "ASC") LIMIT ?
         """, .integer(origin), .integer(moments.lowerBound.milliseconds),
         .integer(moments.upperBound.milliseconds), .integer(row), .text(settings.destination),
@@ -58,83 +65,139 @@ extension SQLiteRunSession {
         (
           control: Control(
             chunk: ChunkNumber(row.int(0)), startedAt: Timestamp(milliseconds: Int64(row.int(3))),
-            acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: []),
+            acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [], namesClash: row.flag(5)),
           items: row.int(1)..<row.int(1) + row.int(2)
         )
       }
       return try found.compactMap { found in
         var control = found.control
-        control.names = try names(of: found.items, run: row, in: connection)[index] ?? []
+        control.names = try texts(of: found.items, run: row, in: connection)
+          .filter { $0.indexID == index.rawValue }.map(\.name)
         return control.names.isEmpty ? nil : control
       }
     }
   }
 
-  func settle(_ settlement: Settlement) async throws -> Recorded {
-    try await database.write { [self] connection in
+  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend] {
+    try await database.read { [self] connection in
+      // Names within the run clash only where planning found it; another run's chunks have to be looked at.
+      let chunks = try connection.rows(
+        """
+        SELECT a.run, c.first_item, c.item_count, a.started_at, a.finished_at, a.outcome, c.state
+        FROM attempt AS a INDEXED BY attempt_started
+        JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+        WHERE a.origin = ?1 AND a.started_at >= ?2
+          AND (a.outcome IS NULL OR a.outcome IN ('accepted', 'unknown', 'content', 'index'))
+          AND (a.run <> ?3 OR c.names_clash = 1 OR c.state = 'unknown')
+        UNION ALL
+        -- Pieces that a sighting found: they were sent with the chunk they are pieces of.
+        SELECT a.run, p.first_item, p.item_count, a.started_at, a.finished_at, 'accepted', p.state
+        FROM attempt AS a INDEXED BY attempt_started
+        JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk AND c.state = 'split'
+        JOIN chunk AS p INDEXED BY chunk_items ON p.run = a.run AND p.first_item >= c.first_item
+          AND p.first_item < c.first_item + c.item_count AND p.parent = c.number
+        WHERE a.origin = ?1 AND a.started_at >= ?2 AND p.state = 'accepted' AND p.attempts = 0
+        """, .integer(origin), .integer(moment.milliseconds), .integer(row)
+      ) { row in
+        (
+          run: Int64(row.int(0)), items: row.int(1)..<row.int(1) + row.int(2),
+          startedAt: Timestamp(milliseconds: Int64(row.int(3))),
+          endedAt: row.optionalInt(4).map { Timestamp(milliseconds: Int64($0)) },
+          // What settled as not received, or was refused whole, is no send that a task could stand for.
+          isSend: row.optionalText(5) == Outcome.accepted.rawValue
+            || [ChunkState.unknown, .submitting, .accepted].map(\.rawValue).contains(row.text(6)),
+          isAccepted: row.text(6) == ChunkState.accepted.rawValue
+        )
+      }
+      var sends: [NamedSend] = []
+      for chunk in chunks where chunk.isSend {
+        for text in try texts(of: chunk.items, run: chunk.run, in: connection) {
+          let index = IndexID(text.indexID)
+          guard names[index]?.contains(text.name) == true else { continue }
+          sends.append(
+            NamedSend(
+              index: index, name: text.name, object: text.object, startedAt: chunk.startedAt,
+              endedAt: chunk.endedAt, isAccepted: chunk.isAccepted))
+        }
+      }
+      return sends
+    }
+  }
+
+  func listingLag(of index: IndexID) async throws -> ListingLag? {
+    try await database.read { [row] connection in
+      try connection.first(
+        "SELECT accepted_at, lag_ms FROM listing_lag WHERE run = ? AND index_id = ?", .integer(row),
+        .text(index.rawValue)
+      ) {
+        ListingLag(
+          acceptedAt: Timestamp(milliseconds: Int64($0.int(0))), lag: .milliseconds(Int64($0.int(1))))
+      }
+    }
+  }
+
+  func remember(_ lag: ListingLag, of index: IndexID) async throws {
+    try await database.write { [row] connection in
       try connection.run(
         """
-        INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO listing_lag (run, index_id, accepted_at, lag_ms) VALUES (?, ?, ?, ?)
+        ON CONFLICT (run, index_id) DO UPDATE
+          SET accepted_at = excluded.accepted_at, lag_ms = excluded.lag_ms
+        """, .integer(row), .text(index.rawValue), .integer(lag.acceptedAt.milliseconds),
+        .integer(lag.lag.millisecondsRoundedUp))
+    }
+  }
+
+  func settle(_ settlement: Settlement) async throws -> Recorded {
+    try await database.write { [self] connection in
+      let evidence = settlement.evidence
+      let controls = evidence.controls.map { String($0.rawValue) }.joined(separator: ",")
+      try connection.run(
+        """
+        INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted,
+                                first_look_at, last_look_at, tasks_listed, items_seen, controls)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run, chunk, attempt, decided_at) DO UPDATE
           SET verdict = excluded.verdict, authority = excluded.authority, evidence = excluded.evidence,
-              counted = excluded.counted
+              counted = excluded.counted, first_look_at = excluded.first_look_at,
+              last_look_at = excluded.last_look_at, tasks_listed = excluded.tasks_listed,
+              items_seen = excluded.items_seen, controls = excluded.controls
         """, .integer(row), .integer(settlement.chunk.rawValue), .integer(settlement.attempt),
         .integer(settlement.decidedAt.milliseconds), .text(settlement.verdict.rawValue),
-        .text(settlement.authority.rawValue), .text(settlement.evidence), .flag(settlement.countsAttempt))
+        .text(settlement.authority.rawValue), .text(evidence.text), .flag(settlement.countsAttempt),
+        .integer(evidence.firstLookAt?.milliseconds), .integer(evidence.lastLookAt?.milliseconds),
+        .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(controls)]"))
       if let event = settlement.event {
         try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
           try connection.run(
             """
-            UPDATE chunk SET state = ?, ready_at = 0, counted_attempts = counted_attempts + ?
+            UPDATE chunk SET state = ?, ready_at = coalesce(?, min(ready_at, 0)),
+                             counted_attempts = counted_attempts + ?
             WHERE run = ? AND number = ? AND state = 'unknown' AND attempts = ?
-            """, .text(state.rawValue), .flag(settlement.countsAttempt), .integer(row),
-            .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
+            """, .text(state.rawValue), .integer(settlement.readyAt?.milliseconds),
+            .flag(settlement.countsAttempt), .integer(row), .integer(settlement.chunk.rawValue),
+            .integer(settlement.attempt))
         }
+      }
+      if let division = settlement.division {
+        try divide(settlement.chunk, into: division, in: connection)
+      }
+      if let trust = settlement.trust {
+        // Once a refusal is known to have taken a part, that stands.
+        try connection.run(
+          "UPDATE run SET refusals = ?1 WHERE id = ?2 AND (refusals = 'unproven' OR ?1 = 'partial')",
+          .text(trust.rawValue), .integer(row))
       }
       return try recorded(in: connection)
     }
   }
 
-  /// File names by index of a range of a run's items.
-  private func names(
-    of items: Range<Int>, run: Int64, in connection: Connection
-  ) throws -> [IndexID: [String]] {
-    var names: [IndexID: [String]] = [:]
-    _ = try connection.rows(
+  /// The fields of a range of a run's items, in order.
+  private func texts(of items: Range<Int>, run: Int64, in connection: Connection) throws -> [ItemText] {
+    try connection.rows(
       "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
       .integer(ItemPosition.of(run: run, sequence: items.lowerBound)),
       .integer(ItemPosition.of(run: run, sequence: items.upperBound))
-    ) { item in
-      let text = ItemText(item.bytes(0))
-      names[IndexID(text.indexID), default: []].append(text.name)
-    }
-    return names
-  }
-
-  /// Whether another run sent one of these names to the same index while the service could list it among this
-  /// chunk's tasks. Clashes within the run are known since it was planned.
-  private func othersSent(_ chunk: UnknownChunk, in connection: Connection) throws -> Bool {
-    let since = chunk.startedAt - SettlingRule.clockMargin
-    // A request that started up to an hour earlier may still have been under way.
-    let others = try connection.rows(
-      """
-      SELECT DISTINCT a.run, c.first_item, c.item_count
-      FROM attempt AS a INDEXED BY attempt_started
-      JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-      WHERE a.origin = ? AND a.started_at >= ? AND a.run <> ?
-        AND (a.finished_at IS NULL OR a.finished_at >= ?)
-        AND (a.outcome IS NULL OR a.outcome IN ('accepted', 'unknown'))
-      """, .integer(origin), .integer((since - .seconds(3_600)).milliseconds), .integer(row),
-      .integer(since.milliseconds)
-    ) { (run: Int64($0.int(0)), items: $0.int(1)..<$0.int(1) + $0.int(2)) }
-    for other in others {
-      let theirs = try names(of: other.items, run: other.run, in: connection)
-      for (index, names) in theirs {
-        guard let ours = chunk.names[index] else { continue }
-        if !Set(ours).isDisjoint(with: names) { return true }
-      }
-    }
-    return false
+    ) { ItemText($0.bytes(0)) }
   }
 }

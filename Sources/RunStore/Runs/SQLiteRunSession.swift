@@ -3,6 +3,9 @@ import Synchronization
 
 /// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
 final class SQLiteRunSession: RunSession {
+  /// Error code of an attempt whose process died before it recorded an answer.
+  static let ownerDiedCode = "owner_died"
+
   let run: RunID
   let settings: RunSettings
   let database: Database
@@ -166,6 +169,17 @@ extension StateCounts {
       }
       counts.chunks[state] = row.int(1)
       if state != .split { counts.items[state] = row.int(2) }
+    }
+    if counts.lostItems > 0 {
+      // Pieces are those that go before their turn.
+      counts.openPieceItems =
+        try connection.first(
+          """
+          SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
+          WHERE run = ? AND state IN ('pending', 'submitting', 'unknown') AND ready_at < 0
+            AND state NOT IN ('accepted', 'split', 'cancelled')
+          """, .integer(run)
+        ) { $0.int(0) } ?? 0
     }
     return counts
   }

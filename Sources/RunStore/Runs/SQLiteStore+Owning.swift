@@ -1,34 +1,49 @@
 package import BatchDomain
+import NIOConcurrencyHelpers
 
 extension SQLiteStore: BatchStore {
   /// Records a new run and owns it.
   package func plan(_ draft: RunDraft) async throws -> any PlanningSession {
     let settings = try StoredSettings(draft.settings).json()
-    let (row, run) = try await database.write { [locks = database.locks] connection -> (Int64, RunID) in
-      let run = try Self.newID(for: draft, in: connection)
-      let origin = try Self.origin(draft.settings.origin, in: connection)
-      try Self.noteDestination(draft.settings.destination, in: connection)
-      let host = Host.current
-      try connection.run(
-        """
-        INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
-                         manifest_modified_at, again, origin, destination, settings, owner, owner_host,
-                         owner_pid)
-        VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
-        """,
-        .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
-        .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
-        .integer(draft.manifestFile?.modifiedAt.milliseconds), .flag(draft.isAgain), .integer(origin),
-        .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID)))
-      let row = Int64(try connection.first("SELECT last_insert_rowid()") { $0.int(0) } ?? 0)
-      // Taken before the row is visible to anybody, so that it never looks dead.
-      guard try locks.lockRun(row) else {
-        throw StoreError(.owned, "the lock of the new run \(run) is held by another process")
+    let locked = NIOLockedValueBox<Int64?>(nil)
+    do {
+      let (row, run) = try await database.write { [self] connection in
+        let planned = try insert(draft, settings: settings, in: connection)
+        locked.withLockedValue { $0 = planned.row }
+        return planned
       }
-      return (row, run)
+      return SQLitePlanningSession(database: database, row: row, run: run, settings: draft.settings)
+    } catch {
+      // A transaction that failed as a whole gives the row's number back, and the next run gets it.
+      if let row = locked.withLockedValue({ $0 }) { database.locks.releaseRun(row) }
+      throw error
     }
-    return SQLitePlanningSession(
-      database: database, row: row, run: run, settings: draft.settings)
+  }
+
+  private func insert(
+    _ draft: RunDraft, settings: String, in connection: Connection
+  ) throws -> (row: Int64, run: RunID) {
+    let run = try Self.newID(for: draft, in: connection)
+    let origin = try Self.origin(draft.settings.origin, in: connection)
+    try Self.noteDestination(draft.settings.destination, in: connection)
+    let host = Host.current
+    try connection.run(
+      """
+      INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
+                       manifest_modified_at, again, origin, destination, settings, owner, owner_host,
+                       owner_pid)
+      VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+      """,
+      .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
+      .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
+      .integer(draft.manifestFile?.modifiedAt.milliseconds), .flag(draft.isAgain), .integer(origin),
+      .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID)))
+    let row = Int64(try connection.first("SELECT last_insert_rowid()") { $0.int(0) } ?? 0)
+    // Taken before the row is visible to anybody, so that it never looks dead.
+    guard try database.locks.lockRun(row) else {
+      throw StoreError(.owned, "the lock of the new run \(run) is held by another process")
+    }
+    return (row, run)
   }
 
   /// Takes a run that died in planning, empties it and plans it again.
@@ -58,9 +73,9 @@ extension SQLiteStore: BatchStore {
   ) async throws -> any RunSession {
     let row = try await lock(run)
     return try await releasing(row) {
-      let taken = try await database.write { connection in
+      let taken = try await database.write { [path] connection in
         try Self.takeLocked(
-          row, run, isCancelling: isCancelling, now: now, connection: connection)
+          row, run, isCancelling: isCancelling, now: now, connection: connection, path: path)
       }
       return SQLiteRunSession(
         database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
@@ -93,7 +108,8 @@ extension SQLiteStore: BatchStore {
   }
 
   private static func takeLocked(
-    _ row: Int64, _ run: RunID, isCancelling: Bool, now: Timestamp, connection: Connection
+    _ row: Int64, _ run: RunID, isCancelling: Bool, now: Timestamp, connection: Connection,
+    path: String
   ) throws -> Taken {
     let found = try connection.first(
       "SELECT state, owner, origin, settings, owner_host FROM run WHERE id = ?", .integer(row)
@@ -115,7 +131,10 @@ extension SQLiteStore: BatchStore {
       throw StoreError(
         .wrongState, "run \(run) was cancelled",
         remedy: "submit its manifest again with --again if it is to be sent after all")
-    case .cancelled, .running, .paused, .finished:
+    case .running:
+      // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
+      try Soundness.check(connection, path: path)
+    case .cancelled, .paused, .finished:
       break
     }
     let host = Host.current
@@ -134,7 +153,7 @@ extension SQLiteStore: BatchStore {
       """
       UPDATE attempt SET finished_at = max(started_at, min(?1, started_at + timeout_ms)),
                          took_ms = max(0, min(?1 - started_at, timeout_ms)),
-                         outcome = 'unknown', code = 'owner_died',
+                         outcome = 'unknown', code = '\(SQLiteRunSession.ownerDiedCode)',
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
@@ -144,7 +163,7 @@ extension SQLiteStore: BatchStore {
     try connection.run(
       """
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
-                       last_code = 'owner_died', last_at = ?1,
+                       last_code = '\(SQLiteRunSession.ownerDiedCode)', last_at = ?1,
                        last_message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND state = 'submitting' AND state NOT IN ('accepted', 'split', 'cancelled')
       """,

@@ -18,6 +18,8 @@ struct StoredSettings: Codable {
   var onUnknown: UnknownPolicy
   var settleDelayMilliseconds: Int64
   var maxFailures: String
+  /// Missing in runs of versions that could not divide a chunk.
+  var bisect: Bool?
 
   init(_ settings: RunSettings) {
     baseUrl = settings.baseURL
@@ -34,6 +36,7 @@ struct StoredSettings: Codable {
     onUnknown = settings.onUnknown
     settleDelayMilliseconds = settings.settleDelay.millisecondsRoundedUp
     maxFailures = settings.maxFailures.text
+    bisect = settings.bisect
   }
 
   /// The settings as the domain has them.
@@ -58,6 +61,7 @@ struct StoredSettings: Codable {
     settings.onUnknown = onUnknown
     settings.settleDelay = .milliseconds(settleDelayMilliseconds)
     settings.maxFailures = threshold
+    settings.bisect = bisect ?? false
     return settings
   }
 

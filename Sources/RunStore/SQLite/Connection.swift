@@ -142,15 +142,22 @@ final class Connection {
 
   /// Copies the database as it is now to another file, through SQLite's own backup.
   func backUp(to path: String) throws(SQLiteFailure) {
-    var copy: OpaquePointer?
-    defer { sqlite3_close_v2(copy) }
-    var code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil)
-    guard code == SQLITE_OK, let backup = sqlite3_backup_init(copy, "main", handle, "main") else {
-      throw SQLiteFailure(code: code, message: "cannot write \(path)", operation: "back up")
+    var opened: OpaquePointer?
+    defer { sqlite3_close_v2(opened) }
+    // Errors of a backup are those of the connection that is written to (https://sqlite.org/c3ref/backup_finish.html).
+    func failure(_ code: Int32) -> SQLiteFailure {
+      SQLiteFailure(
+        code: code, message: String(cString: sqlite3_errmsg(opened)), operation: "back up to \(path)")
+    }
+    var code = sqlite3_open_v2(
+      path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, nil)
+    guard code == SQLITE_OK else { throw failure(code) }
+    guard let backup = sqlite3_backup_init(opened, "main", handle, "main") else {
+      throw failure(sqlite3_extended_errcode(opened))
     }
     code = sqlite3_backup_step(backup, -1)
     sqlite3_backup_finish(backup)
-    guard code == SQLITE_DONE else { throw failure(code, operation: "back up") }
+    guard code == SQLITE_DONE else { throw failure(code) }
   }
 
   private func failure(_ code: Int32, operation: String) -> SQLiteFailure {
@@ -159,7 +166,8 @@ final class Connection {
 
   /// The first words of a statement: enough to name it, and never a value.
   private static func name(of sql: String) -> String {
-    sql.split(whereSeparator: \.isWhitespace).prefix(3).joined(separator: " ")
+    sql.utf8.split(maxSplits: 3) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+      .prefix(3).map { String(Substring($0)) }.joined(separator: " ")
   }
 }
 

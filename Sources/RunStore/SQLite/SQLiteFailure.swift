@@ -20,7 +20,9 @@ extension StoreError {
     let found = "failed to \(failure.operation) in \(path): \(failure.message)"
     let (code, remedy): (Code, String?) =
       switch failure.primaryCode {
-      case SQLITE_BUSY, SQLITE_LOCKED:
+      // SQLITE_PROTOCOL is a write-ahead log whose locks were contended for about ten seconds
+      // (https://sqlite.org/rescode.html#protocol): trying again later may work.
+      case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
         (.locked, "another program holds the database; end it and run the same command again")
       case SQLITE_FULL:
         (.full, "free space on that file system, then resume the run")
@@ -30,7 +32,7 @@ extension StoreError {
         (.unavailable, "check that the folder exists and that this user may write there, or use --db")
       case SQLITE_CONSTRAINT:
         (.conflict, nil)
-      case SQLITE_IOERR, SQLITE_NOMEM, SQLITE_PROTOCOL:
+      case SQLITE_IOERR, SQLITE_NOMEM:
         (.inputOutput, "check the device and its file system, then resume the run")
       default:
         (.damaged, "the database is not one that this program made; name another one with --db")

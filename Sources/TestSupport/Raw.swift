@@ -1,15 +1,25 @@
 import CSQLite
 
 /// SQL straight on a file, as another program would run it: to look at what is stored, and to damage it.
-enum Raw {
-  struct Failure: Error {
-    let message: String
+package enum Raw {
+  /// What SQLite said.
+  package struct Failure: Error {
+    /// Its message.
+    package let message: String
   }
 
-  static func execute(_ sql: String, in path: String) throws { _ = try query(sql, in: path) }
+  /// Runs any number of statements.
+  package static func execute(_ sql: String, in path: String) throws {
+    var database: OpaquePointer?
+    defer { sqlite3_close_v2(database) }
+    guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK,
+      csqlite_set_no_checkpoint_on_close(database, 1) == SQLITE_OK,
+      sqlite3_exec(database, sql, nil, nil, nil) == SQLITE_OK
+    else { throw Failure(message: String(cString: sqlite3_errmsg(database))) }
+  }
 
   /// The first column of every row, as text.
-  static func query(_ sql: String, in path: String) throws -> [String] {
+  package static func query(_ sql: String, in path: String) throws -> [String] {
     var database: OpaquePointer?
     defer { sqlite3_close_v2(database) }
     guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK
