@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Wakes tasks that wait for something to change. Resumes at once on cancellation, without a task of its own.
 final class ChangeSignal: Sendable {
@@ -8,14 +8,14 @@ final class ChangeSignal: Sendable {
     var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
   }
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   /// Counts the changes so far.
-  var version: Int { state.withLock { $0.version } }
+  var version: Int { state.withLockedValue { $0.version } }
 
   /// Says that something changed.
   func raise() {
-    let woken = state.withLock { state in
+    let woken = state.withLockedValue { state in
       state.version += 1
       defer { state.waiters = [:] }
       return state.waiters
@@ -26,13 +26,13 @@ final class ChangeSignal: Sendable {
 
   /// Suspends until something changed after `seen`, or until the task is cancelled.
   func wait(after seen: Int) async {
-    let id = state.withLock { state in
+    let id = state.withLockedValue { state in
       state.nextWaiter += 1
       return state.nextWaiter
     }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let isOver = state.withLock { state in
+        let isOver = state.withLockedValue { state in
           if state.version != seen || Task.isCancelled { return true }
           state.waiters[id] = continuation
           return false
@@ -40,7 +40,7 @@ final class ChangeSignal: Sendable {
         if isOver { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
+      state.withLockedValue { $0.waiters.removeValue(forKey: id) }?.resume()
     }
   }
 }

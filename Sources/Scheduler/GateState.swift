@@ -102,9 +102,12 @@ struct GateState: Equatable {
   /// - Parameters:
   ///   - outcome: what it came to.
   ///   - asked: the wait the service asked for.
+  ///   - isSuspect: whether the chunk failed before while others got through: that it is answered with a 5xx once
+  ///     more says nothing about the others.
   ///   - backOff: a wait drawn for the case that the gate has to choose one, from the number of waits so far.
   mutating func leave(
-    _ outcome: Outcome, asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+    _ outcome: Outcome, asked: Duration?, isSuspect: Bool = false, now: Timestamp,
+    backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     inFlight -= 1
     switch outcome {
@@ -125,6 +128,8 @@ struct GateState: Equatable {
       failures += 1
       unprocessed += 1
       return closeWhenNothingGetsThrough(now: now, backOff: backOff)
+    case .unknown where isSuspect && isOpen:
+      return .none
     case .unknown:
       troubleSince = troubleSince ?? now
       failures += 1

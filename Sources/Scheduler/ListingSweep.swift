@@ -23,10 +23,18 @@ struct ListingSweep {
   }
 
   /// Reads the list.
-  func sighting(of index: IndexID, since windowStart: Timestamp) async throws(Failure) -> Sighting {
+  ///
+  /// - Parameters:
+  ///   - windowStart: by the service's clock; older tasks are of no interest.
+  ///   - names: file names that are looked for. One that is a bare UUID is no file's name unless it is among them:
+  ///     the service shows such names for videos whose own it does not know.
+  func sighting(
+    of index: IndexID, since windowStart: Timestamp, lookingFor names: Set<String>
+  ) async throws(Failure) -> Sighting {
     let takenAt = clock.now()
     var seen: Set<String> = []
-    var newest: [String: Timestamp] = [:]
+    var tasks = 0
+    var times: [String: [Timestamp]] = [:]
     var newestUnnamed: Timestamp?
 
     /// Returns whether a row was there before.
@@ -41,8 +49,12 @@ struct ListingSweep {
           throw .unavailable("the listing has a task whose time cannot be read")
         }
         guard createdAt >= windowStart else { continue }
-        if let name = row.fileName {
-          newest[name] = max(newest[name] ?? createdAt, createdAt)
+        tasks += 1
+        if let name = row.fileName, names.contains(name) {
+          times[name, default: []].append(createdAt)
+        } else if let name = row.fileName, !name.isBareUUID {
+          // Somebody else's, or of a chunk that is not looked into.
+          continue
         } else {
           newestUnnamed = max(newestUnnamed ?? createdAt, createdAt)
         }
@@ -70,7 +82,7 @@ struct ListingSweep {
         again += 1
       }
     }
-    return Sighting(takenAt: takenAt, newest: newest, newestUnnamed: newestUnnamed)
+    return Sighting(takenAt: takenAt, tasks: tasks, times: times, newestUnnamed: newestUnnamed)
   }
 
   private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
@@ -90,6 +102,15 @@ struct ListingSweep {
     case .failure(.transport(let failure)):
       throw .unavailable("the listing could not be read: \(failure.message)")
     }
+  }
+}
+
+extension String {
+  /// Whether it is a UUID in its usual spelling, 8-4-4-4-12 hexadecimal digits, and nothing else.
+  fileprivate var isBareUUID: Bool {
+    let groups = split(separator: "-", omittingEmptySubsequences: false)
+    return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
+      && groups.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
   }
 }
 

@@ -19,6 +19,8 @@ actor RunBoard {
   private var nothingBefore: Timestamp?
   private var working = 0
   private var openUnknowns: Int
+  /// Refused chunks that wait to be looked up before they are divided.
+  private var doubted = 0
   private var isStoreInTrouble = 0
   private var hasAcceptance = false
   private var announcedWait: StoredWait?
@@ -65,7 +67,12 @@ actor RunBoard {
   /// A worker asks for work.
   func next() -> Next {
     if stop != nil || isDone { return .leave }
-    if isStoreInTrouble > 0 || isPendingKnownEmpty { return .wait(version: signal.version, until: nil) }
+    // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
+    // manifest of which every chunk is refused would else be sent to its end for nothing.
+    if isStoreInTrouble > 0 || isPendingKnownEmpty || doubted > 0 && doubted + working >= settings.concurrency
+    {
+      return .wait(version: signal.version, until: nil)
+    }
     let now = clock.now()
     if let nothingBefore {
       guard nothingBefore <= now else { return .wait(version: signal.version, until: nothingBefore) }
@@ -118,17 +125,29 @@ actor RunBoard {
 
   /// An answer is there: the gate learns of it before it is recorded.
   ///
-  /// - Parameter park: why the run has to stop because of it; set before the slot is free, so that a fault of
-  ///   the account seen by the first request is seen by no other.
-  /// - Returns: a wait to be put on disk, if the gate closed.
-  func answered(_ outcome: Outcome, asked: Duration?, park: StopCause?) -> StoredWait? {
+  /// - Parameters:
+  ///   - isSuspect: whether the chunk failed before while others got through.
+  ///   - park: why the run has to stop because of it; set before the slot is free, so that a fault of the account
+  ///     seen by the first request is seen by no other.
+  func answered(_ outcome: Outcome, asked: Duration?, isSuspect: Bool, park: StopCause?) -> Passage {
     if let park { stop(for: park) }
     let now = clock.now()
     let since = gate.troubleSince ?? now
-    let effect = gate.leave(outcome, asked: asked, now: now) { backOff(waits: $0, since: since, now: now) }
+    let effect = gate.leave(outcome, asked: asked, isSuspect: isSuspect, now: now) {
+      backOff(waits: $0, since: since, now: now)
+    }
     defer { changed() }
-    let isOutage = outcome == .notProcessed || outcome == .unknown
-    return follow(effect, isOutage: isOutage)
+    let isFailure = outcome == .notProcessed || outcome == .unknown
+    return Passage(
+      wait: follow(effect, isOutage: isFailure), isInOutage: isFailure && !gate.isOpen)
+  }
+
+  /// What the end of a request meant for everybody.
+  struct Passage: Sendable {
+    /// A wait to be put on disk, if the gate closed.
+    let wait: StoredWait?
+    /// Whether the request came to nothing while nothing gets through for anyone.
+    let isInOutage: Bool
   }
 
   /// A wait of our own choosing. It ends with `--max-wait` at the latest, so that there is one more try before the
@@ -165,12 +184,13 @@ actor RunBoard {
   }
 
   /// A chunk's outcome is durable; its worker is free again.
-  func recorded(_ recorded: Recorded, outcome: Outcome) {
+  func recorded(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
     working -= 1
-    if outcome == .unknown {
+    if event == .answerLost || event == .doubted {
       openUnknowns += 1
       settlingSignal.raise()
     }
+    if event == .doubted { doubted += 1 }
     if outcome == .accepted, !hasAcceptance {
       hasAcceptance = true
       observer.observe(.firstAccepted(recorded.counts))
@@ -217,16 +237,27 @@ actor RunBoard {
   }
 
   /// A verdict is durable.
-  func settled(_ recorded: Recorded) {
-    openUnknowns -= 1
+  ///
+  /// - Parameter wasRefused: whether it is about a refused chunk.
+  func settled(_ recorded: Recorded, wasRefused: Bool) {
+    decided(wasRefused: wasRefused)
     take(recorded)
   }
 
   /// A chunk stays unknown.
-  func held() {
-    openUnknowns -= 1
+  func held(wasRefused: Bool) {
+    decided(wasRefused: wasRefused)
     changed()
   }
+
+  private func decided(wasRefused: Bool) {
+    openUnknowns -= 1
+    // Those that an earlier process left are not counted in.
+    if wasRefused { doubted = max(0, doubted - 1) }
+  }
+
+  /// Whether any chunk of the run was accepted: what goes wrong beside it is then the chunk's own.
+  var othersAreAccepted: Bool { counts.chunks(in: .accepted) > 0 }
 
   /// Whether any unknown chunk is still being looked into.
   var hasOpenUnknowns: Bool { openUnknowns > 0 }
@@ -237,7 +268,9 @@ actor RunBoard {
   }
 
   /// Whether later acceptances can still bring a control.
-  var canSendMore: Bool { stop == nil && (!isPendingKnownEmpty || working > 0) }
+  var canSendMore: Bool {
+    stop == nil && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
+  }
 
   /// Whether settling has to end now; a run that is given up is still settled.
   var stopsSettling: Bool {
@@ -369,7 +402,8 @@ actor RunBoard {
     }
     observer.observe(.progress(counts))
     if hasWorkLeft,
-      settings.maxFailures.isExceeded(lost: counts.lostItems, decided: counts.decidedItems, total: items)
+      settings.maxFailures.isExceeded(
+        lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
     {
       stop(
         for: .parked(

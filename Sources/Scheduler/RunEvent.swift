@@ -14,6 +14,8 @@ package enum RunEvent: Sendable, Equatable {
   case waitOver
   /// An attempt came to something else than acceptance.
   case setback(chunk: ChunkNumber, attempt: Int, outcome: Outcome, code: String?, message: String?)
+  /// A chunk is divided to find the items to blame.
+  case divided(chunk: ChunkNumber, pieces: Int)
   /// Settling found out what became of a chunk.
   case settled(chunk: ChunkNumber, verdict: Settlement.Verdict, evidence: String)
   /// A chunk stays unknown and is left to a person.

@@ -74,8 +74,9 @@ package struct RunLoop: Sendable {
         }
       }
       group.addTask {
-        await Settler(session: session, service: service, clock: clock, observer: observer, board: board)
-          .work()
+        await Settler(
+          session: session, service: service, clock: clock, random: random, observer: observer, board: board
+        ).work()
       }
       group.addTask { await giveUpPending(on: board) }
     }

@@ -8,6 +8,7 @@ struct Settler {
   let session: any RunSession
   let service: any TransferService
   let clock: any BatchClock
+  let random: any RandomSource
   let observer: any RunObserver
   let board: RunBoard
 
@@ -15,25 +16,14 @@ struct Settler {
   static let batch = 1_000
   /// Looks at a chunk after which it is left to a person, once nothing more is sent that could bring a control.
   static let idleLooks = 10
-  /// Controls of an index that are compared at one look.
-  static let controlsPerLook = 5
   /// The least time between two looks, whatever `--settle-delay` says: a listing is a request, too.
   static let shortestDelay: Duration = .milliseconds(200)
   /// The longest a process waits for a moment before which nothing can be concluded; later it is for `resume`.
   static let longestWait: Duration = .seconds(15 * 60)
 
-  /// What is known of one chunk between looks.
-  private struct Case {
-    let attempt: Int
-    var nextLook: Timestamp
-    var wasAbsent = false
-    var idleLooks = 0
-    var isHeld = false
-  }
-
   private struct State {
-    var cases: [ChunkNumber: Case] = [:]
-    var firstShown: [ChunkNumber: Timestamp] = [:]
+    var cases: [ChunkNumber: SettlingCase] = [:]
+    var memory = ControlMemory()
   }
 
   private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
@@ -43,8 +33,10 @@ struct Settler {
   func work() async {
     var state = State()
     do {
-      while await !board.stopsSettling {
+      while true {
+        // Taken before the question, so that a stop between the two is not missed.
         let version = board.settlingVersion
+        if await board.stopsSettling { return }
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
           if await board.isSettlingOver { return }
@@ -76,7 +68,8 @@ struct Settler {
         if state.cases[chunk.number]?.attempt != chunk.attempt {
           // Only asking the service needs a delay: its listing has to catch up first.
           let delay = session.settings.onUnknown == .check ? session.settings.settleDelay : .zero
-          state.cases[chunk.number] = Case(attempt: chunk.attempt, nextLook: chunk.endedAt + delay)
+          state.cases[chunk.number] = SettlingCase(
+            attempt: chunk.attempt, nextLook: chunk.endedAt + delay)
         }
         if state.cases[chunk.number]?.isHeld != true { open.append(chunk) }
       }
@@ -88,150 +81,167 @@ struct Settler {
 
   private func look(at chunks: [UnknownChunk], _ state: inout State) async throws {
     switch session.settings.onUnknown {
-    case .hold:
-      for chunk in chunks {
-        try await hold(chunk, "--on-unknown hold leaves it to a person", authority: .policy, &state)
-      }
-    case .resend:
-      for chunk in chunks {
-        if chunk.wasSentElsewhere {
-          try await hold(chunk, "it was sent to another address than the run's present one", &state)
-          continue
-        }
-        try await conclude(
-          chunk, .notReceived, authority: .policy, evidence: "--on-unknown resend: it is sent again unasked",
-          &state)
-      }
     case .check:
       try await check(chunks, &state)
+    case .resend:
+      for chunk in chunks {
+        // Our own death and an outage say nothing about the chunk; whatever else happens again and again does.
+        let isCounted = chunk.loss != .ownerDied && !chunk.wasInOutage
+        try await conclude(
+          chunk, .notReceived, authority: .policy, isOwnFault: isCounted,
+          evidence: Evidence("--on-unknown resend sends it again without asking"), &state)
+      }
+    case .hold:
+      for chunk in chunks {
+        try await hold(
+          chunk, Evidence("--on-unknown hold leaves it to a person"), authority: .policy, &state)
+      }
     }
   }
 
   private func check(_ chunks: [UnknownChunk], _ state: inout State) async throws {
     let canSendMore = await board.canSendMore
-    var evidence: [IndexID: IndexEvidence] = [:]
-    var trouble: [IndexID: String] = [:]
-    for index in Set(chunks.flatMap(\.names.keys)).sorted(by: { $0.rawValue < $1.rawValue }) {
-      let concerned = chunks.filter { $0.names[index] != nil }
-      guard let earliest = concerned.map(\.startedAt).min(), let latest = concerned.map(\.endedAt).max()
-      else { continue }
-      let known = try await controls(of: index, earliest: earliest, latest: latest)
-      let oldest =
-        (known.controls + known.anchors).map(\.startedAt).min().map { min($0, earliest) } ?? earliest
-      do throws(ListingSweep.Failure) {
-        let sweep = ListingSweep(service: service, board: board, clock: clock)
-        let sighting = try await sweep.sighting(of: index, since: oldest - SettlingRule.clockMargin)
-        for control in known.controls
-        where state.firstShown[control.chunk] == nil && sighting.shows(control) {
-          state.firstShown[control.chunk] = clock.now()
-        }
-        evidence[index] = IndexEvidence(
-          sighting: sighting, controls: known.controls, anchors: known.anchors, firstShown: state.firstShown)
-      } catch {
-        switch error {
-        case .stopped: return
-        case .unavailable(let why): trouble[index] = why
-        }
-      }
-    }
+    let lookedAt = clock.now()
+    let gatherer = ListingEvidence(session: session, service: service, clock: clock, board: board)
+    guard let found = try await gatherer.gather(for: chunks, &state.memory) else { return }
     for chunk in chunks {
-      let own = chunk.names.keys.compactMap { trouble[$0] }.first
+      let own = chunk.indexes.compactMap { found.trouble[$0] }.min()
       let reading =
         own.map { SettlingRule.Reading.open($0) }
         ?? SettlingRule.read(
-          chunk, evidence: evidence, settleDelay: session.settings.settleDelay)
-      try await follow(reading, chunk, canSendMore: canSendMore, &state)
+          chunk, evidence: found.evidence, settleDelay: session.settings.settleDelay)
+      let look = Look(startedAt: lookedAt, tasks: found.tasks(of: chunk), canSendMore: canSendMore)
+      try await follow(reading, chunk, look, &state)
     }
   }
 
-  /// The accepted chunks an absence is judged by.
-  ///
-  /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
-  /// the listing's lag.
-  private func controls(
-    of index: IndexID, earliest: Timestamp, latest: Timestamp
-  ) async throws -> (controls: [Control], anchors: [Control]) {
-    try await persistently {
-      let start = Timestamp(milliseconds: .min)
-      let end = Timestamp(milliseconds: .max)
-      var controls = try await session.controls(
-        index: index, startedIn: latest + .milliseconds(1)..<end, newestFirst: false,
-        limit: Self.controlsPerLook)
-      if controls.isEmpty {
-        controls = try await session.controls(
-          index: index, startedIn: start..<end, newestFirst: true, limit: 1)
-      }
-      let anchors = try await session.controls(
-        index: index, startedIn: start..<earliest, newestFirst: true, limit: Self.controlsPerLook)
-      return (controls, anchors)
-    }
+  /// One look, as the evidence names it.
+  private struct Look {
+    let startedAt: Timestamp
+    let tasks: Int
+    let canSendMore: Bool
   }
 
   private func follow(
-    _ reading: SettlingRule.Reading, _ chunk: UnknownChunk, canSendMore: Bool, _ state: inout State
+    _ reading: SettlingRule.Reading, _ chunk: UnknownChunk, _ look: Look, _ state: inout State
   ) async throws {
     guard var known = state.cases[chunk.number] else { return }
     known.nextLook = clock.now() + delay
-    defer { state.cases[chunk.number]?.nextLook = known.nextLook }
+    var evidence = Evidence("", lastLookAt: look.startedAt, tasksListed: look.tasks)
     switch reading {
     case .received:
-      try await conclude(
-        chunk, .received, authority: .listing, evidence: "the listing shows every item of it", &state)
+      evidence.text = "the listing shows every item of it"
+      evidence.firstLookAt = look.startedAt
+      evidence.itemsSeen = chunk.items.count
+      return try await conclude(chunk, .received, authority: .listing, evidence: evidence, &state)
+    case .absent(let controls) where controls.isEmpty && look.canSendMore:
+      // An acceptance may still come and be a control.
+      known.disagree()
     case .absent(let controls):
-      if known.wasAbsent {
-        let shown = controls.map { "\($0)" }.joined(separator: ", ")
-        try await conclude(
-          chunk, .notReceived, authority: .listing,
-          evidence: "two looks showed none of its items, beside chunk \(shown), which the listing shows",
-          &state)
-      } else {
-        state.cases[chunk.number]?.wasAbsent = true
-      }
+      let first = known.agree(on: chunk.items.map { _ in false }, at: look.startedAt)
+      guard let first else { break }
+      evidence.text =
+        controls.isEmpty
+        ? "the service refused it, and two looks showed none of its items; nothing was accepted yet"
+        : "two looks showed none of its items, beside chunk \(list(controls)), which the listing shows"
+      evidence.firstLookAt = first
+      evidence.itemsSeen = 0
+      evidence.controls = controls
+      return try await conclude(
+        chunk, .notReceived, authority: .listing, isOwnFault: chunk.isOwnFault, evidence: evidence, &state)
+    case .partial(let isSeen, let controls):
+      let first = known.agree(on: isSeen, at: look.startedAt)
+      guard let first else { break }
+      let seen = isSeen.count { $0 }
+      evidence.text =
+        "two looks showed the same \(seen) of its \(isSeen.count) items, beside chunk \(list(controls)), "
+        + "which the listing shows"
+      evidence.firstLookAt = first
+      evidence.itemsSeen = seen
+      evidence.controls = controls
+      return try await conclude(
+        chunk, .partlyReceived, authority: .listing, isSeen: isSeen, evidence: evidence, &state)
     case .open(let why, let notBefore):
-      state.cases[chunk.number]?.wasAbsent = false
-      if canSendMore { return }
+      known.disagree()
+      evidence.text = why
+      if look.canSendMore { break }
       if let notBefore, notBefore > clock.now() {
         known.nextLook = max(known.nextLook, notBefore)
-        if notBefore.since(clock.now()) <= Self.longestWait { return }
-        return try await hold(chunk, "\(why): resume the run after \(notBefore)", &state)
+        if notBefore.since(clock.now()) <= Self.longestWait { break }
+        evidence.text += ": resume the run after \(notBefore)"
+        return try await hold(chunk, evidence, &state)
       }
-      state.cases[chunk.number]?.idleLooks += 1
-      if known.idleLooks + 1 >= Self.idleLooks { try await hold(chunk, why, &state) }
+      known.idleLooks += 1
+      if known.idleLooks >= Self.idleLooks { return try await hold(chunk, evidence, &state) }
     case .undecidable(let why):
-      try await hold(chunk, why, &state)
+      evidence.text = why
+      return try await hold(chunk, evidence, &state)
     }
+    state.cases[chunk.number] = known
+  }
+
+  private func list(_ chunks: [ChunkNumber]) -> String {
+    chunks.map { "\($0)" }.joined(separator: ", ")
   }
 
   private func conclude(
-    _ chunk: UnknownChunk, _ verdict: Settlement.Verdict, authority: Settlement.Authority, evidence: String,
-    _ state: inout State
+    _ chunk: UnknownChunk, _ verdict: Settlement.Verdict, authority: Settlement.Authority,
+    isOwnFault: Bool = false, isSeen: [Bool] = [], evidence: Evidence, _ state: inout State
   ) async throws {
-    let judgement: Judgement =
-      verdict == .received
-      ? Judgement(event: .foundReceived)
-      : RetryContract.judgeNotReceived(
-        wasAnswered: chunk.wasAnswered,
+    var settlement = Settlement(
+      chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
+      evidence: evidence, decidedAt: clock.now(), event: .foundReceived)
+    switch verdict {
+    case .received, .undecided:
+      if chunk.wasRefused { settlement.trust = .partial }
+    case .partlyReceived:
+      settlement.event = .divided
+      settlement.division = Division(Piece.ranges(from: chunk.firstItem, isSeen: isSeen))
+      if chunk.wasRefused { settlement.trust = .partial }
+    case .notReceived where chunk.wasRefused:
+      settlement.event = session.settings.bisect ? .divided : .foundMissing
+      settlement.division = session.settings.bisect ? Division(Piece.halves(of: chunk.range)) : nil
+      // Without a control the chunk is divided on the service's word; what refusals mean is not known by that.
+      if !evidence.controls.isEmpty { settlement.trust = .whole }
+    case .notReceived:
+      let judgement = RetryContract.judgeNotReceived(
+        isChunksOwnFault: isOwnFault,
         AttemptCircumstances(
           countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts))
-    let settlement = Settlement(
-      chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
-      evidence: evidence, decidedAt: clock.now(), event: judgement.event,
-      countsAttempt: judgement.isCounted)
-    let recorded = try await persistently { try await session.settle(settlement) }
+      settlement.event = judgement.event
+      settlement.countsAttempt = judgement.isCounted
+      if judgement.isCounted {
+        settlement.readyAt =
+          clock.now()
+          + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
+      }
+      if judgement.event == .exhausted, session.settings.bisect, await board.othersAreAccepted,
+        let halves = Bisection.halvesOfExhausted(
+          chunk.range, maxAttempts: session.settings.maxAttempts)
+      {
+        settlement.event = .divided
+        settlement.division = halves
+      }
+    }
+    let recorded = try await persistently { [settlement] in try await session.settle(settlement) }
     state.cases[chunk.number] = nil
-    observer.observe(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence))
-    await board.settled(recorded)
+    observer.observe(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
+    if let division = settlement.division {
+      observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
+    }
+    await board.settled(recorded, wasRefused: chunk.wasRefused)
   }
 
   private func hold(
-    _ chunk: UnknownChunk, _ why: String, authority: Settlement.Authority = .listing, _ state: inout State
+    _ chunk: UnknownChunk, _ evidence: Evidence, authority: Settlement.Authority = .listing,
+    _ state: inout State
   ) async throws {
     let settlement = Settlement(
-      chunk: chunk.number, attempt: chunk.attempt, verdict: .undecided, authority: authority, evidence: why,
-      decidedAt: clock.now(), event: nil, countsAttempt: false)
+      chunk: chunk.number, attempt: chunk.attempt, verdict: .undecided, authority: authority,
+      evidence: evidence, decidedAt: clock.now(), event: nil)
     try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
-    observer.observe(.held(chunk: chunk.number, why: why))
-    await board.held()
+    observer.observe(.held(chunk: chunk.number, why: evidence.text))
+    await board.held(wasRefused: chunk.wasRefused)
   }
 }

@@ -50,14 +50,16 @@ struct Worker {
     let outcome = RetryContract.outcome(of: exchange)
     do {
       let judgement = await judge(outcome, chunk)
-      let wait = await board.answered(
-        outcome, asked: exchange.askedWait,
+      let passage = await board.answered(
+        outcome, asked: exchange.askedWait, isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
+      let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
         chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt),
         took: took, outcome: outcome, status: exchange.status, code: exchange.code,
-        message: exchange.message, isCounted: judgement.isCounted, event: judgement.event,
-        readyAt: readyAt(after: outcome, judgement, chunk), wait: wait)
+        message: exchange.message, isCounted: judgement.isCounted, event: next.event,
+        readyAt: readyAt(after: outcome, judgement, chunk), division: next.division,
+        rejectsRest: next.rejectsRest, isInOutage: passage.isInOutage, wait: passage.wait)
       if outcome != .accepted {
         observer.observe(
           .setback(
@@ -65,7 +67,10 @@ struct Worker {
             message: exchange.message))
       }
       let recorded = try await persistently { try await session.record(result) }
-      await board.recorded(recorded, outcome: outcome)
+      if let division = result.division {
+        observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
+      }
+      await board.recorded(recorded, outcome: outcome, event: result.event)
     } catch {
       await board.stop(for: .store(StoreError(wrapping: error)))
       await board.abandoned()
@@ -94,13 +99,29 @@ struct Worker {
     return RetryContract.judge(outcome, circumstances)
   }
 
+  /// What happens to the chunk, where a refusal or the end of its attempts may divide it.
+  private func next(
+    after judgement: Judgement, _ chunk: ClaimedChunk, _ exchange: Exchange
+  ) async throws -> (event: ChunkEvent, division: Division?, rejectsRest: Bool) {
+    guard judgement.event == .refused else { return (judgement.event, nil, false) }
+    let history = try await persistently { try await session.refusals(of: chunk.number) }
+    let step = Bisection.step(
+      code: exchange.code ?? exchange.status.map { "http_\($0)" } ?? "",
+      RefusalCircumstances(
+        itemCount: chunk.itemCount, isBisecting: session.settings.bisect,
+        onUnknown: session.settings.onUnknown, trust: history.trust, family: history.family))
+    return switch step {
+    case .reject(let withRest): (.refused, nil, withRest)
+    case .halve: (.divided, Division(Piece.halves(of: chunk.items)), false)
+    case .lookUp: (.doubted, nil, false)
+    }
+  }
+
   private func readyAt(
     after outcome: Outcome, _ judgement: Judgement, _ chunk: ClaimedChunk
-  ) -> Timestamp {
-    guard outcome == .notProcessed, judgement.event == .returned, judgement.isCounted else {
-      // The gate holds everybody back; the chunk itself goes in its turn.
-      return Timestamp(milliseconds: 0)
-    }
+  ) -> Timestamp? {
+    // Otherwise the gate holds everybody back; the chunk itself goes in its turn.
+    guard outcome == .notProcessed, judgement.event == .returned, judgement.isCounted else { return nil }
     return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
   }
 

@@ -1,6 +1,6 @@
 import BatchDomain
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 
 /// A service with rules, on the manual clock: it takes chunks, lists what it took, and answers as a script says.
@@ -17,6 +17,10 @@ final class ModelService: TransferService {
     case lose
     /// It is taken, and answered with a status that says nothing.
     case takeAndAnswer(Int)
+    /// The first items of it are taken, and it is answered so.
+    case takeSome(Int, ServiceAnswer)
+    /// The first items of it are taken, and its answer is lost.
+    case takeSomeAndLose(Int)
     /// It does not get through.
     case refuseConnection
     /// It hangs for that long before anything else, then is as the other says.
@@ -38,7 +42,7 @@ final class ModelService: TransferService {
   private let script: @Sendable (_ request: Int, _ names: [String]) -> Reply
   private let listingLag: Duration
   private let isListed: Bool
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   /// A service whose n-th request, from 0, is answered as `script` says.
   init(
@@ -52,18 +56,18 @@ final class ModelService: TransferService {
   }
 
   /// The file names of every request, in the order they came.
-  var sent: [[String]] { state.withLock { $0.sent } }
+  var sent: [[String]] { state.withLockedValue { $0.sent } }
   /// How often each file name was taken.
-  var taken: [String: Int] { state.withLock { $0.taken } }
+  var taken: [String: Int] { state.withLockedValue { $0.taken } }
   /// The most requests that were under way at one moment.
-  var maxInFlight: Int { state.withLock { $0.maxInFlight } }
+  var maxInFlight: Int { state.withLockedValue { $0.maxInFlight } }
   /// Pages that were listed.
-  var listings: Int { state.withLock { $0.listings } }
+  var listings: Int { state.withLockedValue { $0.listings } }
 
   /// Suspends until that many requests came.
   func waitForRequests(_ count: Int) async {
     await withCheckedContinuation { continuation in
-      let isMet = state.withLock { state in
+      let isMet = state.withLockedValue { state in
         if state.sent.count >= count { return true }
         state.watchers.append((count, continuation))
         return false
@@ -74,7 +78,7 @@ final class ModelService: TransferService {
 
   func submit(_ submission: Submission) async -> Exchange {
     let names = Self.names(in: submission.filePart)
-    let (request, watchers) = state.withLock { state -> (Int, [CheckedContinuation<Void, Never>]) in
+    let (request, watchers) = state.withLockedValue { state -> (Int, [CheckedContinuation<Void, Never>]) in
       state.sent.append(names)
       state.inFlight += 1
       state.maxInFlight = max(state.maxInFlight, state.inFlight)
@@ -84,14 +88,14 @@ final class ModelService: TransferService {
     }
     for watcher in watchers { watcher.resume() }
     let exchange = await follow(script(request, names), names)
-    state.withLock { $0.inFlight -= 1 }
+    state.withLockedValue { $0.inFlight -= 1 }
     return exchange
   }
 
   func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
     guard isListed else { throw .refused(ServiceAnswer(status: 404)) }
     let now = clock.now()
-    return state.withLock { state in
+    return state.withLockedValue { state in
       state.listings += 1
       let shown = state.rows.filter { ($0.createdAt ?? now) + listingLag <= now }.reversed()
       return Array(shown.dropFirst((page - 1) * pageLimit).prefix(pageLimit))
@@ -113,6 +117,12 @@ final class ModelService: TransferService {
     case .takeAndAnswer(let status):
       take(names)
       return .answered(ServiceAnswer(status: status))
+    case .takeSome(let count, let answer):
+      take(Array(names.prefix(count)))
+      return .answered(answer)
+    case .takeSomeAndLose(let count):
+      take(Array(names.prefix(count)))
+      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
     case .refuseConnection:
       return .failed(
         TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused"))
@@ -128,7 +138,7 @@ final class ModelService: TransferService {
 
   private func take(_ names: [String]) {
     let now = clock.now()
-    state.withLock { state in
+    state.withLockedValue { state in
       for name in names {
         state.taken[name, default: 0] += 1
         state.rows.append(TaskRow(id: "task-\(state.rows.count)", fileName: name, createdAt: now))

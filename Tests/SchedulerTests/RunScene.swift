@@ -1,7 +1,7 @@
 import BatchDomain
+import NIOConcurrencyHelpers
 import RunStore
 import Scheduler
-import Synchronization
 import TestSupport
 
 /// Runs the real loop over the real store against a model service, driving the clock.
@@ -14,12 +14,19 @@ struct RunScene {
 
   init(items: Int = 20, chunkSize: Int = 1, _ configure: (inout RunSettings) -> Void = { _ in }) async throws
   {
+    try await self.init(
+      sources: (0..<items).map { PlannedItems.source($0) }, chunkSize: chunkSize, configure)
+  }
+
+  init(
+    sources: [String], chunkSize: Int, _ configure: (inout RunSettings) -> Void = { _ in }
+  ) async throws {
     folder = try TemporaryFolder()
     store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
     var settings = RunSettings()
     configure(&settings)
     session = try await PlannedItems.plan(
-      (0..<items).map { PlannedItems.source($0) }, chunkSize: chunkSize, settings: settings, in: store,
+      sources, chunkSize: chunkSize, settings: settings, in: store,
       at: clock.now())
   }
 
@@ -62,11 +69,11 @@ struct RunScene {
 
 /// Keeps what the loop told.
 final class EventLog: RunObserver {
-  private let events = Mutex<[RunEvent]>([])
+  private let events = NIOLockedValueBox<[RunEvent]>([])
 
-  func observe(_ event: RunEvent) { events.withLock { $0.append(event) } }
+  func observe(_ event: RunEvent) { events.withLockedValue { $0.append(event) } }
 
-  var all: [RunEvent] { events.withLock { $0 } }
+  var all: [RunEvent] { events.withLockedValue { $0 } }
 
   var waits: [StoredWait] {
     all.compactMap { if case .waiting(let wait) = $0 { wait } else { nil } }

@@ -1,0 +1,167 @@
+import BatchDomain
+
+/// Gathers what one look knows: controls, counts of names, and one sweep of the listing for each index that serves
+/// every chunk looked at.
+struct ListingEvidence {
+  let session: any RunSession
+  let service: any TransferService
+  let clock: any BatchClock
+  let board: RunBoard
+
+  /// Controls of an index that are compared at one look.
+  static let controlsPerLook = 5
+  /// A request that started that long ago may still be under way: how far back sends of clashing names are looked
+  /// for.
+  static let longestRequest: Duration = .seconds(3_600)
+
+  /// What was found.
+  struct Found {
+    /// By index; one that is missing could not be listed.
+    var evidence: [IndexID: IndexEvidence] = [:]
+    /// Why an index could not be listed.
+    var trouble: [IndexID: String] = [:]
+
+    /// Tasks listed in the indexes of a chunk.
+    func tasks(of chunk: UnknownChunk) -> Int {
+      chunk.indexes.reduce(0) { $0 + (evidence[$1]?.sighting.tasks ?? 0) }
+    }
+  }
+
+  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
+
+  /// Gathers the evidence for some chunks.
+  ///
+  /// - Parameter memory: which controls were seen when; it learns from this look.
+  /// - Returns: `nil` when the run stops meanwhile.
+  func gather(for chunks: [UnknownChunk], _ memory: inout ControlMemory) async throws -> Found? {
+    var found = Found()
+    for index in Set(chunks.flatMap(\.indexes)).sorted(by: { $0.rawValue < $1.rawValue }) {
+      let concerned = chunks.filter { $0.indexes.contains(index) }
+      guard let earliest = concerned.map(\.startedAt).min(), let latest = concerned.map(\.endedAt).max()
+      else { continue }
+      var known = try await controls(of: index, earliest: earliest, latest: latest)
+      let clashing = (known.controls + known.anchors).filter(\.namesClash)
+      let sends = try await sends(in: index, of: concerned, beside: clashing)
+      let counts = counts(of: concerned, in: index, among: sends)
+      known.controls = known.controls.compactMap { counted($0, among: sends) }
+      known.anchors = known.anchors.compactMap { counted($0, among: sends) }
+      let chosen = known.controls + known.anchors
+      let windows =
+        counts.values.compactMap { $0?.windowStart } + chosen.flatMap { $0.counts.values.map(\.windowStart) }
+      let oldest = chosen.map(\.startedAt).reduce(earliest) { min($0, $1) } - SettlingRule.clockMargin
+      let names = Set(concerned.flatMap { $0.names(in: index) } + chosen.flatMap(\.names))
+      do throws(ListingSweep.Failure) {
+        let sighting = try await ListingSweep(service: service, board: board, clock: clock).sighting(
+          of: index, since: windows.reduce(oldest) { min($0, $1) },
+          lookingFor: names)
+        found.evidence[index] = IndexEvidence(
+          sighting: sighting, controls: known.controls, anchors: known.anchors, firstShown: [:],
+          counts: counts)
+      } catch {
+        switch error {
+        case .stopped: return nil
+        case .unavailable(let why): found.trouble[index] = why
+        }
+      }
+      if var evidence = found.evidence[index] {
+        // A chunk of the same name may have been sent and listed meanwhile: what changed between the two says nothing.
+        let after = try await self.sends(in: index, of: concerned, beside: clashing)
+        let later = self.counts(of: concerned, in: index, among: after)
+        for name in Set(counts.keys).union(later.keys) where counts[name] != later[name] {
+          evidence.counts[name] = .some(nil)
+        }
+        evidence.controls.removeAll { counted($0, among: after)?.counts != $0.counts }
+        evidence.anchors.removeAll { counted($0, among: after)?.counts != $0.counts }
+        found.evidence[index] = evidence
+      }
+      try await note(index, in: &found, &memory)
+    }
+    return found
+  }
+
+  /// Learns from a look how far behind the listing of an index is.
+  private func note(_ index: IndexID, in found: inout Found, _ memory: inout ControlMemory) async throws {
+    guard let evidence = found.evidence[index] else { return }
+    var recorded = try await persistently { try await session.listingLag(of: index) }
+    if let lag = memory.learn(from: evidence, index: index, recorded: recorded, now: clock.now()) {
+      try await persistently { try await session.remember(lag, of: index) }
+      recorded = lag
+    }
+    found.evidence[index]?.firstShown = memory.firstShown
+    found.evidence[index]?.recordedLag = memory.isContradicted(index) ? nil : recorded
+  }
+
+  /// The accepted chunks an absence is judged by.
+  ///
+  /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
+  /// the listing's lag.
+  private func controls(
+    of index: IndexID, earliest: Timestamp, latest: Timestamp
+  ) async throws -> (controls: [Control], anchors: [Control]) {
+    try await persistently {
+      let start = Timestamp(milliseconds: .min)
+      let end = Timestamp(milliseconds: .max)
+      var controls = try await session.controls(
+        index: index, startedIn: latest + .milliseconds(1)..<end, newestFirst: false,
+        limit: Self.controlsPerLook)
+      if controls.isEmpty {
+        controls = try await session.controls(
+          index: index, startedIn: start..<end, newestFirst: true, limit: 1)
+      }
+      let anchors = try await session.controls(
+        index: index, startedIn: start..<earliest, newestFirst: true, limit: Self.controlsPerLook)
+      return (controls, anchors)
+    }
+  }
+
+  /// Everything sent under the names of these chunks and controls, as far as it may be mistaken for theirs.
+  private func sends(
+    in index: IndexID, of chunks: [UnknownChunk], beside controls: [Control]
+  ) async throws -> Sends {
+    let names = Set(chunks.flatMap { $0.names(in: index) } + controls.flatMap(\.names))
+    let earliest = (chunks.map(\.startedAt) + controls.map(\.startedAt)).min() ?? clock.now()
+    let since = earliest - SettlingRule.clockMargin - Self.longestRequest
+    let found = try await persistently { try await session.sends(of: [index: names], since: since) }
+    return Sends(byName: Dictionary(grouping: found, by: \.name), since: since)
+  }
+
+  private struct Sends {
+    var byName: [String: [NamedSend]]
+    var since: Timestamp
+  }
+
+  /// A control with the counts of its names; `nil` where one of them cannot be counted.
+  private func counted(_ control: Control, among sends: Sends) -> Control? {
+    guard control.namesClash else { return control }
+    var control = control
+    for name in Set(control.names) {
+      let same = sends.byName[name] ?? []
+      guard let count = NameCount(same, since: control.startedAt, knownSince: sends.since) else { return nil }
+      control.counts[name] = count
+    }
+    return control
+  }
+
+  /// The counts of names that may stand for several items.
+  private func counts(
+    of chunks: [UnknownChunk], in index: IndexID, among sends: Sends
+  ) -> [String: NameCount?] {
+    var counts: [String: NameCount?] = [:]
+    for chunk in chunks {
+      for name in chunk.names(in: index) {
+        let same = sends.byName[name] ?? []
+        // Attempts of one object that nobody took are one item, whose task speaks for itself.
+        guard Set(same.map(\.object)).count > 1 || same.contains(where: \.isAccepted) else { continue }
+        let count = NameCount(same, since: chunk.startedAt, knownSince: sends.since)
+        guard let known = counts[name] else {
+          counts[name] = .some(count)
+          continue
+        }
+        // Of two chunks with the name the wider window serves both.
+        if let known, let count, known.windowStart <= count.windowStart { continue }
+        counts[name] = .some(known == nil ? nil : count)
+      }
+    }
+    return counts
+  }
+}

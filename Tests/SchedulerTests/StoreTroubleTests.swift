@@ -1,0 +1,149 @@
+import BatchDomain
+import NIOConcurrencyHelpers
+import TestSupport
+import Testing
+
+@testable import RunStore
+@testable import Scheduler
+
+@Suite("A store in trouble", .timeLimit(.minutes(2)))
+struct StoreTroubleTests {
+  /// Another program's connection that holds the database, let go of from wherever the trouble is told.
+  ///
+  /// `@unchecked Sendable`: the connection is touched under the lock only.
+  private final class Holder: @unchecked Sendable {
+    private let lock = NIOLock()
+    private let connection: Connection
+    private var isHolding = false
+
+    init(_ path: String) throws {
+      connection = try Connection(path: path, mode: .readWrite, busyTimeout: .seconds(10))
+    }
+
+    func hold() throws {
+      try lock.withLock {
+        try connection.run("BEGIN IMMEDIATE")
+        isHolding = true
+      }
+    }
+
+    func letGo() {
+      lock.withLock {
+        // Each worker tells of the trouble.
+        guard isHolding else { return }
+        isHolding = false
+        do { try connection.run("COMMIT") } catch { Issue.record(error) }
+      }
+    }
+  }
+
+  private static func isTrouble(_ event: RunEvent) -> Bool {
+    if case .storeTrouble = event { true } else { false }
+  }
+
+  @Test("locked for a moment: nothing new is sent meanwhile, nothing is lost, and the run finishes")
+  func lockedForAMoment() async throws {
+    let scene = try await TroubledScene(items: 40)
+    let holder = try Holder(scene.store.path)
+    let sentWhileHeld = NIOLockedValueBox<[Int]>([])
+    let service = ModelService(clock: scene.clock) { request, _ in
+      if request == 20 { do { try holder.hold() } catch { Issue.record(error) } }
+      return .accept
+    }
+    let ending = try await scene.resume(service) { event in
+      guard Self.isTrouble(event) else { return }
+      sentWhileHeld.withLockedValue { $0.append(service.sent.count) }
+      holder.letGo()
+    }
+    #expect(ending == .finished)
+    #expect(scene.timesTaken(service) == [1])
+    // What was claimed before the lock was there may still leave, at most one request per worker.
+    let sent = try #require(sentWhileHeld.withLockedValue { $0 }.first)
+    #expect((21...25).contains(sent), "\(sent)")
+    #expect(try await scene.problems() == [])
+  }
+
+  @Test("locked for ever: the run is given up with the reason, and goes on later without a loss")
+  func lockedForEver() async throws {
+    let scene = try await TroubledScene(items: 40)
+    let holder = try Holder(scene.store.path)
+    let service = ModelService(clock: scene.clock) { request, _ in
+      if request == 20 { do { try holder.hold() } catch { Issue.record(error) } }
+      return .accept
+    }
+    let start = scene.clock.elapsed()
+    let error = await #expect(throws: StoreError.self) { try await scene.resume(service) }
+    #expect(error?.code == .locked)
+    #expect(error?.message.contains(scene.store.path) == true)
+    #expect(error?.remedy?.contains("another program") == true)
+    #expect(scene.clock.elapsed() - start >= StoreRetry.patience)
+    #expect(service.sent.count < 30)
+    holder.letGo()
+    try await scene.die()
+    #expect(try await scene.resume(service) == .finished)
+    #expect(scene.timesTaken(service) == [1])
+    #expect(try await scene.problems() == [])
+  }
+
+  @Test("full for ever: the run is given up with the reason, and goes on later without a loss")
+  func full() async throws {
+    let scene = try await TroubledScene(items: 200)
+    let service = ModelService(clock: scene.clock)
+    try await scene.setFull(true)
+    let error = await #expect(throws: StoreError.self) { try await scene.resume(service) }
+    #expect(error?.code == .full)
+    #expect(error?.remedy?.contains("free space") == true)
+    #expect((1..<200).contains(service.sent.count), "\(service.sent.count)")
+    try await scene.setFull(false)
+    try await scene.die()
+    #expect(try await scene.resume(service) == .finished)
+    #expect(scene.timesTaken(service) == [1])
+    #expect(try await scene.problems() == [])
+  }
+
+  @Test("a clock that jumps back in the middle loses nothing and sends nothing twice")
+  func clockJumpsBack() async throws {
+    let scene = try await TroubledScene(items: 40)
+    let start = scene.clock.now()
+    let service = ModelService(clock: scene.clock) { request, _ in
+      if request == 20 { scene.clock.setNow(start - .seconds(600)) }
+      return request == 10 ? .takeAndLose : .accept
+    }
+    let ending = try await scene.resume(service)
+    #expect(ending == .finished)
+    // What is due at a stored moment is late by the jump; the rest is ten looks at the lost answer.
+    #expect(scene.clock.elapsed() < .seconds(600 + 600), "\(scene.clock.elapsed())")
+    #expect(service.taken.values.allSatisfy { $0 == 1 })
+    // What was lost may stay undecided: without a common clock its absence proves nothing, its presence all.
+    let counts = try await scene.store.summary(of: scene.run).counts
+    #expect(counts.items(in: .accepted, .unknown) == 40)
+    #expect(counts.items(in: .accepted) >= 39)
+    #expect(try await scene.problems() == [])
+    #expect(try await scene.resume(service) == .finished)
+    #expect(service.taken.values.allSatisfy { $0 == 1 })
+    #expect(try await scene.problems() == [])
+  }
+
+  @Test("a clock set back during a wait makes the wait longer by no more than the jump")
+  func waitAcrossAJump() async throws {
+    let scene = try await TroubledScene(items: 8)
+    let start = scene.clock.now()
+    let service = ModelService(clock: scene.clock) { request, _ in
+      guard request == 3 else { return .accept }
+      return .answer(ServiceAnswer(status: 429, code: "too_many_requests", wait: .seconds(60)))
+    }
+    let hasJumped = NIOLockedValueBox(false)
+    let ending = try await scene.resume(service) { event in
+      guard case .waiting = event,
+        hasJumped.withLockedValue({ had in
+          defer { had = true }; return !had
+        })
+      else { return }
+      scene.clock.setNow(start - .seconds(300))
+    }
+    #expect(ending == .finished)
+    #expect(scene.timesTaken(service) == [1])
+    #expect(scene.clock.elapsed() < .seconds(300 + 60 + 10), "\(scene.clock.elapsed())")
+    #expect(try await scene.problems() == [])
+  }
+}

@@ -1,0 +1,144 @@
+import BatchDomain
+
+/// The store port as a process of a world has it: the real session, with a possible death around every call and
+/// the troubles of a disk.
+///
+/// A call that the port gains is added here by one line.
+struct SimulatedSession: RunSession {
+  let base: any RunSession
+  let process: SimulatedProcess
+
+  var run: RunID { base.run }
+  var settings: RunSettings { base.settings }
+
+  func standing() async throws -> RunStanding {
+    try await read("standing") { try await base.standing() }
+  }
+
+  func claim(at now: Timestamp) async throws -> Claim {
+    try await change("claim", { $0.traced }) { try await base.claim(at: now) }
+  }
+
+  func record(_ result: AttemptResult) async throws -> Recorded {
+    try await change("record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)") {
+      try await base.record(result)
+    }
+  }
+
+  func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk] {
+    try await read("unknown", { "\($0.map(\.number.rawValue))" }) {
+      try await base.unknownChunks(after: after, limit: limit)
+    }
+  }
+
+  func controls(
+    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
+  ) async throws -> [Control] {
+    try await read("controls", { "\($0.map(\.chunk.rawValue))" }) {
+      try await base.controls(index: index, startedIn: moments, newestFirst: newestFirst, limit: limit)
+    }
+  }
+
+  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend] {
+    try await read("sends", { "\($0.count)" }) { try await base.sends(of: names, since: moment) }
+  }
+
+  func listingLag(of index: IndexID) async throws -> ListingLag? {
+    try await read("lag") { try await base.listingLag(of: index) }
+  }
+
+  func remember(_ lag: ListingLag, of index: IndexID) async throws {
+    try await change("remember lag") { try await base.remember(lag, of: index) }
+  }
+
+  func refusals(of chunk: ChunkNumber) async throws -> RefusalHistory {
+    try await read("refusals", { "\($0.trust)" }) { try await base.refusals(of: chunk) }
+  }
+
+  func settle(_ settlement: Settlement) async throws -> Recorded {
+    process.world.trace.remark(settlement.evidence.text)
+    return try await change("settle \(settlement.chunk)/\(settlement.attempt) \(settlement.verdict)") {
+      try await base.settle(settlement)
+    }
+  }
+
+  func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
+    try await read("sole index", { "\($0)" }) { try await base.isSoleIndexLeft(index) }
+  }
+
+  func remember(wait: StoredWait?) async throws {
+    try await change("remember") { try await base.remember(wait: wait) }
+  }
+
+  func request() async throws -> RunRequest? {
+    try await read("request", { $0?.rawValue ?? "-" }) { try await base.request() }
+  }
+
+  func cancelPending() async throws -> Recorded {
+    try await change("cancel pending") { try await base.cancelPending() }
+  }
+
+  func retry(_ states: Set<ChunkState>) async throws -> Recorded {
+    try await change("retry") { try await base.retry(states) }
+  }
+
+  func leave(_ ending: RunEnding, at now: Timestamp) async throws {
+    try await change("leave \(ending.traced)") { try await base.leave(ending, at: now) }
+  }
+
+  private func read<T: Sendable>(
+    _ call: String, _ traced: (T) -> String = { _ in "" }, _ body: () async throws -> T
+  ) async throws -> T {
+    try await process.begin(call)
+    let value = try await body()
+    try process.finish(call)
+    process.note("\(call) \(traced(value))")
+    return value
+  }
+
+  private func change<T: Sendable>(
+    _ call: String, _ traced: (T) -> String = { _ in "" }, _ body: () async throws -> T
+  ) async throws -> T {
+    try await process.begin(call)
+    if let trouble = process.world.storeTrouble() {
+      process.note("\(call) fails: \(trouble.code.rawValue)")
+      // A write that failed on the device may be on it all the same.
+      if trouble.code == .inputOutput, process.world.dice.chance(0.5) { _ = try await body() }
+      throw trouble
+    }
+    let value: T
+    do {
+      value = try await body()
+    } catch {
+      process.note("\(call) throws")
+      process.world.trace.remark("\(error)")
+      throw error
+    }
+    // The change is on disk, and nobody may ever learn of it.
+    try process.finish(call)
+    await process.world.executor.turn()
+    if process.isDead { throw SimulatedProcess.death }
+    process.note("\(call) \(traced(value))")
+    return value
+  }
+}
+
+extension Claim {
+  fileprivate var traced: String {
+    switch self {
+    case .chunk(let chunk): "\(chunk.number)/\(chunk.attempt)"
+    case .notBefore(let moment, _): "not before \(moment.milliseconds)"
+    case .none: "none"
+    }
+  }
+}
+
+extension RunEnding {
+  fileprivate var traced: String {
+    switch self {
+    case .finished: "finished"
+    case .cancelled: "cancelled"
+    case .paused(let reason, _): "paused \(reason.rawValue)"
+    }
+  }
+}
