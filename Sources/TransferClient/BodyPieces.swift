@@ -37,8 +37,11 @@ struct BodyPieces: AsyncSequence, Sendable {
     mutating func next() async throws -> ByteBuffer? {
       let body = pieces.body
       // The transport asks for pieces faster than its event loop writes them, until the loop tells it to pause.
-      // One turn of the loop writes what was given out so far, and makes a full channel known.
-      if case .opening = step {} else { try await pieces.eventLoop.submit {}.get() }
+      // One turn of the loop writes what was given out so far, and makes a full or closed channel known.
+      switch step {
+      case .opening, .end: break
+      case .content, .closing: try await pieces.eventLoop.submit {}.get()
+      }
       switch step {
       case .opening:
         try advance(to: .part)

@@ -12,6 +12,11 @@ extension CivilTime {
     base.second = min(second, 59)
     // A day that the month does not have comes back as a day of the next one.
     guard CivilTime(base.timestamp) == base else { return nil }
-    return second == 60 ? base.timestamp + .seconds(1) : base.timestamp
+    return (second == 60 ? base.timestamp + .seconds(1) : base.timestamp).ifWritable
   }
+}
+
+extension Timestamp {
+  /// This moment, unless its year in UTC is not one of 0 to 9999: RFC 3339 cannot write it down.
+  var ifWritable: Timestamp? { (0...9_999).contains(CivilTime(self).year) ? self : nil }
 }

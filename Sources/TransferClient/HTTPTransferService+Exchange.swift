@@ -6,11 +6,17 @@ internal import NIOSSL
 
 extension HTTPTransferService {
   /// The transport's settings: one try, one request per connection at a time, nothing clever.
-  static func transport(_ configuration: TransferClientConfiguration) -> HTTPClient.Configuration {
+  static func transport(
+    _ configuration: TransferClientConfiguration, _ reuse: ReusePolicy
+  ) -> HTTPClient.Configuration {
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.minimumTLSVersion = .tlsv12
+    if let added = configuration.route.certificates {
+      tls.additionalTrustRoots = [.certificates(added.certificates)]
+    }
+    let idleTime = configuration.idleConnectionTime
     var pool = HTTPClient.Configuration.ConnectionPool()
-    pool.idleTimeout = .nanoseconds(idleConnectionTime.wholeNanoseconds)
+    pool.idleTimeout = .nanoseconds(idleTime.wholeNanoseconds)
     pool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(1, configuration.concurrency) + 1
     pool.retryConnectionEstablishment = false
     var transport = HTTPClient.Configuration(
@@ -18,6 +24,14 @@ extension HTTPTransferService {
       timeout: .init(connect: .nanoseconds(configuration.connectTimeout.wholeNanoseconds)),
       connectionPool: pool, decompression: .disabled)
     transport.httpVersion = .http1Only
+    transport.proxy = configuration.route.proxy.map { proxy in
+      .server(
+        host: proxy.host, port: proxy.port,
+        authorization: proxy.credentials.map { .basic(username: $0.user, password: $0.password) })
+    }
+    transport.http1_1ConnectionDebugInitializer = { channel in
+      ConnectionKeeper.join(channel, policy: reuse, idleTime: idleTime)
+    }
     return transport
   }
 
@@ -28,6 +42,7 @@ extension HTTPTransferService {
     request.headers.add(name: "x-api-key", value: configuration.key.value)
     request.headers.add(name: "User-Agent", value: configuration.userAgent)
     request.headers.add(name: "Accept", value: "application/json")
+    if !reuse.allowsReuse { request.headers.add(name: "Connection", value: "close") }
     return request
   }
 
@@ -44,7 +59,8 @@ extension HTTPTransferService {
   func failure(_ fault: TransportFault, progress: TransportFailure.Progress) -> TransportFailure {
     TransportFailure(
       progress: progress, code: fault.rawValue,
-      message: scrubber.scrub(fault.message(origin: configuration.origin)))
+      message: scrubber.scrub(
+        fault.message(origin: configuration.origin, proxy: configuration.route.proxy?.description)))
   }
 
   /// The rows of an answer to a listing.

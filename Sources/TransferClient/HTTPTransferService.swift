@@ -6,11 +6,9 @@ internal import NIOPosix
 
 /// The service over HTTP/1.1. Never repeats a request, follows no redirect, and lets no key into what it returns.
 ///
-/// Owns its connections: at most the run's concurrency and one for listings, kept for the next request, and
-/// closed by us after ``idleConnectionTime``, before a server thinks of it. Call ``shutdown()`` at the end.
+/// Owns its connections: at most the run's concurrency and one for listings, kept for the next request as
+/// ``ReusePolicy`` has it. Call ``shutdown()`` at the end.
 package final class HTTPTransferService: TransferService {
-  /// Connections that are not used for that long are closed.
-  package static let idleConnectionTime: Duration = .seconds(2)
   /// Bytes of an answer to a submission that are read; a connection with more to come is closed.
   package static let answerLimit = 64 * 1_024
   /// Bytes of a page of the list of tasks that are read; a longer one is a failure.
@@ -23,6 +21,7 @@ package final class HTTPTransferService: TransferService {
   /// One loop for all connections: it is far faster than the service, and lets ``BodyPieces`` keep in step.
   private let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
   let exchange: HTTPExchange
+  let reuse = ReusePolicy()
   let decoder: AnswerDecoder
   let pages: TaskPageDecoder
   let scrubber: Scrubber
@@ -38,10 +37,10 @@ package final class HTTPTransferService: TransferService {
     onHead: (@Sendable (Int) -> Void)? = nil
   ) {
     self.configuration = configuration
-    scrubber = Scrubber(key: configuration.key)
+    scrubber = Scrubber(key: configuration.key, route: configuration.route)
     decoder = AnswerDecoder(profile: configuration.profile, scrubber: scrubber)
     pages = TaskPageDecoder(key: configuration.key)
-    client = HTTPClient(eventLoopGroup: eventLoop, configuration: Self.transport(configuration))
+    client = HTTPClient(eventLoopGroup: eventLoop, configuration: Self.transport(configuration, reuse))
     exchange = HTTPExchange(client: client, clock: clock, onHead: onHead)
   }
 
@@ -68,7 +67,13 @@ package final class HTTPTransferService: TransferService {
     let result = await exchange.run(
       request, progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
     switch result {
-    case .answered(let answer): return .answered(decoded(answer))
+    case .answered(let answer):
+      // Whatever was said, no more of the body leaves. Nobody can have taken what was not written whole, so a yes to
+      // that is no yes; a no is one.
+      guard progress.judge() < .everything, (200..<300).contains(answer.status) else {
+        return .answered(decoded(answer))
+      }
+      return .failed(failure(.earlyAnswer, progress: .maybeWritten))
     case .failed(let fault, let stage):
       return .failed(failure(fault, progress: stage == .everything ? .maybeWritten : .notWritten))
     }

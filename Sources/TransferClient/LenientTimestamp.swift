@@ -25,7 +25,7 @@ package enum LenientTimestamp {
     let local = CivilTime(
       year: year, month: month, day: day, hour: hour, minute: minute, second: second,
       millisecond: millisecond)
-    return local.checkedTimestamp.map { $0 - offset }
+    return local.checkedTimestamp.flatMap { ($0 - offset).ifWritable }
   }
 
   /// How far the zone is ahead of UTC.

@@ -1,5 +1,11 @@
 package import BatchDomain
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// The body of a submission: `multipart/form-data` (RFC 7578) with one part named `file`, whose content is the
 /// chunk's JSON array, byte for byte.
 package struct MultipartBody: Sendable {
@@ -46,10 +52,15 @@ package struct MultipartBody: Sendable {
   /// RFC 2046 section 5.1.1: the boundary must not occur in the content. Its first byte is rare in JSON, so that
   /// looking for it first makes one quick pass.
   private static func occurs(_ needle: [UInt8], in content: [UInt8]) -> Bool {
-    content.withUnsafeBufferPointer { bytes in
-      guard bytes.count >= needle.count, let first = needle.first else { return false }
-      for start in 0...(bytes.count - needle.count) where bytes[start] == first {
-        if needle.indices.allSatisfy({ bytes[start + $0] == needle[$0] }) { return true }
+    content.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress, let first = needle.first else { return false }
+      var start = 0
+      while start + needle.count <= bytes.count,
+        let hit = memchr(base + start, CInt(first), bytes.count - needle.count + 1 - start)
+      {
+        let found = UnsafeRawPointer(hit) - base
+        if needle.indices.allSatisfy({ bytes[found + $0] == needle[$0] }) { return true }
+        start = found + 1
       }
       return false
     }

@@ -1,5 +1,6 @@
-/// Takes secrets out of texts that leave this target: the API key in any usual spelling, signatures and tokens
-/// in query strings, and user names and passwords in URLs. Each is replaced by ``replacement``.
+/// Takes secrets out of texts that leave this target: the API key and a proxy's password in any usual spelling,
+/// signatures and tokens in query strings, and user names and passwords in URLs. Each is replaced by
+/// ``replacement``.
 package struct Scrubber: Sendable {
   /// What stands in place of a secret.
   package static let replacement = "[removed]"
@@ -9,13 +10,10 @@ package struct Scrubber: Sendable {
   /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
   private let mayBegin: [Bool]
 
-  /// A scrubber for that key.
-  package init(key: APIKey) {
+  /// A scrubber for that key and for other secrets.
+  package init(key: APIKey, secrets: [String] = []) {
     fragments = KeyFragments(of: key.value)
-    let plain = SecretPattern(plain: key.value)
-    let literal = SecretPattern(plain: key.value, readsEscapes: false)
-    let hasEscape = key.value.contains("%") || key.value.contains("\\")
-    let patterns = (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: key.value)
+    let patterns = ([key.value] + secrets).flatMap(Self.patterns)
     self.patterns = patterns
     mayBegin = (UInt8.min...UInt8.max).map { byte in patterns.contains { $0.mayBegin(with: byte) } }
   }
@@ -35,6 +33,13 @@ package struct Scrubber: Sendable {
     return bytes.indices.contains { start in
       mayBegin[Int(bytes[start])] && patterns.contains { $0.end(in: bytes, from: start) != nil }
     }
+  }
+
+  private static func patterns(of secret: String) -> [SecretPattern] {
+    let plain = SecretPattern(plain: secret)
+    let literal = SecretPattern(plain: secret, readsEscapes: false)
+    let hasEscape = secret.contains("%") || secret.contains("\\")
+    return (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: secret)
   }
 
   private func withoutKey(_ bytes: [UInt8], isCut: Bool) -> [UInt8] {

@@ -26,7 +26,7 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
     let authority = rest[..<(rest.firstIndex(of: "/") ?? rest.endIndex)]
     guard !authority.contains("@") else { throw Self.invalid("has a user name or password in it") }
     let (host, port) = try Self.split(authority)
-    guard scheme == "https" || Self.isLoopback(host) else {
+    guard scheme == "https" || ServiceOrigin.isLoopback(host.filter { $0 != "[" && $0 != "]" }) else {
       throw Self.invalid("would send the key unencrypted: http is for this machine only")
     }
     let ownPort = scheme == "https" ? 443 : 80
@@ -65,7 +65,8 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
     return (host.lowercased(), port)
   }
 
-  private static func isHostByte(_ byte: UInt8) -> Bool {
+  /// Whether a byte can stand in the name of a host.
+  static func isHostByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
@@ -74,20 +75,13 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  private static func isAddress(_ text: String) -> Bool {
+  /// Whether a text is an IPv6 address, without brackets.
+  static func isAddress(_ text: String) -> Bool {
     do {
       return try SocketAddress(ipAddress: text, port: 0).protocol == .inet6
     } catch {
       return false
     }
-  }
-
-  /// Whether a host is this machine: 127.0.0.0/8 in four parts, `[::1]`, `localhost`.
-  private static func isLoopback(_ host: String) -> Bool {
-    if host == "localhost" || host == "[::1]" || host == "[0:0:0:0:0:0:0:1]" { return true }
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4, parts[0] == "127" else { return false }
-    return parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt8($0) != nil }
   }
 
   private static func invalid(_ what: String) -> TransferClientError {

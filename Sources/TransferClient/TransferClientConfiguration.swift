@@ -17,11 +17,19 @@ package struct TransferClientConfiguration: Sendable {
   /// The most that may pass until a connection is there, encryption included; the total time-out of a request
   /// holds too.
   package var connectTimeout: Duration
+  /// The way to the service.
+  package var route: ServiceRoute
+  /// Connections that are not used for that long are closed by us, before a server thinks of it.
+  ///
+  /// Worked value: servers in use close idle connections after 2 s (gunicorn), 5 s (Apache, Node.js), 60 s
+  /// (Amazon's load balancers), 75 s (nginx); 1 s is half of the least of them.
+  package var idleConnectionTime: Duration
 
   /// A configuration with the documented time-outs.
   package init(
     baseURL: String, profile: ServiceProfile, key: APIKey, concurrency: Int, userAgent: String,
-    listTimeout: Duration = .seconds(30), connectTimeout: Duration = .seconds(10)
+    listTimeout: Duration = .seconds(30), connectTimeout: Duration = .seconds(10),
+    route: ServiceRoute = .direct, idleConnectionTime: Duration = .seconds(1)
   ) {
     self.baseURL = baseURL
     self.profile = profile
@@ -30,6 +38,8 @@ package struct TransferClientConfiguration: Sendable {
     self.userAgent = userAgent
     self.listTimeout = listTimeout
     self.connectTimeout = connectTimeout
+    self.route = route
+    self.idleConnectionTime = idleConnectionTime
   }
 
   /// Scheme, host and port of ``baseURL``, for messages.

@@ -6,6 +6,10 @@ package struct TransferClientError: Error, Sendable, Equatable, CustomStringConv
     case baseURLInvalid = "base_url_invalid"
     /// The API key cannot be used.
     case keyInvalid = "key_invalid"
+    /// The proxy that the environment names cannot be used.
+    case proxyInvalid = "proxy_invalid"
+    /// The file of certificates that the environment names cannot be used.
+    case certificatesInvalid = "certificates_invalid"
   }
 
   /// What kind of trouble it is.

@@ -24,6 +24,12 @@ enum TransportFault: String, Sendable, CaseIterable {
   case connectTimeout = "connect_timeout"
   /// No encrypted connection came about, or it broke.
   case tls
+  /// The certificate of the other side is not trusted, or is another host's.
+  case certificate
+  /// The proxy wants a user name and a password, or others.
+  case proxyUnauthorized = "proxy_unauthorized"
+  /// The proxy did not open a tunnel.
+  case proxyRefused = "proxy_refused"
   /// The connection broke before the end of the request was handed to it.
   case resetEarly = "reset_early"
   /// No whole answer came in time.
@@ -32,6 +38,8 @@ enum TransportFault: String, Sendable, CaseIterable {
   case reset
   /// The connection was closed without an answer.
   case closed
+  /// The request was said to be taken before it was written.
+  case earlyAnswer = "early_answer"
   /// What came is not HTTP.
   case `protocol`
   /// The caller gave the request up.
@@ -50,25 +58,37 @@ enum TransportFault: String, Sendable, CaseIterable {
   /// Whether it can only happen before a request is begun.
   var isBeforeRequest: Bool {
     switch self {
-    case .dns, .connectRefused, .unreachable, .connectTimeout: true
-    case .tls, .resetEarly, .timeout, .reset, .closed, .protocol, .cancelled: false
+    case .dns, .connectRefused, .unreachable, .connectTimeout, .certificate, .proxyUnauthorized,
+      .proxyRefused:
+      true
+    case .tls, .resetEarly, .timeout, .reset, .closed, .earlyAnswer, .protocol, .cancelled: false
     }
   }
 
   /// The fault in words.
   ///
-  /// - Parameter origin: scheme, host and port of the service.
-  func message(origin: String) -> String {
-    switch self {
-    case .dns: "the name of \(origin) has no address"
-    case .connectRefused: "nobody listens at \(origin)"
-    case .unreachable: "there is no way to \(origin) from this machine"
-    case .connectTimeout: "no connection to \(origin) came about in time"
-    case .tls: "no encrypted connection to \(origin) came about, or it broke"
-    case .resetEarly: "the connection to \(origin) broke before the request was written"
+  /// - Parameters:
+  ///   - origin: scheme, host and port of the service.
+  ///   - proxy: host and port of the proxy that connections go through.
+  func message(origin: String, proxy: String? = nil) -> String {
+    let first = proxy.map { "the proxy \($0)" } ?? origin
+    let way = proxy == nil ? "" : ", by way of \(first)"
+    return switch self {
+    case .dns: "the name of \(first) has no address"
+    case .connectRefused: "nobody listens at \(first)"
+    case .unreachable: "there is no way to \(first) from this machine"
+    case .connectTimeout: "no connection to \(origin) came about in time\(way)"
+    case .tls: "no encrypted connection to \(origin) came about, or it broke\(way)"
+    case .certificate:
+      "the certificate that \(origin) shows is not trusted on this machine, or is another host's; "
+        + "$SSL_CERT_FILE can name the authority to trust"
+    case .proxyUnauthorized: "\(first) refuses the user name and password in $HTTPS_PROXY, or wants some"
+    case .proxyRefused: "\(first) opens no tunnel to \(origin)"
+    case .resetEarly: "the connection to \(origin) broke before the request was written\(way)"
     case .timeout: "no whole answer from \(origin) in time"
     case .reset: "the connection to \(origin) was torn down before an answer came"
     case .closed: "\(origin) closed the connection without an answer"
+    case .earlyAnswer: "\(origin) took the request before it was written"
     case .protocol: "what \(origin) answered is not HTTP"
     case .cancelled: "the request to \(origin) was given up"
     }
@@ -83,20 +103,31 @@ enum TransportFault: String, Sendable, CaseIterable {
     case let error as NIOSSLError:
       switch error {
       case .uncleanShutdown: .closed
+      case .handshakeFailed(let reason): isAboutCertificate(reason) ? .certificate : .tls
       default: .tls
       }
-    case is NIOSSLExtraError, is BoringSSLError: .tls
+    case let error as NIOSSLExtraError: error == .failedToValidateHostname ? .certificate : .tls
+    case let error as BoringSSLError: isAboutCertificate(error) ? .certificate : .tls
     case let error as HTTPParserError: error == .invalidEOFState ? .closed : .protocol
+    case is NIOHTTPDecoderError: .protocol
     case is SocketAddressError, is SocketAddressError.UnknownHost: .dns
     case is CancellationError: .cancelled
     default: .reset
     }
   }
 
+  /// BoringSSL has a number for it and shows it only as text.
+  private static func isAboutCertificate(_ error: BoringSSLError) -> Bool {
+    "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+  }
+
   private static func fault(of error: HTTPClientError) -> TransportFault {
     switch error {
+    case .proxyAuthenticationRequired: .proxyUnauthorized
+    case .invalidProxyResponse: .proxyRefused
     case .deadlineExceeded, .readTimeout, .writeTimeout: .timeout
-    case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout: .connectTimeout
+    case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout:
+      .connectTimeout
     case .remoteConnectionClosed, .uncleanShutdown: .closed
     case .cancelled, .alreadyShutdown: .cancelled
     default: .reset

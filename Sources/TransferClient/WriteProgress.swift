@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import NIOConcurrencyHelpers
 
 /// How far the transport got with asking for a request's body; shared by the body, which the transport reads
 /// on a task of its own, and by whoever judges a failure.
@@ -20,16 +20,16 @@ final class WriteProgress: Sendable {
     var isJudged = false
   }
 
-  private let state: Mutex<State>
+  private let state: NIOLockedValueBox<State>
 
   /// Progress of a request; at first its body is untouched, unless it has none.
-  init(stage: Stage = .nothing) { state = Mutex(State(stage: stage)) }
+  init(stage: Stage = .nothing) { state = NIOLockedValueBox(State(stage: stage)) }
 
   /// Notes that a piece is asked for.
   ///
   /// - Returns: whether it may be given out; not after ``judge()``.
   func advance(to stage: Stage) -> Bool {
-    state.withLock { state in
+    state.withLockedValue { state in
       guard !state.isJudged else { return false }
       state.stage = max(state.stage, stage)
       return true
@@ -38,7 +38,7 @@ final class WriteProgress: Sendable {
 
   /// The final word: how far it got, and no further from now on.
   func judge() -> Stage {
-    state.withLock { state in
+    state.withLockedValue { state in
       state.isJudged = true
       return state.stage
     }

@@ -24,6 +24,17 @@ extension SimulatorCommand {
     configuration.taskStep = try duration(taskStep)
     configuration.stallTime = try duration(stallTime)
     configuration.throttleWait = try duration(throttleWait)
+    configuration.poisonedObjects = Set(poisonedObject)
+    configuration.takesElementsBeforePoison = takesElementsBeforePoison
+    configuration.crashingObjects = Set(crashingObject)
+    configuration.goneIndexes = Set(goneIndex)
+    configuration.announcedCloseEvery = try everyNth(announcedCloseEvery)
+    configuration.silentCloseEvery = try everyNth(silentCloseEvery)
+    configuration.idleTimeout = try idleTimeout.map { text in
+      let time = try duration(text)
+      guard time > .zero else { throw ValidationError("'\(text)' is no time to wait for a request") }
+      return time
+    }
     configuration.faults = try fault.map { text in
       do {
         return try FaultRule(text: text)
@@ -46,6 +57,11 @@ extension SimulatorCommand {
       configuration.budget = parsed
     }
     return configuration
+  }
+
+  private func everyNth(_ count: Int?) throws -> Int? {
+    if let count, count < 1 { throw ValidationError("'\(count)' is not a count of answers, 1 or more") }
+    return count
   }
 
   private func duration(_ text: String) throws -> Duration {

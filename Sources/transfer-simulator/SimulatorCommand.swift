@@ -61,6 +61,27 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "The longest request body in bytes.")
   var maximumBody = 16 << 20
 
+  @Option(help: "Connections without a request are closed after this time.")
+  var idleTimeout: String?
+
+  @Option(help: "Every n-th answer says `Connection: close`, and the connection is closed.")
+  var announcedCloseEvery: Int?
+
+  @Option(help: "After every n-th answer the connection is closed without a word.")
+  var silentCloseEvery: Int?
+
+  @Option(help: "An object, as the manifest has it, that gets its whole request refused (repeatable).")
+  var poisonedObject: [String] = []
+
+  @Flag(help: "The elements before a poisoned one are taken although the request is refused.")
+  var takesElementsBeforePoison = false
+
+  @Option(help: "An object, as the manifest has it, that makes the service answer 500 (repeatable).")
+  var crashingObject: [String] = []
+
+  @Option(help: "An index id that does not exist (repeatable).")
+  var goneIndex: [String] = []
+
   func validate() throws {
     _ = try simulatorConfiguration()
   }

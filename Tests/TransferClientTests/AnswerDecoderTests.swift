@@ -39,6 +39,48 @@ import TransferClient
     #expect(try decode(body, profile: .v1_2).code == "new")
   }
 
+  /// Found by fuzzing: any of these once hid the code, and an account fault became a refusal of the chunk.
+  @Test(arguments: [
+    #""x":1e999"#, #""x":-1E+400"#, #""x":300000000000000000001234567890123456789"#, #""x":"\ud800""#,
+    #""x":["\udc00\ud800"]"#, #""docs\ud800_url":1"#,
+  ])
+  func `valid JSON that no type holds does not hide the code`(member: String) throws {
+    for body in [
+      "{\(member),\"code\":\"insufficient_funds\"}", "{\"code\":\"insufficient_funds\",\(member)}",
+    ] {
+      let answer = try decode(body)
+      #expect(answer.code == "insufficient_funds")
+      #expect(RetryContract.outcome(of: answer) == .account)
+    }
+  }
+
+  @Test func `a number is its digits, and half of a surrogate pair is repaired`() throws {
+    #expect(try decode(#"{"code":1e999}"#).code == "1e999")
+    #expect(try decode(#"{"code":30000000000000000000}"#).code == "30000000000000000000")
+    #expect(try decode(#"{"message":"a\ud83d b \ud83d\ude00"}"#).message == "a\u{FFFD} b \u{1F600}")
+  }
+
+  @Test(arguments: [
+    #"{"code":"a",}"#, #"{"code":"a"}}"#, #"{"code":"a" "b":1}"#, #"{"code":"a","b":[1,]}"#,
+    #"{"code":"a","b":01}"#,
+    #"{"code":"a","b":+1}"#, #"{"code":"a","b":1.}"#, #"{"code":"a","b":.5}"#, #"{"code":"a","b":1e}"#,
+    #"{"code":"a","b":tru}"#, #"{"code":"a","b":"\x"}"#, #"{"code":"a","b":"\u12g4"}"#,
+    #"{"code":"a","b":"\u12"#,
+    "{\"code\":\"a\",\"b\":\"\u{1}\"}", #"{"code":"a","b":NaN}"#, #"{'code':'a'}"#, #"{"code":"a"/**/}"#,
+    #"{"code":"a""#, #"{"code":"a","b":-}"#,
+  ])
+  func `what is not JSON has no code`(body: String) throws {
+    #expect(try decode(body).code == nil)
+    #expect(try decode(body).message != nil)
+  }
+
+  @Test func `nesting is followed to its limit`() throws {
+    for (depth, code) in [(127, "a"), (128, nil)] {
+      let nested = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+      #expect(try decode("{\"code\":\"a\",\"b\":\(nested)}").code == code)
+    }
+  }
+
   @Test func `a code is cut, and cannot hold the key`() throws {
     #expect(try decode("{\"code\":\"\(String(repeating: "é", count: 300))\"}").code?.count == 100)
     #expect(try decode("{\"code\":\"a_\(testKey)\"}").code == "a_[removed]")

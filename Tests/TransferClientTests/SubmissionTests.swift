@@ -61,30 +61,6 @@ struct SubmissionTests {
     try await server.stop()
   }
 
-  @Test func `a connection is used again`() async throws {
-    let answer = ScriptedServer.Step.send(HTTPAnswer.text(200, #"{"message":"ok"}"#))
-    let server = try await ScriptedServer([.readRequest, answer], [.readRequest, answer])
-    try await withClient(server.url) { service in
-      #expect(await service.submit(submission(1)).answer?.message == "ok")
-      #expect(await service.submit(submission(2)).answer?.message == "ok")
-    }
-    #expect(server.requests.entries.count == 2)
-    #expect(server.connections.entries.count == 1)
-    try await server.stop()
-  }
-
-  @Test func `a connection that the server closed is not used again`() async throws {
-    let answer = ScriptedServer.Step.send(HTTPAnswer.text(200, headers: ["Connection: close"]))
-    let server = try await ScriptedServer([.readRequest, answer, .close], [.readRequest, answer, .close])
-    try await withClient(server.url) { service in
-      #expect(await service.submit(submission(1)).answer?.status == 200)
-      await server.closings.wait(for: 1)
-      #expect(await service.submit(submission(2)).answer?.status == 200)
-    }
-    #expect(server.connections.entries.count == 2)
-    try await server.stop()
-  }
-
   @Test(arguments: [301, 302, 303, 307, 308])
   func `a redirect is an answer, and the key goes nowhere else`(status: Int) async throws {
     let other = try await ScriptedServer()

@@ -4,15 +4,18 @@ import TransferClient
 /// A key that looks like a real one.
 let testKey = "tlk_3F7Q+9ab/XYZ-0123456789-Kk"
 
-/// Runs a body with a client and shuts it down afterwards, whatever happens.
+/// Runs a body with a client and shuts it down afterwards, whatever happens. Its idle connections stay open for as
+/// long as any test could take, unless the test says otherwise.
 func withClient<Value>(
   _ baseURL: String, profile: ServiceProfile = .v1, key: String = testKey, concurrency: Int = 2,
-  connectTimeout: Duration = .seconds(10), clock: TimeOutClock = TimeOutClock(),
+  connectTimeout: Duration = .seconds(10), environment: [String: String] = [:],
+  idleConnectionTime: Duration = .seconds(3_600), clock: TimeOutClock = TimeOutClock(),
   onHead: (@Sendable (Int) -> Void)? = nil, _ body: (HTTPTransferService) async throws -> Value
 ) async throws -> Value {
   let configuration = TransferClientConfiguration(
     baseURL: baseURL, profile: profile, key: try APIKey(key), concurrency: concurrency,
-    userAgent: "orchestrate/0.0.0-test", connectTimeout: connectTimeout)
+    userAgent: "orchestrate/0.0.0-test", connectTimeout: connectTimeout,
+    route: try ServiceRoute(to: baseURL, environment: environment), idleConnectionTime: idleConnectionTime)
   let service = HTTPTransferService(configuration, clock: clock, onHead: onHead)
   do {
     let value = try await body(service)
@@ -31,7 +34,9 @@ func submission(_ number: Int = 17, content: String = sampleContent) -> Submissi
 
 /// A chunk that is larger than all buffers between client and server.
 func largeSubmission() -> Submission {
-  submission(content: String(repeating: "x", count: 32 << 20))
+  Submission(
+    chunk: ChunkNumber(17), filePart: Array(repeating: UInt8(ascii: "x"), count: 32 << 20),
+    timeout: .seconds(60))
 }
 
 let sampleContent =

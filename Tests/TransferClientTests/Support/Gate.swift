@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Something that a test opens once, and that others wait for.
 final class Gate: Sendable {
@@ -7,11 +7,11 @@ final class Gate: Sendable {
     var waiting: [@Sendable () -> Void] = []
   }
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   /// Lets everybody through, now and later.
   func open() {
-    let waiting = state.withLock { state in
+    let waiting = state.withLockedValue { state in
       state.isOpen = true
       defer { state.waiting = [] }
       return state.waiting
@@ -21,7 +21,7 @@ final class Gate: Sendable {
 
   /// Does something once the gate is open.
   func whenOpen(_ action: @escaping @Sendable () -> Void) {
-    let isOpen = state.withLock { state in
+    let isOpen = state.withLockedValue { state in
       if !state.isOpen { state.waiting.append(action) }
       return state.isOpen
     }

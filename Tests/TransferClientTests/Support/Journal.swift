@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Things that happened, in order, and a way to wait until enough of them did.
 final class Journal<Entry: Sendable>: Sendable {
@@ -7,14 +7,14 @@ final class Journal<Entry: Sendable>: Sendable {
     var waiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   /// Everything so far.
-  var entries: [Entry] { state.withLock { $0.entries } }
+  var entries: [Entry] { state.withLockedValue { $0.entries } }
 
   /// Adds an entry and wakes those who waited for it.
   func append(_ entry: Entry) {
-    let woken = state.withLock { state in
+    let woken = state.withLockedValue { state in
       state.entries.append(entry)
       let count = state.entries.count
       let woken = state.waiters.filter { $0.count <= count }
@@ -27,7 +27,7 @@ final class Journal<Entry: Sendable>: Sendable {
   /// Suspends until there are that many entries.
   func wait(for count: Int) async {
     await withCheckedContinuation { continuation in
-      let isThere = state.withLock { state in
+      let isThere = state.withLockedValue { state in
         if state.entries.count >= count { return true }
         state.waiters.append((count, continuation))
         return false

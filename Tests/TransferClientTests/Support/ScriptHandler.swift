@@ -1,5 +1,6 @@
+import NIOConcurrencyHelpers
 import NIOCore
-import Synchronization
+import NIOSSL
 
 #if canImport(Glibc)
   import Glibc
@@ -9,13 +10,13 @@ import Synchronization
 
 /// Scripts still to be begun, shared by all connections.
 final class ScriptQueue: Sendable {
-  private let scripts: Mutex<[[ScriptedServer.Step]]>
+  private let scripts: NIOLockedValueBox<[[ScriptedServer.Step]]>
 
-  init(_ scripts: [[ScriptedServer.Step]]) { self.scripts = Mutex(scripts) }
+  init(_ scripts: [[ScriptedServer.Step]]) { self.scripts = NIOLockedValueBox(scripts) }
 
   /// The next script; without one, nothing is done.
   func next() -> [ScriptedServer.Step] {
-    scripts.withLock { $0.isEmpty ? [.readRequest, .read(bytes: .max)] : $0.removeFirst() }
+    scripts.withLockedValue { $0.isEmpty ? [.readRequest, .read(bytes: .max)] : $0.removeFirst() }
   }
 }
 
@@ -33,6 +34,7 @@ final class ScriptHandler: ChannelInboundHandler {
   private var script: [ScriptedServer.Step] = []
   private var isRunning = false
   private var isFlooding = false
+  private var block = ByteBuffer(repeating: UInt8(ascii: "x"), count: 16 * 1_024)
   private var buffer: [UInt8] = []
 
   init(
@@ -83,6 +85,12 @@ final class ScriptHandler: ChannelInboundHandler {
         guard buffer.count >= bytes else { return context.read() }
       case .send(let text):
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+      case .startTLS(let identity):
+        startTLS(context, identity)
+      case .floodOf(let text):
+        block = ByteBuffer(string: String(repeating: text, count: 16 * 1_024 / text.utf8.count + 1))
+        isFlooding = true
+        flood(context)
       case .flood:
         isFlooding = true
         flood(context)
@@ -123,9 +131,21 @@ final class ScriptHandler: ChannelInboundHandler {
   }
 
   private func flood(_ context: ChannelHandlerContext) {
-    let block = ByteBuffer(repeating: UInt8(ascii: "x"), count: 16 * 1_024)
     while isFlooding, context.channel.isActive, context.channel.isWritable {
       context.writeAndFlush(wrapOutboundOut(block), promise: nil)
+    }
+  }
+
+  private func startTLS(_ context: ChannelHandlerContext, _ identity: TestCertificates.Identity) {
+    do {
+      let key = try NIOSSLPrivateKey(bytes: Array(identity.key.utf8), format: .pem)
+      let chain = try NIOSSLCertificate.fromPEMBytes(Array(identity.certificate.utf8))
+      let configuration = TLSConfiguration.makeServerConfiguration(
+        certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+      let handler = NIOSSLServerHandler(context: try NIOSSLContext(configuration: configuration))
+      try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
+    } catch {
+      context.close(promise: nil)
     }
   }
 

@@ -12,8 +12,12 @@ final class ScriptedServer: Sendable {
     case read(bytes: Int)
     /// Sends these bytes.
     case send(String)
+    /// Speaks TLS from here on, under that name.
+    case startTLS(TestCertificates.Identity)
     /// Sends one and the same block for ever, as fast as the other side takes it.
     case flood
+    /// Sends that text for ever, as fast as the other side takes it.
+    case floodOf(String)
     /// Tells the test that the script got here.
     case mark
     /// Goes on once the test opens ``ScriptedServer/gate``.
@@ -40,7 +44,10 @@ final class ScriptedServer: Sendable {
   private let channel: any Channel
 
   /// Starts a server with these scripts; a request beyond them is never answered.
-  init(_ scripts: [Step]...) async throws {
+  convenience init(_ scripts: [Step]...) async throws { try await self.init(scripts: scripts) }
+
+  /// Starts a server with these scripts; a request beyond them is never answered.
+  init(scripts: [[Step]]) async throws {
     let queue = ScriptQueue(scripts)
     self.scripts = queue
     let (requests, connections, closings, marks, gate) = (requests, connections, closings, marks, gate)

@@ -1,5 +1,5 @@
 import BatchDomain
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A clock that stands still. Every sleep lasts until the test calls ``ring()``, and none begins after that.
 final class TimeOutClock: BatchClock {
@@ -10,7 +10,7 @@ final class TimeOutClock: BatchClock {
     var cancelled: Set<Int> = []
   }
 
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
   private let time: Timestamp
 
   /// A clock that shows that time.
@@ -20,11 +20,11 @@ final class TimeOutClock: BatchClock {
   func elapsed() -> Duration { .milliseconds(time.milliseconds) }
 
   /// The lengths of all sleeps that were asked for.
-  var lengths: [Duration] { state.withLock { $0.lengths } }
+  var lengths: [Duration] { state.withLockedValue { $0.lengths } }
 
   /// Ends all sleeps, present and future.
   func ring() {
-    let sleepers = state.withLock { state in
+    let sleepers = state.withLockedValue { state in
       state.hasRung = true
       defer { state.sleepers = [:] }
       return state.sleepers.values.map { $0 }
@@ -33,13 +33,13 @@ final class TimeOutClock: BatchClock {
   }
 
   func sleep(for duration: Duration) async throws {
-    let number = state.withLock { state in
+    let number = state.withLockedValue { state in
       state.lengths.append(duration)
       return state.lengths.count
     }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        let result: Result<Void, any Error>? = state.withLock { state in
+        let result: Result<Void, any Error>? = state.withLockedValue { state in
           if state.cancelled.contains(number) { return .failure(CancellationError()) }
           if state.hasRung { return .success(()) }
           state.sleepers[number] = continuation
@@ -48,7 +48,7 @@ final class TimeOutClock: BatchClock {
         if let result { continuation.resume(with: result) }
       }
     } onCancel: {
-      let sleeper = state.withLock { state in
+      let sleeper = state.withLockedValue { state in
         state.cancelled.insert(number)
         return state.sleepers.removeValue(forKey: number)
       }

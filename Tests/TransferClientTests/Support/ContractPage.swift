@@ -1,0 +1,1 @@
+../../BatchDomainTests/Retry/ContractPage.swift
