@@ -83,7 +83,7 @@ extension ManifestParser {
 
 extension ManifestParser {
   /// The offset of the line feed that ends the line at `start`, or of the end of what was read.
-  private func lineEnd(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+  func lineEnd(_ text: UnsafeBufferPointer<UInt8>) -> Int {
     guard let base = text.baseAddress, let found = memchr(base + start, 0x0A, filled - start) else {
       return filled
     }

@@ -121,6 +121,7 @@ struct ManifestParser {
 
   private mutating func skipSpace(_ text: UnsafeBufferPointer<UInt8>) {
     var position = start
+    if position < filled, text[position] == 0x20, text.isUniform(position..<filled) { position = filled }
     loop: while position < filled {
       switch text[position] {
       case 0x0A:
@@ -136,7 +137,7 @@ struct ManifestParser {
   }
 
   private mutating func skipRestOfLine(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-    while start < filled, text[start] != 0x0A { start += 1 }
+    start = lineEnd(text)
     guard start < filled else {
       if isAtEnd { phase = .ended }
       return isAtEnd

@@ -15,12 +15,18 @@ package struct ManifestReader {
     package var limit: Int?
     /// How many bytes of source text make a batch.
     package var batchBytes: Int
+    /// How many distinct items a manifest has to stay below, at most `DuplicateIndex.sequenceLimit`.
+    package var sequenceLimit: Int
 
     /// Makes options; `batchBytes` is 256 KiB unless said otherwise.
-    package init(maxItemBytes: Int, limit: Int? = nil, batchBytes: Int = 256 * 1024) {
+    package init(
+      maxItemBytes: Int, limit: Int? = nil, batchBytes: Int = 256 * 1024,
+      sequenceLimit: Int = DuplicateIndex.sequenceLimit
+    ) {
       self.maxItemBytes = maxItemBytes
       self.limit = limit
       self.batchBytes = batchBytes
+      self.sequenceLimit = sequenceLimit
     }
   }
 
@@ -120,10 +126,10 @@ package struct ManifestReader {
   /// Starts on the pending items; returns which earlier ones will be needed.
   @inline(never)
   private mutating func beginBatch() throws(ManifestError) -> [Int] {
-    guard itemCount + collector.pending.items.count < DuplicateIndex.sequenceLimit else {
+    guard itemCount + collector.pending.items.count < options.sequenceLimit else {
       throw ManifestError(
         code: .tooManyItems, subject: source.name,
-        cause: "it has more than \(DuplicateIndex.sequenceLimit) items, expected fewer",
+        cause: "it has \(options.sequenceLimit) items or more, expected fewer",
         remedy: "Split it into several manifests.")
     }
     resolver.begin()

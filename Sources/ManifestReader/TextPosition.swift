@@ -20,8 +20,10 @@ struct TextPosition: Equatable {
 
   /// How many Unicode scalars start in `text[start..<end]`: the bytes that are not continuation bytes.
   static func scalarCount(_ text: UnsafeBufferPointer<UInt8>, from start: Int, to end: Int) -> Int {
+    guard start < end else { return 0 }
+    if text.isUniform(start..<end) { return text[start] & 0xC0 == 0x80 ? 0 : end - start }
     var count = 0
-    for position in start..<max(start, end) where text[position] & 0xC0 != 0x80 { count += 1 }
+    for position in start..<end where text[position] & 0xC0 != 0x80 { count += 1 }
     return count
   }
 }

@@ -1,0 +1,40 @@
+// swift-tools-version: 6.2
+// A package of its own without any dependency, so that fuzzers and the address sanitizer build within a minute: the
+// real sources of the targets that read what others wrote, through symbolic links. `scripts/fuzz` and `scripts/asan`
+// build it.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A fuzzer; its `main` is libFuzzer's, so it links only with `--sanitize fuzzer`.
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: ["Oracles"] + dependencies, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "fuzz",
+  platforms: [.macOS(.v15)],
+  targets: [
+    // The project's own sources.
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "BatchDomain", dependencies: ["Crypto"], swiftSettings: swiftSettings),
+    .target(name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
+    // What decodes answers; the files that need the network have no link here.
+    .target(name: "TransferClient", dependencies: ["BatchDomain"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ManifestReaderTests", dependencies: ["ManifestReader", "BatchDomain", "CZlib"],
+      swiftSettings: swiftSettings),
+
+    // Stands in for swift-crypto, which takes longer to build than all the rest.
+    .target(name: "Crypto", swiftSettings: swiftSettings),
+    .target(name: "Oracles", swiftSettings: swiftSettings),
+    fuzzer("ManifestFuzzer", ["ManifestReader", "BatchDomain", "CZlib"]),
+    fuzzer("AnswerFuzzer", ["TransferClient", "BatchDomain"]),
+    fuzzer("WaitFuzzer", ["TransferClient", "BatchDomain"]),
+  ]
+)

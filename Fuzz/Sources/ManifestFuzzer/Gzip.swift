@@ -1,0 +1,1 @@
+../../../Tests/ManifestReaderTests/Gzip.swift

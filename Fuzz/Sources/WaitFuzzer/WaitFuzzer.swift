@@ -1,0 +1,80 @@
+import BatchDomain
+import Oracles
+import TransferClient
+
+private let now = Timestamp(milliseconds: 1_795_447_345_000)
+/// Ten years of 365 days, the documented limit, in seconds.
+private let longest = 315_360_000
+
+/// The seconds of `Retry-After` as RFC 9110, section 10.2.3, has them: digits alone.
+private func delaySeconds(_ text: String) -> Int? {
+  guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+  // More digits than any number of seconds that matters has.
+  let digits = text.drop { $0 == "0" }
+  return digits.count > 12 ? longest : min(longest, Int(digits) ?? 0)
+}
+
+/// The seconds since 1970 that an IMF-fixdate (RFC 9110, section 5.6.7) names, counted day by day.
+private func fixedDate(_ text: String) -> Int? {
+  let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+  let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+  let parts = text.split(separator: " ", omittingEmptySubsequences: false)
+  guard parts.count == 6, days.contains(where: { parts[0] == $0 + "," }), parts[5] == "GMT",
+    let day = number(parts[1], digits: 2), let month = months.firstIndex(where: { parts[2] == $0 }),
+    let year = number(parts[3], digits: 4), year >= 1970
+  else { return nil }
+  let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
+  guard clock.count == 3, let hour = number(clock[0], digits: 2), hour < 24,
+    let minute = number(clock[1], digits: 2), minute < 60, let second = number(clock[2], digits: 2),
+    second < 60
+  else { return nil }
+  func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
+  func length(_ month: Int) -> Int {
+    [31, isLeap(year) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month]
+  }
+  guard (1...length(month)).contains(day) else { return nil }
+  let before =
+    (1970..<year).reduce(0) { $0 + (isLeap($1) ? 366 : 365) } + (0..<month).reduce(0) { $0 + length($1) }
+  return ((before + day - 1) * 24 + hour) * 3_600 + minute * 60 + second
+}
+
+private func number(_ text: Substring, digits: Int) -> Int? {
+  text.utf8.count == digits && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+}
+
+/// Reads the wait that an answer's headers ask for.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzWait(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
+  let input = AnswerText(Array(UnsafeBufferPointer(start: data, count: size)))
+  var headers = AnswerHeaders()
+  for (name, value) in input.headers { headers.add(name, value) }
+  let requested = RequestedWait(headers, status: input.status, now: now)
+  if let wait = requested.wait {
+    expect((.zero...RequestedWait.longest).contains(wait), "a wait of \(wait)")
+  }
+  expect(RequestedWait.longest == .seconds(longest), "the limit has changed")
+  for (_, value) in input.headers {
+    for moment in [HTTPDate.parse(value, now: now), LenientTimestamp.parse(value)].compactMap(\.self) {
+      expect(moment.description.utf8.count == 24, "a moment far off: \(moment)")
+    }
+    if let seconds = fixedDate(value) {
+      expect(
+        HTTPDate.parse(value, now: now) == Timestamp(milliseconds: Int64(seconds) * 1_000),
+        "\(value) is misread")
+    }
+  }
+  guard input.values("retry-after").count == 1, let value = input.values("retry-after").first else {
+    return 0
+  }
+  if let seconds = delaySeconds(value) {
+    expect(requested.wait == .seconds(seconds), "\(value) is a wait of \(requested.wait as Any)")
+  } else if let moment = fixedDate(value) {
+    let dates = input.values("date")
+    guard dates.isEmpty || (dates.count == 1 && fixedDate(dates[0]) != nil) else { return 0 }
+    let reference = dates.first.flatMap(fixedDate) ?? Int(now.milliseconds / 1_000)
+    expect(
+      requested.wait == .seconds(min(longest, max(0, moment - reference))),
+      "\(value) is a wait of \(requested.wait as Any)")
+  }
+  return 0
+}
