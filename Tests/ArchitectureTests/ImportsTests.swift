@@ -5,7 +5,7 @@ import Testing
 @Suite("Imports")
 struct ImportsTests {
   static let domain: Set<String> = ["BatchDomain"]
-  static let ports = domain.union(["Foundation", "Synchronization"])
+  static let ports = domain.union(["Foundation", "Synchronization", "NIOConcurrencyHelpers"])
   /// The C library under the names it has on the platforms Swift runs on.
   static let system: Set<String> = ["Glibc", "Musl", "Darwin"]
 
@@ -17,7 +17,7 @@ struct ImportsTests {
     "TransferClient": ports.union([
       "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "FoundationEssentials",
     ]).union(system),
-    "Scheduler": domain.union(["Synchronization"]),
+    "Scheduler": domain.union(["NIOConcurrencyHelpers"]),
     "Reporting": domain,
     "OrchestrateCommands": ports.union([
       "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "ArgumentParser", "Logging",
@@ -31,7 +31,10 @@ struct ImportsTests {
     "transfer-simulator": [
       "TransferSimulator", "ArgumentParser", "Foundation", "Dispatch", "Glibc", "Synchronization",
     ],
-    "TestSupport": ["BatchDomain", "RunStore", "Foundation", "Synchronization"],
+    "crash-score": ["TransferSimulator", "ArgumentParser", "Foundation"],
+    "TestSupport": [
+      "BatchDomain", "RunStore", "CSQLite", "FaultyVFS", "Foundation", "NIOConcurrencyHelpers",
+    ],
   ]
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -56,9 +59,20 @@ struct ImportsTests {
   @Test("what ships never imports the simulator or the test support")
   func shipping() {
     for (target, modules) in Self.allowed
-    where !["transfer-simulator", "TransferSimulator", "TestSupport"].contains(target) {
-      #expect(modules.isDisjoint(with: ["TransferSimulator", "TestSupport"]))
+    where !["transfer-simulator", "crash-score", "TransferSimulator", "TestSupport"].contains(target) {
+      #expect(modules.isDisjoint(with: ["TransferSimulator", "TestSupport", "FaultyVFS"]))
     }
+  }
+
+  @Test("storage that can be made to fail is linked through the test support only")
+  func faultyStorage() throws {
+    let text = try String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let mentions = text.split(separator: "\n").filter { $0.contains("FaultyVFS") }
+    #expect(mentions.count == 2)
+    #expect(
+      mentions.allSatisfy {
+        $0.contains(#"module("TestSupport","#) || $0.contains(#".target(name: "FaultyVFS","#)
+      })
   }
 
   @Test("the reader of imports finds one it must refuse")

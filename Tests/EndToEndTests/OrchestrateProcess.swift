@@ -1,8 +1,8 @@
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
-/// The built program as a process: cleared environment, its output read as it comes.
+/// A built program as a process: cleared environment, its output read as it comes.
 final class OrchestrateProcess: Sendable {
   struct Ending: Sendable {
     let status: Int32
@@ -19,16 +19,20 @@ final class OrchestrateProcess: Sendable {
   }
 
   private let process: Process
-  private let state = Mutex(State())
+  private let state = NIOLockedValueBox(State())
 
   /// Where the package's products are: beside the test bundle.
   static let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
 
-  /// Starts the program.
-  init(_ arguments: [String], environment: [String: String] = [:], input: String? = nil) throws {
+  /// Starts the program, or another one of the package; or a command before it that ends in it.
+  init(
+    _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
+    program: String = "orchestrate", through: [String] = []
+  ) throws {
     process = Process()
-    process.executableURL = Self.products.appendingPathComponent("orchestrate")
-    process.arguments = arguments
+    let path = Self.products.appendingPathComponent(program).path
+    process.executableURL = URL(fileURLWithPath: through.isEmpty ? path : "/usr/bin/env")
+    process.arguments = through.isEmpty ? arguments : through + [path] + arguments
     process.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"].merging(environment) { $1 }
     let output = Pipe()
     let diagnostics = Pipe()
@@ -54,7 +58,7 @@ final class OrchestrateProcess: Sendable {
   @discardableResult
   func ended() async -> Ending {
     await wait { $0.open == 0 }
-    return state.withLock {
+    return state.withLockedValue {
       Ending(
         status: $0.status ?? -1, output: String(decoding: $0.output, as: UTF8.self),
         diagnostics: String(decoding: $0.diagnostics, as: UTF8.self))
@@ -67,6 +71,13 @@ final class OrchestrateProcess: Sendable {
     await wait { $0.open == 0 || $0.diagnostics.range(of: wanted) != nil }
   }
 
+  /// Suspends until its standard output has a whole line, or until it ended; returns that line.
+  func firstLine() async -> String {
+    let newline = UInt8(ascii: "\n")
+    await wait { $0.open == 0 || $0.output.contains(newline) }
+    return state.withLockedValue { String(decoding: $0.output.prefix { $0 != newline }, as: UTF8.self) }
+  }
+
   /// Runs the program to its end.
   static func run(
     _ arguments: [String], environment: [String: String] = [:], input: String? = nil
@@ -77,12 +88,12 @@ final class OrchestrateProcess: Sendable {
   private func wait(until isMet: @escaping @Sendable (borrowing State) -> Bool) async {
     while true {
       let isDone = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
-        let met = state.withLock { isMet($0) }
+        let met = state.withLockedValue { isMet($0) }
         continuation.resume(returning: met)
       }
       if isDone { return }
       await withCheckedContinuation { continuation in
-        let met = state.withLock { state in
+        let met = state.withLockedValue { state in
           if isMet(state) { return true }
           state.watchers.append(continuation)
           return false
@@ -114,7 +125,7 @@ final class OrchestrateProcess: Sendable {
   }
 
   private func change(_ body: (inout State) -> Void) {
-    let watchers = state.withLock { state in
+    let watchers = state.withLockedValue { state in
       body(&state)
       defer { state.watchers = [] }
       return state.watchers

@@ -99,7 +99,7 @@ struct RunJSONTests {
       ))
     #expect(
       text.contains(
-        #""chunks":[{"chunk":3,"first_item":150,"item_count":50,"state":"rejected","attempts":2,"http_status":400,"error_code":"parameter_invalid","message":"no"}]}"#
+        #""chunks":[{"chunk":3,"first_item":150,"item_count":50,"state":"rejected","attempts":2,"http_status":400,"error_code":"parameter_invalid","message":"no","split_from":null,"not_isolated":false,"settlement":null}]}"#
       ))
   }
 

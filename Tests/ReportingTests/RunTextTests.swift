@@ -101,6 +101,7 @@ struct RunTextTests {
     #expect(
       commands == [
         "orchestrate resume \(run.run) --db '/my state/o.db'",
+        "orchestrate settle \(run.run) --as received --db '/my state/o.db'  # or: --as not-received",
         "orchestrate export \(run.run) --state rejected,failed --db '/my state/o.db'",
         "orchestrate resume \(run.run) --retry rejected,failed --db '/my state/o.db'",
       ])

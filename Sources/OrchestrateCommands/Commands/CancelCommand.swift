@@ -86,16 +86,18 @@ struct CancelCommand: Subcommand {
         return
       }
       let key: APIKey
+      let route: ServiceRoute
       do {
         key = try KeySource.key(
           commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
+        route = try context.route(to: session.settings.baseURL)
       } catch {
-        // What is pending is given up all the same; what is unknown waits for a `cancel` that has the key.
+        // What is pending is given up all the same; what is unknown waits for a `cancel` that can ask the service.
         _ = try await session.cancelPending()
         try await session.leave(.cancelled, at: context.clock.now())
         throw error
       }
-      try await execution.work(on: session, key: key, signals: signals, isCancelling: true)
+      try await execution.work(on: session, key: key, route: route, signals: signals, isCancelling: true)
     }
   }
 }

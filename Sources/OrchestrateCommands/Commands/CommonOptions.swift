@@ -115,6 +115,11 @@ struct PaceOptions: ParsableArguments {
     transform: { try ThresholdText.parse($0, for: "--max-failures") })
   var maxFailures: FailureThreshold?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Divide a refused chunk until its bad items stand alone. Default: --bisect.")
+  var bisect: Bool?
+
   @Option(
     name: .customLong("api-key-file"),
     help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
@@ -131,6 +136,7 @@ struct PaceOptions: ParsableArguments {
     overrides.onUnknown = onUnknown
     overrides.settleDelay = settleDelay
     overrides.maxFailures = maxFailures
+    overrides.bisect = bisect
     overrides.apiKeyFile = apiKeyFile
   }
 }

@@ -65,7 +65,9 @@ struct ReportCommand: Subcommand {
     case .text:
       let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
       try output.write(
-        text.report(try await store.summary(of: run), causes: try await store.causes(of: run)))
+        text.report(
+          try await store.summary(of: run), causes: try await store.causes(of: run),
+          settlements: try await store.settlements(of: run, limit: RunText.settlementsShown)))
     case .json:
       try await RunJSON.report(
         try await store.summary(of: run), causes: try await store.causes(of: run), chunks: chunks, .pretty,

@@ -53,11 +53,12 @@ struct ResumeCommand: Subcommand {
     let key = try KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
+    let route = try context.route(to: settings.baseURL)
     if summary.state == .planning {
       guard let session = try await planAgain(id, settings, in: store, context, signals) else {
         return try await execution.conclude(id)
       }
-      return try await execution.execute(session, key: key, signals: signals)
+      return try await execution.execute(session, key: key, route: route, signals: signals)
     }
     let session = try await store.take(id, isCancelling: false, at: context.clock.now())
     if let retry { _ = try await session.retry(retry) }
@@ -67,7 +68,7 @@ struct ResumeCommand: Subcommand {
     if let host = standing.formerHost {
       context.note("warning: run \(id) was last worked on by the host \(TerminalText.escape(host))")
     }
-    return try await execution.execute(session, key: key, signals: signals)
+    return try await execution.execute(session, key: key, route: route, signals: signals)
   }
 
   /// Stores what changes from now on.

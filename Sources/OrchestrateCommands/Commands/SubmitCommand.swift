@@ -35,11 +35,6 @@ struct SubmitCommand: Subcommand {
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Divide a refused chunk until its bad items stand alone. Not built yet: it is rejected as a whole.")
-  var bisect: Bool?
-
   @OptionGroup(title: "Plan") var planOptions: PlanOptions
   @OptionGroup(title: "Pace") var pace: PaceOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
@@ -60,9 +55,6 @@ struct SubmitCommand: Subcommand {
         .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
         remedy: "add `manifest:` to it, or name the manifest on the command line")
     }
-    if resolved.bisect {
-      context.note("warning: bisecting is not built yet; a refused chunk is rejected as a whole")
-    }
     if isDryRun {
       return try await DryRun(
         resolved: resolved, manifest: path, format: show.format, context: context
@@ -70,6 +62,7 @@ struct SubmitCommand: Subcommand {
     }
     let key = try KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: resolved.apiKeyFile, environment: context.environment)
+    let route = try context.route(to: resolved.settings.baseURL)
     // Opened before the store is, so that a mistyped path leaves nothing behind.
     let source = try ManifestSource(path: path)
     let signals = await StopSignals()
@@ -94,7 +87,7 @@ struct SubmitCommand: Subcommand {
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run)
     }
-    return try await execution.execute(session, key: key, signals: signals)
+    return try await execution.execute(session, key: key, route: route, signals: signals)
   }
 
   /// The database as advised commands have to name it: not at all where the environment or the default does.
@@ -119,7 +112,6 @@ struct SubmitCommand: Subcommand {
     given.manifest = manifest
     given.name = name
     given.db = storeOptions.path
-    given.bisect = bisect
     planOptions.apply(to: &given)
     pace.apply(to: &given)
     let jobFile = try job.map { try JobFile.load($0, home: context.environment["HOME"] ?? "") }

@@ -16,20 +16,22 @@ struct RunExecution {
   let logLevel: Logger.Level
 
   /// Sends what is left and writes the result.
-  func execute(_ session: any RunSession, key: APIKey, signals: StopSignals) async throws -> ExitStatus {
-    try await work(on: session, key: key, signals: signals, isCancelling: false)
+  func execute(
+    _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
+  ) async throws -> ExitStatus {
+    try await work(on: session, key: key, route: route, signals: signals, isCancelling: false)
     return try await conclude(session.run)
   }
 
   /// Sends what is left, or gives it up, and leaves the run.
   func work(
-    on session: any RunSession, key: APIKey, signals: StopSignals, isCancelling: Bool
+    on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool
   ) async throws {
     let settings = session.settings
     let service = HTTPTransferService(
       TransferClientConfiguration(
         baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: settings.concurrency,
-        userAgent: "orchestrate/\(OrchestrateCommand.version)"), clock: context.clock)
+        userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
     let result: Result<RunEnding, any Error>
     do {
       let loop = RunLoop(
@@ -53,7 +55,8 @@ struct RunExecution {
       switch format {
       case .text:
         let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-        try context.output.write(text.report(summary, causes: causes))
+        let settlements = try await store.settlements(of: run, limit: RunText.settlementsShown)
+        try context.output.write(text.report(summary, causes: causes, settlements: settlements))
       case .json:
         try context.output.write(RunJSON.document(summary, .pretty))
       }

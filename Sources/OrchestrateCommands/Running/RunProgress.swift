@@ -1,8 +1,8 @@
 import BatchDomain
 import Logging
+import NIOConcurrencyHelpers
 import Reporting
 import Scheduler
-import Synchronization
 
 /// Shows a run on standard error while it goes on: one line at each change of condition, and one every so
 /// often.
@@ -28,7 +28,7 @@ final class RunProgress: RunObserver {
   private let isShown: Bool
   private let logger: Logger
   private let text: RunProgressText
-  private let state: Mutex<State>
+  private let state: NIOLockedValueBox<State>
 
   init(
     run: RunID, settings: RunSettings, context: ProcessContext, commands: RunCommands, isShown: Bool,
@@ -42,20 +42,20 @@ final class RunProgress: RunObserver {
     self.logger = logger
     text = RunProgressText(zone: context.zone)
     let now = context.clock.elapsed()
-    state = Mutex(State(startedAt: now, lastLine: now))
+    state = NIOLockedValueBox(State(startedAt: now, lastLine: now))
   }
 
   func observe(_ event: RunEvent) {
     let now = context.clock.elapsed()
     switch event {
     case .started(let standing):
-      state.withLock { state in
+      state.withLockedValue { state in
         state.items = standing.items
         state.startedAt = now
         state.timeLeft.observe(chunks: Self.decided(standing.counts), at: now)
       }
     case .firstAccepted(let counts):
-      let took = state.withLock { now - $0.startedAt }
+      let took = state.withLockedValue { now - $0.startedAt }
       let left = TimeLeft.afterFirst(
         took: took, chunksLeft: Self.left(counts), concurrency: settings.concurrency, rates: settings.rates)
       show(text.firstAccepted(left: left, now: context.clock.now()))
@@ -64,10 +64,10 @@ final class RunProgress: RunObserver {
     case .waiting(let wait):
       let now = context.clock.now()
       let isLong = wait.until.since(now) >= Self.shortestShownWait
-      state.withLock { $0.isWaitShown = isLong }
+      state.withLockedValue { $0.isWaitShown = isLong }
       if isLong { show(text.waiting(wait, now: now)) }
     case .waitOver:
-      if state.withLock({ $0.isWaitShown }) { show("sending goes on") }
+      if state.withLockedValue({ $0.isWaitShown }) { show("sending goes on") }
     case .setback(let chunk, let attempt, let outcome, let code, let message):
       logger.info(
         "attempt not accepted",
@@ -76,6 +76,8 @@ final class RunProgress: RunObserver {
           "code": "\(TerminalText.escape(code ?? "-"))",
           "message": "\(TerminalText.escape(message ?? "-", cutAt: 200))",
         ])
+    case .divided(let chunk, let pieces):
+      logger.info("chunk divided", metadata: ["chunk": "\(chunk)", "pieces": "\(pieces)"])
     case .settled(let chunk, let verdict, let evidence):
       logger.info(
         "chunk settled",
@@ -106,7 +108,7 @@ final class RunProgress: RunObserver {
   }
 
   private func progress(_ counts: StateCounts, now: Duration) {
-    let line = state.withLock { state -> String? in
+    let line = state.withLockedValue { state -> String? in
       state.timeLeft.observe(chunks: Self.decided(counts), at: now)
       guard now - state.lastLine >= Self.interval else { return nil }
       state.lastLine = now

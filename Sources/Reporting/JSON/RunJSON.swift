@@ -143,6 +143,12 @@ package enum RunJSON {
     json.value(chunk.code)
     json.key("message")
     json.value(chunk.message)
+    json.key("split_from")
+    json.value(chunk.parent?.rawValue)
+    json.key("not_isolated")
+    json.value(chunk.isNotIsolated)
+    json.key("settlement")
+    SettlementJSON.write(chunk.settlement, to: &json)
     json.endObject()
   }
 }

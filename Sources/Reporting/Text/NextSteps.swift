@@ -29,6 +29,8 @@ struct NextSteps {
     case .finished:
       if counts.items(in: .unknown) > 0 {
         steps.append(Step(purpose: "ask the service about the unknown items", command: commands.resume))
+        steps.append(
+          Step(purpose: "say it yourself, if the service cannot tell", command: commands.settle))
       }
     case .cancelled:
       break

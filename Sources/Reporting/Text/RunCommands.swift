@@ -27,6 +27,9 @@ package struct RunCommands: Sendable {
     command("export \(run) --state \(Self.list(states))")
   }
 
+  /// A person's verdict on what is unknown.
+  package var settle: String { command("settle \(run) --as received") + "  # or: --as not-received" }
+
   private func command(_ words: String) -> String {
     "orchestrate \(words)" + (database.map { " --db \(ShellText.quote($0))" } ?? "")
   }

@@ -35,7 +35,11 @@ package struct RunText: Sendable {
   }
 
   /// One run on one screen: what happened, why, what to do next, then the numbers.
-  package func report(_ run: RunSummary, causes: [CauseSummary]) -> String {
+  ///
+  /// - Parameter settlements: verdicts on lost answers, the latest first.
+  package func report(
+    _ run: RunSummary, causes: [CauseSummary], settlements: [SettlementSummary] = []
+  ) -> String {
     var text = "run \(run.run)"
     if let name = run.name { text += " (\(TerminalText.escape(name, cutAt: 80)))" }
     text += "\n\(RunHeadline.text(run))\n"
@@ -49,8 +53,12 @@ package struct RunText: Sendable {
     }
     text += steps(run) + "\n" + facts(run) + "\n" + states(run)
     if !causes.isEmpty { text += "\n" + CauseText(zone: zone).text(causes) }
+    if !settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(settlements) }
     return text
   }
+
+  /// Verdicts that ``report(_:causes:settlements:)`` is to be given, at most.
+  package static let settlementsShown = SettlementText.shown + 1
 
   private func detail(_ run: RunSummary) -> String {
     run.detail.map { ": \(TerminalText.escape($0, cutAt: 400))" } ?? ""

@@ -1,8 +1,8 @@
 import ArgumentParser
 import BatchDomain
+import NIOConcurrencyHelpers
 import Reporting
 import RunStore
-import Synchronization
 import TestSupport
 
 @testable import OrchestrateCommands
@@ -11,7 +11,7 @@ import TestSupport
 struct CommandStage {
   /// Keeps what is written.
   final class Sink: TextSink {
-    private let text = Mutex("")
+    private let text = NIOLockedValueBox("")
     private let failure: (any Error & Sendable)?
 
     init(failing failure: (any Error & Sendable)? = nil) { self.failure = failure }
@@ -20,10 +20,10 @@ struct CommandStage {
 
     func write(_ more: String) throws {
       if let failure { throw failure }
-      text.withLock { $0 += more }
+      text.withLockedValue { $0 += more }
     }
 
-    var written: String { text.withLock { $0 } }
+    var written: String { text.withLockedValue { $0 } }
   }
 
   let folder: TemporaryFolder

@@ -46,6 +46,7 @@ struct ReadingCommandsTests {
     #expect(
       Set(chunks[0].keys) == [
         "chunk", "first_item", "item_count", "state", "attempts", "http_status", "error_code", "message",
+        "split_from", "not_isolated", "settlement",
       ])
   }
 

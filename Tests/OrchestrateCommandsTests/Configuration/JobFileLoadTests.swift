@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 import Testing
 
@@ -47,7 +48,7 @@ struct JobFileLoadTests {
     }
     let defaults = try SettingsLayers(commandLine: SettingsOverrides()).resolve()
     #expect(try SettingsLayers(commandLine: overrides).resolve().settings == defaults.settings)
-    #expect(overrides.bisect == defaults.bisect)
+    #expect(overrides.bisect == defaults.settings.bisect)
     #expect(properties["concurrency"]?["maximum"] as? Int == SettingLimits.concurrency.upperBound)
     #expect(properties["chunk-size"]?["maximum"] as? Int == SettingLimits.chunkSize.upperBound)
     #expect(properties["max-attempts"]?["maximum"] as? Int == SettingLimits.maxAttempts.upperBound)

@@ -9,7 +9,7 @@ struct SettingsLayersTests {
     let resolved = try SettingsLayers(commandLine: SettingsOverrides()).resolve()
     #expect(resolved.settings == RunSettings())
     #expect(resolved.manifest == nil)
-    #expect(!resolved.bisect)
+    #expect(resolved.settings.bisect)
     #expect(resolved.effective.allSatisfy { $0.source == .builtIn })
     #expect(resolved.effective.map(\.key) == SettingKey.allCases)
   }

@@ -11,9 +11,6 @@ package struct ResolvedSettings: Sendable, Equatable {
   package let name: String?
   /// Free text about the job.
   package let description: String?
-  /// Whether refused chunks are wanted divided until the items to blame are found. Nothing divides them yet: a
-  /// refused chunk is rejected as a whole, and whoever asks for more is told so.
-  package let bisect: Bool
   /// Path of the database as the command line, the environment or the job file has it.
   package let db: String?
   /// Path of the file that holds the API key.

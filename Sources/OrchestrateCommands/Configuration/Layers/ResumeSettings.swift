@@ -28,6 +28,7 @@ package enum ResumeSettings {
     settings.onUnknown = overrides.onUnknown ?? stored.onUnknown
     settings.settleDelay = overrides.settleDelay ?? stored.settleDelay
     settings.maxFailures = overrides.maxFailures ?? stored.maxFailures
+    settings.bisect = overrides.bisect ?? stored.bisect
     try SettingsCheck.check(settings)
     return settings
   }

@@ -50,14 +50,14 @@ package struct SettingsLayers: Sendable {
     settings.onUnknown = merge.pick(\.onUnknown, .onUnknown, defaults.onUnknown, \.rawValue)
     settings.settleDelay = merge.pick(\.settleDelay, .settleDelay, defaults.settleDelay, DurationText.format)
     settings.maxFailures = merge.pick(\.maxFailures, .maxFailures, defaults.maxFailures, \.text)
-    let bisect = merge.pick(\.bisect, .bisect, false) { $0 ? "true" : "false" }
+    settings.bisect = merge.pick(\.bisect, .bisect, defaults.bisect) { $0 ? "true" : "false" }
     settings.limit = merge.pick(\.limit, .limit, String.init)
     settings.strict = merge.pick(\.strict, .strict, defaults.strict) { $0 ? "true" : "false" }
     let db = merge.pick(\.db, .db) { $0 }
     let apiKeyFile = merge.pick(\.apiKeyFile, .apiKeyFile) { $0 }
     try SettingsCheck.check(settings)
     return ResolvedSettings(
-      settings: settings, manifest: manifest, name: name, description: description, bisect: bisect, db: db,
+      settings: settings, manifest: manifest, name: name, description: description, db: db,
       apiKeyFile: apiKeyFile, effective: merge.effective)
   }
 }

@@ -1,0 +1,103 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+import TransferClient
+
+/// `orchestrate doctor`: whether this machine, this store and this key can carry a run through a night.
+struct DoctorCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor", abstract: "Check key, service, database, disk space and SQLite.",
+    discussion: """
+      Ends with 0 when nothing is in the way, with 1 when something is. It sends no item and makes no database.
+
+      EXAMPLES
+        orchestrate doctor
+        orchestrate doctor --base-url http://127.0.0.1:8080 --format json
+      """)
+
+  @Option(
+    name: .customLong("base-url"),
+    help: ArgumentHelp(
+      "Address of the service: https, or http to this machine.",
+      discussion: "Default: \(ServiceProfile.defaultBaseURL)",
+      valueName: "url"),
+    transform: { try BaseURLText.parse($0, for: "--base-url") })
+  var baseURL: String = ServiceProfile.defaultBaseURL
+
+  @Option(help: "Version of the service.")
+  var profile: ServiceProfile = RunSettings().profile
+
+  @Option(
+    name: .customLong("api-key-file"),
+    help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
+  var apiKeyFile: String?
+
+  @Option(help: "How the result is written to standard output.")
+  var format: ResultFormat = .text
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  var wantsJSON: Bool { format == .json }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let key = key(in: context)
+    var checks = [key.check, await service(key.key, context)]
+    checks += await store(in: context)
+    do {
+      switch format {
+      case .text: try context.output.write(HealthText.text(checks))
+      case .json: try context.output.write(HealthJSON.document(checks))
+      }
+    } catch is OutputClosed {
+      // Nobody reads the result; the status still tells it.
+    }
+    return checks.contains { $0.status == .problem } ? .lost : .done
+  }
+
+  private func key(in context: ProcessContext) -> (check: HealthCheck, key: APIKey?) {
+    do {
+      let key = try KeySource.key(
+        commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
+      let place = apiKeyFile.map { "in the file \($0)" } ?? "in $\(KeySource.variable)"
+      return (HealthCheck(.key, .ok, "the API key is \(place)"), key)
+    } catch {
+      let document = CommandFailure(error).document
+      return (HealthCheck(.key, .problem, document.message, remedy: document.remedy), nil)
+    }
+  }
+
+  private func service(_ key: APIKey?, _ context: ProcessContext) async -> HealthCheck {
+    guard let key else { return HealthCheck(.service, .skipped, "not asked, since there is no key") }
+    let route: ServiceRoute
+    do {
+      route = try context.route(to: baseURL)
+    } catch {
+      return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
+    }
+    let service = HTTPTransferService(
+      TransferClientConfiguration(
+        baseURL: baseURL, profile: profile, key: key, concurrency: 1,
+        userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
+    var failure: ListingFailure?
+    do throws(ListingFailure) {
+      try await service.probe()
+    } catch {
+      failure = error
+    }
+    await service.shutdown()
+    return ServiceHealth.check(failure, baseURL: baseURL, profile: profile)
+  }
+
+  private func store(in context: ProcessContext) async -> [HealthCheck] {
+    do {
+      return await StoreCheckup(path: try storeOptions.resolved(in: context)).checks()
+    } catch {
+      let document = CommandFailure(error).document
+      return [HealthCheck(.database, .problem, document.message, remedy: document.remedy)]
+        + [.schema, .integrity, .locks, .space, .sqlite].map {
+          HealthCheck($0, .skipped, "there is no place for a database")
+        }
+    }
+  }
+}

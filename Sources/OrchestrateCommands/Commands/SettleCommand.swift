@@ -1,0 +1,124 @@
+import ArgumentParser
+import BatchDomain
+import Logging
+import Reporting
+import RunStore
+
+/// `orchestrate settle`: a person's verdict on chunks that the service's listing could not decide.
+struct SettleCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settle", abstract: "Decide what became of items whose answer was lost.",
+    discussion: """
+      For items that stay unknown because the service's listing proves neither one thing nor the other. Look at the
+      index first: items settled as not received are sent again by `resume`.
+
+      EXAMPLES
+        orchestrate settle latest --as received
+        orchestrate settle latest --chunk 17 --as not-received
+      """)
+
+  /// What a person can say.
+  enum Word: String, ExpressibleByArgument, CaseIterable {
+    /// The service has every item.
+    case received
+    /// The service has none of them.
+    case notReceived = "not-received"
+  }
+
+  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  var run: String
+
+  @Option(help: ArgumentHelp("Only this chunk; else every chunk that is unknown.", valueName: "n"))
+  var chunk: Int?
+
+  @Option(name: .customLong("as"), help: "What became of the items.")
+  var word: Word
+
+  @Option(help: "How the result is written to standard output.")
+  var format: ResultFormat = .text
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  var wantsJSON: Bool { format == .json }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try storeOptions.existing(for: run, in: context)
+    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let id = try await store.resolve(run)
+    try await store.refuseOwned(id)
+    let before = try await store.summary(of: id)
+    guard before.state != .planning else {
+      throw StoreError(
+        .wrongState, "run \(id) died while it was being planned; nothing was sent",
+        remedy: "`orchestrate resume \(id)` plans it again")
+    }
+    let session = try await store.take(
+      id, isCancelling: before.state == .cancelled, at: context.clock.now())
+    let settled = try await settle(in: session, at: context.clock.now())
+    try await leave(session, as: before, context)
+    guard settled.chunks > 0 else { throw nothingToSettle(id) }
+    context.note(
+      "settled \(settled.chunks) chunk\(settled.chunks == 1 ? "" : "s") (\(settled.items) items) as "
+        + word.rawValue)
+    let execution = RunExecution(
+      context: context, store: store, database: storeOptions.path, format: format, progress: .never,
+      logLevel: .warning)
+    _ = try await execution.conclude(id)
+    return .done
+  }
+
+  private func settle(
+    in session: any RunSession, at now: Timestamp
+  ) async throws -> (chunks: Int, items: Int) {
+    var settled = (chunks: 0, items: 0)
+    var after: ChunkNumber?
+    while true {
+      let page = try await session.unknownChunks(after: after, limit: Self.pageSize)
+      for unknown in page where chunk == nil || unknown.number.rawValue == chunk {
+        _ = try await session.settle(verdict(on: unknown, at: now))
+        settled.chunks += 1
+        settled.items += unknown.items.count
+      }
+      guard page.count == Self.pageSize, let last = page.last else { return settled }
+      after = last.number
+    }
+  }
+
+  /// Chunks read at a time.
+  private static let pageSize = 500
+
+  private func verdict(on unknown: UnknownChunk, at now: Timestamp) -> Settlement {
+    let isReceived = word == .received
+    return Settlement(
+      chunk: unknown.number, attempt: unknown.attempt, verdict: isReceived ? .received : .notReceived,
+      authority: .person, evidence: Evidence("a person said so"), decidedAt: now,
+      event: isReceived ? .foundReceived : .foundMissing,
+      trust: isReceived && unknown.wasRefused ? .partial : nil)
+  }
+
+  /// Leaves the run as it was, unless what was settled now has to be sent, or nothing is left.
+  private func leave(
+    _ session: any RunSession, as before: RunSummary, _ context: ProcessContext
+  ) async throws {
+    let counts = try await session.standing().counts
+    let ending: RunEnding
+    if before.state == .cancelled {
+      _ = try await session.cancelPending()
+      ending = .cancelled
+    } else if counts.chunks(in: .pending) > 0 || before.state != .finished && counts.chunks(in: .unknown) > 0
+    {
+      let reason = before.reason.flatMap { $0 == .crash ? nil : $0 }
+      ending = .paused(reason ?? .signal, detail: reason == nil ? "settled by a person" : before.detail)
+    } else {
+      ending = .finished
+    }
+    try await session.leave(ending, at: context.clock.now())
+  }
+
+  private func nothingToSettle(_ run: RunID) -> CommandFailure {
+    CommandFailure(
+      .badInput, code: "nothing_unknown",
+      chunk.map { "chunk \($0) of run \(run) is not unknown" } ?? "run \(run) has no unknown chunks",
+      remedy: "`orchestrate report \(run) --format json` shows the state of every chunk")
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+
+/// `orchestrate verify`: an audit of one run from its records alone. Works while it is going on, and changes nothing.
+struct VerifyCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Hold the records of a run against one another.",
+    discussion: """
+      Ends with 0 when nothing is wrong, with 1 when something is. It asks neither the service nor for a key.
+
+      EXAMPLES
+        orchestrate verify latest
+        orchestrate verify latest --format json
+      """)
+
+  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  var run: String
+
+  @Option(help: "How the result is written to standard output.")
+  var format: ResultFormat = .text
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  var wantsJSON: Bool { format == .json }
+
+  /// Problems that are listed; the rest is counted.
+  static let listed = 1_000
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
+    let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)
+    for note in audit.notes { context.note(note) }
+    do {
+      switch format {
+      case .text: try context.output.write(AuditText.text(audit))
+      case .json: try context.output.write(AuditJSON.document(audit))
+      }
+    } catch is OutputClosed {
+      // Nobody reads the result; the status still tells it.
+    }
+    return audit.problemsTotal == 0 ? .done : .lost
+  }
+}

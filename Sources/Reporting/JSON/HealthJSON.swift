@@ -1,0 +1,27 @@
+package import BatchDomain
+
+/// What was checked before a run, as a JSON document.
+package enum HealthJSON {
+  /// `{"checks": [{"check", "status", "message", "remedy"}, ...]}` with a line end.
+  package static func document(_ checks: [HealthCheck], _ layout: JSONWriter.Layout = .pretty) -> String {
+    var json = JSONWriter(layout)
+    json.beginObject()
+    json.key("checks")
+    json.beginArray()
+    for check in checks {
+      json.beginObject()
+      json.key("check")
+      json.value(check.subject.rawValue)
+      json.key("status")
+      json.value(check.status.rawValue)
+      json.key("message")
+      json.value(check.message)
+      json.key("remedy")
+      json.value(check.remedy)
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+    return json.take() + "\n"
+  }
+}

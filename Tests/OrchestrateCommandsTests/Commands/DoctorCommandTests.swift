@@ -1,0 +1,63 @@
+import BatchDomain
+import Foundation
+import TestSupport
+import Testing
+
+@testable import OrchestrateCommands
+
+@Suite("doctor")
+struct DoctorCommandTests {
+  @Test("without a key the service is not asked, nothing is made, and the status is 1")
+  func noKey() async throws {
+    let stage = try CommandStage()
+    #expect(try await stage.run(DoctorCommand.self, "--format", "json") == .lost)
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(stage.output.written.utf8)) as? [String: Any])
+    #expect(Set(document.keys) == ["checks"])
+    let checks = try #require(document["checks"] as? [[String: Any]])
+    #expect(checks.compactMap { $0["check"] as? String } == HealthCheck.Subject.allCases.map(\.rawValue))
+    #expect(checks.allSatisfy { Set($0.keys) == ["check", "status", "message", "remedy"] })
+    let states = checks.compactMap { $0["status"] as? String }
+    #expect(states == ["problem", "skipped", "ok", "skipped", "skipped", "skipped", "ok", "ok"])
+    #expect((checks[0]["remedy"] as? String)?.contains("TWELVELABS_API_KEY") == true)
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("a key that cannot be read is a problem, never shown")
+  func badKey() async throws {
+    let stage = try CommandStage()
+    let file = try stage.folder.write("two words of a secret", to: "key")
+    #expect(try await stage.run(DoctorCommand.self, "--api-key-file", file) == .lost)
+    #expect(stage.output.written.hasPrefix("problem  key"))
+    #expect(stage.output.written.hasSuffix("1 problem found\n"))
+    #expect(!stage.output.written.contains("secret"))
+  }
+
+  static let answers: [(failure: ListingFailure?, status: HealthCheck.Status, says: String)] = [
+    (nil, .ok, "takes the key"),
+    (.refused(ServiceAnswer(status: 401, code: "api_key_invalid")), .problem, "api_key_invalid"),
+    (.refused(ServiceAnswer(status: 400, code: "insufficient_funds")), .problem, "account"),
+    (.refused(ServiceAnswer(status: 404)), .problem, "profile v1"),
+    (.refused(ServiceAnswer(status: 302)), .problem, "profile v1"),
+    (.refused(ServiceAnswer(status: 500)), .problem, "trouble"),
+    (.refused(ServiceAnswer(status: 200, mediaType: "text/html")), .problem, "no list of tasks"),
+    (.refused(ServiceAnswer(status: 200, code: "listing_unreadable")), .problem, "no list of tasks"),
+    (.refused(ServiceAnswer(status: 429)), .ok, "later"),
+    (.refused(ServiceAnswer(status: 400, code: "parameter_not_provided")), .ok, "did not refuse"),
+    (
+      .transport(
+        TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused")),
+      .problem, "does not answer"
+    ),
+  ]
+
+  @Test("what the service answered is put into words", arguments: answers.indices)
+  func service(row: Int) {
+    let answer = Self.answers[row]
+    let check = ServiceHealth.check(answer.failure, baseURL: "https://api.example", profile: .v1)
+    #expect(check.status == answer.status, "\(check)")
+    #expect(check.message.contains(answer.says), "\(check)")
+    #expect(check.message.contains("https://api.example"))
+    #expect((check.remedy != nil) == (check.status == .problem))
+  }
+}
