@@ -96,14 +96,17 @@ let package = Package(
     .target(name: "FaultyVFS", dependencies: ["CSQLite"], path: "Tests/FaultyVFS"),
 
     tests("ArchitectureTests", []),
-    tests("BatchDomainTests", ["BatchDomain", crypto]),
+    tests("BatchDomainTests", ["BatchDomain", "TestSupport", crypto]),
     tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
     tests(
       "RunStoreTests",
       ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests(
       "TransferClientTests",
-      ["TransferClient", "BatchDomain", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL]),
+      [
+        "TransferClient", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+        nioSSL,
+      ]),
     tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),
     tests(
       "SimulationTests",

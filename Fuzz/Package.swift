@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 // A package of its own without any dependency, so that fuzzers and the address sanitizer build within a minute: the
 // real sources of the targets that read what others wrote, through symbolic links. `scripts/fuzz` and `scripts/asan`
-// build it.
+// make the links (`link_fuzz_sources` in scripts/lib.sh) and build it.
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [

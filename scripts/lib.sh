@@ -25,3 +25,24 @@ need_build_tools() {
   need_package libsqlite3-dev '[ -e /usr/include/sqlite3.h ]'
   need_package zlib1g-dev '[ -e /usr/include/zlib.h ]'
 }
+
+# Links the project's sources into the package under Fuzz/, since a package takes no sources from outside its folder.
+# The links are made here and not checked in: archives and some file systems do not keep them.
+link_fuzz_sources() {
+  local sources=Fuzz/Sources name
+  # Of the client only what decodes: nothing that needs the network.
+  local decoders=(
+    APIKey AnswerDecoder AnswerHeaders Base64Letters BodyText ByteScanner CivilTime+Checked
+    CredentialFinder HTTPDate KeyFragments LenientJSON LenientJSONParser LenientTimestamp RequestedWait
+    Scrubber SecretPattern TaskPageDecoder TransferClientError
+  )
+  mkdir -p "$sources/TransferClient" Fuzz/Tests
+  for name in BatchDomain ManifestReader CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done
+  ln -sfn ../../Tests/ManifestReaderTests Fuzz/Tests/ManifestReaderTests
+  for name in Gzip BlockSource; do
+    ln -sfn "../../../Tests/ManifestReaderTests/$name.swift" "$sources/ManifestFuzzer/$name.swift"
+  done
+  for name in "${decoders[@]}"; do
+    ln -sfn "../../../Sources/TransferClient/$name.swift" "$sources/TransferClient/$name.swift"
+  done
+}

@@ -1,4 +1,5 @@
 import BatchDomain
+import TestSupport
 import Testing
 
 @testable import TransferClient

@@ -1,4 +1,5 @@
 import BatchDomain
+import TestSupport
 import Testing
 
 /// Holds the page that people read against the code, both ways.

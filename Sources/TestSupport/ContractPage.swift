@@ -1,26 +1,35 @@
 import Foundation
-import Testing
 
-/// The tables of `docs/retry-contract.md`. TransferClientTests has a link to this file.
-enum ContractPage {
+/// The tables of `docs/retry-contract.md`, for tests that hold them against the code.
+package enum ContractPage {
+  /// The page is not as the tests expect it.
+  package struct Failure: Error, CustomStringConvertible {
+    /// What was found.
+    package let description: String
+  }
+
   /// The rows of the one table with these column heads, cells without white space around them.
-  static func rows(_ columns: String...) throws -> [[String]] {
+  package static func rows(_ columns: String...) throws -> [[String]] {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
-        "docs/retry-contract.md")
+      .deletingLastPathComponent().appendingPathComponent("docs/retry-contract.md")
     let lines = try String(contentsOf: file, encoding: .utf8).split(
       separator: "\n", omittingEmptySubsequences: false)
     let heads = lines.indices.filter { cells(lines[$0]) == columns }
-    try #require(heads.count == 1, "\(heads.count) tables have the columns \(columns)")
+    guard heads.count == 1 else {
+      throw Failure(description: "\(heads.count) tables have the columns \(columns)")
+    }
     let rows = lines[(heads[0] + 2)...].prefix { $0.hasPrefix("|") }.map(cells)
-    try #require(!rows.isEmpty && rows.allSatisfy { $0.count == columns.count }, "\(columns)")
+    guard !rows.isEmpty, rows.allSatisfy({ $0.count == columns.count }) else {
+      throw Failure(
+        description: "the table with the columns \(columns) has no rows, or rows of another length")
+    }
     return rows
   }
 
   /// What stands in a cell between the first two back quotes.
-  static func code(_ cell: String) throws -> String {
+  package static func code(_ cell: String) throws -> String {
     let parts = cell.split(separator: "`", omittingEmptySubsequences: false)
-    try #require(parts.count >= 3, "\(cell)")
+    guard parts.count >= 3 else { throw Failure(description: "no code in the cell \"\(cell)\"") }
     return String(parts[1])
   }
 

@@ -1,1 +1,0 @@
-../../../Tests/ManifestReaderTests/Gzip.swift

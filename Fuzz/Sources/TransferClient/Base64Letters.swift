@@ -1,1 +1,0 @@
-../../../Sources/TransferClient/Base64Letters.swift

@@ -1,1 +1,0 @@
-../../../Sources/TransferClient/CivilTime+Checked.swift

@@ -1,1 +1,0 @@
-../../BatchDomainTests/Retry/ContractPage.swift
