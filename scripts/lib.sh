@@ -46,3 +46,16 @@ link_fuzz_sources() {
     ln -sfn "../../../Sources/TransferClient/$name.swift" "$sources/TransferClient/$name.swift"
   done
 }
+
+# Ends the programs of this package that are still there though whatever started them has gone.
+end_leftovers() {
+  local process program
+  for process in /proc/[0-9]*; do
+    program=$(readlink "$process/exe" 2>/dev/null) || continue
+    case $program in
+      "$PWD"/.build/*/orchestrate | "$PWD"/.build/*/transfer-simulator | "$PWD"/.build/*/crash-score)
+        kill -KILL "${process#/proc/}" 2>/dev/null || true
+        ;;
+    esac
+  done
+}

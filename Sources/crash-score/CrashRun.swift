@@ -94,11 +94,12 @@ struct CrashRun {
 
   /// The state of each item, from the leaf chunks of the report.
   private func reportedStates() throws -> [Int: String] {
-    let output = Pipe()
-    let process = try start(["report", "latest", "--format", "json"], output: output)
-    let data = try output.fileHandleForReading.readToEnd() ?? Data()
+    // Through a file: Foundation's readers of pipes end the process when a signal interrupts them.
+    let file = folder.appendingPathComponent("report.json")
+    try Data().write(to: file)
+    let process = try start(["report", "latest", "--format", "json"], output: FileHandle(forWritingTo: file))
     process.waitUntilExit()
-    let document = try JSONDecoder().decode(Report.self, from: data)
+    let document = try JSONDecoder().decode(Report.self, from: Data(contentsOf: file))
     var states: [Int: String] = [:]
     for chunk in document.chunks where chunk.state != "split" {
       for item in chunk.first_item..<chunk.first_item + chunk.item_count { states[item] = chunk.state }
@@ -116,7 +117,7 @@ struct CrashRun {
     let chunks: [Chunk]
   }
 
-  private func start(_ arguments: [String], output: Pipe? = nil) throws -> Process {
+  private func start(_ arguments: [String], output: FileHandle? = nil) throws -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments

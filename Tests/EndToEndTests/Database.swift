@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Looks at a database through the sqlite3 of the system, as a person would.
@@ -14,7 +15,7 @@ enum Database {
     let output = Pipe()
     process.standardOutput = output
     try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
+    let data = try output.fileHandleForReading.remainingBytes()
     process.waitUntilExit()
     return String(decoding: data, as: UTF8.self)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import NIOConcurrencyHelpers
+import TestSupport
 import Testing
 
 /// A built program as a process: cleared environment, its output read as it comes.
@@ -142,7 +143,8 @@ extension Process {
     for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
       Thread.detachNewThread {
         while true {
-          let data = pipe.fileHandleForReading.availableData
+          // A pipe that cannot be read ends as one that has nothing more; the tests then miss what they look for.
+          let data = (try? pipe.fileHandleForReading.nextBytes()) ?? Data()
           owner.took(data, isDiagnostics: isDiagnostics)
           if data.isEmpty { return }
         }

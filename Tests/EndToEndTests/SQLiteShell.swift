@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The sqlite3 of the system kept open, as another program that uses the database.
 final class SQLiteShell {
@@ -21,8 +22,8 @@ final class SQLiteShell {
   }
 
   /// The next thing it says, once it says it.
-  func line() -> String {
-    String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+  func line() throws -> String {
+    String(decoding: try output.fileHandleForReading.nextBytes(), as: UTF8.self)
       .trimmingCharacters(in: .whitespacesAndNewlines)
   }
 

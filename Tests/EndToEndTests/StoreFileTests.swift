@@ -154,7 +154,7 @@ struct StoreFileTests {
     try await scene.server.ledger.waitFor(transfers: 4)
     let shell = try SQLiteShell(scene.database)
     try shell.run("BEGIN IMMEDIATE; SELECT 'held';")
-    #expect(shell.line() == "held")
+    #expect(try shell.line() == "held")
     // While nothing can be recorded, nothing new is begun: what is under way is answered, and then it is quiet.
     let sent = scene.server.ledger.transferCount
     try await scene.server.ledger.waitFor(inFlightAtMost: 0)

@@ -16,7 +16,13 @@ struct ListingTests {
   private func failure(
     _ server: ScriptedServer, clock: TimeOutClock = TimeOutClock(), key: String = testKey
   ) async throws -> ListingFailure? {
-    try await withClient(server.url, key: key, clock: clock) { service in
+    try await failure(at: server.url, clock: clock, key: key)
+  }
+
+  private func failure(
+    at url: String, clock: TimeOutClock = TimeOutClock(), key: String = testKey
+  ) async throws -> ListingFailure? {
+    try await withClient(url, key: key, clock: clock) { service in
       do throws(ListingFailure) {
         _ = try await service.listTasks(index: Self.index, page: 1)
         return nil
@@ -66,9 +72,8 @@ struct ListingTests {
   }
 
   @Test func `nobody listening is a transport failure`() async throws {
-    let server = try await ScriptedServer()
-    try await server.stop()
-    guard case .transport(let transport) = try await failure(server) else {
+    let found = try await UnansweredPort.during { try await failure(at: "http://127.0.0.1:\($0)") }
+    guard case .transport(let transport) = found else {
       Issue.record("no transport failure")
       return
     }

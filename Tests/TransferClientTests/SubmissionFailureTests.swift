@@ -7,13 +7,13 @@ import TransferClient
 @Suite(.timeLimit(.minutes(1)))
 struct SubmissionFailureTests {
   @Test func `nobody listening is not written`() async throws {
-    let server = try await ScriptedServer()
-    let url = server.url
-    try await server.stop()
-    let failure = try await withClient(url) { await $0.submit(submission()) }.failure
-    #expect(failure?.progress == .notWritten)
-    #expect(failure?.code == "connect_refused")
-    #expect(failure?.message == "nobody listens at \(url)")
+    try await UnansweredPort.during { port in
+      let url = "http://127.0.0.1:\(port)"
+      let failure = try await withClient(url) { await $0.submit(submission()) }.failure
+      #expect(failure?.progress == .notWritten)
+      #expect(failure?.code == "connect_refused")
+      #expect(failure?.message == "nobody listens at \(url)")
+    }
   }
 
   @Test func `a name without address is not written`() async throws {

@@ -89,19 +89,21 @@ struct TunnelTests {
 
   @Test func `a proxy that is not there, or never answers, has written nothing`() async throws {
     let silent = try await ScriptedServer([.readRequest, .stall])
-    let port = silent.port
     let slow = try await withClient(
-      Self.service, connectTimeout: .milliseconds(50), environment: ["HTTPS_PROXY": "127.0.0.1:\(port)"]
+      Self.service, connectTimeout: .milliseconds(50),
+      environment: ["HTTPS_PROXY": "127.0.0.1:\(silent.port)"]
     ) { await $0.submit(submission()) }.failure
     #expect(slow?.progress == .notWritten)
     #expect(slow?.code == "connect_timeout")
     try await silent.stop()
-    let absent = try await withClient(
-      Self.service, environment: ["HTTPS_PROXY": "127.0.0.1:\(port)"]
-    ) { await $0.submit(submission()) }.failure
-    #expect(absent?.progress == .notWritten)
-    #expect(absent?.code == "connect_refused")
-    #expect(absent?.message == "nobody listens at the proxy 127.0.0.1:\(port)")
+    try await UnansweredPort.during { port in
+      let absent = try await withClient(
+        Self.service, environment: ["HTTPS_PROXY": "127.0.0.1:\(port)"]
+      ) { await $0.submit(submission()) }.failure
+      #expect(absent?.progress == .notWritten)
+      #expect(absent?.code == "connect_refused")
+      #expect(absent?.message == "nobody listens at the proxy 127.0.0.1:\(port)")
+    }
   }
 
   @Test func `a listing that a proxy stops was not sent`() async throws {

@@ -1,0 +1,33 @@
+package import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Reading from pipes of child processes: Foundation's own readers end the whole process when a signal interrupts them.
+extension FileHandle {
+  /// What there is, once there is something.
+  ///
+  /// - Returns: at most 64 KiB; empty at the end.
+  /// - Throws: `POSIXError` when it cannot be read.
+  package func nextBytes() throws -> Data {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = Glibc.read(fileDescriptor, &buffer, buffer.count)
+      if count >= 0 { return Data(buffer[..<count]) }
+      guard errno == EINTR else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    }
+  }
+
+  /// Everything up to the end.
+  ///
+  /// - Throws: `POSIXError` when it cannot be read.
+  package func remainingBytes() throws -> Data {
+    var all = Data()
+    while true {
+      let next = try nextBytes()
+      if next.isEmpty { return all }
+      all += next
+    }
+  }
+}
