@@ -33,7 +33,7 @@ struct ImportsTests {
     ],
     "crash-score": ["TransferSimulator", "ArgumentParser", "Foundation"],
     "TestSupport": [
-      "BatchDomain", "RunStore", "CSQLite", "FaultyVFS", "Foundation", "NIOConcurrencyHelpers",
+      "BatchDomain", "RunStore", "CSQLite", "FaultyVFS", "Foundation", "Glibc", "NIOConcurrencyHelpers",
     ],
   ]
 
