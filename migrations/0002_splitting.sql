@@ -8,6 +8,19 @@ ALTER TABLE run ADD COLUMN refusals TEXT NOT NULL DEFAULT 'unproven'
 -- Whether the attempt came to nothing while nothing got through for anyone: it then says nothing about its chunk.
 ALTER TABLE attempt ADD COLUMN in_outage INTEGER NOT NULL DEFAULT 0 CHECK (in_outage IN (0, 1));
 
+-- The place of this intent among the intents of its run, and how many there were when its outcome was recorded: which
+-- of two attempts was begun later, whatever became of the machine's clock between them.
+ALTER TABLE attempt ADD COLUMN intent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN ended_after INTEGER;
+UPDATE attempt SET intent = placed.place
+  FROM (SELECT run, chunk, number, row_number() OVER (PARTITION BY run ORDER BY started_at, chunk, number) AS place
+        FROM attempt) AS placed
+  WHERE attempt.run = placed.run AND attempt.chunk = placed.chunk AND attempt.number = placed.number;
+UPDATE attempt SET ended_after = (SELECT count(*) FROM attempt AS other
+                                  WHERE other.run = attempt.run AND other.started_at <= attempt.finished_at)
+  WHERE finished_at IS NOT NULL AND outcome = 'unknown';
+CREATE UNIQUE INDEX attempt_intent ON attempt (run, intent);
+
 -- A CHECK cannot be changed, so the table is made anew.
 CREATE TABLE settlement_new (
   run           INTEGER NOT NULL,

@@ -1,11 +1,40 @@
 import BatchDomain
 
-/// Which controls the listing showed when: how far behind it is.
+/// Which controls the listing showed when: how far behind it is. And whether the clock can be believed about that.
 struct ControlMemory {
+  /// A difference between the machine's clock and the time that passed that is no mere adjustment.
+  private static let tolerance: Duration = .seconds(1)
+
   /// When each control was first seen whole.
   private(set) var firstShown: [ChunkNumber: Timestamp] = [:]
+  /// Controls that a look did not show.
+  private(set) var wasMissing: Set<ChunkNumber> = []
+  /// Steps of the machine's clock that were noticed.
+  private(set) var steps: [ClockStep] = []
   /// Indexes whose listing was seen to be further behind than recorded.
   private var contradicted: Set<IndexID> = []
+  /// Intents up to that one have times of a clock that was set back since.
+  private var distrusted = 0
+  private var last: (now: Timestamp, elapsed: Duration)?
+
+  /// Compares the machine's clock with the time that passed since it was last looked at.
+  ///
+  /// - Returns: a step, when there was one.
+  mutating func watch(now: Timestamp, elapsed: Duration) -> ClockStep? {
+    defer { last = (now, elapsed) }
+    guard let last else { return nil }
+    let step = now.since(last.now) - (elapsed - last.elapsed)
+    guard step > Self.tolerance || step < .zero - Self.tolerance else { return nil }
+    steps.append(ClockStep(noticedAt: now, by: step))
+    return steps.last
+  }
+
+  /// Forgets what is known of controls up to an intent: the clock that timed them was set back.
+  mutating func forget(upTo intent: Int) {
+    distrusted = intent
+    firstShown = [:]
+    wasMissing = []
+  }
 
   /// Learns from one look at an index.
   ///
@@ -14,24 +43,41 @@ struct ControlMemory {
     from evidence: IndexEvidence, index: IndexID, recorded: ListingLag?, now: Timestamp
   ) -> ListingLag? {
     var shown: [ListingLag] = []
-    for control in evidence.controls + evidence.anchors {
+    var witnessed: [ListingLag] = []
+    for control in evidence.controls + evidence.anchors where control.acceptedAt > now {
+      // An earlier process ran under another time.
+      distrusted = max(distrusted, control.intent)
+    }
+    for control in evidence.controls + evidence.anchors where control.intent > distrusted {
       if evidence.sighting.shows(control) {
         let shownAt = firstShown[control.chunk] ?? now
         firstShown[control.chunk] = shownAt
-        shown.append(
-          ListingLag(acceptedAt: control.acceptedAt, lag: max(.zero, shownAt.since(control.startedAt))))
-      } else if let recorded, evidence.sighting.takenAt.since(control.startedAt) > recorded.lag {
-        contradicted.insert(index)
+        let lag = ListingLag(
+          acceptedAt: control.acceptedAt, lag: max(.zero, shownAt.since(control.startedAt)))
+        shown.append(lag)
+        if wasMissing.contains(control.chunk) { witnessed.append(lag) }
+      } else {
+        wasMissing.insert(control.chunk)
+        if let recorded, evidence.sighting.takenAt.since(control.startedAt) > recorded.lag {
+          contradicted.insert(index)
+        }
       }
     }
-    guard let recorded else { return shown.min { $0.lag < $1.lag } }
+    let longest = witnessed.max { $0.lag < $1.lag }
+    guard let recorded else { return longest ?? shown.min { $0.lag < $1.lag } }
+    if let longest, longest.lag > recorded.lag {
+      contradicted.remove(index)
+      return longest
+    }
     if contradicted.contains(index) {
       guard let later = shown.filter({ $0.acceptedAt > recorded.acceptedAt }).max(by: { $0.lag < $1.lag })
       else { return nil }
       contradicted.remove(index)
       return later
     }
-    // A control that is seen late may have been there for long: only a shorter time says more than is known.
+    // A control that is seen late may have been there for long: only a shorter time says more than is known, unless
+    // it was looked for in vain.
+    guard longest == nil else { return nil }
     return shown.filter { $0.lag < recorded.lag }.min { $0.lag < $1.lag }
   }
 

@@ -37,9 +37,10 @@ struct ListingEvidence {
     var found = Found()
     for index in Set(chunks.flatMap(\.indexes)).sorted(by: { $0.rawValue < $1.rawValue }) {
       let concerned = chunks.filter { $0.indexes.contains(index) }
-      guard let earliest = concerned.map(\.startedAt).min(), let latest = concerned.map(\.endedAt).max()
+      guard let earliest = concerned.map(\.startedAt).min(), let first = concerned.map(\.intent).min(),
+        let last = concerned.map(\.endedAfter).max()
       else { continue }
-      var known = try await controls(of: index, earliest: earliest, latest: latest)
+      var known = try await controls(of: index, before: first, after: last)
       let clashing = (known.controls + known.anchors).filter(\.namesClash)
       let sends = try await sends(in: index, of: concerned, beside: clashing)
       let counts = counts(of: concerned, in: index, among: sends)
@@ -83,11 +84,16 @@ struct ListingEvidence {
   private func note(_ index: IndexID, in found: inout Found, _ memory: inout ControlMemory) async throws {
     guard let evidence = found.evidence[index] else { return }
     var recorded = try await persistently { try await session.listingLag(of: index) }
+    if let step = memory.watch(now: clock.now(), elapsed: clock.elapsed()), step.by < .zero {
+      memory.forget(upTo: try await persistently { try await session.standing() }.attempts)
+    }
     if let lag = memory.learn(from: evidence, index: index, recorded: recorded, now: clock.now()) {
       try await persistently { try await session.remember(lag, of: index) }
       recorded = lag
     }
     found.evidence[index]?.firstShown = memory.firstShown
+    found.evidence[index]?.wasMissing = memory.wasMissing
+    found.evidence[index]?.stepsForward = memory.steps.filter { $0.by > .zero }
     found.evidence[index]?.recordedLag = memory.isContradicted(index) ? nil : recorded
   }
 
@@ -96,20 +102,16 @@ struct ListingEvidence {
   /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
   /// the listing's lag.
   private func controls(
-    of index: IndexID, earliest: Timestamp, latest: Timestamp
+    of index: IndexID, before first: Int, after last: Int
   ) async throws -> (controls: [Control], anchors: [Control]) {
     try await persistently {
-      let start = Timestamp(milliseconds: .min)
-      let end = Timestamp(milliseconds: .max)
       var controls = try await session.controls(
-        index: index, startedIn: latest + .milliseconds(1)..<end, newestFirst: false,
-        limit: Self.controlsPerLook)
-      if controls.isEmpty {
-        controls = try await session.controls(
-          index: index, startedIn: start..<end, newestFirst: true, limit: 1)
-      }
+        index: index, intents: last + 1..<Int.max, newestFirst: false, limit: Self.controlsPerLook)
+      let newest = try await session.controls(
+        index: index, intents: 0..<Int.max, newestFirst: true, limit: 1)
+      controls += newest.filter { !controls.contains($0) }
       let anchors = try await session.controls(
-        index: index, startedIn: start..<earliest, newestFirst: true, limit: Self.controlsPerLook)
+        index: index, intents: 0..<first, newestFirst: true, limit: Self.controlsPerLook)
       return (controls, anchors)
     }
   }

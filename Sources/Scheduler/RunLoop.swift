@@ -111,13 +111,15 @@ package struct RunLoop: Sendable {
   private func leave(_ board: RunBoard) async throws -> RunEnding {
     let stop = await board.stop
     if case .store(let error) = stop { throw error }
+    // A full disk at the very end of a night costs a wait, like anywhere else.
+    let persistently = StoreRetry(clock: clock, board: board)
     let ending: RunEnding
     if await board.isGivenUp {
       // Chunks that were under way when it was given up, or that settled as not received, are pending again.
-      let counts = try await session.cancelPending().counts
+      let counts = try await persistently { try await session.cancelPending() }.counts
       // Given up when everything was decided already, there was nothing to give up.
       ending = counts.chunks(in: .cancelled, .unknown) == 0 ? .finished : .cancelled
-    } else if try await session.standing().counts.chunks(in: .pending, .submitting, .unknown) == 0 {
+    } else if try await persistently({ try await session.standing() }).counts.chunks(in: .pending, .submitting, .unknown) == 0 {
       // A cause that came when everything was decided already stops nothing.
       ending = .finished
     } else {
@@ -128,7 +130,7 @@ package struct RunLoop: Sendable {
         case nil, .cancelled, .store: .finished
         }
     }
-    try await session.leave(ending, at: clock.now())
+    try await persistently { try await session.leave(ending, at: clock.now()) }
     return ending
   }
 }

@@ -108,7 +108,7 @@ struct Worker {
     let step = Bisection.step(
       code: exchange.code ?? exchange.status.map { "http_\($0)" } ?? "",
       RefusalCircumstances(
-        itemCount: chunk.itemCount, isBisecting: session.settings.bisect,
+        itemCount: chunk.itemCount, isTooLarge: exchange.status == 413, isBisecting: session.settings.bisect,
         onUnknown: session.settings.onUnknown, trust: history.trust, family: history.family))
     return switch step {
     case .reject(let withRest): (.refused, nil, withRest)

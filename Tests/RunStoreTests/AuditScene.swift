@@ -54,8 +54,9 @@ struct AuditScene {
     let end = outcome.map { "\(start + 1_000), 1000, '\($0)'" } ?? "NULL, NULL, NULL"
     return """
       INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms,
-                           finished_at, took_ms, outcome)
-      VALUES (1, \(chunk), \(number), 1, 1, 1, \(start), 100, 60000, \(end))
+                           intent, finished_at, took_ms, outcome)
+      VALUES (1, \(chunk), \(number), 1, 1, 1, \(start), 100, 60000,
+              (SELECT coalesce(max(intent), 0) + 1 FROM attempt), \(end))
       """
   }
 

@@ -122,6 +122,7 @@ struct MigrationTests {
       ])
     #expect(try Raw.query("SELECT refusals FROM run", in: path) == ["unproven"])
     #expect(try Raw.query("SELECT in_outage FROM attempt", in: path) == ["0"])
+    #expect(try Raw.query("SELECT intent || ':' || started_at FROM attempt", in: path) == ["1:5"])
     #expect(try Raw.query("PRAGMA foreign_key_check", in: path).isEmpty)
     #expect(try Raw.query("PRAGMA integrity_check", in: path) == ["ok"])
     #expect(try await store.summaries(before: nil, limit: 2).map(\.items) == [1])

@@ -14,7 +14,7 @@ struct CheckerTests {
     ("UPDATE chunk SET state = 'failed' WHERE number = 1", "is failed and was taken"),
     ("UPDATE attempt SET outcome = NULL, finished_at = NULL WHERE chunk = 0", "never ended"),
     (
-      "CREATE TEMP TABLE again AS SELECT * FROM attempt WHERE chunk = 0; UPDATE again SET number = number + 1; "
+      "CREATE TEMP TABLE again AS SELECT * FROM attempt WHERE chunk = 0; UPDATE again SET number = number + 1, intent = 9999; "
         + "INSERT INTO attempt SELECT * FROM again",
       "after it was accepted"
     ),

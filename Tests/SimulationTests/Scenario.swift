@@ -95,7 +95,8 @@ struct Scenario: Sendable {
       case 2: weather.crashing = Set(victims.prefix(1).map { items[$0].object })
       default: weather.sizeLimit = max(1, settings.chunkSize - 1)
       }
-      if dice.chance(0.2) {
+      // Where the service is not to be asked, its refusals are taken at their word, as `docs/settling.md` says.
+      if dice.chance(0.2), settings.onUnknown == .check {
         weather.refusalsTakeParts = true
         // The first refusal then shows it: every one has an item before the bad one.
         weather.poisoned = Set(
@@ -110,6 +111,11 @@ struct Scenario: Sendable {
     weather.lag = dice.chance(0.3) ? .zero : dice.milliseconds(50...4_000)
     weather.skew = dice.milliseconds(-100_000...100_000)
     weather.pageLimit = dice.int(3...12)
+    if weather.refusalsTakeParts {
+      // Where nothing was accepted yet, two looks are believed: a list that shows a part later is beyond the promise.
+      if [.stuck, .nameless].contains(weather.listing) { weather.listing = .sound }
+      weather.lag = min(weather.lag, settings.settleDelay)
+    }
     if dice.chance(0.4) { weather.lateness = settings.settleDelay * 0.8 }
   }
 
@@ -126,6 +132,6 @@ struct Scenario: Sendable {
     // What is refused after some of it was taken would be taken twice.
     retries = dice.chance(0.5) && !weather.refusalsTakeParts
     looksAgain = dice.chance(0.4)
-    changesSettings = dice.chance(0.2)
+    changesSettings = dice.chance(0.2) && !weather.refusalsTakeParts
   }
 }

@@ -37,8 +37,8 @@ final class ServiceModel: Sendable {
     var known: Set<Item> = []
     var tasks: [Task] = []
     var nextID = 0
-    /// How far the list has come: never back.
-    var shownUpTo: Duration = .zero
+    /// The list never goes back; nothing is there before it caught up with the beginning.
+    var shownUpTo: Duration = .seconds(-1)
   }
 
   let timeline: Timeline

@@ -32,10 +32,10 @@ struct SimulatedSession: RunSession {
   }
 
   func controls(
-    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
   ) async throws -> [Control] {
     try await read("controls", { "\($0.map(\.chunk.rawValue))" }) {
-      try await base.controls(index: index, startedIn: moments, newestFirst: newestFirst, limit: limit)
+      try await base.controls(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
     }
   }
 

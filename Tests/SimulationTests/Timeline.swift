@@ -30,6 +30,9 @@ final class Timeline: Sendable {
   /// What the machine's clock shows.
   var now: Timestamp { state.withLockedValue { Self.start + $0.elapsed + $0.offset } }
 
+  /// How far somebody set the machine's clock.
+  var offset: Duration { state.withLockedValue { $0.offset } }
+
   /// Sets the machine's clock without time passing.
   func setClock(by offset: Duration) { state.withLockedValue { $0.offset += offset } }
 

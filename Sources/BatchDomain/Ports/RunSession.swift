@@ -25,14 +25,14 @@ package protocol RunSession: Sendable {
   /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
-  /// Chunks of this run with items of that index that were accepted at their first attempt, by the time that
-  /// attempt started.
+  /// Chunks of this run with items of that index that were accepted at their first attempt, in the order of their
+  /// intents.
   ///
   /// - Parameters:
-  ///   - moments: only attempts that started within them.
+  ///   - intents: only attempts whose place among the run's intents is one of these.
   ///   - newestFirst: the order, and with `limit` the choice.
   func controls(
-    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
   ) async throws -> [Control]
 
   /// Everything that this store sent to the run's service under these file names: by chunks of other runs, by chunks
@@ -93,6 +93,8 @@ package struct RefusalHistory: Sendable, Equatable {
 package struct RunStanding: Sendable, Equatable {
   /// Distinct items.
   package var items: Int
+  /// Intents recorded so far.
+  package var attempts: Int
   /// Chunks and items by state.
   package var counts: StateCounts
   /// A wait that is still recorded.
@@ -104,9 +106,11 @@ package struct RunStanding: Sendable, Equatable {
 
   /// A standing as the store has it.
   package init(
-    items: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?, formerHost: String? = nil
+    items: Int, attempts: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?,
+    formerHost: String? = nil
   ) {
     self.items = items
+    self.attempts = attempts
     self.counts = counts
     self.wait = wait
     self.request = request

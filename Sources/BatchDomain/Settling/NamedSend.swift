@@ -36,6 +36,9 @@ package struct NameCount: Sendable, Equatable {
   package let sent: Int
   /// Those of them that are recorded as accepted.
   package let accepted: Int
+  /// When the last of those sends ended, by our clock; `nil` while one is under way. A listing that has not caught up
+  /// to it may lack a task of any of them.
+  package let endedAt: Timestamp?
 
   /// What the count of one name says about the items that are not known.
   package enum Reading: Sendable, Equatable {
@@ -69,6 +72,7 @@ package struct NameCount: Sendable, Equatable {
     windowStart = window
     sent = Set(inside.map(\.object)).count
     accepted = Set(inside.filter(\.isAccepted).map(\.object)).count
+    endedAt = inside.contains { $0.endedAt == nil } ? nil : inside.compactMap(\.endedAt).max()
   }
 
   /// Compares with what the listing shows.

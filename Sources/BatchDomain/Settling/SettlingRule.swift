@@ -35,13 +35,22 @@ package enum SettlingRule {
       return .undecidable("it was sent to another address than the run's present one")
     }
     var isSeen: [Bool] = []
+    // By index, when the last send ended that a task of a missing item could be mistaken for.
+    var ends: [IndexID: Timestamp] = [:]
     for item in chunk.items {
       guard let known = evidence[item.index] else {
         return .open("the tasks of index \(item.index) could not be listed")
       }
       switch presence(of: item, since: chunk.startedAt, in: known) {
       case .received: isSeen.append(true)
-      case .notReceived: isSeen.append(false)
+      case .notReceived:
+        isSeen.append(false)
+        if let count = known.counts[item.name].flatMap({ $0 }) {
+          guard let end = count.endedAt else {
+            return .open("another item of its file name is under way")
+          }
+          ends[item.index] = max(ends[item.index] ?? chunk.endedAt, end)
+        }
       case .unclear(let why): return .open(why)
       }
     }
@@ -51,7 +60,8 @@ package enum SettlingRule {
     var proofs: [ChunkNumber] = []
     for index in missing.sorted(by: { $0.rawValue < $1.rawValue }) {
       guard let known = evidence[index] else { continue }
-      switch control(for: chunk, in: known, settleDelay: settleDelay) {
+      let end = max(chunk.endedAt, ends[index] ?? chunk.endedAt)
+      switch control(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
       case .success(let control): proofs.append(control)
       case .failure(let lack):
         // Where nothing was ever accepted, the refusal itself is the service's word that it did not take the chunk.
@@ -85,43 +95,58 @@ package enum SettlingRule {
   }
 
   /// The control that proves that the listing has caught up to the end of the attempt.
+  ///
+  /// What was begun later is told by the order of the intents, which no change of the machine's clock disturbs; the
+  /// times have to agree, since the service's tasks are found by time.
+  ///
+  /// - Parameter end: when the attempt ended, and every other send that may be mistaken for it.
   private static func control(
-    for chunk: UnknownChunk, in known: IndexEvidence, settleDelay: Duration
+    for chunk: UnknownChunk, endedAt end: Timestamp, in known: IndexEvidence, settleDelay: Duration
   ) -> Result<ChunkNumber, Lack> {
     if let unnamed = known.sighting.newestUnnamed, unnamed >= chunk.startedAt - clockMargin {
       return .failure(Lack(text: "the listing shows tasks of that time without a file name"))
     }
-    let anchors = known.anchors.filter { $0.startedAt < chunk.startedAt }
+    let anchors = known.anchors.filter { $0.intent < chunk.intent }
     guard anchors.isEmpty || anchors.contains(where: { known.sighting.shows($0) }) else {
       return .failure(
         Lack(text: "the listing does not show chunk \(anchors[0].chunk), accepted before it, either"))
     }
-    let later = known.controls.filter { $0.startedAt > chunk.endedAt }
+    let later = known.controls.filter { $0.intent > chunk.endedAfter && $0.startedAt > end }
     if let shown = later.first(where: { known.sighting.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
       return .failure(
         Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
     }
-    guard let newest = known.controls.first else {
+    guard let newest = known.controls.max(by: { $0.intent < $1.intent }) else {
       return .failure(
         Lack(text: "no accepted chunk shows how far the listing has caught up", isForWantOfAny: true))
     }
-    guard known.sighting.shows(newest), let firstShown = known.firstShown[newest.chunk] else {
+    guard known.sighting.shows(newest) else {
       return .failure(
         Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
     }
-    // A process that comes hours later sees the control at its first look; what the listing's lag was when it was
-    // last looked for says more.
-    // Counted from its start: when within its request the service made the tasks is not known.
-    let bound = firstShown.since(newest.startedAt)
-    let lag = min(bound, known.recordedLag?.lag ?? bound)
+    guard let lag = lag(of: newest, in: known) else {
+      return .failure(Lack(text: "the machine's clock was set, so that how far the listing is behind is not known"))
+    }
     let needed = max(settleDelay, lag * 2)
-    guard known.sighting.takenAt.since(chunk.endedAt) >= needed else {
+    // Time that only the clock says has passed does not count.
+    let skipped = known.stepsForward.reduce(Duration.zero) { $0 + ($1.noticedAt > end ? $1.by : .zero) }
+    guard known.sighting.takenAt.since(end) - skipped >= needed else {
       return .failure(
         Lack(
           text: "the listing may be behind by \(lag.components.seconds) s, as chunk \(newest.chunk) shows",
-          notBefore: chunk.endedAt + needed))
+          notBefore: end + needed + skipped))
     }
     return .success(newest.chunk)
+  }
+
+  /// How far the listing may be behind, judged by its newest control.
+  private static func lag(of newest: Control, in known: IndexEvidence) -> Duration? {
+    // Counted from its start: when within its request the service made the tasks is not known.
+    let bound = known.firstShown[newest.chunk].map { $0.since(newest.startedAt) }
+    if let bound, known.wasMissing.contains(newest.chunk) { return bound }
+    // A process that comes hours later sees the control at its first look; what the listing's lag was when it was
+    // last looked for says more.
+    return [bound, known.recordedLag?.lag].compactMap { $0 }.min()
   }
 }

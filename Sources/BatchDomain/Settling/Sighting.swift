@@ -44,14 +44,17 @@ package struct Sighting: Sendable, Equatable {
 package struct IndexEvidence: Sendable, Equatable {
   /// What the listing showed.
   package var sighting: Sighting
-  /// Accepted chunks of the run with items of the index: those that started after the attempt ended, or, where
-  /// there is none, the newest.
+  /// Accepted chunks of the run with items of the index: those begun soonest after the attempt ended, and the newest.
   package var controls: [Control]
   /// Accepted chunks of the index that started before the attempt, newest first. One of them has to be seen as
   /// well: else the clock was set between then and now, and times prove nothing.
   package var anchors: [Control]
   /// When each control was first seen whole: its lag is at most the time from its acceptance to then.
   package var firstShown: [ChunkNumber: Timestamp]
+  /// Those controls that an earlier look did not show: what is known of their lag is no accident of when it was looked.
+  package var wasMissing: Set<ChunkNumber> = []
+  /// When somebody set the machine's clock forward, and by how much, as far as this process noticed.
+  package var stepsForward: [ClockStep] = []
   /// How far behind the listing of the index was when that was last seen, by this process or an earlier one.
   package var recordedLag: ListingLag?
   /// For names that may stand for several items: their counts; `nil` for a name that cannot be counted. A name

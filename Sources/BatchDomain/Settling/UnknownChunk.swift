@@ -40,6 +40,11 @@ package struct UnknownChunk: Sendable, Equatable {
   /// When the answer of the last was given up; for an owner that died, when the run was taken over, at most the
   /// time-out later than the start.
   package var endedAt: Timestamp
+  /// The place of that first intent among the intents of its run.
+  package var intent: Int
+  /// How many intents the run had when the outcome of the last attempt was recorded: what was begun later has a higher
+  /// number, whatever became of the machine's clock.
+  package var endedAfter: Int
   /// How the answer of its last attempt came to be missing.
   package var loss: Loss
   /// Whether that was while nothing got through for anyone.
@@ -54,7 +59,7 @@ package struct UnknownChunk: Sendable, Equatable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
-    endedAt: Timestamp, loss: Loss = .broken, wasInOutage: Bool = false, countedAttempts: Int = 0,
+    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, wasInOutage: Bool = false, countedAttempts: Int = 0,
     namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
     self.number = number
@@ -63,6 +68,8 @@ package struct UnknownChunk: Sendable, Equatable {
     self.attempt = attempt
     self.startedAt = startedAt
     self.endedAt = endedAt
+    self.intent = intent
+    self.endedAfter = endedAfter
     self.loss = loss
     self.wasInOutage = wasInOutage
     self.countedAttempts = countedAttempts
@@ -94,6 +101,8 @@ package struct UnknownChunk: Sendable, Equatable {
 package struct Control: Sendable, Equatable {
   /// The chunk's number.
   package var chunk: ChunkNumber
+  /// The place of its accepted attempt among the intents of its run.
+  package var intent: Int
   /// When its accepted attempt started.
   package var startedAt: Timestamp
   /// When the service's acceptance was there.
@@ -108,10 +117,12 @@ package struct Control: Sendable, Equatable {
 
   /// A control as the store has it.
   package init(
-    chunk: ChunkNumber, startedAt: Timestamp, acceptedAt: Timestamp, names: [String], namesClash: Bool = false
+    chunk: ChunkNumber, intent: Int, startedAt: Timestamp, acceptedAt: Timestamp, names: [String],
+    namesClash: Bool = false
   ) {
     self.namesClash = namesClash
     self.chunk = chunk
+    self.intent = intent
     self.startedAt = startedAt
     self.acceptedAt = acceptedAt
     self.names = names

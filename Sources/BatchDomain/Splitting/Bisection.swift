@@ -2,6 +2,8 @@
 package struct RefusalCircumstances: Sendable, Equatable {
   /// Items in the chunk.
   package var itemCount: Int
+  /// Whether it was refused for its size (413).
+  package var isTooLarge: Bool
   /// Whether refused chunks are divided at all (`--bisect`).
   package var isBisecting: Bool
   /// What to do about lost answers; only `check` permits to ask the service.
@@ -13,9 +15,11 @@ package struct RefusalCircumstances: Sendable, Equatable {
 
   /// Circumstances of a refusal.
   package init(
-    itemCount: Int, isBisecting: Bool, onUnknown: UnknownPolicy, trust: RefusalTrust, family: ChunkFamily
+    itemCount: Int, isTooLarge: Bool = false, isBisecting: Bool, onUnknown: UnknownPolicy,
+    trust: RefusalTrust, family: ChunkFamily
   ) {
     self.itemCount = itemCount
+    self.isTooLarge = isTooLarge
     self.isBisecting = isBisecting
     self.onUnknown = onUnknown
     self.trust = trust
@@ -27,14 +31,19 @@ package struct RefusalCircumstances: Sendable, Equatable {
 package struct ChunkFamily: Sendable, Equatable {
   /// Whether the chunk is a piece of another, and not a planned one.
   package var isPiece: Bool
+  /// Whether a refusal of the planned chunk or of a piece of it was looked up, and none of its items was there.
+  package var wasLookedUp: Bool
   /// Pieces that were accepted.
   package var accepted: Int
   /// Single items that were rejected, by error code, `http_<status>` where the service gave none.
   package var singleRefusals: [String: Int]
 
   /// A family as the store has it; without arguments one that has no pieces.
-  package init(isPiece: Bool = false, accepted: Int = 0, singleRefusals: [String: Int] = [:]) {
+  package init(
+    isPiece: Bool = false, wasLookedUp: Bool = false, accepted: Int = 0, singleRefusals: [String: Int] = [:]
+  ) {
     self.isPiece = isPiece
+    self.wasLookedUp = wasLookedUp
     self.accepted = accepted
     self.singleRefusals = singleRefusals
   }
@@ -79,8 +88,11 @@ package enum Bisection {
     switch circumstances.trust {
     case .whole: return .halve
     case .partial: return .lookUp
-    // The planned chunk was looked up already, and as long as nothing of it was accepted a piece has no better control.
-    case .unproven: return family.isPiece && family.accepted == 0 ? .halve : .lookUp
+    // Who refuses a request for its size did not look into it (RFC 9110, 15.5.14). It says nothing about refusals for
+    // what is in a request, either.
+    case .unproven where circumstances.isTooLarge: return .halve
+    // It was looked up once, and as long as nothing of the family was accepted a piece has no better control.
+    case .unproven: return family.wasLookedUp && family.accepted == 0 ? .halve : .lookUp
     }
   }
 

@@ -28,8 +28,9 @@ extension SQLiteRunSession {
       }
       try connection.run(
         """
-        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms)
-        SELECT ?, ?, ?, ?, id, ?, ?, ?, ? FROM destination WHERE url = ?
+        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
+        SELECT ?1, ?2, ?3, ?4, d.id, ?5, ?6, ?7, ?8, run.attempts + 1
+        FROM destination AS d JOIN run ON run.id = ?1 WHERE d.url = ?9
         """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
         .integer(owner), .integer(now.milliseconds), .integer(content.count),
         .integer(settings.timeout.millisecondsRoundedUp), .text(settings.destination))
@@ -50,7 +51,7 @@ extension SQLiteRunSession {
       let ended = try connection.run(
         """
         UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
-                           counted = ?, in_outage = ?
+                           counted = ?, in_outage = ?, ended_after = (SELECT attempts FROM run WHERE id = attempt.run)
         WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
         """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),

@@ -10,7 +10,11 @@ extension SQLiteRunSession {
                (SELECT min(lost.started_at) FROM attempt AS lost
                 WHERE lost.run = c.run AND lost.chunk = c.number
                   AND lost.outcome IN ('unknown', 'content', 'index')),
-               a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url <> ?
+               a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url <> ?,
+               (SELECT min(lost.intent) FROM attempt AS lost
+                WHERE lost.run = c.run AND lost.chunk = c.number
+                  AND lost.outcome IN ('unknown', 'content', 'index')),
+               a.ended_after
         FROM chunk AS c INDEXED BY chunk_open
         CROSS JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
         CROSS JOIN destination AS d ON d.id = a.destination
@@ -29,7 +33,8 @@ extension SQLiteRunSession {
         let chunk = UnknownChunk(
           number: ChunkNumber(row.int(0)), firstItem: row.int(1), items: [], attempt: row.int(5),
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
-          endedAt: Timestamp(milliseconds: Int64(row.int(7))), loss: loss, wasInOutage: row.flag(11),
+          endedAt: Timestamp(milliseconds: Int64(row.int(7))), intent: row.int(13), endedAfter: row.int(14),
+          loss: loss, wasInOutage: row.flag(11),
           countedAttempts: row.int(4), namesClash: row.flag(3), wasSentElsewhere: row.flag(12))
         return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
       }
@@ -44,28 +49,30 @@ extension SQLiteRunSession {
   }
 
   func controls(
-    index: IndexID, startedIn moments: Range<Timestamp>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
   ) async throws -> [Control] {
     try await database.read { [self] connection in
-      // The index on (origin, started_at) is walked from one end; acceptances are most of what it has.
+      // The index on (run, intent) is walked from one end; acceptances are most of what it has.
       let found = try connection.rows(
         """
-        SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at, c.names_clash
-        FROM attempt AS a INDEXED BY attempt_started
+        SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at, c.names_clash,
+               a.intent
+        FROM attempt AS a INDEXED BY attempt_intent
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-        WHERE a.origin = ? AND a.started_at >= ? AND a.started_at < ? AND a.run = ?
+        WHERE a.run = ? AND a.intent >= ? AND a.intent < ?
           AND a.outcome = 'accepted' AND a.number = 1
           AND a.destination = (SELECT id FROM destination WHERE url = ?)
           AND (c.index_id IS NULL OR c.index_id = ?)
-        ORDER BY a.started_at \(newestFirst ? "DESC" : "ASC") LIMIT ?
-        """, .integer(origin), .integer(moments.lowerBound.milliseconds),
-        .integer(moments.upperBound.milliseconds), .integer(row), .text(settings.destination),
+        ORDER BY a.intent \(newestFirst ? "DESC" : "ASC") LIMIT ?
+        """, .integer(row), .integer(intents.lowerBound), .integer(intents.upperBound),
+        .text(settings.destination),
         .text(index.rawValue), .integer(limit)
       ) { row in
         (
           control: Control(
-            chunk: ChunkNumber(row.int(0)), startedAt: Timestamp(milliseconds: Int64(row.int(3))),
-            acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [], namesClash: row.flag(5)),
+            chunk: ChunkNumber(row.int(0)), intent: row.int(6),
+            startedAt: Timestamp(milliseconds: Int64(row.int(3))), acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
+            namesClash: row.flag(5)),
           items: row.int(1)..<row.int(1) + row.int(2)
         )
       }

@@ -13,6 +13,17 @@ extension SQLiteRunSession {
       let root = try root(of: chunk, in: connection)
       var family = ChunkFamily(isPiece: root.number != chunk)
       guard family.isPiece else { return RefusalHistory(trust: trust, family: family) }
+      family.wasLookedUp =
+        try connection.first(
+          """
+          SELECT 1 FROM chunk AS c INDEXED BY chunk_items
+          JOIN settlement AS s ON s.run = c.run AND s.chunk = c.number
+            AND s.verdict = 'not_received' AND s.authority = 'listing'
+          JOIN attempt AS a ON a.run = s.run AND a.chunk = s.chunk AND a.number = s.attempt
+            AND a.outcome IN ('content', 'index')
+          WHERE c.run = ? AND c.first_item >= ? AND c.first_item < ? LIMIT 1
+          """, .integer(row), .integer(root.items.lowerBound), .integer(root.items.upperBound)
+        ) { _ in true } ?? false
       // Every other chunk within the range of a planned one descends from it.
       _ = try connection.rows(
         """

@@ -36,16 +36,19 @@ final class SQLiteRunSession: RunSession {
     try await database.read { [self] connection in
       let found = try connection.first(
         """
-        SELECT run.items, origin.wait_until, origin.wait_reason
+        SELECT run.items, origin.wait_until, origin.wait_reason, run.attempts
         FROM run JOIN origin ON origin.id = run.origin WHERE run.id = ?
         """, .integer(row)
       ) { row in
-        (items: row.int(0), wait: StoredWait(untilColumn: row.optionalInt(1), reason: row.optionalText(2)))
+        (
+          items: row.int(0), wait: StoredWait(untilColumn: row.optionalInt(1), reason: row.optionalText(2)),
+          attempts: row.int(3)
+        )
       }
       guard let found else { throw StoreError(.damaged, "run \(run) is gone from the store") }
       let recorded = try recorded(in: connection)
       return RunStanding(
-        items: found.items, counts: recorded.counts, wait: found.wait, request: recorded.request,
+        items: found.items, attempts: found.attempts, counts: recorded.counts, wait: found.wait, request: recorded.request,
         formerHost: formerHost)
     }
   }

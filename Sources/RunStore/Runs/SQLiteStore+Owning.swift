@@ -153,6 +153,7 @@ extension SQLiteStore: BatchStore {
       """
       UPDATE attempt SET finished_at = max(started_at, min(?1, started_at + timeout_ms)),
                          took_ms = max(0, min(?1 - started_at, timeout_ms)),
+                         ended_after = (SELECT attempts FROM run WHERE id = ?2),
                          outcome = 'unknown', code = '\(SQLiteRunSession.ownerDiedCode)',
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL

@@ -12,13 +12,14 @@ struct SettlingRuleTests {
     UnknownChunk(
       number: ChunkNumber(4), firstItem: 40,
       items: names.map { UnknownChunk.Item(index: Self.index, name: $0) }, attempt: 1,
-      startedAt: Self.start, endedAt: Self.start + .seconds(10), loss: loss, wasSentElsewhere: elsewhere)
+      startedAt: Self.start, endedAt: Self.start + .seconds(10), intent: 100, endedAfter: 110, loss: loss, wasSentElsewhere: elsewhere)
   }
 
-  func control(_ number: Int, startedAfter seconds: Int, lag: Int = 1) -> Control {
+  /// One intent leaves each second.
+  func control(_ number: Int, startedAfter seconds: Int, intent: Int? = nil) -> Control {
     let started = Self.start + .seconds(seconds)
     return Control(
-      chunk: ChunkNumber(number), startedAt: started, acceptedAt: started + .seconds(1),
+      chunk: ChunkNumber(number), intent: intent ?? 100 + seconds, startedAt: started, acceptedAt: started + .seconds(1),
       names: ["control-\(number).mp4"])
   }
 
@@ -69,6 +70,70 @@ struct SettlingRuleTests {
       chunk(), seen: ["control-3.mp4"], controls: [earlier],
       firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(lag)], at: seconds)
     #expect((reading == .absent(controls: [ChunkNumber(3)])) == isEvidence)
+  }
+
+  @Test("a chunk begun before counts as no later control, whatever its time says")
+  func clockSetBack() {
+    let before = control(3, startedAfter: 50, intent: 99)
+    #expect(isOpen(read(chunk(), seen: ["control-3.mp4"], controls: [before])))
+    let beside = control(5, startedAfter: 50, intent: 110)
+    #expect(isOpen(read(chunk(), seen: ["control-5.mp4"], controls: [beside])))
+    let after = control(6, startedAfter: 50, intent: 111)
+    #expect(
+      read(chunk(), seen: ["control-6.mp4"], controls: [after]) == .absent(controls: [ChunkNumber(6)]))
+  }
+
+  @Test("time that only the clock says has passed does not count")
+  func clockSetForward() {
+    let earlier = control(3, startedAfter: -5)
+    func reading(noticedAfter seconds: Int) -> SettlingRule.Reading {
+      var evidence = IndexEvidence(
+        sighting: Sighting(
+          takenAt: Self.start + .seconds(130), times: ["control-3.mp4": [Self.start + .seconds(1)]]),
+        controls: [earlier], firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(60)])
+      evidence.stepsForward = [
+        ClockStep(noticedAt: Self.start + .seconds(seconds), by: .milliseconds(1_500))
+      ]
+      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
+    }
+    #expect(isOpen(reading(noticedAfter: 11)))
+    #expect(reading(noticedAfter: 9) == .absent(controls: [ChunkNumber(3)]))
+  }
+
+  @Test("a lag that was looked for in vain before is believed, a shorter one from earlier is not")
+  func witnessedLag() {
+    let earlier = control(3, startedAfter: -5)
+    func reading(wasMissing: Bool) -> SettlingRule.Reading {
+      var evidence = IndexEvidence(
+        sighting: Sighting(
+          takenAt: Self.start + .seconds(60), times: ["control-3.mp4": [Self.start + .seconds(1)]]),
+        controls: [earlier], firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(60)],
+        recordedLag: ListingLag(acceptedAt: Self.start, lag: .seconds(1)))
+      evidence.wasMissing = wasMissing ? [ChunkNumber(3)] : []
+      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
+    }
+    #expect(isOpen(reading(wasMissing: true)))
+    #expect(reading(wasMissing: false) == .absent(controls: [ChunkNumber(3)]))
+  }
+
+  @Test("a clashing name needs a listing that has caught up with every send of it")
+  func clashingSendIsLater() {
+    func send(_ object: String, at seconds: Int, isAccepted: Bool) -> NamedSend {
+      NamedSend(
+        index: Self.index, name: "a.mp4", object: object, startedAt: Self.start + .seconds(seconds),
+        endedAt: Self.start + .seconds(seconds + 10), isAccepted: isAccepted)
+    }
+    let count = NameCount(
+      [send("s3://b/1/a.mp4", at: 0, isAccepted: false), send("s3://b/2/a.mp4", at: 20, isAccepted: true)],
+      since: Self.start, knownSince: Timestamp(milliseconds: .min))
+    func reading(_ control: Control) -> SettlingRule.Reading {
+      read(
+        chunk(names: ["a.mp4"]), seen: ["a.mp4", "control-9.mp4"], controls: [control],
+        counts: ["a.mp4": count])
+    }
+    // The one task may be that of either.
+    #expect(isOpen(reading(control(9, startedAfter: 25))))
+    #expect(reading(control(9, startedAfter: 31)) == .absent(controls: [ChunkNumber(9)]))
   }
 
   @Test("a lag that was recorded says more than a control seen first after a night")

@@ -4,13 +4,13 @@ import Testing
 @Suite("Bisecting")
 struct BisectionTests {
   func step(
-    items: Int, code: String = "parameter_invalid", isBisecting: Bool = true,
+    items: Int, code: String = "parameter_invalid", isTooLarge: Bool = false, isBisecting: Bool = true,
     policy: UnknownPolicy = .check, trust: RefusalTrust = .whole, family: ChunkFamily = ChunkFamily()
   ) -> Bisection.Step {
     Bisection.step(
       code: code,
       RefusalCircumstances(
-        itemCount: items, isBisecting: isBisecting, onUnknown: policy, trust: trust, family: family))
+        itemCount: items, isTooLarge: isTooLarge, isBisecting: isBisecting, onUnknown: policy, trust: trust, family: family))
   }
 
   @Test("a single item is rejected, a range is halved, and nothing is without --bisect")
@@ -25,12 +25,32 @@ struct BisectionTests {
     arguments: RefusalTrust.allCases)
   func lookUp(trust: RefusalTrust) {
     #expect(step(items: 50, trust: trust) == (trust == .whole ? .halve : .lookUp))
+    // A piece of a chunk that was divided for another reason was not looked up.
+    #expect(
+      step(items: 2, trust: trust, family: ChunkFamily(isPiece: true)) == (trust == .whole ? .halve : .lookUp))
     #expect(step(items: 1, trust: trust) == .reject(withRest: false))
     #expect(step(items: 50, isBisecting: false, trust: trust) == .reject(withRest: false))
     // Whoever does not want the service to be asked takes its refusal at its word.
     for policy in [UnknownPolicy.hold, .resend] {
       #expect(step(items: 50, policy: policy, trust: trust) == .halve)
     }
+  }
+
+  @Test("while nothing was accepted, one look-up speaks for the pieces of its chunk")
+  func lookedUpOnce() {
+    func family(accepted: Int) -> ChunkFamily {
+      ChunkFamily(isPiece: true, wasLookedUp: true, accepted: accepted)
+    }
+    #expect(step(items: 2, trust: .unproven, family: family(accepted: 0)) == .halve)
+    #expect(step(items: 2, trust: .unproven, family: family(accepted: 1)) == .lookUp)
+    #expect(step(items: 2, trust: .partial, family: family(accepted: 0)) == .lookUp)
+  }
+
+  @Test("a refusal for the size is divided at once, unless refusals are known to take a part")
+  func tooLarge() {
+    #expect(step(items: 50, isTooLarge: true, trust: .unproven) == .halve)
+    #expect(step(items: 50, isTooLarge: true, trust: .whole) == .halve)
+    #expect(step(items: 50, isTooLarge: true, trust: .partial) == .lookUp)
   }
 
   @Test("the eighth single refusal with one code and nothing accepted speaks for the rest")
