@@ -202,7 +202,7 @@ struct Settler {
       settlement.event = session.settings.bisect ? .divided : .foundMissing
       settlement.division = session.settings.bisect ? Division(Piece.halves(of: chunk.range)) : nil
       // Without a control the chunk is divided on the service's word; what refusals mean is not known by that.
-      if !evidence.controls.isEmpty { settlement.trust = .whole }
+      if !evidence.controls.isEmpty, chunk.loss == .refused { settlement.trust = .whole }
     case .notReceived:
       let judgement = RetryContract.judgeNotReceived(
         isChunksOwnFault: isOwnFault,

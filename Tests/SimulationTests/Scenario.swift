@@ -99,6 +99,7 @@ struct Scenario: Sendable {
       if dice.chance(0.2), settings.onUnknown == .check {
         weather.refusalsTakeParts = true
         // The first refusal then shows it: every one has an item before the bad one.
+        weather.sizeLimit = nil
         weather.poisoned = Set(
           victims.filter { $0 % settings.chunkSize > 0 }.map { items[$0].object })
       }

@@ -24,6 +24,8 @@ package struct UnknownChunk: Sendable, Equatable {
     case ownerDied
     /// The service refused it for its content; only whether it took a part is to be found out.
     case refused
+    /// The service refused it because it does not know an index: says nothing about refusals for other content.
+    case indexRefused
   }
 
   /// The chunk's number.
@@ -81,8 +83,8 @@ package struct UnknownChunk: Sendable, Equatable {
   /// Such attempts count when they settle as not received.
   package var isOwnFault: Bool { loss == .answered && !wasInOutage }
 
-  /// Whether the service refused it for its content.
-  package var wasRefused: Bool { loss == .refused }
+  /// Whether the service refused it, for an index it does not know included.
+  package var wasRefused: Bool { loss == .refused || loss == .indexRefused }
 
   /// Sequence numbers of its items.
   package var range: Range<Int> { firstItem..<firstItem + items.count }

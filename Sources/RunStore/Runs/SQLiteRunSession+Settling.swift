@@ -25,7 +25,8 @@ extension SQLiteRunSession {
       ) { row in
         let loss: UnknownChunk.Loss =
           switch (Outcome(rawValue: row.text(8)), row.optionalText(9), row.optionalInt(10)) {
-          case (.content, _, _), (.index, _, _): .refused
+          case (.content, _, _): .refused
+          case (.index, _, _): .indexRefused
           case (_, Self.ownerDiedCode, nil): .ownerDied
           case (_, _, nil): .broken
           case (_, _, _?): .answered

@@ -20,7 +20,7 @@ extension SQLiteRunSession {
           JOIN settlement AS s ON s.run = c.run AND s.chunk = c.number
             AND s.verdict = 'not_received' AND s.authority = 'listing'
           JOIN attempt AS a ON a.run = s.run AND a.chunk = s.chunk AND a.number = s.attempt
-            AND a.outcome IN ('content', 'index')
+            AND a.outcome = 'content'
           WHERE c.run = ? AND c.first_item >= ? AND c.first_item < ? LIMIT 1
           """, .integer(row), .integer(root.items.lowerBound), .integer(root.items.upperBound)
         ) { _ in true } ?? false
