@@ -64,17 +64,24 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // What ships. The arrows are held by ArchitectureTests.
+    .target(
+      name: "KillPoints",
+      swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
     module("BatchDomain", [crypto]),
     module("ManifestReader", ["BatchDomain", "CZlib"]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [.embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql")],
       swiftSettings: swiftSettings),
-    module("RunStore", ["BatchDomain", "CSQLite", "Migrations", crypto, nioConcurrencyHelpers]),
+    module(
+      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),
     module(
       "TransferClient",
-      ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL]),
-    module("Scheduler", ["BatchDomain", nioConcurrencyHelpers]),
+      [
+        "BatchDomain", "KillPoints", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+        nioSSL,
+      ]),
+    module("Scheduler", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain"]),
     module(
       "OrchestrateCommands",
@@ -122,7 +129,8 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
-        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "RunStore", "TestSupport",
+        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "KillPoints", "RunStore",
+        "TestSupport",
         nioConcurrencyHelpers,
       ],
       resources: [.copy("Fixtures")]),

@@ -1,4 +1,5 @@
 import BatchDomain
+import KillPoints
 
 /// Finds out what became of unknown chunks, by asking the service, while sending goes on beside it.
 ///
@@ -223,6 +224,7 @@ struct Settler {
         settlement.division = halves
       }
     }
+    KillPoint.inSettling.reached()
     let recorded = try await persistently { [settlement] in try await session.settle(settlement) }
     state.cases[chunk.number] = nil
     observer.observe(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))

@@ -1,4 +1,5 @@
 import BatchDomain
+import KillPoints
 
 /// One of the tasks that send: takes a slot, claims a chunk, sends it, records what came of it, and again.
 struct Worker {
@@ -27,6 +28,7 @@ struct Worker {
   }
 
   private func claimAndSend(epoch: Int) async {
+    KillPoint.beforeIntent.reached()
     do {
       switch try await persistently(endsWithRun: true, { try await session.claim(at: clock.now()) }) {
       case .none: await board.foundNothingPending(epoch: epoch)
@@ -43,9 +45,11 @@ struct Worker {
   }
 
   private func send(_ chunk: ClaimedChunk) async {
+    KillPoint.afterIntent.reached()
     let started = clock.elapsed()
     let exchange = await service.submit(
       Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
+    KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
     let outcome = RetryContract.outcome(of: exchange)
     do {

@@ -1,3 +1,4 @@
+internal import KillPoints
 internal import NIOCore
 
 /// A multipart body piece by piece, made when the transport asks for them, so that the content is never in
@@ -57,6 +58,7 @@ struct BodyPieces: AsyncSequence, Sendable {
         step = .end
         return ByteBuffer(bytes: body.closing)
       case .end:
+        KillPoint.afterSend.reached()
         return nil
       }
     }

@@ -13,11 +13,12 @@ struct ImportsTests {
   static let allowed: [String: Set<String>] = [
     "BatchDomain": ["Crypto"],
     "ManifestReader": domain.union(["Foundation", "CZlib", "Crypto"]).union(system),
-    "RunStore": ports.union(["CSQLite", "Migrations", "Crypto", "Dispatch"]),
+    "KillPoints": ["Foundation", "Synchronization"],
+    "RunStore": ports.union(["CSQLite", "KillPoints", "Migrations", "Crypto", "Dispatch"]),
     "TransferClient": ports.union([
-      "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "FoundationEssentials",
+      "KillPoints", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "FoundationEssentials",
     ]).union(system),
-    "Scheduler": domain.union(["NIOConcurrencyHelpers"]),
+    "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain,
     "OrchestrateCommands": ports.union([
       "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "ArgumentParser", "Logging",

@@ -126,7 +126,8 @@ package enum SettlingRule {
         Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
     }
     guard let lag = lag(of: newest, in: known) else {
-      return .failure(Lack(text: "the machine's clock was set, so that how far the listing is behind is not known"))
+      return .failure(
+        Lack(text: "the machine's clock was set, so that how far the listing is behind is not known"))
     }
     let needed = max(settleDelay, lag * 2)
     // Time that only the clock says has passed does not count.

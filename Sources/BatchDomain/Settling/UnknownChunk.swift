@@ -61,7 +61,8 @@ package struct UnknownChunk: Sendable, Equatable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
-    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, wasInOutage: Bool = false, countedAttempts: Int = 0,
+    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, wasInOutage: Bool = false,
+    countedAttempts: Int = 0,
     namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
     self.number = number

@@ -1,4 +1,5 @@
 import BatchDomain
+import KillPoints
 import NIOConcurrencyHelpers
 
 /// A run that is being planned: its items and chunks are written batch by batch, each batch one bounded
@@ -37,6 +38,7 @@ final class SQLitePlanningSession: PlanningSession {
           statement.reset()
           position += 1
         }
+        KillPoint.inPlanning.reached()
       }
     }
   }

@@ -1,5 +1,6 @@
 import BatchDomain
 import Crypto
+import KillPoints
 
 extension SQLiteRunSession {
   func claim(at now: Timestamp) async throws -> Claim {
@@ -80,6 +81,7 @@ extension SQLiteRunSession {
         "UPDATE run SET last_outcome_at = max(coalesce(last_outcome_at, 0), ?) WHERE id = ?",
         .integer(result.finishedAt.milliseconds), .integer(row))
       if let wait = result.wait { try remember(wait, in: connection) }
+      KillPoint.beforeRecording.reached()
       return try recorded(in: connection)
     }
   }

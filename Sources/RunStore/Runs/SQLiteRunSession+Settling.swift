@@ -72,7 +72,8 @@ extension SQLiteRunSession {
         (
           control: Control(
             chunk: ChunkNumber(row.int(0)), intent: row.int(6),
-            startedAt: Timestamp(milliseconds: Int64(row.int(3))), acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
+            startedAt: Timestamp(milliseconds: Int64(row.int(3))),
+            acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
             namesClash: row.flag(5)),
           items: row.int(1)..<row.int(1) + row.int(2)
         )

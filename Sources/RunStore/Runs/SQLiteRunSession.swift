@@ -48,7 +48,8 @@ final class SQLiteRunSession: RunSession {
       guard let found else { throw StoreError(.damaged, "run \(run) is gone from the store") }
       let recorded = try recorded(in: connection)
       return RunStanding(
-        items: found.items, attempts: found.attempts, counts: recorded.counts, wait: found.wait, request: recorded.request,
+        items: found.items, attempts: found.attempts, counts: recorded.counts, wait: found.wait,
+        request: recorded.request,
         formerHost: formerHost)
     }
   }

@@ -1,4 +1,5 @@
 import CSQLite
+import KillPoints
 
 /// One SQLite connection with its prepared statements.
 ///
@@ -131,8 +132,11 @@ final class Connection {
   ///
   /// - Parameter truncating: also cuts the log's file to nothing.
   func checkpoint(truncating: Bool) throws(SQLiteFailure) {
-    let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
-    let code = sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil)
+    var code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    if truncating, code == SQLITE_OK {
+      KillPoint.inCheckpoint.reached()
+      code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    }
     // A reader in the way is no failure: the log is longer for a while.
     guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else {
       throw failure(code, operation: "checkpoint")

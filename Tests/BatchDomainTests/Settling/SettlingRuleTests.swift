@@ -12,14 +12,16 @@ struct SettlingRuleTests {
     UnknownChunk(
       number: ChunkNumber(4), firstItem: 40,
       items: names.map { UnknownChunk.Item(index: Self.index, name: $0) }, attempt: 1,
-      startedAt: Self.start, endedAt: Self.start + .seconds(10), intent: 100, endedAfter: 110, loss: loss, wasSentElsewhere: elsewhere)
+      startedAt: Self.start, endedAt: Self.start + .seconds(10), intent: 100, endedAfter: 110, loss: loss,
+      wasSentElsewhere: elsewhere)
   }
 
   /// One intent leaves each second.
   func control(_ number: Int, startedAfter seconds: Int, intent: Int? = nil) -> Control {
     let started = Self.start + .seconds(seconds)
     return Control(
-      chunk: ChunkNumber(number), intent: intent ?? 100 + seconds, startedAt: started, acceptedAt: started + .seconds(1),
+      chunk: ChunkNumber(number), intent: intent ?? 100 + seconds, startedAt: started,
+      acceptedAt: started + .seconds(1),
       names: ["control-\(number).mp4"])
   }
 

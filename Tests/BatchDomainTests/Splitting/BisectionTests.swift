@@ -10,7 +10,8 @@ struct BisectionTests {
     Bisection.step(
       code: code,
       RefusalCircumstances(
-        itemCount: items, isTooLarge: isTooLarge, isBisecting: isBisecting, onUnknown: policy, trust: trust, family: family))
+        itemCount: items, isTooLarge: isTooLarge, isBisecting: isBisecting, onUnknown: policy, trust: trust,
+        family: family))
   }
 
   @Test("a single item is rejected, a range is halved, and nothing is without --bisect")
@@ -27,7 +28,8 @@ struct BisectionTests {
     #expect(step(items: 50, trust: trust) == (trust == .whole ? .halve : .lookUp))
     // A piece of a chunk that was divided for another reason was not looked up.
     #expect(
-      step(items: 2, trust: trust, family: ChunkFamily(isPiece: true)) == (trust == .whole ? .halve : .lookUp))
+      step(items: 2, trust: trust, family: ChunkFamily(isPiece: true)) == (trust == .whole ? .halve : .lookUp)
+    )
     #expect(step(items: 1, trust: trust) == .reject(withRest: false))
     #expect(step(items: 50, isBisecting: false, trust: trust) == .reject(withRest: false))
     // Whoever does not want the service to be asked takes its refusal at its word.

@@ -1,0 +1,64 @@
+#if KILL_POINTS
+  import Foundation
+  import Synchronization
+#endif
+
+/// A moment at which a test lets the program die as `kill -9` does.
+///
+/// Debug builds only: in a release build reaching one does nothing, and nothing of what follows is in the binary.
+/// `$ORCHESTRATE_KILL_AT` has the moment's name, and with `name:n` the n-th time it is reached counts.
+package enum KillPoint {
+  /// A worker is about to record an intent.
+  case beforeIntent
+  /// The intent is on disk, and nothing was sent.
+  case afterIntent
+  /// The last byte of the request was handed to the connection.
+  case afterSend
+  /// The answer is there, and nothing of it was recorded.
+  case afterAnswer
+  /// The outcome is written in a transaction that is not committed.
+  case beforeRecording
+  /// Some items of a manifest are recorded.
+  case inPlanning
+  /// The write-ahead log was moved into the database, and is not cut yet.
+  case inCheckpoint
+  /// A verdict on a lost answer was reached, and is not recorded.
+  case inSettling
+
+  /// The program is at this moment.
+  @inline(__always)
+  package func reached() {
+    #if KILL_POINTS
+      KillSwitch.wanted?.reached(self)
+    #endif
+  }
+}
+
+#if KILL_POINTS
+  extension KillPoint: CaseIterable {
+    /// Its name, in `snake_case`.
+    package var name: String {
+      "\(self)".reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) }
+    }
+  }
+
+  /// Counts how often the wanted moment is reached.
+  private final class KillSwitch: Sendable {
+    static let wanted = KillSwitch(ProcessInfo.processInfo.environment["ORCHESTRATE_KILL_AT"])
+
+    private let name: String
+    private let left: Atomic<Int>
+
+    private init?(_ text: String?) {
+      guard let parts = text?.split(separator: ":"), let name = parts.first else { return nil }
+      self.name = String(name)
+      left = Atomic(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+    }
+
+    func reached(_ point: KillPoint) {
+      guard point.name == name, left.subtract(1, ordering: .relaxed).newValue == 0 else { return }
+      kill(getpid(), SIGKILL)
+      while true { pause() }
+    }
+  }
+#endif

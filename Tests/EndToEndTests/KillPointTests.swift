@@ -1,0 +1,70 @@
+import Foundation
+import KillPoints
+import TestSupport
+import Testing
+import TransferSimulator
+
+/// The real program, killed at every named moment, the first time it gets there and a later one.
+@Suite("Killed at named moments")
+struct KillPointTests {
+  static let items = 240
+
+  /// Every moment, and the how-manieth time it is reached.
+  static let moments = KillPoint.allCases.flatMap { point in
+    // A run is planned and checkpointed once or twice, and settles some chunks; the others come with every chunk.
+    switch point {
+    case .inPlanning, .inCheckpoint: ["\(point.name):1"]
+    case .inSettling: ["\(point.name):1", "\(point.name):3"]
+    default: ["\(point.name):1", "\(point.name):5"]
+    }
+  }
+
+  @Test("resumed, every item is taken once, and the records are sound", arguments: moments)
+  func killed(moment: String) async throws {
+    let scene = try await Scene { configuration in
+      configuration.taskStep = .zero
+      // What has to be settled: taken, and not taken.
+      configuration.faults = [FaultRule(.resetAfter, share: 0.2), FaultRule(.resetBefore, share: 0.2)]
+      configuration.seed = 7
+    }
+    let manifest = try scene.manifest(Self.items)
+    let first = try await OrchestrateProcess.run(
+      ["submit", manifest] + scene.here + ["--chunk-size", "8", "--concurrency", "4"],
+      environment: scene.environment.merging(["ORCHESTRATE_KILL_AT": moment]) { $1 })
+    #expect(first.status == 128 + SIGKILL, "\(moment) was never reached: \(first.diagnostics)")
+    let last = try await scene.orchestrate("resume", "latest")
+    #expect(last.status == 0, "\(last.diagnostics)\n\(last.output)")
+    #expect(scene.timesTaken(Self.items) == [1])
+    #expect(scene.server.ledger.acceptedCounts.count == Self.items)
+    #expect(try await scene.orchestrate("verify", "latest").status == 0)
+    await scene.server.stop()
+  }
+
+  @Test("a release build has none of it")
+  func releaseBuild() async throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let mentions = package.split(separator: "\n").filter { $0.contains("KILL_POINTS") }
+    #expect(mentions.count == 1)
+    #expect(mentions.allSatisfy { $0.contains(#".define("KILL_POINTS", .when(configuration: .debug))"#) })
+
+    let folder = try TemporaryFolder()
+    func object(_ more: String...) throws -> Data {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      let file = folder.file("kill-points-\(more.count).o")
+      process.arguments =
+        ["swiftc", "-O", "-parse-as-library", "-package-name", "orchestrate", "-emit-object", "-o", file]
+        + more
+        + [root.appendingPathComponent("Sources/KillPoints/KillPoint.swift").path]
+      try process.run()
+      process.waitUntilExit()
+      try #require(process.terminationStatus == 0)
+      return try Data(contentsOf: URL(fileURLWithPath: file))
+    }
+    let switches = Data("ORCHESTRATE_KILL_AT".utf8)
+    #expect(try object().range(of: switches) == nil)
+    #expect(try object("-DKILL_POINTS").range(of: switches) != nil)
+  }
+}
