@@ -118,6 +118,7 @@ let package = Package(
     tests(
       "SimulationTests",
       ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+    tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(
       "OrchestrateCommandsTests",

@@ -65,4 +65,18 @@ package final class FaultyFolder: Sendable {
   /// - Returns: how many calls failed since it was armed.
   @discardableResult
   package func disarm() -> Int { Int(faulty_disarm(folder)) }
+
+  /// What SQLite asked of the storage so far.
+  package struct Counts: Sendable {
+    /// Bytes written.
+    package let bytes: Int
+    /// Syncs.
+    package let syncs: Int
+  }
+
+  /// What SQLite asked of the storage since the folder is watched.
+  package var counts: Counts {
+    let found = faulty_count(folder)
+    return Counts(bytes: Int(found.bytes), syncs: Int(found.syncs))
+  }
 }

@@ -15,6 +15,7 @@ struct faulty_folder {
   int persistent;
   int64_t left; // matching calls until the one that fails
   int64_t failed;
+  faulty_counts counts;
 };
 
 typedef struct faulty_file {
@@ -78,6 +79,10 @@ static int file_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 o
 
 static int file_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 offset) {
   sqlite3_file *real = of(file)->real;
+  pthread_mutex_lock(&mutex);
+  of(file)->folder->counts.writes++;
+  of(file)->folder->counts.bytes += count;
+  pthread_mutex_unlock(&mutex);
   int is_full = fails(of(file)->folder, FAULTY_DISK_FULL);
   if (!is_full && !fails(of(file)->folder, FAULTY_WRITE_ERROR)) {
     return real->pMethods->xWrite(real, bytes, count, offset);
@@ -96,6 +101,9 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
 
 static int file_sync(sqlite3_file *file, int flags) {
   (void)flags;
+  pthread_mutex_lock(&mutex);
+  of(file)->folder->counts.syncs++;
+  pthread_mutex_unlock(&mutex);
   return fails(of(file)->folder, FAULTY_SYNC_ERROR) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
@@ -319,6 +327,13 @@ int64_t faulty_disarm(faulty_folder *folder) {
   int64_t failed = folder->failed;
   pthread_mutex_unlock(&mutex);
   return failed;
+}
+
+faulty_counts faulty_count(faulty_folder *folder) {
+  pthread_mutex_lock(&mutex);
+  faulty_counts counts = folder->counts;
+  pthread_mutex_unlock(&mutex);
+  return counts;
 }
 
 void faulty_unwatch(faulty_folder *folder) {

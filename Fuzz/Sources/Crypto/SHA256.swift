@@ -23,8 +23,11 @@ public struct SHA256: Sendable {
     for shift in stride(from: 56, through: 0, by: -8) {
       rest.append(UInt8(truncatingIfNeeded: (byteCount << 3) >> UInt64(shift)))
     }
-    return rest.state.flatMap { word in
-      stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
+    return [UInt8](unsafeUninitializedCapacity: 32) { bytes, count in
+      for place in 0..<32 {
+        bytes[place] = UInt8(truncatingIfNeeded: rest.state[place / 4] >> UInt32(24 - place % 4 * 8))
+      }
+      count = 32
     }
   }
 
@@ -37,7 +40,9 @@ public struct SHA256: Sendable {
 
   /// FIPS 180-4, section 6.2.2.
   private mutating func compress() {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
+    // The schedule and, behind it, the eight working variables: on the stack, since allocations are counted.
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 72) { schedule in
+      let words = UnsafeMutableBufferPointer(rebasing: schedule[64...])
       for index in 0..<16 {
         schedule[index] = (0..<4).reduce(0) { ($0 << 8) | UInt32(block[index * 4 + $1]) }
       }
@@ -49,7 +54,7 @@ public struct SHA256: Sendable {
           &+ (Self.turned(early, 7) ^ Self.turned(early, 18) ^ (early >> 3))
           &+ (Self.turned(late, 17) ^ Self.turned(late, 19) ^ (late >> 10))
       }
-      var words = state
+      for index in 0..<8 { words[index] = state[index] }
       for index in 0..<64 {
         let (first, fifth) = (words[0], words[4])
         let sumFifth = Self.turned(fifth, 6) ^ Self.turned(fifth, 11) ^ Self.turned(fifth, 25)
@@ -57,8 +62,8 @@ public struct SHA256: Sendable {
         let choice = fifth & words[5] ^ ~fifth & words[6]
         let majority = first & words[1] ^ first & words[2] ^ words[1] & words[2]
         let sum = words[7] &+ sumFifth &+ choice &+ Self.constants[index] &+ schedule[index]
-        words.removeLast()
-        words.insert(sum &+ sumFirst &+ majority, at: 0)
+        for place in stride(from: 7, to: 0, by: -1) { words[place] = words[place - 1] }
+        words[0] = sum &+ sumFirst &+ majority
         words[4] = words[4] &+ sum
       }
       for index in 0..<8 { state[index] = state[index] &+ words[index] }

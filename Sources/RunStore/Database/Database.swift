@@ -119,6 +119,14 @@ final class Database: Sendable {
     get async throws { try await onQueue { $0.commits } }
   }
 
+  /// Statements that were run, those of transactions included.
+  var statements: Int {
+    get async throws { try await read { $0.statementsRun } }
+  }
+
+  /// Changes that wait for the next commit.
+  var waitingChanges: Int { pending.withLockedValue { $0.changes.count } }
+
   /// Closes the connection; later calls throw.
   func close() async throws {
     try await onQueue { confined in confined.connection = nil }

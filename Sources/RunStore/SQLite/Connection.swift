@@ -18,6 +18,8 @@ final class Connection {
 
   private let handle: OpaquePointer
   private var statements: [String: Statement] = [:]
+  /// Statements that were run.
+  private(set) var statementsRun = 0
 
   /// Opens the file and sets what every connection of this program has.
   ///
@@ -117,6 +119,7 @@ final class Connection {
 
   /// The prepared statement of a text, made once per connection.
   func prepare(_ sql: String) throws(SQLiteFailure) -> Statement {
+    statementsRun += 1
     if let statement = statements[sql] { return statement }
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)

@@ -23,6 +23,13 @@ typedef enum faulty_kind {
   FAULTY_MEMORY_ERROR,    // mapping shared memory: SQLITE_IOERR_SHMMAP
 } faulty_kind;
 
+// What was asked of the files of a folder since it is watched.
+typedef struct faulty_counts {
+  int64_t writes;
+  int64_t bytes; // written
+  int64_t syncs;
+} faulty_counts;
+
 // Watches a folder, given by its absolute path without symbolic links. Syncs of its files do nothing from here
 // on: what is tested is what the callers do, and the page cache outlives them. NULL when memory is out.
 faulty_folder *faulty_watch(const char *path);
@@ -32,6 +39,9 @@ void faulty_arm(faulty_folder *folder, faulty_kind kind, int64_t nth, int persis
 
 // Lets no further call fail. Returns how many did since the folder was armed.
 int64_t faulty_disarm(faulty_folder *folder);
+
+// What was asked so far.
+faulty_counts faulty_count(faulty_folder *folder);
 
 // Ends the watch. Files that are still open stay usable.
 void faulty_unwatch(faulty_folder *folder);

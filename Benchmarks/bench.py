@@ -1,0 +1,369 @@
+"""Measures orchestrate beside what people would otherwise use, in one run on one machine.
+
+Called by scripts/bench, which builds the tool and installs the peers. Every comparison alternates between its
+contenders and prints the median of the ratios of the rounds. Peak memory is that of the largest process of a contender.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+INDEX = "629d807aa9e2a3a33a92c00b"
+KEY = "tlk_0123456789ABCDEFGHIJ"
+HERE = pathlib.Path(__file__).resolve().parent
+CONCURRENCY = 16
+
+
+class Bench:
+    def __init__(self, tool, folder, python, runs):
+        self.tool = tool
+        self.folder = pathlib.Path(folder)
+        self.python = python
+        self.runs = runs
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rows = []
+
+    # What is measured with.
+
+    def spawn(self, command, **options):
+        """Runs a command; returns seconds, peak bytes, output and status."""
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        output = []
+        readers = [
+            threading.Thread(target=lambda pipe=pipe: output.append((pipe, pipe.read())))
+            for pipe in (process.stdout, process.stderr)
+        ]
+        for reader in readers:
+            reader.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        for reader in readers:
+            reader.join()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        texts = dict(output)
+        return Result(
+            seconds, usage.ru_maxrss * 1024, texts[process.stdout].decode(), texts[process.stderr].decode(),
+            process.returncode,
+        )
+
+    def orchestrate(self, *arguments, expecting=0, database="store.db"):
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "TWELVELABS_API_KEY": KEY,
+            "ORCHESTRATE_DB": str(self.folder / database),
+        }
+        result = self.spawn([self.tool, *arguments], env=environment)
+        if result.status != expecting:
+            sys.exit(f"{arguments}: status {result.status}, expected {expecting}\n{result.diagnostics}")
+        return result
+
+    def fresh(self, name="store.db"):
+        for file in self.folder.glob(name + "*"):
+            file.unlink()
+        return str(self.folder / name)
+
+    def manifest(self, items):
+        """JSON lines of about 190 bytes each."""
+        path = self.folder / f"items-{items}.jsonl"
+        if not path.exists():
+            with open(path, "w", encoding="utf-8") as file:
+                for number in range(items):
+                    name = f"media-west/season-{number // 100_000:04}/episode-{number:09}"
+                    file.write(
+                        f'{{"index_id":"{INDEX}","language":"en","object":"s3://{name}.mp4",'
+                        f'"transcription":"s3://{name}.srt"}}\n'
+                    )
+        return path
+
+    def rounds(self, contenders):
+        """Plays all contenders in turn, as often as asked; returns each one's list of (figure, peak)."""
+        found = {name: [] for name in contenders}
+        for turn in range(self.runs):
+            names = list(contenders)
+            for name in names[turn % len(names):] + names[:turn % len(names)]:
+                found[name].append(contenders[name]())
+        return found
+
+    def compare(self, what, found, tool, unit, larger_is_better, targets):
+        mine = found[tool]
+        for name, theirs in found.items():
+            if name == tool:
+                continue
+            ratio = statistics.median(a[0] / b[0] for a, b in zip(mine, theirs))
+            target = targets.get(name)
+            self.row(
+                what, f"{middle(mine):.4g} {unit}", name, f"{middle(theirs):.4g} {unit}", f"{ratio:.2f}",
+                peak(mine), peak(theirs), self.judge(ratio, target, larger_is_better),
+            )
+
+    @staticmethod
+    def judge(value, target, larger_is_better):
+        if target is None:
+            return ""
+        met = value >= target if larger_is_better else value <= target
+        sign = "at least" if larger_is_better else "at most"
+        return f"{'met' if met else 'MISSED'}: {sign} {target}"
+
+    def row(self, *cells):
+        self.rows.append(cells)
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+    # What is measured.
+
+    def reading(self):
+        path = str(self.manifest(1_000_000))
+
+        def tool():
+            self.fresh()
+            result = self.orchestrate("submit", path, "--base-url", self.refusing, expecting=4)
+            return result.seconds, result.peak
+
+        def command(*arguments):
+            def run():
+                result = self.spawn([part.format(database=self.fresh("peer.db")) for part in arguments])
+                if result.status != 0:
+                    sys.exit(f"{arguments}: {result.diagnostics}")
+                return result.seconds, result.peak
+            return run
+
+        split = f"jq -c . {path} | split -l 100 -a 5 - {self.folder}/split/"
+
+        def jq():
+            shutil.rmtree(self.folder / "split", ignore_errors=True)
+            (self.folder / "split").mkdir()
+            result = self.spawn(["bash", "-c", split])
+            shutil.rmtree(self.folder / "split")
+            return result.seconds, result.peak
+
+        found = self.rounds({
+            "orchestrate": tool,
+            "bare C, one INSERT": command(str(self.folder / "bare-insert"), path, "{database}"),
+            "Python json + sqlite3": command(self.python, str(HERE / "json_sqlite.py"), path, "{database}"),
+            "jq, split": jq,
+        })
+        self.compare(
+            "read and record 1,000,000 items", found, "orchestrate", "s", False, {"bare C, one INSERT": 2})
+        mib = max(figure[1] for figure in found["orchestrate"]) / 2**20
+        self.row("memory of that", f"{mib:.1f} MiB", "", "", "", "", "", self.judge(round(mib, 1), 64, False))
+
+    def submitting(self):
+        path = str(self.manifest(1_000_000))
+        url = f"{self.accepting}/v1/indexes/tasks/transfers"
+        body = self.folder / "body.bin"
+        with open(path, encoding="utf-8") as lines:
+            items = [next(lines).strip() for _ in range(100)]
+        boundary = "orchestrate0123456789"
+        chunk = "[" + ",".join(items) + "]"
+        body.write_text(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="chunk.json"\r\n'
+            f"Content-Type: application/json\r\n\r\n{chunk}\r\n--{boundary}--\r\n"
+        )
+        chunk_file = self.folder / "chunk.json"
+        chunk_file.write_text(chunk)
+
+        def tool():
+            self.fresh()
+            result = self.orchestrate(
+                "submit", path, "--base-url", self.accepting, "--chunk-size", "100", "--concurrency",
+                str(CONCURRENCY), "--format", "json")
+            run = json.loads(result.output)
+            run = run.get("run", run)
+            return 10_000 / run["sending_seconds"], result.peak
+
+        def hey():
+            result = self.spawn([
+                "hey", "-n", "10000", "-c", str(CONCURRENCY), "-m", "POST", "-H", f"x-api-key: {KEY}", "-T",
+                f"multipart/form-data; boundary={boundary}", "-D", str(body), url])
+            return float(re.search(r"Requests/sec:\s+([\d.]+)", result.output)[1]), result.peak
+
+        curl = f"curl -sS -o /dev/null -H 'x-api-key: {KEY}' -F file=@{chunk_file} {url}"
+
+        def shell(text, requests):
+            def run():
+                result = self.spawn(["bash", "-c", text])
+                if result.status != 0:
+                    sys.exit(f"{text}: {result.diagnostics}")
+                return requests / result.seconds, result.peak
+            return run
+
+        def aiohttp():
+            database = self.fresh("peer.db")
+            result = self.spawn(
+                [self.python, str(HERE / "aiohttp_submit.py"), path, database, url, str(CONCURRENCY)])
+            if result.status != 0:
+                sys.exit(result.diagnostics)
+            return 10_000 / float(result.output), result.peak
+
+        few = 1_000
+        log = self.folder / "joblog"
+        found = self.rounds({
+            "orchestrate": tool,
+            "hey": hey,
+            "Python asyncio, aiohttp, sqlite3": aiohttp,
+            "xargs -P 16, curl": shell(f"seq {few} | xargs -P {CONCURRENCY} -I N {curl}", few),
+            "parallel --joblog, curl": shell(
+                f"rm -f {log}; seq {few} | parallel -N0 -j {CONCURRENCY} --joblog {log} \"{curl}\"", few),
+        })
+        self.compare(
+            "submit 10,000 chunks of 100", found, "orchestrate", "requests/s", True,
+            {"hey": 0.5, "parallel --joblog, curl": 30})
+
+    def chunks(self):
+        for count in (1_000, 10_000, 100_000):
+            path = str(self.manifest(count * 10))
+            figures = []
+            for _ in range(self.runs):
+                self.fresh()
+                result = self.orchestrate(
+                    "submit", path, "--base-url", self.accepting, "--chunk-size", "10", "--concurrency",
+                    str(CONCURRENCY), "--format", "json")
+                run = json.loads(result.output)
+                figures.append((run.get("run", run)["sending_seconds"] / count * 1e6, result.peak))
+            self.row(
+                f"send {count:,} chunks of 10", f"{middle(figures):.4g} us a chunk", "", "", "", peak(figures), "", "")
+
+    def start(self):
+        path = str(self.manifest(1_000_000))
+        self.fresh()
+        environment = dict(os.environ, TWELVELABS_API_KEY=KEY, ORCHESTRATE_DB=str(self.folder / "store.db"))
+        half = subprocess.Popen(
+            [self.tool, "submit", path, "--base-url", self.accepting, "--rate", "500/s"], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while self.accepted() < 2_000:
+            time.sleep(0.2)
+        half.send_signal(signal.SIGINT)
+        half.wait()
+        figures = []
+        for _ in range(max(5, self.runs)):
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                address = f"http://127.0.0.1:{server.getsockname()[1]}"
+                begun = time.monotonic()
+                process = subprocess.Popen(
+                    [self.tool, "resume", "latest", "--base-url", address], env=environment,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                connection, _ = server.accept()
+                connection.recv(1)
+                figures.append(((time.monotonic() - begun) * 1_000, 0))
+                process.kill()
+                process.wait()
+                connection.close()
+        self.row(
+            "resume of 1,000,000 items, half done, to its first request", f"{middle(figures):.3g} ms", "", "", "", "", "",
+            self.judge(round(middle(figures)), 200, False))
+        self.fresh()
+        small = self.folder / "small.jsonl"
+        for number in range(1_000):
+            small.write_text(f'{{"index_id":"{INDEX}","object":"s3://media-west/{number}.mp4"}}\n')
+            self.orchestrate("submit", str(small), "--base-url", self.accepting)
+        figures = []
+        for _ in range(max(5, self.runs)):
+            result = self.orchestrate("report")
+            figures.append((result.seconds * 1_000, result.peak))
+        self.row(
+            "report over 1,000 runs", f"{middle(figures):.3g} ms", "", "", "", peak(figures), "",
+            self.judge(round(middle(figures)), 100, False))
+
+    def accepted(self):
+        result = self.orchestrate("report", "--format", "json")
+        runs = json.loads(result.output)["runs"]
+        return runs[0]["chunks_by_state"].get("accepted", 0) if runs else 0
+
+    def growth(self):
+        seconds = {}
+        for items, limit in ((10_000, None), (100_000, None), (1_000_000, 64), (10_000_000, 256)):
+            path = str(self.manifest(items))
+            figures = []
+            for _ in range(1 if items > 1_000_000 else self.runs):
+                self.fresh()
+                result = self.orchestrate("submit", path, "--base-url", self.refusing, expecting=4)
+                figures.append((result.seconds, result.peak))
+            self.fresh()
+            seconds[items] = middle(figures)
+            mib = max(figure[1] for figure in figures) / 2**20
+            self.row(
+                f"read and record {items:,} items", f"{middle(figures):.3g} s", "", "", "", peak(figures), "",
+                self.judge(round(mib), limit, False) + (" MiB" if limit else ""))
+        ratio = seconds[10_000_000] / seconds[1_000_000]
+        self.row("10,000,000 against 1,000,000 items", f"{ratio:.1f} times", "", "", "", "", "", self.judge(round(ratio, 1), 12, False))
+
+    # Surroundings.
+
+    def serve(self):
+        self.accepting, self.refusing = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+        text = (HERE / "nginx.conf").read_text().format(
+            folder=self.folder, accepting=self.accepting.rsplit(":", 1)[1],
+            refusing=self.refusing.rsplit(":", 1)[1])
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(text)
+        server = subprocess.Popen(["nginx", "-c", str(configuration)])
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", int(self.accepting.rsplit(":", 1)[1]))).close()
+                return server
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        sys.exit("nginx did not start; see " + str(self.folder / "nginx-error.log"))
+
+
+class Result:
+    def __init__(self, seconds, peak, output, diagnostics, status):
+        self.seconds, self.peak, self.output, self.diagnostics, self.status = seconds, peak, output, diagnostics, status
+
+
+def middle(figures):
+    return statistics.median(figure[0] for figure in figures)
+
+
+def peak(figures):
+    return f"{max(figure[1] for figure in figures) / 2**20:.0f} MiB"
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [entry.getsockname()[1] for entry in sockets]
+    for entry in sockets:
+        entry.close()
+    return ports
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+def main():
+    parts = ["reading", "submitting", "chunks", "start", "growth"]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--python", required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=parts)
+    options = parser.parse_args()
+    bench = Bench(options.tool, options.folder, options.python, options.runs)
+    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {processor()}, {platform.platform()}; "
+          f"median of {options.runs} alternating runs\n")
+    print("| what | orchestrate | peer | its figure | ratio | memory | its memory | target |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    server = bench.serve()
+    try:
+        for part in options.parts or parts:
+            getattr(bench, part)()
+    finally:
+        server.terminate()
+    missed = [row for row in bench.rows if row[-1].startswith("MISSED")]
+    print(f"\n{len(missed)} targets missed" if missed else "\nevery target met")
+
+
+main()

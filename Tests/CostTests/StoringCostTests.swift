@@ -1,0 +1,109 @@
+import BatchDomain
+import TestSupport
+import Testing
+
+@testable import RunStore
+
+/// What one chunk and one item cost the store, in counts that are the same on every machine.
+@Suite("Cost of storing")
+struct StoringCostTests {
+  let start = Timestamp(milliseconds: 1_750_000_000_000)
+
+  struct Planned {
+    let folder: TemporaryFolder
+    let watched: FaultyFolder
+    let session: any RunSession
+    let database: Database
+  }
+
+  func plan(chunks: Int) async throws -> Planned {
+    let folder = try TemporaryFolder()
+    let watched = try FaultyFolder(folder)
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
+    let session = try await PlannedItems.plan(
+      (0..<chunks * 2).map { PlannedItems.source($0) }, chunkSize: 2, in: store, at: start)
+    return Planned(folder: folder, watched: watched, session: session, database: store.database)
+  }
+
+  func claim(_ session: any RunSession) async throws -> ClaimedChunk {
+    guard case .chunk(let chunk) = try await session.claim(at: start) else {
+      throw StoreError(.conflict, "nothing to claim")
+    }
+    return chunk
+  }
+
+  func accept(_ chunk: ClaimedChunk, _ session: any RunSession) async throws {
+    _ = try await session.record(
+      AttemptResult(
+        chunk: chunk.number, attempt: chunk.attempt, finishedAt: start + .seconds(1), took: .seconds(1),
+        outcome: .accepted, status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
+  }
+
+  @Test("one at a time, a chunk costs two commits, two syncs, and the same statements in a run of any size")
+  func oneAtATime() async throws {
+    var statements: [Int] = []
+    for chunks in [60, 600] {
+      let planned = try await plan(chunks: chunks)
+      let before = (
+        try await planned.database.commits, try await planned.database.statements, planned.watched.counts
+      )
+      for _ in 0..<50 { try await accept(claim(planned.session), planned.session) }
+      #expect(try await planned.database.commits - before.0 == 100)
+      // One more: the log begins anew after the plan was moved into the database.
+      #expect(planned.watched.counts.syncs - before.2.syncs == 101)
+      statements.append(try await planned.database.statements - before.1)
+    }
+    #expect(statements[0] == statements[1])
+    #expect(statements[0] <= 50 * 32, "\(statements[0] / 50) statements a chunk")
+  }
+
+  @Test("sixteen changes that wait for the database share one commit and one sync")
+  func sixteenAtATime() async throws {
+    let planned = try await plan(chunks: 16)
+    let (session, database) = (planned.session, planned.database)
+    let before = (try await database.commits, planned.watched.counts.syncs)
+    let chunks = try await database.together(16) { _ in try await claim(session) }
+    #expect(Set(chunks.map(\.number)).count == 16)
+    #expect(try await database.commits - before.0 == 1)
+    _ = try await database.together(16) { try await accept(chunks[$0], session) }
+    #expect(try await database.commits - before.0 == 2)
+    // One more: the log begins anew after the plan was moved into the database.
+    #expect(planned.watched.counts.syncs - before.1 == 3)
+  }
+
+  @Test("an item is written to the log and to the database, and hardly more")
+  func bytesPerItem() async throws {
+    let folder = try TemporaryFolder()
+    let watched = try FaultyFolder(folder)
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
+    let before = watched.counts.bytes
+    let items = 20_000
+    let sources = (0..<items).map { number in
+      let name = "s3://media-west/episode-\(number.padded(9))"
+      return
+        #"{"index_id":"629d807aa9e2a3a33a92c00b","language":"en","object":"\#(name).mp4","transcription":"\#(name).srt"}"#
+    }
+    _ = try await PlannedItems.plan(sources, chunkSize: 100, in: store, at: start)
+    let text = sources.reduce(0) { $0 + $1.utf8.count }
+    let ratio = Double(watched.counts.bytes - before) / Double(text)
+    #expect(ratio < 2.6, "\(ratio) bytes written for one of the manifest")
+  }
+}
+
+extension Database {
+  /// Lets that many changes wait for the database, then lets them go.
+  fileprivate func together<T: Sendable>(
+    _ count: Int, _ change: @escaping @Sendable (Int) async throws -> T
+  ) async throws -> [T] {
+    let gate = DispatchGate()
+    async let held: Void = read { _ in gate.wait() }
+    let results = try await withThrowingTaskGroup(of: (Int, T).self) { group in
+      for number in 0..<count { group.addTask { (number, try await change(number)) } }
+      while waitingChanges < count { await Task.yield() }
+      gate.open()
+      return try await group.reduce(into: [(Int, T)]()) { $0.append($1) }
+    }
+    try await held
+    return results.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+}
