@@ -17,6 +17,13 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
                              SQLITE_TRANSIENT);
 }
 
+int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length) {
+  return sqlite3_bind_text64(statement, index, length ? bytes : "", (sqlite3_uint64)length, SQLITE_STATIC,
+                             SQLITE_UTF8);
+}
+
+void csqlite_count_no_memory(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on) {
   return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on, (int *)0);
 }

@@ -45,8 +45,7 @@ package enum PlannedItems {
         isAgain: true, settings: settings))
     let batch = batch(sources)
     var planner = ChunkPlanner(maxItems: chunkSize, maxBytes: settings.chunkBytes)
-    try await session.append(batch)
-    try await session.add(planner.add(batch))
+    try await session.append(batch, chunks: planner.add(batch))
     if let last = planner.finish() { try await session.add([last]) }
     let completion = try await session.complete(
       PlanTotals(items: sources.count, repeated: 0, digest: digest), at: now)

@@ -25,7 +25,7 @@ struct PlanningDeathTests {
         manifestFile: ManifestFile(
           path: manifest, bytes: Int64(facts.st_size), modifiedAt: Timestamp(milliseconds: modified)),
         settings: settings))
-    try await planning.append(PlannedItems.batch((0..<30).map { PlannedItems.source($0) }))
+    try await planning.append(PlannedItems.batch((0..<30).map { PlannedItems.source($0) }), chunks: [])
     try await store.close()
   }
 

@@ -244,7 +244,7 @@ struct AuditTests {
       RunDraft(
         createdAt: TestStore.start, random: 1, name: nil, job: nil, manifest: "m", manifestFile: nil,
         settings: RunSettings()))
-    try await session.append(PlannedItems.batch(AuditScene.sources))
+    try await session.append(PlannedItems.batch(AuditScene.sources), chunks: [])
     let audit = try await store.store.audit(session.run, listing: 10)
     #expect(audit.problems == [])
     #expect(audit.notes.contains { $0.contains("planned") })

@@ -338,7 +338,7 @@ struct RunSessionConformance {
         createdAt: start, random: 1, name: nil, job: nil, manifest: "-", manifestFile: nil,
         settings: RunSettings()))
     let batch = PlannedItems.batch(sources)
-    try await planning.append(batch)
+    try await planning.append(batch, chunks: [])
     let earlier = try await planning.sources(of: [3, 0]).map { String(decoding: $0, as: UTF8.self) }
     #expect(earlier == [sources[3], sources[0]])
     try await planning.abandon()

@@ -259,8 +259,7 @@ final class World: Sendable {
         isAgain: true, settings: scenario.settings))
     let batch = scenario.batch
     var planner = ChunkPlanner(maxItems: scenario.settings.chunkSize, maxBytes: scenario.settings.chunkBytes)
-    try await planning.append(batch)
-    try await planning.add(planner.add(batch))
+    try await planning.append(batch, chunks: planner.add(batch))
     if let last = planner.finish() { try await planning.add([last]) }
     let completion = try await planning.complete(
       PlanTotals(items: scenario.items.count, repeated: 0, digest: Array(repeating: 7, count: 32)),

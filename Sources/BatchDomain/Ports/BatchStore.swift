@@ -76,10 +76,11 @@ package protocol PlanningSession: EarlierItems {
   /// The run's id.
   var run: RunID { get }
 
-  /// Adds the next items. Their sequence numbers follow those of the last call without a gap.
-  func append(_ batch: ItemBatch) async throws
+  /// Adds the next items, and the chunks they complete, together. Sequence numbers follow those of the last call without
+  /// a gap.
+  func append(_ batch: ItemBatch, chunks: [PlannedChunk]) async throws
 
-  /// Adds the next chunks, in order.
+  /// Adds the next chunks, in order: the last one, which no item completes.
   func add(_ chunks: [PlannedChunk]) async throws
 
   /// Makes everything durable and moves the run to `running`, owned by this process; unless, in the same

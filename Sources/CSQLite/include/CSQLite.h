@@ -9,6 +9,14 @@
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 
+// Binds text that stays where it is until the statement was reset (SQLITE_STATIC).
+int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
+
+// Counts no memory any more: every allocation takes a lock of the whole process for that
+// (https://sqlite.org/c3ref/c_config_covering_index_scan.html, SQLITE_CONFIG_MEMSTATUS). Without effect once SQLite is
+// in use.
+void csqlite_count_no_memory(void);
+
 // sqlite3_db_config is variadic. Returns an SQLite result code.
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on);
 int csqlite_set_defensive(sqlite3 *database, int on);

@@ -32,12 +32,23 @@ struct RunPlanner {
       earlier: session)
     var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
     var plan = Plan()
-    while let batch = try await reader.nextBatch() {
-      if isStopped() { return nil }
-      try await session.append(batch)
-      try await add(planner.add(batch), to: &plan)
+    // One batch is written while the next is read: two cores, and never more than two batches in memory.
+    let isRead = try await withThrowingTaskGroup(of: Void.self) { group in
+      while let batch = try await reader.nextBatch() {
+        if isStopped() { return false }
+        let chunks = planner.add(batch)
+        plan.count(chunks)
+        try await group.next()
+        group.addTask { [session] in try await session.append(batch, chunks: chunks) }
+      }
+      try await group.waitForAll()
+      return true
     }
-    if let last = planner.finish() { try await add([last], to: &plan) }
+    guard isRead else { return nil }
+    if let last = planner.finish() {
+      plan.count([last])
+      try await session.add([last])
+    }
     plan.items = reader.itemCount
     plan.repeated = reader.repeatedCount
     plan.digest = reader.manifestDigest
@@ -46,9 +57,11 @@ struct RunPlanner {
     return plan
   }
 
-  private func add(_ chunks: [PlannedChunk], to plan: inout Plan) async throws {
-    plan.chunks += chunks.count
-    plan.bytes += chunks.reduce(0) { $0 + $1.byteCount }
-    try await session.add(chunks)
+}
+
+extension RunPlanner.Plan {
+  fileprivate mutating func count(_ planned: [PlannedChunk]) {
+    chunks += planned.count
+    bytes += planned.reduce(0) { $0 + $1.byteCount }
   }
 }

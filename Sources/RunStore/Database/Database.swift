@@ -12,6 +12,8 @@ final class Database: Sendable {
   static let busyTimeout: Duration = .seconds(30)
   /// Pages the write-ahead log may have before a checkpoint is tried: 4 MiB at SQLite's page size of 4 KiB.
   static let checkpointPages = 1_000
+  /// The same while changes need not be durable: a checkpoint is then the only thing that waits for the device.
+  static let planningCheckpointPages = 8_000
 
   /// The database's path, symbolic links resolved.
   let path: String
@@ -30,6 +32,7 @@ final class Database: Sendable {
   /// A change as the queue sees it: `perform` runs inside the transaction and keeps its result, `finish`
   /// hands it over once the commit is durable, or the error that undid it.
   private struct Change: Sendable {
+    let isDurable: Bool
     let perform: @Sendable (Connection) throws -> Void
     let finish: @Sendable ((any Error)?) -> Void
   }
@@ -40,6 +43,7 @@ final class Database: Sendable {
   private final class Confined: @unchecked Sendable {
     var connection: Connection?
     var commits = 0
+    var isDurable = true
     /// Set when a commit failed on the device: what is on disk is then unknown, and nothing more is written.
     var broken: StoreError?
   }
@@ -68,13 +72,18 @@ final class Database: Sendable {
 
   /// Makes a change in a transaction it may share with others, and returns when it is durable.
   ///
+  /// - Parameter isDurable: `false` for a change that nothing is done upon before a durable one follows: a power cut may
+  ///   undo it, the death of the process does not. The next durable change makes it durable, too.
   /// - Throws: ``StoreError``; the change then left no trace.
   @discardableResult
-  func write<T: Sendable>(_ change: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+  func write<T: Sendable>(
+    isDurable: Bool = true, _ change: @escaping @Sendable (Connection) throws -> T
+  ) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
       let result = NIOLockedValueBox<T?>(nil)
       enqueue(
         Change(
+          isDurable: isDurable,
           perform: { connection in
             let value = try change(connection)
             result.withLockedValue { $0 = value }
@@ -149,10 +158,15 @@ final class Database: Sendable {
     do {
       if let broken = confined.broken { throw broken }
       let connection = try Self.connection(of: confined)
+      let isDurable = changes.contains(where: \.isDurable)
+      if isDurable != confined.isDurable {
+        try connection.setDurable(isDurable)
+        confined.isDurable = isDurable
+      }
       let outcomes = try commit(changes, on: connection)
       confined.commits += 1
       for (change, error) in zip(changes, outcomes) { change.finish(error.map(portError)) }
-      if connection.walPages >= Self.checkpointPages {
+      if connection.walPages >= (isDurable ? Self.checkpointPages : Self.planningCheckpointPages) {
         do {
           try Self.checkpoint(connection, locks: locks, truncating: false)
         } catch {

@@ -3,7 +3,8 @@ import KillPoints
 import NIOConcurrencyHelpers
 
 /// A run that is being planned: its items and chunks are written batch by batch, each batch one bounded
-/// transaction.
+/// transaction. Only the last one, which makes it a run that can be sent, has to be durable, and makes the others so: a
+/// plan that a power cut took a part of is made anew.
 final class SQLitePlanningSession: PlanningSession {
   /// Rows removed in one transaction when a plan is given up.
   static let removalBatch: Int64 = 50_000
@@ -23,9 +24,10 @@ final class SQLitePlanningSession: PlanningSession {
     self.settings = settings
   }
 
-  func append(_ batch: ItemBatch) async throws {
+  func append(_ batch: ItemBatch, chunks: [PlannedChunk]) async throws {
     clashes.withLockedValue { $0.append(contentsOf: batch.earlierClashes) }
-    try await database.write { [row] connection in
+    let first = number(chunks)
+    try await database.write(isDurable: false) { [row] connection in
       let statement = try connection.prepare("INSERT INTO item (position, source) VALUES (?, ?)")
       defer { statement.reset() }
       try batch.bytes.withUnsafeBytes { bytes in
@@ -33,38 +35,49 @@ final class SQLitePlanningSession: PlanningSession {
         for entry in batch.entries {
           try statement.bind(position, at: 1)
           let text = UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<entry.offset + entry.length])
-          try statement.bind(text: text, at: 2)
+          try statement.bind(keeping: text, at: 2)
           _ = try statement.step()
-          statement.reset()
+          statement.rewind()
           position += 1
         }
-        KillPoint.inPlanning.reached()
       }
+      KillPoint.inPlanning.reached()
+      try Self.insert(chunks, from: first, run: row, in: connection)
     }
   }
 
   func add(_ chunks: [PlannedChunk]) async throws {
-    guard !chunks.isEmpty else { return }
-    let first = nextChunk.withLockedValue { next in
+    let first = number(chunks)
+    try await database.write(isDurable: false) { [row] connection in
+      try Self.insert(chunks, from: first, run: row, in: connection)
+    }
+  }
+
+  /// Numbers the next chunks; the first of them has the number returned.
+  private func number(_ chunks: [PlannedChunk]) -> Int {
+    nextChunk.withLockedValue { next in
       defer { next += chunks.count }
       return next
     }
-    try await database.write { [row] connection in
-      for (offset, chunk) in chunks.enumerated() {
-        try connection.run(
-          """
-          INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
-                             state)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')
-          """,
-          .integer(row), .integer(first + offset), .integer(chunk.firstItem), .integer(chunk.itemCount),
-          .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID), .flag(chunk.nameClashes))
-      }
+  }
+
+  private static func insert(
+    _ chunks: [PlannedChunk], from first: Int, run row: Int64, in connection: Connection
+  ) throws {
+    for (offset, chunk) in chunks.enumerated() {
+      try connection.run(
+        """
+        INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
+                           state)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')
+        """,
+        .integer(row), .integer(first + offset), .integer(chunk.firstItem), .integer(chunk.itemCount),
+        .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID), .flag(chunk.nameClashes))
     }
   }
 
   func sources(of sequences: [Int]) async throws -> [[UInt8]] {
-    try await database.write { [row, run] connection in
+    try await database.write(isDurable: false) { [row, run] connection in
       try sequences.map { sequence in
         let source = try connection.first(
           "SELECT source FROM item WHERE position = ?",

@@ -21,12 +21,16 @@ final class Connection {
   /// Statements that were run.
   private(set) var statementsRun = 0
 
+  /// What holds for the whole process, once.
+  private static let configured: Void = csqlite_count_no_memory()
+
   /// Opens the file and sets what every connection of this program has.
   ///
   /// `wal_autocheckpoint=0`, no checkpoint on close and no memory map: SQLite 3.7.0 to 3.51.2 can lose a
   /// commit when a checkpoint overlaps it, so checkpoints run only where ``Database`` holds everyone back
   /// (https://sqlite.org/wal.html, "The WAL-Reset Bug").
   init(path: String, mode: Mode, busyTimeout: Duration) throws(SQLiteFailure) {
+    _ = Self.configured
     var opened: OpaquePointer?
     let access =
       switch mode {
@@ -48,7 +52,7 @@ final class Connection {
     try execute(
       """
       PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
-      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192;
+      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096;
       PRAGMA temp_store = MEMORY;
       """)
     let context = Unmanaged.passUnretained(self).toOpaque()
@@ -65,6 +69,13 @@ final class Connection {
   /// to be this program's: the log is a lasting property of a database.
   func enableDurableLog() throws(SQLiteFailure) {
     try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+  }
+
+  /// Whether commits are durable before they return. A durable one makes those before it durable, too: the log is
+  /// synced as a whole. Without, a power cut may undo the last commits, and never tears one
+  /// (https://sqlite.org/pragma.html#pragma_synchronous).
+  func setDurable(_ isDurable: Bool) throws(SQLiteFailure) {
+    try execute("PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL")")
   }
 
   deinit {

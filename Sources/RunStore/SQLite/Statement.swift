@@ -37,9 +37,9 @@ final class Statement {
     try check(sqlite3_bind_int64(handle, index, value))
   }
 
-  /// Binds UTF-8 text to one parameter, from 1, copying it.
-  func bind(text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteFailure) {
-    try check(csqlite_bind_text(handle, index, text.baseAddress, Int64(text.count)))
+  /// Binds UTF-8 text to one parameter, from 1, without copying it: it has to stay where it is until ``rewind()``.
+  func bind(keeping text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteFailure) {
+    try check(csqlite_bind_kept_text(handle, index, text.baseAddress, Int64(text.count)))
   }
 
   /// Goes to the next row.
@@ -54,6 +54,12 @@ final class Statement {
       throw SQLiteFailure(
         code: code, message: String(cString: sqlite3_errmsg(database)), operation: "run \(name)")
     }
+  }
+
+  /// Makes it ready to be stepped again with new values for all of its parameters.
+  func rewind() {
+    // The code repeats the error of the last step, which was thrown there.
+    _ = sqlite3_reset(handle)
   }
 
   /// Makes it ready for the next use and lets go of its read transaction.

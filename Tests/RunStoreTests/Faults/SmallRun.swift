@@ -109,8 +109,7 @@ final class SmallRun: Sendable {
   private func fill(_ planning: any PlanningSession) async throws -> any RunSession {
     let batch = PlannedItems.batch(Self.sources)
     var planner = ChunkPlanner(maxItems: Self.chunkSize, maxBytes: 1 << 20)
-    try await planning.append(batch)
-    try await planning.add(planner.add(batch))
+    try await planning.append(batch, chunks: planner.add(batch))
     if let last = planner.finish() { try await planning.add([last]) }
     let completion = try await planning.complete(
       PlanTotals(items: Self.sources.count, repeated: 0, digest: Array(repeating: 7, count: 32)), at: now())

@@ -70,11 +70,13 @@ struct StorageTroubleTests {
     // Some of these writes come long before the commit.
     for write in [1, 200, 2_000] {
       storage.arm(.diskFull, at: write, lasting: true)
-      await #expect { try await planning.append(batch) } throws: { ($0 as? StoreError)?.code == .full }
+      await #expect { try await planning.append(batch, chunks: []) } throws: {
+        ($0 as? StoreError)?.code == .full
+      }
       storage.disarm()
       #expect(try Raw.query("SELECT count(*) FROM item", in: path) == ["0"])
     }
-    try await planning.append(batch)
+    try await planning.append(batch, chunks: [])
     #expect(try Raw.query("SELECT count(*) FROM item", in: path) == ["5000"])
     #expect(try StoreAudit.problems(in: path) == [])
   }
