@@ -17,8 +17,10 @@ let argumentParser: Target.Dependency = .product(
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let nioConcurrencyHelpers: Target.Dependency = .product(
   name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -54,6 +56,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -82,12 +85,17 @@ let package = Package(
         nioSSL,
       ]),
     module("Scheduler", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
-    module("Reporting", ["BatchDomain"]),
+    module("Reporting", ["BatchDomain", mustache]),
+    module(
+      "Dashboard",
+      ["BatchDomain", "Reporting", hummingbird, httpTypes, logging, mustache, nioConcurrencyHelpers, nioCore]),
+    module("Notifications", ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting",
-        argumentParser, logging, nioConcurrencyHelpers, unixSignals, yams,
+        "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
+        "Notifications", argumentParser,
+        logging, nioConcurrencyHelpers, unixSignals, yams,
       ]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
@@ -120,6 +128,9 @@ let package = Package(
       ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
+    tests("DashboardTests", ["Dashboard", "BatchDomain", "Reporting", "TestSupport", httpTypes, nioCore]),
+    tests(
+      "NotificationsTests", ["Notifications", "BatchDomain", "TestSupport", nioCore, nioPosix, nioHTTP1]),
     tests(
       "OrchestrateCommandsTests",
       [

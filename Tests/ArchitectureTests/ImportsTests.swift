@@ -19,9 +19,14 @@ struct ImportsTests {
       "KillPoints", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "FoundationEssentials",
     ]).union(system),
     "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
-    "Reporting": domain,
+    "Reporting": domain.union(["Mustache"]),
+    "Dashboard": ports.union([
+      "Reporting", "Hummingbird", "HTTPTypes", "Logging", "Mustache", "NIOCore",
+    ]),
+    "Notifications": ports.union(["AsyncHTTPClient", "NIOCore", "NIOHTTP1"]).union(system),
     "OrchestrateCommands": ports.union([
-      "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "ArgumentParser", "Logging",
+      "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard", "Notifications",
+      "ArgumentParser", "Logging",
       "UnixSignals", "Yams", "Dispatch",
     ]).union(system),
     "orchestrate": ["OrchestrateCommands"],

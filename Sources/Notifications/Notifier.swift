@@ -1,0 +1,4 @@
+internal import AsyncHTTPClient
+
+/// Tells somebody elsewhere about a run.
+package enum Notifier {}
