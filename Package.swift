@@ -74,7 +74,10 @@ let package = Package(
     module("ManifestReader", ["BatchDomain", "CZlib"]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
-      resources: [.embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql")],
+      resources: [
+        .embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql"),
+        .embedInCode("0003_checks_by_comparison.sql"),
+      ],
       swiftSettings: swiftSettings),
     module(
       "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),

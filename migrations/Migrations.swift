@@ -21,5 +21,7 @@ package enum Migrations {
   package static let all: [Step] = [
     Step(number: 1, name: "0001_runs.sql", sql: PackageResources._001_runs_sql),
     Step(number: 2, name: "0002_splitting.sql", sql: PackageResources._002_splitting_sql),
+    Step(
+      number: 3, name: "0003_checks_by_comparison.sql", sql: PackageResources._003_checks_by_comparison_sql),
   ]
 }

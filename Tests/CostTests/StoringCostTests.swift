@@ -32,11 +32,14 @@ struct StoringCostTests {
     return chunk
   }
 
+  func accepted(_ chunk: ClaimedChunk) -> AttemptResult {
+    AttemptResult(
+      chunk: chunk.number, attempt: chunk.attempt, finishedAt: start + .seconds(1), took: .seconds(1),
+      outcome: .accepted, status: 200, code: nil, message: nil, isCounted: false, event: .accepted)
+  }
+
   func accept(_ chunk: ClaimedChunk, _ session: any RunSession) async throws {
-    _ = try await session.record(
-      AttemptResult(
-        chunk: chunk.number, attempt: chunk.attempt, finishedAt: start + .seconds(1), took: .seconds(1),
-        outcome: .accepted, status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
+    _ = try await session.record(accepted(chunk))
   }
 
   @Test("one at a time, a chunk costs two commits, two syncs, and the same statements in a run of any size")
@@ -57,18 +60,32 @@ struct StoringCostTests {
     #expect(statements[0] <= 50 * 32, "\(statements[0] / 50) statements a chunk")
   }
 
-  @Test("sixteen changes that wait for the database share one commit and one sync")
+  @Test("an acceptance and the claim of the next chunk are one commit and one sync")
+  func acceptanceAndClaim() async throws {
+    let planned = try await plan(chunks: 60)
+    var chunk = try await claim(planned.session)
+    let before = (try await planned.database.commits, planned.watched.counts.syncs)
+    for _ in 0..<50 {
+      let (_, claim) = try await planned.session.record(accepted(chunk), claimingAt: start)
+      guard case .chunk(let next) = claim else { throw StoreError(.conflict, "nothing to claim") }
+      chunk = next
+    }
+    #expect(try await planned.database.commits - before.0 == 50)
+    #expect(planned.watched.counts.syncs - before.1 == 50)
+  }
+
+  @Test("sixteen changes that wait for the database share two commits and two syncs")
   func sixteenAtATime() async throws {
     let planned = try await plan(chunks: 16)
     let (session, database) = (planned.session, planned.database)
     let before = (try await database.commits, planned.watched.counts.syncs)
     let chunks = try await database.together(16) { _ in try await claim(session) }
     #expect(Set(chunks.map(\.number)).count == 16)
-    #expect(try await database.commits - before.0 == 1)
-    _ = try await database.together(16) { try await accept(chunks[$0], session) }
     #expect(try await database.commits - before.0 == 2)
+    _ = try await database.together(16) { try await accept(chunks[$0], session) }
+    #expect(try await database.commits - before.0 == 4)
     // One more: the log begins anew after the plan was moved into the database.
-    #expect(planned.watched.counts.syncs - before.1 == 3)
+    #expect(planned.watched.counts.syncs - before.1 == 5)
   }
 
   @Test("an item is written to the log and to the database, and hardly more")

@@ -122,7 +122,11 @@ struct MigrationTests {
       ])
     #expect(try Raw.query("SELECT refusals FROM run", in: path) == ["unproven"])
     #expect(try Raw.query("SELECT in_outage FROM attempt", in: path) == ["0"])
-    #expect(try Raw.query("SELECT intent || ':' || started_at FROM attempt", in: path) == ["1:5"])
+    // The second step numbers the intents there are; a later version had written the number itself.
+    #expect(
+      try Raw.query("SELECT intent || ':' || started_at FROM attempt", in: path) == [
+        steps < 2 ? "1:5" : "0:5"
+      ])
     #expect(try Raw.query("PRAGMA foreign_key_check", in: path).isEmpty)
     #expect(try Raw.query("PRAGMA integrity_check", in: path) == ["ok"])
     #expect(try await store.summaries(before: nil, limit: 2).map(\.items) == [1])

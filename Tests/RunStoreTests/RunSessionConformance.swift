@@ -71,6 +71,20 @@ struct RunSessionConformance {
     }
   }
 
+  func acceptanceAndClaimAreOneChange() async throws {
+    let (_, session) = try await session()
+    let first = try claimed(await session.claim(at: start))
+    let (recorded, claim) = try await session.record(result(first, .accepted, .accepted), claimingAt: start)
+    let second = try claimed(try #require(claim))
+    #expect(second.number != first.number)
+    #expect(recorded.counts.chunks == [.accepted: 1, .pending: 1, .submitting: 1])
+    // Neither is done where one cannot be: the first chunk was decided already.
+    await #expect(throws: StoreError.self) {
+      try await session.record(result(first, .accepted, .accepted), claimingAt: start)
+    }
+    #expect(try await session.standing().counts.chunks(in: .pending) == 1)
+  }
+
   func returnedChunkWaitsForItsTime() async throws {
     let (_, session) = try await session(chunkSize: 10)
     let chunk = try claimed(await session.claim(at: start))
@@ -351,6 +365,7 @@ struct RunSessionConformance {
   static let all: [(name: String, check: @Sendable (RunSessionConformance) async throws -> Void)] = [
     ("claims in order, with their content", { try await $0.claimsInOrderWithTheirContent() }),
     ("acceptance is final", { try await $0.acceptanceIsFinal() }),
+    ("an acceptance and the next claim are one change", { try await $0.acceptanceAndClaimAreOneChange() }),
     ("a returned chunk waits for its time", { try await $0.returnedChunkWaitsForItsTime() }),
     ("a rate holds in every window", { try await $0.rateHoldsInEveryWindow() }),
     ("unknown is settled either way", { try await $0.unknownIsSettledEitherWay() }),

@@ -19,9 +19,14 @@ struct SimulatedSession: RunSession {
     try await change("claim", { $0.traced }) { try await base.claim(at: now) }
   }
 
-  func record(_ result: AttemptResult) async throws -> Recorded {
-    try await change("record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)") {
-      try await base.record(result)
+  func record(
+    _ result: AttemptResult, claimingAt next: Timestamp?
+  ) async throws -> (recorded: Recorded, claim: Claim?) {
+    try await change(
+      "record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)",
+      { $0.claim.map { "and claim \($0.traced)" } ?? "" }
+    ) {
+      try await base.record(result, claimingAt: next)
     }
   }
 

@@ -19,8 +19,13 @@ package protocol RunSession: Sendable {
   ///   service.
   func claim(at now: Timestamp) async throws -> Claim
 
-  /// Ends an attempt and moves its chunk.
-  func record(_ result: AttemptResult) async throws -> Recorded
+  /// Ends an attempt, moves its chunk, and takes the next one as ``claim(at:)`` does: both in one change, or neither.
+  ///
+  /// - Parameter next: the time of the next intent; `nil` takes none.
+  /// - Returns: the counts after both, and what the request for the next chunk came to, where there was one.
+  func record(
+    _ result: AttemptResult, claimingAt next: Timestamp?
+  ) async throws -> (recorded: Recorded, claim: Claim?)
 
   /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
@@ -73,6 +78,13 @@ package protocol RunSession: Sendable {
 
   /// Ends this process's work on the run: the run gets its state, and ownership is given back.
   func leave(_ state: RunEnding, at now: Timestamp) async throws
+}
+
+extension RunSession {
+  /// Ends an attempt and moves its chunk.
+  package func record(_ result: AttemptResult) async throws -> Recorded {
+    try await record(result, claimingAt: nil).recorded
+  }
 }
 
 /// What is known about refusals when a chunk was refused.

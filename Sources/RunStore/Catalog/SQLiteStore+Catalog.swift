@@ -108,7 +108,7 @@ extension SQLiteStore: RunCatalog {
                sum(item_count) AS items, count(*), min(last_at), max(last_at)
         FROM chunk INDEXED BY chunk_open
         WHERE run = ? AND state IN ('pending', 'unknown', 'rejected', 'failed')
-          AND state NOT IN ('accepted', 'split', 'cancelled') AND last_outcome IS NOT NULL
+          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled' AND last_outcome IS NOT NULL
         GROUP BY 1, last_outcome ORDER BY items DESC, 1 LIMIT 1000
         """, .integer(row)
       ) {

@@ -20,6 +20,10 @@ final class Database: Sendable {
   /// The locks beside it.
   let locks: LockFile
 
+  /// Changes that share a commit at most. Those who made them work on while the next commit is under way; were all of
+  /// them in one, the disk and they would wait for each other in turn.
+  static let changesPerCommit = 8
+
   private let queue: any WorkQueue
   private let pending = NIOLockedValueBox(Pending())
   private let confined: Confined
@@ -151,10 +155,13 @@ final class Database: Sendable {
   }
 
   private func commitPending() {
-    let changes = pending.withLockedValue { pending in
-      defer { pending = Pending() }
-      return pending.changes
+    let (changes, isMoreWaiting) = pending.withLockedValue { pending in
+      let changes = Array(pending.changes.prefix(Self.changesPerCommit))
+      pending.changes.removeFirst(changes.count)
+      pending.isScheduled = !pending.changes.isEmpty
+      return (changes, pending.isScheduled)
     }
+    if isMoreWaiting { queue.submit { self.commitPending() } }
     do {
       if let broken = confined.broken { throw broken }
       let connection = try Self.connection(of: confined)

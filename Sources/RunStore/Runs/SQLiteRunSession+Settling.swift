@@ -18,7 +18,7 @@ extension SQLiteRunSession {
         FROM chunk AS c INDEXED BY chunk_open
         CROSS JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
         CROSS JOIN destination AS d ON d.id = a.destination
-        WHERE c.run = ? AND c.state = 'unknown' AND c.state NOT IN ('accepted', 'split', 'cancelled')
+        WHERE c.run = ? AND c.state = 'unknown' AND c.state <> 'accepted' AND c.state <> 'split' AND c.state <> 'cancelled'
           AND +c.number > ?
         ORDER BY c.number LIMIT ?
         """, .text(settings.destination), .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)

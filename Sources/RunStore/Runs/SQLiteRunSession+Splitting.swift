@@ -93,7 +93,7 @@ extension SQLiteRunSession {
       UPDATE chunk SET state = ?, not_isolated = 1, last_outcome = ?, last_status = ?, last_code = ?,
                        last_message = ?, last_at = ?
       WHERE run = ? AND first_item >= ? AND first_item < ? AND state = 'pending'
-        AND state NOT IN ('accepted', 'split', 'cancelled')
+        AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
       """, .text(state.rawValue), .text(result.outcome.rawValue), .integer(result.status),
       .text(result.code), .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
       .integer(root.items.lowerBound), .integer(root.items.upperBound))

@@ -60,7 +60,7 @@ final class SQLiteRunSession: RunSession {
         """
         SELECT 1 FROM chunk INDEXED BY chunk_open
         WHERE run = ? AND state IN ('pending', 'submitting', 'unknown')
-          AND state NOT IN ('accepted', 'split', 'cancelled') AND (index_id IS NULL OR index_id <> ?) LIMIT 1
+          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled' AND (index_id IS NULL OR index_id <> ?) LIMIT 1
         """, .integer(row), .text(index.rawValue)
       ) { _ in true } == nil
     }
@@ -98,7 +98,7 @@ final class SQLiteRunSession: RunSession {
       try connection.run(
         """
         UPDATE chunk SET state = ? WHERE run = ? AND state = 'pending'
-          AND state NOT IN ('accepted', 'split', 'cancelled')
+          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
         """, .text(state.rawValue), .integer(row))
       return try recorded(in: connection)
     }
@@ -112,7 +112,7 @@ final class SQLiteRunSession: RunSession {
           """
           UPDATE chunk SET state = ?, ready_at = 0, counted_attempts = 0, allowance_from = attempts + 1,
                            not_isolated = 0
-          WHERE run = ? AND state = ? AND state NOT IN ('accepted', 'split', 'cancelled')
+          WHERE run = ? AND state = ? AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
           """, .text(state.rawValue), .integer(row), .text(from.rawValue))
       }
       return try recorded(in: connection)
@@ -181,7 +181,7 @@ extension StateCounts {
           """
           SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
           WHERE run = ? AND state IN ('pending', 'submitting', 'unknown') AND ready_at < 0
-            AND state NOT IN ('accepted', 'split', 'cancelled')
+            AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
           """, .integer(run)
         ) { $0.int(0) } ?? 0
     }

@@ -158,7 +158,7 @@ extension SQLiteStore: BatchStore {
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
-                      AND state NOT IN ('accepted', 'split', 'cancelled'))
+                      AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled')
       """,
       .integer(now.milliseconds), .integer(row))
     try connection.run(
@@ -166,7 +166,7 @@ extension SQLiteStore: BatchStore {
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
                        last_code = '\(SQLiteRunSession.ownerDiedCode)', last_at = ?1,
                        last_message = 'the process that sent this chunk died before it recorded an answer'
-      WHERE run = ?2 AND state = 'submitting' AND state NOT IN ('accepted', 'split', 'cancelled')
+      WHERE run = ?2 AND state = 'submitting' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
       """,
       .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
     return found.taken

@@ -17,7 +17,7 @@ final class Connection {
   private(set) var walPages = 0
 
   private let handle: OpaquePointer
-  private var statements: [String: Statement] = [:]
+  private var statements: [StatementText: Statement] = [:]
   /// Statements that were run.
   private(set) var statementsRun = 0
 
@@ -118,6 +118,14 @@ final class Connection {
     return result
   }
 
+  /// Looks at the rows of a query in order.
+  func forEach(_ sql: String, _ values: SQLValue..., look: (Statement) throws -> Void) throws {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    while try statement.step() { try look(statement) }
+  }
+
   /// Reads the first row of a query; `nil` when it has none.
   func first<T>(
     _ sql: String, _ values: SQLValue..., read: (Statement) throws -> T
@@ -131,14 +139,14 @@ final class Connection {
   /// The prepared statement of a text, made once per connection.
   func prepare(_ sql: String) throws(SQLiteFailure) -> Statement {
     statementsRun += 1
-    if let statement = statements[sql] { return statement }
+    if let statement = statements[StatementText(sql)] { return statement }
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
       throw failure(code, operation: "prepare \(Self.name(of: sql))")
     }
     let statement = Statement(handle: prepared, database: handle, name: Self.name(of: sql))
-    statements[sql] = statement
+    statements[StatementText(sql)] = statement
     return statement
   }
 
