@@ -6,10 +6,9 @@ internal import Synchronization
 
 /// One request and as much of its answer as came in time.
 ///
-/// AsyncHTTPClient's own deadline ends with the head of the answer: `HTTPClient.execute` cancels it when it
-/// returns, and `Transaction.StateMachine.deadlineExceeded()` ignores it once the head is there. So the time
-/// limit here is a sleep beside the whole exchange, on the injected clock, whose end cancels the exchange; the
-/// library's deadline stays behind it as a second line.
+/// AsyncHTTPClient's delegates are used, not its async functions: those start two tasks for every request, one of them
+/// on the shared task pool. The limit on the whole exchange is kept on the injected clock, and its end cancels the
+/// exchange; the library's own deadline stays behind it as a second line.
 struct HTTPExchange: Sendable {
   /// What an exchange came to, not yet judged.
   enum Result: Sendable {
@@ -41,8 +40,10 @@ struct HTTPExchange: Sendable {
 
   /// Does the work.
   let client: HTTPClient
-  /// What the time limit is measured on.
-  let clock: any BatchClock
+  /// The loop of all connections.
+  let eventLoop: any EventLoop
+  /// Where the limit on the whole exchange is kept.
+  let limits: TimeLimits
   /// Is told when the head of an answer came; for tests that have to know.
   let onHead: (@Sendable (Int) -> Void)?
 
@@ -50,71 +51,52 @@ struct HTTPExchange: Sendable {
   ///
   /// - Parameters:
   ///   - request: what is sent.
-  ///   - progress: what the request's body reports to; marked as read to the end for a request without one.
+  ///   - progress: what the writing of the request's body is reported to; marked as written for a request without one.
   ///   - timeout: the most it may take from now to the end of the body.
   ///   - bodyLimit: the most bytes of body to read; with more to come the connection is given up.
   func run(
-    _ request: HTTPClientRequest, progress: WriteProgress, timeout: Duration, bodyLimit: Int
+    _ request: HTTPClient.Request, progress: WriteProgress, timeout: Duration, bodyLimit: Int
   ) async -> Result {
     guard !Task.isCancelled else { return .failed(.cancelled, progress.judge()) }
-    return await withTaskGroup(of: Result?.self) { group in
-      let limit = TimeLimit()
-      group.addTask {
-        await perform(request, progress: progress, timeout: timeout, bodyLimit: bodyLimit, limit: limit)
-      }
-      group.addTask {
-        do {
-          try await clock.sleep(for: timeout)
-          limit.pass()
-        } catch {
-          // The exchange was over first, or the caller gave it up; either way there is nothing to limit.
+    let limit = TimeLimit()
+    let collector = AnswerCollector(bodyLimit: bodyLimit, onHead: onHead)
+    let task = client.execute(
+      request: request, delegate: collector, eventLoop: .delegate(on: eventLoop),
+      deadline: Self.secondLine(timeout))
+    let ticket = limits.begin(timeout) {
+      limit.pass()
+      task.cancel()
+    }
+    defer { limits.lift(ticket) }
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        task.futureResult.whenComplete { result in
+          // On the event loop, where bodies are written: nothing more of this one is handed out from here on.
+          continuation.resume(
+            returning: Self.judge(result, collector: collector, progress: progress, limit: limit))
         }
-        return nil
       }
-      var result: Result?
-      while let next = await group.next() {
-        if let next { result = next }
-        group.cancelAll()
-      }
-      // The first task always has a result.
-      return result ?? .failed(.cancelled, progress.judge())
+    } onCancel: {
+      task.cancel()
     }
   }
 
-  private func perform(
-    _ request: HTTPClientRequest, progress: WriteProgress, timeout: Duration, bodyLimit: Int, limit: TimeLimit
-  ) async -> Result {
-    do {
-      let response = try await client.execute(request, deadline: Self.secondLine(timeout))
-      return .answered(await read(response, bodyLimit: bodyLimit, limit: limit))
-    } catch {
+  private static func judge(
+    _ result: Swift.Result<Void, any Error>, collector: AnswerCollector, progress: WriteProgress,
+    limit: TimeLimit
+  ) -> Result {
+    guard var answer = collector.answer else {
       let stage = progress.judge()
-      return .failed(limit.fault(of: error, stage: stage), stage)
+      switch result {
+      case .success:
+        return .failed(TransportFault(HTTPClientError.remoteConnectionClosed, stage: stage), stage)
+      case .failure(let error): return .failed(limit.fault(of: error, stage: stage), stage)
+      }
     }
-  }
-
-  private func read(_ response: HTTPClientResponse, bodyLimit: Int, limit: TimeLimit) async -> Answer {
-    onHead?(Int(response.status.code))
-    var headers = AnswerHeaders()
-    for (name, value) in response.headers { headers.add(name, value) }
-    var answer = Answer(status: Int(response.status.code), headers: headers)
-    do {
-      for try await buffer in response.body {
-        let room = bodyLimit - answer.body.count
-        answer.body += buffer.readableBytesView.prefix(room)
-        if buffer.readableBytes > room {
-          answer.cut = .limit
-          break
-        }
-      }
-      // A cancelled body ends like a whole one.
-      if answer.cut == nil, Task.isCancelled {
-        answer.cut = .broken(limit.fault(of: CancellationError(), stage: .everything))
-      }
-    } catch {
+    if case .failure(let error) = result, answer.cut == nil {
       answer.cut = .broken(limit.fault(of: error, stage: .everything))
     }
-    return answer
+    return .answered(answer)
   }
 
   /// The library's deadline: well after ours, and never so far that its arithmetic overflows.

@@ -7,7 +7,7 @@ internal import NIOSSL
 extension HTTPTransferService {
   /// The transport's settings: one try, one request per connection at a time, nothing clever.
   static func transport(
-    _ configuration: TransferClientConfiguration, _ reuse: ReusePolicy
+    _ configuration: TransferClientConfiguration, _ reuse: ReusePolicy, _ bodies: OutgoingBodies
   ) -> HTTPClient.Configuration {
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.minimumTLSVersion = .tlsv12
@@ -24,21 +24,24 @@ extension HTTPTransferService {
       timeout: .init(connect: .nanoseconds(configuration.connectTimeout.wholeNanoseconds)),
       connectionPool: pool, decompression: .disabled)
     transport.httpVersion = .http1Only
+    // Nobody collects spans; the library makes their attributes for every request all the same.
+    transport.tracing.tracer = nil
     transport.proxy = configuration.route.proxy.map { proxy in
       .server(
         host: proxy.host, port: proxy.port,
         authorization: proxy.credentials.map { .basic(username: $0.user, password: $0.password) })
     }
     transport.http1_1ConnectionDebugInitializer = { channel in
-      ConnectionKeeper.join(channel, policy: reuse, idleTime: idleTime)
+      ConnectionKeeper.join(channel, policy: reuse, idleTime: idleTime, bodies: bodies)
     }
     return transport
   }
 
   /// A request with the headers that all have in common.
-  func request(_ method: HTTPMethod, _ target: String) -> HTTPClientRequest {
-    var request = HTTPClientRequest(url: configuration.baseURL + target)
-    request.method = method
+  ///
+  /// - Throws: `HTTPClientError` when the address is none; nothing is sent then.
+  func request(_ method: HTTPMethod, _ target: String) throws -> HTTPClient.Request {
+    var request = try HTTPClient.Request(url: configuration.baseURL + target, method: method)
     request.headers.add(name: "x-api-key", value: configuration.key.value)
     request.headers.add(name: "User-Agent", value: configuration.userAgent)
     request.headers.add(name: "Accept", value: "application/json")
@@ -52,7 +55,7 @@ extension HTTPTransferService {
     return decoder.decode(
       status: answer.status, headers: answer.headers,
       body: isLong ? Array(answer.body.prefix(Self.answerLimit)) : answer.body,
-      isCut: isLong || answer.cut != nil, now: exchange.clock.now())
+      isCut: isLong || answer.cut != nil, now: clock.now())
   }
 
   /// A failure as the scheduler wants it.

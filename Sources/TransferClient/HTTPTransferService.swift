@@ -18,9 +18,13 @@ package final class HTTPTransferService: TransferService {
 
   let configuration: TransferClientConfiguration
   private let client: HTTPClient
-  /// One loop for all connections: it is far faster than the service, and lets ``BodyPieces`` keep in step.
+  /// One loop for all connections: it is far faster than the service.
   private let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
   let exchange: HTTPExchange
+  private let bodies = OutgoingBodies()
+  let clock: any BatchClock
+  /// Runs tasks on the loop of all connections: whoever waits for answers there is woken without a change of thread.
+  package let executor: any TaskExecutor
   let reuse = ReusePolicy()
   let decoder: AnswerDecoder
   let pages: TaskPageDecoder
@@ -40,8 +44,12 @@ package final class HTTPTransferService: TransferService {
     scrubber = Scrubber(key: configuration.key, route: configuration.route)
     decoder = AnswerDecoder(profile: configuration.profile, scrubber: scrubber)
     pages = TaskPageDecoder(key: configuration.key)
-    client = HTTPClient(eventLoopGroup: eventLoop, configuration: Self.transport(configuration, reuse))
-    exchange = HTTPExchange(client: client, clock: clock, onHead: onHead)
+    client = HTTPClient(
+      eventLoopGroup: eventLoop, configuration: Self.transport(configuration, reuse, bodies))
+    executor = EventLoopExecutor(eventLoop)
+    self.clock = clock
+    exchange = HTTPExchange(
+      client: client, eventLoop: eventLoop, limits: TimeLimits(clock: clock), onHead: onHead)
   }
 
   /// Closes all connections; requests under way fail. Nothing can be sent afterwards; a second call does nothing.
@@ -60,12 +68,20 @@ package final class HTTPTransferService: TransferService {
   package func submit(_ submission: Submission) async -> Exchange {
     let body = MultipartBody(chunk: submission.chunk, content: submission.filePart)
     let progress = WriteProgress()
-    var request = request(.POST, configuration.profile.transfersPath)
+    var request: HTTPClient.Request
+    do {
+      request = try self.request(.POST, configuration.profile.transfersPath)
+    } catch {
+      return .failed(failure(TransportFault(error, stage: .nothing), progress: .notWritten))
+    }
     request.headers.add(name: "Content-Type", value: body.contentType)
-    request.body = .stream(
-      BodyPieces(body: body, progress: progress, eventLoop: eventLoop), length: .known(Int64(body.length)))
-    let result = await exchange.run(
-      request, progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
+    let bytes = body.buffer
+    request.body = .byteBuffer(bytes)
+    let sent = request
+    let result = await bodies.during(bytes, progress) {
+      await exchange.run(
+        sent, progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
+    }
     switch result {
     case .answered(let answer):
       // Whatever was said, no more of the body leaves. Nobody can have taken what was not written whole, so a yes to
@@ -85,7 +101,19 @@ package final class HTTPTransferService: TransferService {
   ///   code ``unreadableCode`` when only reading failed; `transport` when no whole answer came.
   package func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
     let query = TaskListQuery(index: index, page: page, limit: pageLimit)
-    let request = request(.GET, query.target(path: configuration.profile.tasksPath))
+    return try rows(await list(query.target(path: configuration.profile.tasksPath)))
+  }
+
+  /// Reads from the list of tasks.
+  ///
+  /// - Throws: ``ListingFailure/transport(_:)`` when no head of an answer came.
+  func list(_ target: String) async throws(ListingFailure) -> HTTPExchange.Answer {
+    let request: HTTPClient.Request
+    do {
+      request = try self.request(.GET, target)
+    } catch {
+      throw .transport(failure(TransportFault(error, stage: .nothing), progress: .notWritten))
+    }
     // A request without a body: nobody asks how much of it was written, so it counts as sent.
     let result = await exchange.run(
       request, progress: WriteProgress(stage: .everything), timeout: configuration.listTimeout,
@@ -93,7 +121,7 @@ package final class HTTPTransferService: TransferService {
     switch result {
     case .failed(let fault, _):
       throw .transport(failure(fault, progress: fault.isBeforeRequest ? .notWritten : .maybeWritten))
-    case .answered(let answer): return try rows(answer)
+    case .answered(let answer): return answer
     }
   }
 }

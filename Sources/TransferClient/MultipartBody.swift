@@ -1,4 +1,5 @@
 package import BatchDomain
+internal import NIOCore
 
 #if canImport(Glibc)
   internal import Glibc
@@ -48,6 +49,16 @@ package struct MultipartBody: Sendable {
 
   /// Length of the whole body in bytes.
   package var length: Int { opening.count + content.count + closing.count }
+
+  /// The whole body, as connections write it.
+  var buffer: ByteBuffer {
+    var buffer = ByteBuffer()
+    buffer.reserveCapacity(length)
+    buffer.writeBytes(opening)
+    buffer.writeBytes(content)
+    buffer.writeBytes(closing)
+    return buffer
+  }
 
   /// RFC 2046 section 5.1.1: the boundary must not occur in the content. Its first byte is rare in JSON, so that
   /// looking for it first makes one quick pass.

@@ -36,6 +36,13 @@ final class WriteProgress: Sendable {
     }
   }
 
+  /// Takes the last step back: the end was handed out and provably not written. Changes nothing once it was judged.
+  func retreat() {
+    state.withLockedValue { state in
+      if !state.isJudged, state.stage == .everything { state.stage = .part }
+    }
+  }
+
   /// The final word: how far it got, and no further from now on.
   func judge() -> Stage {
     state.withLockedValue { state in

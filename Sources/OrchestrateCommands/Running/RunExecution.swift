@@ -37,7 +37,11 @@ struct RunExecution {
       let loop = RunLoop(
         session: session, service: service, clock: context.clock, random: context.random,
         observer: observer(of: session))
-      result = .success(try await loop.run(isCancelling: isCancelling, stops: signals.stops))
+      // Workers wait for the network most of the time, and are woken where it is read.
+      result = .success(
+        try await withTaskExecutorPreference(service.executor) {
+          try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+        })
     } catch {
       result = .failure(error)
     }
