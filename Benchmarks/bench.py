@@ -264,7 +264,7 @@ class Bench:
         self.fresh()
         small = self.folder / "small.jsonl"
         for number in range(1_000):
-            small.write_text(f'{{"index_id":"{INDEX}","object":"s3://media-west/{number}.mp4"}}\n')
+            small.write_text(f'{{"index_id":"{INDEX}","language":"en","object":"s3://media-west/{number}.mp4"}}\n')
             self.orchestrate("submit", str(small), "--base-url", self.accepting)
         figures = []
         for _ in range(max(5, self.runs)):
@@ -277,7 +277,7 @@ class Bench:
     def accepted(self):
         result = self.orchestrate("report", "--format", "json")
         runs = json.loads(result.output)["runs"]
-        return runs[0]["chunks_by_state"].get("accepted", 0) if runs else 0
+        return runs[0]["chunks"]["accepted"] if runs else 0
 
     def growth(self):
         seconds = {}
