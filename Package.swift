@@ -88,7 +88,10 @@ let package = Package(
     module("Reporting", ["BatchDomain", mustache]),
     module(
       "Dashboard",
-      ["BatchDomain", "Reporting", hummingbird, httpTypes, logging, mustache, nioConcurrencyHelpers, nioCore]),
+      [
+        "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
+        nioCore,
+      ]),
     module("Notifications", ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
     module(
       "OrchestrateCommands",
