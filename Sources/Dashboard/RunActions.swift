@@ -26,7 +26,8 @@ struct RunActions: Sendable {
     if let origin = request.headers[.origin], !LoopbackNames.origins(port).contains(origin.lowercased()) {
       return Self.refused
     }
-    if let name = HTTPField.Name("Sec-Fetch-Site"), let place = request.headers[name], place != "same-origin" {
+    if let name = HTTPField.Name("Sec-Fetch-Site"), let place = request.headers[name], place != "same-origin"
+    {
       return Self.refused
     }
     var request = request

@@ -46,7 +46,8 @@ struct SiteGuard<Context: RequestContext>: RouterMiddleware {
         : Answer.text("the store cannot be read: \(error.code.rawValue)\n", status: .serviceUnavailable)
     } catch let error as HTTPError {
       return Answer.text(
-        error.status == .notFound ? "there is no such page\n" : "\(error.status.reasonPhrase)\n", status: error.status)
+        error.status == .notFound ? "there is no such page\n" : "\(error.status.reasonPhrase)\n",
+        status: error.status)
     }
   }
 }

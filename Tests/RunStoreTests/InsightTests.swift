@@ -17,11 +17,13 @@ struct InsightTests {
     #expect(states[8...] == [.accepted, .pending, .rejected, .rejected])
     // Four whole chunks and the piece that a lost answer left there.
     #expect(insight.throughput.accepted.reduce(0, +) == 18)
-    let lengths = try Raw.query("SELECT count(*) FROM attempt WHERE took_ms IS NOT NULL", in: scene.path)
+    // Of the attempt whose process died nobody knows what it took.
+    let lengths = try Raw.query(
+      "SELECT count(*) - 1 FROM attempt WHERE took_ms IS NOT NULL", in: scene.path)
     #expect(lengths == [String(insight.latencies.total)])
     #expect(insight.latencies.longest == .seconds(1))
     #expect(insight.slowest.count == RunInsight.slowestCount)
-    #expect(insight.slowest.map(\.number) == insight.slowest.map(\.number).sorted())
+    #expect(insight.slowest.map(\.number.rawValue) == [0, 1, 2, 3, 4, 5, 6, 8, 9, 12])
   }
 
   @Test("the slowest chunks are those with the longest attempts")

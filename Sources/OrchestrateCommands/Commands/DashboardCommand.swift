@@ -35,7 +35,8 @@ struct DashboardCommand: Subcommand {
       server = try await DashboardServer.start(port: port, site: site)
     } catch let error as DashboardServer.BindError {
       throw CommandFailure(
-        .badInput, code: "port_unavailable", "\(error)", remedy: "name another port with --port; 0 takes a free one")
+        .badInput, code: "port_unavailable", "\(error)",
+        remedy: "name another port with --port; 0 takes a free one")
     }
     context.note("dashboard at \(server.address)")
     for await _ in signals.stops { break }

@@ -14,10 +14,15 @@ struct CauseTable {
             code: TerminalText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
             message: cause.message.map { TerminalText.escape($0, cutAt: 300) },
             items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks),
-            first: zone.brief(cause.firstAt), last: zone.brief(cause.lastAt))
+            time: time(cause))
         },
         more: causes.count > Self.shown
           ? "\(HumanNumber.text(causes.count - Self.shown)) more causes are left out." : nil))
+  }
+
+  private func time(_ cause: CauseSummary) -> String {
+    let (first, last) = (zone.brief(cause.firstAt), zone.brief(cause.lastAt))
+    return first == last ? first : "\(first) to \(last)"
   }
 
   private static let shown = 50
@@ -28,8 +33,7 @@ struct CauseTable {
     let message: String?
     let items: String
     let chunks: String
-    let first: String
-    let last: String
+    let time: String
   }
 
   private struct Values {
@@ -40,10 +44,10 @@ struct CauseTable {
   private static let template = HTMLTemplate(
     """
     <div class="scroll"><table>
-    <thead><tr><th>cause</th><th class="n">items</th><th class="n">chunks</th><th>first</th><th>last</th></tr></thead>
+    <thead><tr><th>cause</th><th class="n">items</th><th class="n">chunks</th></tr></thead>
     <tbody>
     {{#causes}}
-    <tr><td class="said"><code>{{code}}</code>, {{outcome}}{{#message}}<br><span class="quiet">{{message}}</span>{{/message}}</td><td class="n">{{items}}</td><td class="n">{{chunks}}</td><td class="nowrap">{{first}}</td><td class="nowrap">{{last}}</td></tr>
+    <tr><td class="said"><code>{{code}}</code>, {{outcome}}{{#message}}<br><span class="quiet">{{message}}</span>{{/message}}<br><span class="quiet">{{time}}</span></td><td class="n">{{items}}</td><td class="n">{{chunks}}</td></tr>
     {{/causes}}
     </tbody>
     </table></div>

@@ -40,7 +40,8 @@ struct ChunkMapView {
   }
 
   private func title(_ cell: ChunkMap.Cell) -> String {
-    let items = "items \(HumanNumber.text(cell.items.lowerBound)) to \(HumanNumber.text(cell.items.upperBound - 1))"
+    let items =
+      "items \(HumanNumber.text(cell.items.lowerBound)) to \(HumanNumber.text(cell.items.upperBound - 1))"
     guard cell.chunkCount > 1 else { return "\(items): \(cell.state.rawValue)" }
     let states = ChunkMap.urgency.compactMap { state -> String? in
       let count = cell.chunks[state, default: 0]

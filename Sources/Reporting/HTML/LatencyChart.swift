@@ -14,7 +14,8 @@ struct LatencyChart {
     let chart = BarChart(
       bars: bars.map { bar in
         BarChart.Bar(
-          value: bar.attempts, title: "\(range(bar.milliseconds)): \(HumanNumber.text(bar.attempts, "attempt"))")
+          value: bar.attempts,
+          title: "\(range(bar.milliseconds)): \(HumanNumber.text(bar.attempts, "attempt"))")
       }, label: "Attempts by how long they took")
     return try Self.template.render(
       Values(
@@ -52,7 +53,7 @@ struct LatencyChart {
     <div><dt>95% within</dt><dd id="p95">{{high}}</dd></div>
     <div><dt>longest</dt><dd id="longest">{{longest}}</dd></div>
     </dl>
-    <p class="axis"><span>{{greatest}}</span></p>
+    <p class="axis"><span>at most {{greatest}} in a bar</span></p>
     {{{chart}}}
     <p class="axis"><span>{{first}}</span><span>{{middle}}</span><span>{{last}}</span></p>
     <p class="quiet">Bars grow wider to the right: each begins a fixed share after the one before it.</p>

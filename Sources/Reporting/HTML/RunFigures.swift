@@ -18,7 +18,7 @@ struct RunFigures {
       cards.append(Card(id: "sending", name: "time sending", value: HumanDuration.text(time)))
       if time > .zero {
         let pace = Double(counts.items(in: .accepted)) / time.inSeconds
-        cards.append(Card(id: "pace", name: "accepted per second", value: HumanNumber.pace(pace)))
+        cards.append(Card(id: "pace", name: "items per second", value: HumanNumber.pace(pace)))
       }
     }
     let states = ChunkState.allCases.compactMap { state -> Row? in
@@ -35,16 +35,19 @@ struct RunFigures {
   private static func share(_ run: RunSummary) -> HTMLFragment {
     let total = ChunkState.itemStates.reduce(0) { $0 + run.counts.items(in: $1) }
     guard total > 0 else { return .empty }
-    var svg = "<svg class=\"share\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+    var parts = ""
     var start = 0
     for state in ChunkMap.urgency.reversed() {
       let items = run.counts.items(in: state)
       guard items > 0 else { continue }
-      let width = max(2, Int((Double(items) * 1_000 / Double(total)).rounded()))
-      svg += "<rect class=\"\(StateLook.name(state))\" x=\"\(start)\" width=\"\(width)\" height=\"10\"/>"
+      // What is there is seen, however small it is beside the others.
+      let width = max(5, Int((Double(items) * 1_000 / Double(total)).rounded()))
+      parts += "<rect class=\"\(StateLook.name(state))\" x=\"\(start)\" width=\"\(width)\" height=\"10\"/>"
       start += width
     }
-    return HTMLFragment(trusted: svg + "</svg>")
+    return HTMLFragment(
+      trusted: "<svg class=\"share\" viewBox=\"0 0 \(start) 10\" preserveAspectRatio=\"none\" "
+        + "aria-hidden=\"true\">\(parts)</svg>")
   }
 
   private struct Card {

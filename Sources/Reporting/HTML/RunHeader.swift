@@ -23,7 +23,8 @@ struct RunHeader {
   static func look(_ run: RunSummary) -> String {
     switch run.state {
     case .finished:
-      run.counts.items(in: .unknown) > 0 ? "held" : run.counts.items(in: .accepted) == run.items ? "good" : "bad"
+      run.counts.items(in: .accepted) == run.items
+        ? "good" : run.counts.items(in: .accepted) > 0 ? "held" : "bad"
     case .planning, .running: "busy"
     case .paused: "held"
     case .cancelled: "bad"

@@ -46,7 +46,7 @@ enum StyleSheet {
     .steps li { margin-bottom: .6rem; }
     .steps code { display: block; background: var(--panel); border: 1px solid var(--line); border-radius: .4rem;
       padding: .45rem .7rem; margin-top: .2rem; overflow-x: auto; white-space: pre; }
-    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 0 0 1.25rem; }
+    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.25rem, 1fr)); gap: .75rem; margin: 0 0 1.25rem; }
     .cards div, .figures div { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem;
       padding: .6rem .85rem; }
     dt { color: var(--quiet); font-size: .8125rem; }
@@ -63,6 +63,7 @@ enum StyleSheet {
     th, td { padding: .4rem .9rem .4rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }
     tr:last-child td { border-bottom: 0; }
     th.n, td.n { text-align: right; white-space: nowrap; }
+    .n + th:not(.n), .n + td:not(.n) { padding-left: 1rem; }
     td.said { overflow-wrap: anywhere; min-width: 12rem; }
     .nowrap { white-space: nowrap; }
     .swatch { width: .85em; height: .85em; vertical-align: -.05em; margin-right: .15em; }

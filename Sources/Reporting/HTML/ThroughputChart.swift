@@ -45,7 +45,7 @@ struct ThroughputChart {
 
   private static let template = HTMLTemplate(
     """
-    <p class="axis"><span>{{greatest}} items in {{step}}</span></p>
+    <p class="axis"><span>at most {{greatest}} in {{step}}</span></p>
     {{{chart}}}
     <p class="axis"><span>{{first}}</span><span>{{middle}}</span><span>{{last}}</span></p>
     """)

@@ -75,7 +75,9 @@ private struct InsightReader {
       GROUP BY 1, 2
       """, .integer(row), .integer(chunks.lowerBound), .integer(chunks.upperBound),
       .integer(insight.map.width)
-    ) { (place: $0.int(0), state: try Self.state($0.text(1)), count: $0.int(2), items: $0.int(3)..<$0.int(4)) }
+    ) {
+      (place: $0.int(0), state: try Self.state($0.text(1)), count: $0.int(2), items: $0.int(3)..<$0.int(4))
+    }
     for group in found { insight.map.add(group.count, group.state, items: group.items, place: group.place) }
   }
 
@@ -100,7 +102,7 @@ private struct InsightReader {
     let found = try connection.rows(
       """
       SELECT took_ms, count(*) FROM attempt
-      WHERE run = ? AND chunk >= ? AND chunk < ? AND took_ms IS NOT NULL GROUP BY 1
+      WHERE run = ? AND chunk >= ? AND chunk < ? AND \(Self.isMeasured) GROUP BY 1
       """, .integer(row), .integer(chunks.lowerBound), .integer(chunks.upperBound)
     ) { (milliseconds: $0.int(0), count: $0.int(1)) }
     for group in found { insight.latencies.add(group.count, milliseconds: group.milliseconds) }
@@ -111,7 +113,7 @@ private struct InsightReader {
       """
       SELECT slow.chunk, first_item, item_count, state, attempts, slow.longest
       FROM (SELECT chunk, max(took_ms) AS longest FROM attempt
-            WHERE run = ?1 AND chunk >= ?2 AND chunk < ?3 AND took_ms IS NOT NULL
+            WHERE run = ?1 AND chunk >= ?2 AND chunk < ?3 AND \(Self.isMeasured)
             GROUP BY chunk ORDER BY longest DESC, chunk LIMIT ?4) AS slow
         JOIN chunk ON chunk.run = ?1 AND chunk.number = slow.chunk
       """, .integer(row), .integer(chunks.lowerBound), .integer(chunks.upperBound),
@@ -126,6 +128,10 @@ private struct InsightReader {
     }
     insight.slowest = Array(ordered.prefix(RunInsight.slowestCount))
   }
+
+  /// What an attempt took is known only where its process lived to see the end.
+  private static let isMeasured =
+    "took_ms IS NOT NULL AND code IS NOT '\(SQLiteRunSession.ownerDiedCode)'"
 
   private static func state(_ text: String) throws -> ChunkState {
     guard let state = ChunkState(rawValue: text) else {

@@ -7,7 +7,9 @@ struct RunInsightTests {
 
   @Test(
     "slots have a length that people count in, and are never more than fit",
-    arguments: [(0, 1, 1), (59, 1, 60), (60, 2, 31), (3_600, 120, 31), (86_400, 1_800, 49), (40 * 86_400, 86_400, 41)]
+    arguments: [
+      (0, 1, 1), (59, 1, 60), (60, 2, 31), (3_600, 120, 31), (86_400, 1_800, 49), (40 * 86_400, 86_400, 41),
+    ]
       as [(Int, Int, Int)])
   func slots(seconds: Int, step: Int, count: Int) {
     let throughput = Throughput(Self.start...(Self.start + .seconds(seconds)))
