@@ -48,6 +48,12 @@ struct SiteGuard<Context: RequestContext>: RouterMiddleware {
       return Answer.text(
         error.status == .notFound ? "there is no such page\n" : "\(error.status.reasonPhrase)\n",
         status: error.status)
+    } catch let error as any HTTPResponseError {
+      return try error.response(from: request, context: context)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      return Answer.text("that did not work\n", status: .internalServerError)
     }
   }
 }

@@ -101,6 +101,17 @@ struct DashboardServerTests {
     }
   }
 
+  @Test("stopping ends the streams that are open")
+  func stopping() async throws {
+    try await DashboardStage.run { stage in
+      let stream = Task { try await stage.ask(.GET, "/runs/\(stage.run)/events") }
+      await stage.clock.waitForSleepers(1)
+      await stage.server.stop()
+      // Whether the answer then ends well or is cut off is the client's business.
+      _ = await stream.result
+    }
+  }
+
   @Test("pages that are kept up to date are bounded, and their places are given back")
   func streamLimit() {
     let limit = StreamLimit(2)

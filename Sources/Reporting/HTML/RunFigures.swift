@@ -8,7 +8,7 @@ struct RunFigures {
     var cards = [
       Card(id: "items", name: "items", value: HumanNumber.text(run.items)),
       Card(id: "accepted", name: "accepted", value: HumanNumber.text(counts.items(in: .accepted))),
-      Card(id: "lost", name: "rejected or failed", value: HumanNumber.text(counts.lostItems)),
+      Card(id: "lost", name: "lost", value: HumanNumber.text(counts.lostItems)),
       Card(
         id: "left", name: "still open",
         value: HumanNumber.text(counts.items(in: .pending, .submitting, .unknown))),
@@ -18,7 +18,7 @@ struct RunFigures {
       cards.append(Card(id: "sending", name: "time sending", value: HumanDuration.text(time)))
       if time > .zero {
         let pace = Double(counts.items(in: .accepted)) / time.inSeconds
-        cards.append(Card(id: "pace", name: "items per second", value: HumanNumber.pace(pace)))
+        cards.append(Card(id: "pace", name: "items/s", value: HumanNumber.pace(pace)))
       }
     }
     let states = ChunkState.allCases.compactMap { state -> Row? in
