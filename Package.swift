@@ -91,7 +91,10 @@ let package = Package(
     module("Reporting", ["BatchDomain", mustache]),
     module(
       "Dashboard",
-      ["BatchDomain", "Reporting", hummingbird, httpTypes, logging, mustache, nioConcurrencyHelpers, nioCore]),
+      [
+        "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
+        nioCore,
+      ]),
     module("Notifications", ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
     module(
       "OrchestrateCommands",
@@ -112,6 +115,9 @@ let package = Package(
       name: "crash-score", dependencies: ["TransferSimulator", argumentParser], swiftSettings: swiftSettings),
     module("TestSupport", ["BatchDomain", "RunStore", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
     .target(name: "FaultyVFS", dependencies: ["CSQLite"], path: "Tests/FaultyVFS"),
+    .target(
+      name: "ProgramSupport", dependencies: ["TestSupport", "TransferSimulator", nioConcurrencyHelpers],
+      path: "Tests/ProgramSupport", swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),
     tests("BatchDomainTests", ["BatchDomain", "TestSupport", crypto]),
@@ -131,7 +137,13 @@ let package = Package(
       ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
-    tests("DashboardTests", ["Dashboard", "BatchDomain", "Reporting", "TestSupport", httpTypes, nioCore]),
+    tests(
+      "DashboardTests",
+      [
+        "Dashboard", "BatchDomain", "Reporting", "RunStore", "TestSupport", asyncHTTPClient,
+        nioConcurrencyHelpers,
+        nioCore, nioHTTP1,
+      ]),
     tests(
       "NotificationsTests", ["Notifications", "BatchDomain", "TestSupport", nioCore, nioPosix, nioHTTP1]),
     tests(
@@ -145,9 +157,12 @@ let package = Package(
       "EndToEndTests",
       [
         "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "KillPoints", "RunStore",
-        "TestSupport",
+        "ProgramSupport", "TestSupport",
         nioConcurrencyHelpers,
       ],
       resources: [.copy("Fixtures")]),
+    tests(
+      "BrowserTests",
+      ["orchestrate", "ProgramSupport", "TransferSimulator", "TestSupport", nioConcurrencyHelpers]),
   ]
 )

@@ -21,7 +21,7 @@ struct ImportsTests {
     "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([
-      "Reporting", "Hummingbird", "HTTPTypes", "Logging", "Mustache", "NIOCore",
+      "Reporting", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
     ]),
     "Notifications": ports.union(["AsyncHTTPClient", "NIOCore", "NIOHTTP1"]).union(system),
     "OrchestrateCommands": ports.union([

@@ -17,7 +17,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     version: version,
     subcommands: [
       SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ValidateCommand.self, ExportCommand.self,
-      CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self,
+      CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
     ])
 
   /// A command as the argument parser makes it.

@@ -12,6 +12,7 @@ struct ReportCommand: Subcommand {
         orchestrate report
         orchestrate report latest
         orchestrate report latest --format json
+        orchestrate report latest --format html --output report.html
       """)
 
   @Argument(help: "A run id, the beginning of one, or `latest`; without it, the history.")
@@ -20,12 +21,20 @@ struct ReportCommand: Subcommand {
   @Option(help: "How the report is written.")
   var format: ReportFormat = .text
 
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("File to write the report to; else standard output.", valueName: "path"))
+  var output: String?
+
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
   var wantsJSON: Bool { format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    var output = ClosureOutput { try context.output.write($0) }
+    let file = try output.map {
+      try ReplacedFile(at: $0, beside: try storeOptions.resolved(in: context))
+    }
+    var output = ClosureOutput { try file?.write($0) ?? context.output.write($0) }
     if let run {
       let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
       try await one(try await store.resolve(run), in: store, context, &output)
@@ -34,6 +43,7 @@ struct ReportCommand: Subcommand {
       let exists = try SQLiteStore.exists(at: path)
       try await history(in: exists ? SQLiteStore.openForReading(path: path) : nil, context, &output)
     }
+    try file?.finish()
     return .done
   }
 
@@ -51,6 +61,10 @@ struct ReportCommand: Subcommand {
       }
     case .json: try await RunJSON.history(pages, .pretty, to: &output)
     case .csv: try await RunCSV.history(pages, to: &output)
+    case .html:
+      let runs = try await store?.summaries(before: nil, limit: RunsPage.shown + 1) ?? []
+      try output.write(
+        RunsPage(now: context.clock.now(), zone: context.zone, hasLinks: false).document(runs))
     }
   }
 
@@ -74,6 +88,9 @@ struct ReportCommand: Subcommand {
         to: &output)
     case .csv:
       try await RunCSV.report(chunks, to: &output)
+    case .html:
+      let report = HTMLReport(context: context, store: store, database: storeOptions.path)
+      try output.write(try await report.run(run))
     }
   }
 }

@@ -52,6 +52,7 @@ enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
   case text
   case json
   case csv
+  case html
 }
 
 /// Whether progress is shown on standard error.

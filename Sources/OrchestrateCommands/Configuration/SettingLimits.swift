@@ -10,4 +10,6 @@ package enum SettingLimits {
   package static let maxAttempts = 1...1_000_000
   /// Items to read.
   package static let limit = 1...Int.max
+  /// Ports; 0 takes a free one.
+  static let port = 0...65_535
 }

@@ -7,7 +7,8 @@ struct StandardStream: TextSink {
   /// Progress and diagnostics.
   static let diagnostics = StandardStream(descriptor: STDERR_FILENO)
 
-  private let descriptor: Int32
+  /// The descriptor it writes to.
+  let descriptor: Int32
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 

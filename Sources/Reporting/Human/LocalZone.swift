@@ -39,10 +39,14 @@ package struct LocalZone: Sendable {
     "\(time.year.padded(4))-\(time.month.padded(2))-\(time.day.padded(2))"
   }
 
-  private func clock(_ moment: Timestamp) -> String {
+  /// Hours and minutes, for example `03:40`.
+  func clock(_ moment: Timestamp) -> String {
     let time = civil(moment)
     return "\(time.hour.padded(2)):\(time.minute.padded(2))"
   }
+
+  /// Hours, minutes and seconds, for example `03:40:05`.
+  func exactClock(_ moment: Timestamp) -> String { "\(clock(moment)):\(civil(moment).second.padded(2))" }
 
   private static func suffix(_ seconds: Int) -> String {
     guard seconds != 0 else { return "Z" }

@@ -1,14 +1,17 @@
-import Foundation
+package import Foundation
 import NIOConcurrencyHelpers
 import TestSupport
-import Testing
 
 /// A built program as a process: cleared environment, its output read as it comes.
-final class OrchestrateProcess: Sendable {
-  struct Ending: Sendable {
-    let status: Int32
-    let output: String
-    let diagnostics: String
+package final class OrchestrateProcess: Sendable {
+  /// How it ended, and all it wrote.
+  package struct Ending: Sendable {
+    /// Its exit status; 128 and the signal's number when one ended it.
+    package let status: Int32
+    /// What it wrote to standard output.
+    package let output: String
+    /// What it wrote to standard error.
+    package let diagnostics: String
   }
 
   private struct State {
@@ -17,16 +20,22 @@ final class OrchestrateProcess: Sendable {
     var open = 3
     var status: Int32?
     var watchers: [CheckedContinuation<Void, Never>] = []
+
+    /// The first whole line of the diagnostics that begins so.
+    func line(after beginning: String) -> String? {
+      String(decoding: diagnostics, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        .dropLast().first { $0.hasPrefix(beginning) }.map(String.init)
+    }
   }
 
   private let process: Process
   private let state = NIOLockedValueBox(State())
 
   /// Where the package's products are: beside the test bundle.
-  static let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+  package static let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
 
   /// Starts the program, or another one of the package; or a command before it that ends in it.
-  init(
+  package init(
     _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
     program: String = "orchestrate", through: [String] = []
   ) throws {
@@ -51,13 +60,15 @@ final class OrchestrateProcess: Sendable {
     }
   }
 
-  var id: Int32 { process.processIdentifier }
+  /// Its process id.
+  package var id: Int32 { process.processIdentifier }
 
-  func send(_ signal: Int32) { kill(id, signal) }
+  /// Sends it a signal.
+  package func send(_ signal: Int32) { kill(id, signal) }
 
   /// Suspends until it ended and all it wrote was read.
   @discardableResult
-  func ended() async -> Ending {
+  package func ended() async -> Ending {
     await wait { $0.open == 0 }
     return state.withLockedValue {
       Ending(
@@ -67,20 +78,27 @@ final class OrchestrateProcess: Sendable {
   }
 
   /// Suspends until its standard error has that text, or until it ended.
-  func says(_ text: String) async {
+  package func says(_ text: String) async {
     let wanted = Data(text.utf8)
     await wait { $0.open == 0 || $0.diagnostics.range(of: wanted) != nil }
   }
 
+  /// The first line of its standard error that begins with that text, once it is there whole; `nil` when it ended
+  /// without one.
+  package func diagnosticsLine(after beginning: String) async -> String? {
+    await wait { $0.open == 0 || $0.line(after: beginning) != nil }
+    return state.withLockedValue { $0.line(after: beginning) }
+  }
+
   /// Suspends until its standard output has a whole line, or until it ended; returns that line.
-  func firstLine() async -> String {
+  package func firstLine() async -> String {
     let newline = UInt8(ascii: "\n")
     await wait { $0.open == 0 || $0.output.contains(newline) }
     return state.withLockedValue { String(decoding: $0.output.prefix { $0 != newline }, as: UTF8.self) }
   }
 
   /// Runs the program to its end.
-  static func run(
+  package static func run(
     _ arguments: [String], environment: [String: String] = [:], input: String? = nil
   ) async throws -> Ending {
     try await OrchestrateProcess(arguments, environment: environment, input: input).ended()

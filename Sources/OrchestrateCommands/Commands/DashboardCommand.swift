@@ -1,0 +1,63 @@
+import ArgumentParser
+import BatchDomain
+import Dashboard
+import Reporting
+import RunStore
+
+/// `orchestrate dashboard`: the views of the report, live, for a browser on this machine.
+struct DashboardCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dashboard", abstract: "Show runs live in a browser on this machine.",
+    discussion: """
+      It listens on 127.0.0.1 only and shows; with --allow-actions it also has buttons to pause, resume and \
+      cancel runs. It ends with the first signal; runs go on without it.
+
+      EXAMPLES
+        orchestrate dashboard
+        orchestrate dashboard --port 9000 --allow-actions
+      """)
+
+  @Option(
+    help: ArgumentHelp("Port on 127.0.0.1; 0 takes a free one. Default: 8420.", valueName: "n"),
+    transform: { try WholeNumberText.parse($0, for: "--port", in: SettingLimits.port) })
+  var port: Int = 8_420
+
+  @Flag(name: .customLong("allow-actions"), help: "Also show buttons to pause, resume and cancel runs.")
+  var allowActions = false
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let signals = await StopSignals()
+    let site = try await site(in: context)
+    let server: DashboardServer
+    do {
+      server = try await DashboardServer.start(port: port, site: site)
+    } catch let error as DashboardServer.BindError {
+      throw CommandFailure(
+        .badInput, code: "port_unavailable", "\(error)",
+        remedy: "name another port with --port; 0 takes a free one")
+    }
+    context.note("dashboard at \(server.address)")
+    for await _ in signals.stops { break }
+    await server.stop()
+    return .done
+  }
+
+  private func site(in context: ProcessContext) async throws -> DashboardSite {
+    let path = try storeOptions.resolved(in: context)
+    guard allowActions else {
+      return DashboardSite(
+        store: try await SQLiteStore.openForReading(path: path), clock: context.clock, zone: context.zone,
+        database: storeOptions.path, random: context.random)
+    }
+    guard try SQLiteStore.exists(at: path) else {
+      throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
+    }
+    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let launcher = ProgramLauncher(database: store.path, environment: context.environment)
+    return DashboardSite(
+      store: store, clock: context.clock, zone: context.zone, database: storeOptions.path,
+      actions: DashboardSite.Actions(launcher: launcher, random: context.random), random: context.random)
+  }
+}
