@@ -130,12 +130,15 @@ let package = Package(
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests("DashboardTests", ["Dashboard", "BatchDomain", "Reporting", "TestSupport", httpTypes, nioCore]),
     tests(
-      "NotificationsTests", ["Notifications", "BatchDomain", "TestSupport", nioCore, nioPosix, nioHTTP1]),
+      "NotificationsTests",
+      [
+        "Notifications", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+      ]),
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Reporting", "RunStore", "TestSupport", argumentParser,
-        nioConcurrencyHelpers,
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Scheduler",
+        "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(
