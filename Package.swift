@@ -145,12 +145,15 @@ let package = Package(
         nioCore, nioHTTP1,
       ]),
     tests(
-      "NotificationsTests", ["Notifications", "BatchDomain", "TestSupport", nioCore, nioPosix, nioHTTP1]),
+      "NotificationsTests",
+      [
+        "Notifications", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+      ]),
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Reporting", "RunStore", "TestSupport", argumentParser,
-        nioConcurrencyHelpers,
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Scheduler",
+        "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(

@@ -27,19 +27,21 @@ struct ResumeCommand: Subcommand {
   var retry: Set<ChunkState>?
 
   @OptionGroup(title: "Pace") var pace: PaceOptions
+  @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
 
   var wantsJSON: Bool { show.format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let targets = try noticeOptions.targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
     let signals = await StopSignals()
     let execution = RunExecution(
       context: context, store: store, database: storeOptions.path, format: show.format,
-      progress: show.progress, logLevel: show.logLevel.level)
+      progress: show.progress, logLevel: show.logLevel.level, targets: targets)
     let summary = try await store.summary(of: id)
     guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
       return try await execution.conclude(id)

@@ -37,6 +37,7 @@ struct SubmitCommand: Subcommand {
 
   @OptionGroup(title: "Plan") var planOptions: PlanOptions
   @OptionGroup(title: "Pace") var pace: PaceOptions
+  @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
 
@@ -71,7 +72,7 @@ struct SubmitCommand: Subcommand {
     let store = try await SQLiteStore.open(path: database, now: context.clock.now())
     let execution = RunExecution(
       context: context, store: store, database: nameToShow(resolved, context), format: show.format,
-      progress: show.progress, logLevel: show.logLevel.level)
+      progress: show.progress, logLevel: show.logLevel.level, targets: resolved.notices)
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
@@ -114,9 +115,12 @@ struct SubmitCommand: Subcommand {
     given.db = storeOptions.path
     planOptions.apply(to: &given)
     pace.apply(to: &given)
+    try noticeOptions.apply(to: &given)
+    var environment = SettingsLayers.environment(context.environment)
+    try environment.readNotices(from: context.environment)
     let jobFile = try job.map { try JobFile.load($0, home: context.environment["HOME"] ?? "") }
     return try SettingsLayers(
-      commandLine: given, environment: SettingsLayers.environment(context.environment),
+      commandLine: given, environment: environment,
       jobFile: jobFile?.overrides ?? SettingsOverrides()
     ).resolve()
   }

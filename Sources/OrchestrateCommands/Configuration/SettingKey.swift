@@ -40,6 +40,12 @@ package enum SettingKey: String, Sendable, CaseIterable {
   case db
   /// A file that holds the API key.
   case apiKeyFile = "api-key-file"
+  /// Where notices about the run are sent.
+  case notifyURL = "notify-url"
+  /// A command that is told about the run.
+  case notifyCommand = "notify-command"
+  /// What is asked for once a minute while the run goes on.
+  case heartbeatURL = "heartbeat-url"
 
   /// How messages about a value of the command line call it, for example `--chunk-size`.
   package var option: String { "--\(rawValue)" }

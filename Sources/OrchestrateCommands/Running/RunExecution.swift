@@ -1,5 +1,6 @@
 import BatchDomain
 import Logging
+import Notifications
 import Reporting
 import RunStore
 import Scheduler
@@ -14,6 +15,8 @@ struct RunExecution {
   let format: ResultFormat
   let progress: ProgressChoice
   let logLevel: Logger.Level
+  /// Who is told about the run.
+  var targets = NoticeTargets()
 
   /// Sends what is left and writes the result.
   func execute(
@@ -28,22 +31,19 @@ struct RunExecution {
     on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool
   ) async throws {
     let settings = session.settings
+    let notices = try await notices(of: session)
     let service = HTTPTransferService(
       TransferClientConfiguration(
         baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: settings.concurrency,
         userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
-    let result: Result<RunEnding, any Error>
-    do {
-      let loop = RunLoop(
-        session: session, service: service, clock: context.clock, random: context.random,
-        observer: observer(of: session))
+    let loop = RunLoop(
+      session: session, service: service, clock: context.clock, random: context.random,
+      observer: ObserverGroup([observer(of: session)] + (notices.map { [$0] } ?? [])))
+    let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       // Workers wait for the network most of the time, and are woken where it is read.
-      result = .success(
-        try await withTaskExecutorPreference(service.executor) {
-          try await loop.run(isCancelling: isCancelling, stops: signals.stops)
-        })
-    } catch {
-      result = .failure(error)
+      try await withTaskExecutorPreference(service.executor) {
+        try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+      }
     }
     await service.shutdown()
     _ = try result.get()

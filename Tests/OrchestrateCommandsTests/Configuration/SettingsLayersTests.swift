@@ -35,7 +35,7 @@ struct SettingsLayersTests {
     #expect(sources[.chunkSize] == .jobFile)
     #expect(sources[.db] == .environment)
     #expect(sources[.timeout] == .builtIn)
-    #expect(resolved.text.contains("  concurrency   9 "))
+    #expect(resolved.text.contains("  concurrency     9 "))
     #expect(resolved.text.contains("1/s"))
   }
 

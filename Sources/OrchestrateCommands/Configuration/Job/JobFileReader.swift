@@ -1,3 +1,4 @@
+import Notifications
 import Reporting
 import Yams
 
@@ -47,8 +48,27 @@ struct JobFileReader {
         return
       }
       for element in list { read(element, as: known, at: element.mark ?? place) }
+    } else if known == .notifyCommand, let list = value.sequence {
+      readCommand(list, at: place)
     } else {
       read(value, as: known, at: place)
+    }
+  }
+
+  private mutating func readCommand(_ list: Node.Sequence, at place: Mark?) {
+    let key = SettingKey.notifyCommand
+    var words: [String] = []
+    for element in list {
+      guard let scalar = element.scalar, !Self.isNull(scalar, element.tag) else {
+        return add(
+          element.mark ?? place, "\(key.rawValue) has \(Self.describe(element)) in it, expected words only")
+      }
+      words.append(scalar.string)
+    }
+    do {
+      overrides.notifyCommand = try NoticeText.command(words, for: key.rawValue)
+    } catch {
+      add(place, error.description)
     }
   }
 
@@ -76,7 +96,7 @@ struct JobFileReader {
     switch SettingShape.of(key) {
     case .number: return isPlain && !isNull
     case .flag: return isPlain && ["true", "false"].contains(scalar.string)
-    case .text, .quantity: return !isNull
+    case .text, .wordList, .quantity: return !isNull
     }
   }
 

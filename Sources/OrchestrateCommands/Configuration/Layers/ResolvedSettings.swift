@@ -1,4 +1,5 @@
 package import BatchDomain
+package import Notifications
 import Reporting
 
 /// All that a submission was told, with every default filled in.
@@ -15,6 +16,8 @@ package struct ResolvedSettings: Sendable, Equatable {
   package let db: String?
   /// Path of the file that holds the API key.
   package let apiKeyFile: String?
+  /// Who is told about the run.
+  package let notices: NoticeTargets
   /// Every setting with its value and where that comes from, in the order of the job file's keys.
   package let effective: [EffectiveSetting]
 

@@ -1,4 +1,5 @@
 import BatchDomain
+import Notifications
 
 /// The layers that say how a submission goes: the command line wins, then the environment, then the job file,
 /// then the default.
@@ -55,9 +56,13 @@ package struct SettingsLayers: Sendable {
     settings.strict = merge.pick(\.strict, .strict, defaults.strict) { $0 ? "true" : "false" }
     let db = merge.pick(\.db, .db) { $0 }
     let apiKeyFile = merge.pick(\.apiKeyFile, .apiKeyFile) { $0 }
+    let notices = NoticeTargets(
+      address: merge.pick(\.notifyURL, .notifyURL, \.shown),
+      command: merge.pick(\.notifyCommand, .notifyCommand, \.shown),
+      heartbeat: merge.pick(\.heartbeatURL, .heartbeatURL, \.shown))
     try SettingsCheck.check(settings)
     return ResolvedSettings(
       settings: settings, manifest: manifest, name: name, description: description, db: db,
-      apiKeyFile: apiKeyFile, effective: merge.effective)
+      apiKeyFile: apiKeyFile, notices: notices, effective: merge.effective)
   }
 }

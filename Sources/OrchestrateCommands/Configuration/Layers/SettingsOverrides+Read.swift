@@ -37,6 +37,9 @@ extension SettingsOverrides {
     case .maxFailures: maxFailures = try ThresholdText.parse(text, for: thing)
     case .bisect: bisect = try Self.flag(text, for: thing)
     case .strict: strict = try Self.flag(text, for: thing)
+    case .notifyURL: notifyURL = try NoticeText.address(text, for: thing)
+    case .heartbeatURL: heartbeatURL = try NoticeText.address(text, for: thing)
+    case .notifyCommand: notifyCommand = try NoticeText.command(text, for: thing)
     }
   }
 

@@ -1,4 +1,5 @@
 package import BatchDomain
+package import Notifications
 
 /// What one layer (command line, environment, job file) says about a submission; `nil` where it says nothing.
 package struct SettingsOverrides: Sendable, Equatable {
@@ -42,6 +43,12 @@ package struct SettingsOverrides: Sendable, Equatable {
   package var db: String?
   /// Path of the file that holds the API key.
   package var apiKeyFile: String?
+  /// Where notices are sent.
+  package var notifyURL: NoticeAddress?
+  /// The command that is told.
+  package var notifyCommand: NoticeCommand?
+  /// What is asked for once a minute.
+  package var heartbeatURL: NoticeAddress?
 
   /// A layer that says nothing.
   package init() {}

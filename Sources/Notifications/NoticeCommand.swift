@@ -1,0 +1,48 @@
+internal import Foundation
+
+/// A command that is told about a run: a program and its arguments, started without a shell.
+package struct NoticeCommand: Sendable, Equatable {
+  /// Program and arguments, the program first; looked up in `PATH` unless it has a slash in it.
+  package let words: [String]
+
+  /// A command in its words.
+  ///
+  /// - Throws: ``NoticeTargetError`` when there is no program, or a word that no argument can be.
+  package init(words: [String]) throws(NoticeTargetError) {
+    guard let program = words.first, !program.isEmpty else { throw NoticeTargetError("names no program") }
+    guard words.allSatisfy({ !$0.utf8.contains(0) }) else {
+      throw NoticeTargetError("has a zero byte in it, which no argument can have")
+    }
+    self.words = words
+  }
+
+  /// Reads a command from one text: a JSON array of strings, or words with white space between them.
+  ///
+  /// Letters that a shell gives a meaning to are refused in the second form: no shell sees them, so whoever wrote them
+  /// means something else than what would happen.
+  ///
+  /// - Throws: ``NoticeTargetError``.
+  package init(_ text: String) throws(NoticeTargetError) {
+    let isArray = text.first { !$0.isWhitespace } == "["
+    if isArray {
+      let words: [String]
+      do {
+        words = try JSONDecoder().decode([String].self, from: Data(text.utf8))
+      } catch {
+        throw NoticeTargetError("begins like a JSON array and is not one of strings only")
+      }
+      try self.init(words: words)
+      return
+    }
+    guard let special = text.first(where: { "'\"\\`$&|;<>*?(){}~#!".contains($0) }) else {
+      try self.init(words: text.split(whereSeparator: \.isWhitespace).map(String.init))
+      return
+    }
+    throw NoticeTargetError(
+      "has the character \(special), but no shell reads it; write it as a JSON array of strings, such as "
+        + #"["mail", "-s", "run ended", "me@example.org"]"#)
+  }
+
+  /// What may be shown: the program without its arguments, one of which may be a secret.
+  package var shown: String { words[0] + (words.count > 1 ? " …" : "") }
+}
