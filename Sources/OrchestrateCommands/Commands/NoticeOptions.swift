@@ -31,7 +31,7 @@ struct NoticeOptions: ParsableArguments {
     var overrides = SettingsOverrides()
     do {
       try apply(to: &overrides)
-    } catch let error as ConfigurationError {
+    } catch {
       throw ValidationError(error.description)
     }
   }
