@@ -18,7 +18,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     subcommands: [
       SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ValidateCommand.self, ExportCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
-    ])
+      StatusCommand.self,
+    ], defaultSubcommand: StatusCommand.self)
 
   /// A command as the argument parser makes it.
   package init() {}

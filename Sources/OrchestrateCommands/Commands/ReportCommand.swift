@@ -13,6 +13,7 @@ struct ReportCommand: Subcommand {
         orchestrate report latest
         orchestrate report latest --format json
         orchestrate report latest --format html --output report.html
+        orchestrate report --object s3://bucket/video.mp4
       """)
 
   @Argument(help: "A run id, the beginning of one, or `latest`; without it, the history.")
@@ -26,16 +27,34 @@ struct ReportCommand: Subcommand {
     help: ArgumentHelp("File to write the report to; else standard output.", valueName: "path"))
   var output: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Say in which runs, chunks and states a video is, instead of showing runs.",
+      valueName: "s3://bucket/key"))
+  var object: String?
+
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
   var wantsJSON: Bool { format == .json }
+
+  func validate() throws {
+    guard object != nil else { return }
+    guard run == nil else {
+      throw ValidationError("--object looks through every run: give a run or --object, not both.")
+    }
+    guard format != .html else {
+      throw ValidationError("--object is written as text, json or csv, not as html.")
+    }
+  }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let file = try output.map {
       try ReplacedFile(at: $0, beside: try storeOptions.resolved(in: context))
     }
     var output = ClosureOutput { try file?.write($0) ?? context.output.write($0) }
-    if let run {
+    if let object {
+      try await find(object, context, &output)
+    } else if let run {
       let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
       try await one(try await store.resolve(run), in: store, context, &output)
     } else {
@@ -45,6 +64,18 @@ struct ReportCommand: Subcommand {
     }
     try file?.finish()
     return .done
+  }
+
+  private func find(_ object: String, _ context: ProcessContext, _ output: inout ClosureOutput) async throws {
+    let path = try storeOptions.resolved(in: context)
+    let isThere = try SQLiteStore.exists(at: path)
+    let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
+    let report = ObjectReport(object, try await store?.appearances(of: object) ?? [])
+    switch format {
+    case .text, .html: try output.write(report.text(zone: context.zone))
+    case .json: try output.write(report.json())
+    case .csv: try output.write(report.csv())
+    }
   }
 
   private func history(

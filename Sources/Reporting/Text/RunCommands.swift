@@ -14,6 +14,9 @@ package struct RunCommands: Sendable {
     self.database = database
   }
 
+  /// Shows what became of the run.
+  package var report: String { command("report \(run)") }
+
   /// Goes on with the run.
   package var resume: String { command("resume \(run)") }
 

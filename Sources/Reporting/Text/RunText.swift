@@ -40,6 +40,19 @@ package struct RunText: Sendable {
   package func report(
     _ run: RunSummary, causes: [CauseSummary], settlements: [SettlementSummary] = []
   ) -> String {
+    var text = headline(run) + steps(run) + "\n" + facts(run) + "\n" + states(run)
+    if !causes.isEmpty { text += "\n" + CauseText(zone: zone).text(causes) }
+    if !settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(settlements) }
+    return text
+  }
+
+  /// Where a run stands: what happened, why, what to do next, and the command that shows the rest.
+  package func standing(_ run: RunSummary) -> String {
+    let commands = RunCommands(run: run.run, database: database)
+    return headline(run) + steps(run) + "\nall of it: \(commands.report)\n"
+  }
+
+  private func headline(_ run: RunSummary) -> String {
     var text = "run \(run.run)"
     if let name = run.name { text += " (\(TerminalText.escape(name, cutAt: 80)))" }
     text += "\n\(RunHeadline.text(run))\n"
@@ -51,9 +64,6 @@ package struct RunText: Sendable {
     if let wait = run.wait, wait.until > now, run.state == .running || run.state == .paused {
       text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
     }
-    text += steps(run) + "\n" + facts(run) + "\n" + states(run)
-    if !causes.isEmpty { text += "\n" + CauseText(zone: zone).text(causes) }
-    if !settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(settlements) }
     return text
   }
 

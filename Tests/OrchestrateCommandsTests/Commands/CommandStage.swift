@@ -36,6 +36,12 @@ struct CommandStage {
     self.output = output
   }
 
+  /// A stage on the database of another.
+  init(in folder: TemporaryFolder) throws {
+    self.folder = folder
+    output = Sink()
+  }
+
   var database: String { folder.file("store.db") }
 
   var context: ProcessContext {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import BatchDomain
 import Foundation
 import TestSupport
@@ -48,6 +49,53 @@ struct ReadingCommandsTests {
         "chunk", "first_item", "item_count", "state", "attempts", "http_status", "error_code", "message",
         "split_from", "not_isolated", "settlement",
       ])
+  }
+
+  @Test("a video is found in its run and chunk, and one that no run has is said to be in none")
+  func objectLookUp() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    let object = ItemText(PlannedItems.source(5).utf8).object
+    #expect(try await stage.run(ReportCommand.self, "--object", object, "--format", "json") == .done)
+    let found = try #require(try self.object(stage.output.written)["appearances"] as? [[String: Any]])
+    #expect(found.count == 1)
+    #expect(found.first?["run_id"] as? String == run.rawValue)
+    #expect(found.first?["item"] as? Int == 5)
+    #expect(found.first?["chunk"] as? Int == 1)
+    #expect(found.first?["state"] as? String == "pending")
+    let other = try CommandStage()
+    #expect(try await other.run(ReportCommand.self, "--object", "s3://no/where.mp4") == .done)
+    #expect(other.output.written == "no run has s3://no/where.mp4\n")
+    #expect(throws: (any Error).self) { try ReportCommand.parse(["latest", "--object", object]) }
+  }
+
+  @Test("without a subcommand it says where the last run stands and what to do next")
+  func standing() async throws {
+    let stage = try CommandStage()
+    #expect(try await stage.run(StatusCommand.self) == .done)
+    #expect(stage.output.written.contains("orchestrate submit videos.json"))
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+    let run = try await stage.planRun()
+    let again = try CommandStage(in: stage.folder)
+    #expect(try await again.run(StatusCommand.self) == .done)
+    #expect(again.output.written.contains("run \(run)\npaused: 0 of 10 items accepted, 4 rejected, 6 left\n"))
+    #expect(again.output.written.contains("orchestrate resume \(run)"))
+  }
+
+  @Test(
+    "a word that is no subcommand is told what was perhaps meant",
+    arguments: [
+      ("sumbit", "Unknown subcommand 'sumbit', did you mean 'submit'?"),
+      ("Reprot", "Unknown subcommand 'Reprot', did you mean 'report'?"),
+      ("elephant", "Unknown subcommand 'elephant'"), ("--what", "Unknown option '--what'"),
+    ])
+  func suggestion(word: String, message: String) throws {
+    let error = #expect(throws: (any Error).self) {
+      try OrchestrateCommand.parseAsRoot([word, "--rate", "x"])
+    }
+    let text = OrchestrateCommand.message(for: try #require(error))
+    #expect(text == message, "\(text)")
+    #expect(OrchestrateCommand.exitCode(for: try #require(error)).rawValue == 64)
   }
 
   @Test("what the service said reaches a terminal without its control characters")

@@ -1,0 +1,62 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+import RunStore
+
+/// `orchestrate` without a subcommand: where things stand, and what to do next. A word that is no subcommand comes here,
+/// too, and is told what was perhaps meant.
+struct StatusCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show where the last run stands, and what to do next.",
+    shouldDisplay: false)
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  @Argument(parsing: .allUnrecognized, help: .hidden)
+  var words: [String] = []
+
+  func validate() throws {
+    guard let word = words.first else { return }
+    let thing = word.hasPrefix("-") ? "option" : "subcommand"
+    var message = "Unknown \(thing) '\(TerminalText.escape(word, cutAt: 60))'"
+    if let meant = Self.nearest(to: word) { message += ", did you mean '\(meant)'?" }
+    throw ValidationError(message)
+  }
+
+  /// The subcommand that takes the fewest changes to type instead, if that is few enough to be meant.
+  static func nearest(to word: String) -> String? {
+    guard !word.hasPrefix("-"), word.utf8.count <= 64 else { return nil }
+    let names = OrchestrateCommand.configuration.subcommands.compactMap(\.configuration.commandName)
+    let ranked = names.map { (name: $0, distance: EditDistance.between(word.lowercased(), $0)) }
+    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
+    return best.distance <= max(1, best.name.count / 3) ? best.name : nil
+  }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try storeOptions.resolved(in: context)
+    let isThere = try SQLiteStore.exists(at: path)
+    let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
+    guard let last = try await store?.summaries(before: nil, limit: 1).first else {
+      try context.output.write(Self.welcome)
+      return .done
+    }
+    let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
+    try context.output.write(text.standing(last))
+    return .done
+  }
+
+  private static let welcome = """
+    no runs yet
+
+    next:
+      check the list of videos from the dashboard; nothing is sent:
+        orchestrate validate videos.json
+      see the plan; nothing is sent:
+        orchestrate submit videos.json --dry-run
+      send it:
+        orchestrate submit videos.json
+
+    `orchestrate --help` lists all commands.
+
+    """
+}

@@ -1,0 +1,96 @@
+package import BatchDomain
+
+extension SQLiteStore: ObjectLookUp {
+  /// Where a video is, by reading the items of every run: an index over them would double what planning writes.
+  package func appearances(of object: String) async throws -> [ObjectAppearance] {
+    let runs = try await database.read { connection in
+      try connection.rows(
+        "SELECT id, run_id, created_at FROM run ORDER BY run_id DESC", read: SearchedRun.init)
+    }
+    var found: [ObjectAppearance] = []
+    for run in runs {
+      var next = ItemPosition.of(run: run.row, sequence: 0)
+      let end = ItemPosition.of(run: run.row + 1, sequence: 0)
+      while let page = try await page(of: run, object, from: next, to: end) {
+        found += page.found
+        next = page.next
+      }
+    }
+    return found
+  }
+
+  /// Items looked at in one read.
+  private static let searchRange: Int64 = 50_000
+
+  /// Looks at a range of items.
+  ///
+  /// - Returns: `nil` when there are none from `start` on.
+  private func page(
+    of run: SearchedRun, _ object: String, from start: Int64, to end: Int64
+  ) async throws -> (found: [ObjectAppearance], next: Int64)? {
+    try await database.read { connection -> ([ObjectAppearance], Int64)? in
+      let first = try connection.first(
+        "SELECT position FROM item WHERE position >= ? AND position < ? LIMIT 1", .integer(start),
+        .integer(end)
+      ) { Int64($0.int(0)) }
+      guard let first else { return nil }
+      let last = min(end, first + Self.searchRange)
+      // A text that has the object in other letters has a backslash: JSON knows no other way.
+      let items = try connection.rows(
+        """
+        SELECT position, source FROM item WHERE position >= ?1 AND position < ?2
+          AND (instr(source, ?3) > 0 OR instr(source, '\\') > 0) ORDER BY position
+        """, .integer(first), .integer(last), .text(object)
+      ) { (sequence: ItemPosition.sequence(at: Int64($0.int(0))), text: ItemText($0.bytes(1))) }
+      let found = try items.filter { $0.text.object == object }.map { item in
+        ObjectAppearance(
+          run: run.id, createdAt: run.createdAt, item: item.sequence, index: item.text.indexID,
+          chunk: try Self.chunk(of: run, item: item.sequence, in: connection))
+      }
+      return (found, last)
+    }
+  }
+
+  /// The chunk that has an item now. Pieces of a divided chunk begin within it, the smallest last.
+  private static func chunk(
+    of run: SearchedRun, item: Int, in connection: Connection
+  ) throws -> ChunkSummary {
+    let chunk = try connection.first(
+      """
+      SELECT number, first_item, item_count, state, attempts, last_status, last_code, last_message
+      FROM chunk WHERE run = ?1 AND first_item <= ?2 AND first_item + item_count > ?2 AND state <> 'split'
+      ORDER BY first_item DESC LIMIT 1
+      """, .integer(run.row), .integer(item)
+    ) { row in
+      guard let state = ChunkState(rawValue: row.text(3)) else {
+        throw StoreError(.damaged, "chunk \(row.int(0)) of run \(run.id) has the state \"\(row.text(3))\"")
+      }
+      return ChunkSummary(
+        number: ChunkNumber(row.int(0)), firstItem: row.int(1), itemCount: row.int(2), state: state,
+        attempts: row.int(4), status: row.optionalInt(5), code: row.optionalText(6),
+        message: row.optionalText(7))
+    }
+    guard let chunk else {
+      throw StoreError(
+        .damaged, "item \(item) of run \(run.id) is in no chunk",
+        remedy: "`orchestrate verify \(run.id)` shows what else is wrong")
+    }
+    return chunk
+  }
+}
+
+/// A run whose items are looked at.
+private struct SearchedRun: Sendable {
+  let row: Int64
+  let id: RunID
+  let createdAt: Timestamp
+
+  init(_ row: Statement) throws {
+    guard let id = RunID(rawValue: row.text(1)) else {
+      throw StoreError(.damaged, "a run has the id \"\(row.text(1))\"")
+    }
+    self.row = Int64(row.int(0))
+    self.id = id
+    createdAt = Timestamp(milliseconds: Int64(row.int(2)))
+  }
+}

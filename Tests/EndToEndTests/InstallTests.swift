@@ -1,0 +1,32 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("scripts/install")
+struct InstallTests {
+  @Test("it puts the program and its completions where shells look for them")
+  func install() throws {
+    let folder = try TemporaryFolder()
+    let prefix = folder.file("prefix")
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("scripts/install")
+    let process = Process()
+    process.executableURL = script
+    process.arguments = ["--prefix", prefix, "--build-dir", OrchestrateProcess.products.path]
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    #expect(said.contains("installed \(prefix)/bin/orchestrate\n"))
+    #expect(FileManager.default.isExecutableFile(atPath: "\(prefix)/bin/orchestrate"))
+    for completions in [
+      "share/bash-completion/completions/orchestrate", "share/zsh/site-functions/_orchestrate",
+      "share/fish/vendor_completions.d/orchestrate.fish",
+    ] {
+      let text = try String(contentsOfFile: "\(prefix)/\(completions)", encoding: .utf8)
+      #expect(text.contains("resume"), "\(completions)")
+    }
+  }
+}
