@@ -12,10 +12,12 @@ enum ItemStates {
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let state = ChunkState(rawValue: String(word)), permitted.contains(state) else {
         let expected = permitted.map(\.rawValue).sorted().joined(separator: ", ")
+        let near = NearestWord.to(String(word), among: permitted.map(\.rawValue).sorted())
         throw ConfigurationError(
           .badValue,
-          "\(name) has the state \"\(VisibleText.escaped(String(word), limit: 40))\"; expected "
-            + "some of \(expected), separated by commas")
+          "\(name) has the state \"\(VisibleText.escaped(String(word), limit: 40))\""
+            + (near.map { " (did you mean \"\($0)\"?)" } ?? "") + "; expected some of \(expected), "
+            + "separated by commas")
       }
       states.insert(state)
     }

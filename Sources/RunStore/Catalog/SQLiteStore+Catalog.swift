@@ -18,7 +18,7 @@ extension SQLiteStore: RunCatalog {
         throw StoreError(
           .noSuchRun,
           "\"\(VisibleText.escaped(text, limit: 100))\" is no run id: lower-case letters, digits and hyphens were expected",
-          remedy: "`orchestrate report` lists the runs")
+          remedy: try Self.remedy(for: text, in: connection))
       }
       // "~" sorts after every character of a run id.
       let found = try connection.rows(
@@ -39,8 +39,21 @@ extension SQLiteStore: RunCatalog {
           remedy: "give enough of the id to tell them apart")
       }
       throw StoreError(
-        .noSuchRun, "there is no run \(wanted)", remedy: "`orchestrate report` lists the runs")
+        .noSuchRun, "there is no run \(wanted)",
+        remedy: try Self.remedy(for: wanted.rawValue, in: connection))
     }
+  }
+
+  /// Runs that a mistyped id is compared with.
+  private static let runsCompared = 1_000
+
+  /// What to say to somebody who named a run that is not there.
+  private static func remedy(for typed: String, in connection: Connection) throws -> String {
+    let newest = try connection.rows(
+      "SELECT run_id FROM run ORDER BY run_id DESC LIMIT ?", .integer(Int64(runsCompared))
+    ) { $0.text(0) }
+    let near = NearestWord.run(for: typed, among: newest)
+    return (near.map { "did you mean \($0)? " } ?? "") + "`orchestrate report` lists the runs"
   }
 
   /// Runs, newest first; one page of them.

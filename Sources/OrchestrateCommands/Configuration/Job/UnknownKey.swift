@@ -1,3 +1,5 @@
+import BatchDomain
+
 /// What to say about a key that a job file does not have.
 enum UnknownKey {
   /// The sentence, with the nearest right name where one is near.
@@ -14,11 +16,8 @@ enum UnknownKey {
 
   /// The known key that takes the fewest changes to type instead, if that is few enough to be meant.
   static func nearest(_ name: String) -> SettingKey? {
-    guard name.utf8.count <= 64 else { return nil }
     let typed = name.lowercased().split { $0 == "_" || $0 == " " }.joined(separator: "-")
-    let ranked = SettingKey.allCases.map { (key: $0, distance: EditDistance.between(typed, $0.rawValue)) }
-    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= max(1, best.key.rawValue.count / 3) ? best.key : nil
+    return NearestWord.to(typed, among: SettingKey.allCases.map(\.rawValue)).flatMap(SettingKey.init)
   }
 
   private static let secretNames: Set<String> = [

@@ -1,6 +1,5 @@
+import BatchDomain
 import Testing
-
-@testable import OrchestrateCommands
 
 @Suite("distance of words")
 struct EditDistanceTests {

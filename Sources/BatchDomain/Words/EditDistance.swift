@@ -1,8 +1,8 @@
 /// How far two words are apart.
-enum EditDistance {
+package enum EditDistance {
   /// The fewest characters to insert, delete, replace or swap with their neighbour that make one word of the
   /// other (optimal string alignment).
-  static func between(_ left: String, _ right: String) -> Int {
+  package static func between(_ left: String, _ right: String) -> Int {
     let left = Array(left)
     let right = Array(right)
     var beforeLast: [Int] = []

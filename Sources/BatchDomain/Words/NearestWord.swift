@@ -1,0 +1,28 @@
+/// Which known word somebody meant who typed another one.
+package enum NearestWord {
+  /// Longer words were hardly typed by hand, and are compared with none.
+  private static let longestTyped = 64
+
+  /// The word that takes the fewest changes to type instead, the first of equals; `nil` when none is near enough to
+  /// be meant: a third of its characters at most.
+  package static func to(_ typed: String, among words: some Sequence<String>) -> String? {
+    guard typed.utf8.count <= longestTyped else { return nil }
+    let typed = typed.lowercased()
+    let ranked = words.map { (word: $0, distance: EditDistance.between(typed, $0)) }
+    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
+    return best.distance <= max(1, best.word.count / 3) ? best.word : nil
+  }
+
+  /// The run somebody meant who typed an id, or the beginning of one, that no run has; the newest of equals.
+  ///
+  /// One wrong character in six at most: ids of runs of one day are alike, and a wrong guess is worse than none.
+  ///
+  /// - Parameter ids: ids to choose from, the newest first.
+  package static func run(for typed: String, among ids: some Sequence<String>) -> String? {
+    guard typed.utf8.count <= longestTyped, typed.utf8.count >= 6 else { return nil }
+    let typed = typed.lowercased()
+    let ranked = ids.map { (id: $0, distance: EditDistance.between(typed, String($0.prefix(typed.count)))) }
+    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
+    return best.distance <= min(3, typed.count / 6) ? best.id : nil
+  }
+}
