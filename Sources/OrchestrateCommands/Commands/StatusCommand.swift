@@ -23,13 +23,11 @@ struct StatusCommand: Subcommand {
     throw ValidationError(message)
   }
 
-  /// The subcommand that takes the fewest changes to type instead, if that is few enough to be meant.
-  static func nearest(to word: String) -> String? {
-    guard !word.hasPrefix("-"), word.utf8.count <= 64 else { return nil }
-    let names = OrchestrateCommand.configuration.subcommands.compactMap(\.configuration.commandName)
-    let ranked = names.map { (name: $0, distance: EditDistance.between(word.lowercased(), $0)) }
-    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= max(1, best.name.count / 3) ? best.name : nil
+  /// The subcommand that was perhaps meant.
+  private static func nearest(to word: String) -> String? {
+    guard !word.hasPrefix("-") else { return nil }
+    let names = OrchestrateCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+    return NearestWord.to(word, among: names)
   }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
