@@ -238,9 +238,9 @@ class Bench:
         self.fresh()
         environment = dict(os.environ, TWELVELABS_API_KEY=KEY, ORCHESTRATE_DB=str(self.folder / "store.db"))
         half = subprocess.Popen(
-            [self.tool, "submit", path, "--base-url", self.accepting, "--rate", "500/s"], env=environment,
+            [self.tool, "submit", path, "--base-url", self.accepting, "--rate", "2000/s"], env=environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while self.accepted() < 2_000:
+        while self.accepted() < 10_000:
             time.sleep(0.2)
         half.send_signal(signal.SIGINT)
         half.wait()
@@ -349,8 +349,10 @@ def main():
     parser.add_argument("--folder", required=True)
     parser.add_argument("--python", required=True)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=parts)
+    parser.add_argument("parts", nargs="*", metavar="|".join(parts))
     options = parser.parse_args()
+    if unknown := [part for part in options.parts if part not in parts]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
     bench = Bench(options.tool, options.folder, options.python, options.runs)
     print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {processor()}, {platform.platform()}; "
           f"median of {options.runs} alternating runs\n")
