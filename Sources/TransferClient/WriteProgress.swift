@@ -1,9 +1,9 @@
 internal import NIOConcurrencyHelpers
 
-/// How far the transport got with asking for a request's body; shared by the body, which the transport reads
-/// on a task of its own, and by whoever judges a failure.
+/// How far a request's body got on its way into the socket; shared by the connection that writes it and by whoever judges
+/// a failure.
 final class WriteProgress: Sendable {
-  /// What was asked for.
+  /// What was handed to the socket.
   enum Stage: Int, Sendable, Comparable {
     /// Nothing: no connection was ready to take the body.
     case nothing
@@ -25,7 +25,7 @@ final class WriteProgress: Sendable {
   /// Progress of a request; at first its body is untouched, unless it has none.
   init(stage: Stage = .nothing) { state = NIOLockedValueBox(State(stage: stage)) }
 
-  /// Notes that a piece is asked for.
+  /// Notes that a piece is about to be handed to the socket.
   ///
   /// - Returns: whether it may be given out; not after ``judge()``.
   func advance(to stage: Stage) -> Bool {

@@ -4,9 +4,9 @@ import NIOConcurrencyHelpers
 
 /// A connection on a queue of its own, with group commit.
 ///
-/// Changes that arrive while a commit is under way share the next one, each in its own savepoint, so that one
-/// refused guard does not fail its neighbours. No call blocks the shared task pool: SQLite runs on the queue
-/// only.
+/// Changes that arrive while a commit is under way share the next one, ``changesPerCommit`` at most, each in its own
+/// savepoint, so that one refused guard does not fail its neighbours. No call blocks the shared task pool: SQLite runs on
+/// the queue only.
 final class Database: Sendable {
   /// How long a change waits for another program's lock.
   static let busyTimeout: Duration = .seconds(30)
