@@ -83,6 +83,12 @@ package final class OrchestrateProcess: Sendable {
     await wait { $0.open == 0 || $0.diagnostics.range(of: wanted) != nil }
   }
 
+  /// Suspends until its standard output has that text, or until it ended.
+  package func prints(_ text: String) async {
+    let wanted = Data(text.utf8)
+    await wait { $0.open == 0 || $0.output.range(of: wanted) != nil }
+  }
+
   /// The first line of its standard error that begins with that text, once it is there whole; `nil` when it ended
   /// without one.
   package func diagnosticsLine(after beginning: String) async -> String? {

@@ -31,8 +31,7 @@ struct CancelCommand: Subcommand {
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
     let execution = RunExecution(
-      context: context, store: store, database: storeOptions.path, format: show.format,
-      progress: show.progress, logLevel: show.logLevel.level)
+      console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)
     if try await !isCancelledByOwner(id, in: store, context) {
       try await cancelHere(id, in: store, execution, context)
     }

@@ -37,11 +37,35 @@ struct ShowOptions: ParsableArguments {
   @Option(help: "How the result is written to standard output.")
   var format: ResultFormat = .text
 
-  @Option(help: "Whether progress is shown on standard error.")
+  @Option(
+    help:
+      "Progress on standard error: live on a terminal and plain lines elsewhere, plain lines everywhere, or none."
+  )
   var progress: ProgressChoice = .auto
+
+  @Option(help: "Whether live progress is coloured; auto follows $NO_COLOR.")
+  var color: ColorChoice = .auto
 
   @Option(name: .customLong("log-level"), help: "Least severe log messages shown on standard error.")
   var logLevel: LogLevelChoice = .warning
+
+  @Option(name: .customLong("log-format"), help: "How log messages are written.")
+  var logFormat: LogFormat = .text
+}
+
+/// Whether something is coloured.
+enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
+  /// Where it can be and `$NO_COLOR` does not say no.
+  case auto
+  case always
+  case never
+}
+
+/// How log messages are written.
+enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  /// One JSON object per line.
+  case json
 }
 
 /// The least severe log messages that are shown.

@@ -30,18 +30,25 @@ struct ResumeCommand: Subcommand {
   @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
+  @OptionGroup(title: "Output") var eventOptions: EventOptions
 
   var wantsJSON: Bool { show.format == .json }
+  var jsonLayout: JSONWriter.Layout { eventOptions.areOnOutput ? .compact : .pretty }
 
-  func perform(in context: ProcessContext) async throws -> ExitStatus {
+  func validate() throws { try eventOptions.check(show.format) }
+
+  func perform(in outer: ProcessContext) async throws -> ExitStatus {
+    let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
+    let context = console.context
     let targets = try noticeOptions.targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
+    let events = try eventOptions.open(beside: path, manifest: nil, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
     let signals = await StopSignals()
     let execution = RunExecution(
-      context: context, store: store, database: storeOptions.path, format: show.format,
-      progress: show.progress, logLevel: show.logLevel.level, targets: targets)
+      console: console, store: store, database: storeOptions.path, format: show.format, events: events,
+      targets: targets)
     let summary = try await store.summary(of: id)
     guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
       return try await execution.conclude(id)
@@ -57,7 +64,7 @@ struct ResumeCommand: Subcommand {
     let settings = try await changedSettings(of: id, in: store, context)
     let route = try context.route(to: settings.baseURL)
     if summary.state == .planning {
-      guard let session = try await planAgain(id, settings, in: store, context, signals) else {
+      guard let session = try await planAgain(id, settings, in: execution, signals) else {
         return try await execution.conclude(id)
       }
       return try await execution.execute(session, key: key, route: route, signals: signals)
@@ -92,9 +99,9 @@ struct ResumeCommand: Subcommand {
   }
 
   private func planAgain(
-    _ run: RunID, _ settings: RunSettings, in store: SQLiteStore, _ context: ProcessContext,
-    _ signals: StopSignals
+    _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
   ) async throws -> (any RunSession)? {
+    let store = execution.store
     let remedy = "nothing was sent; submit the manifest again"
     guard let recorded = try await store.manifestFile(of: run) else {
       throw CommandFailure(
@@ -112,7 +119,8 @@ struct ResumeCommand: Subcommand {
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(
       store: store, planning: planning, settings: settings, manifest: recorded.path,
-      context: context)
+      console: execution.console, events: execution.eventLog(of: run))
+    execution.console.tidy(signals)
     return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 }

@@ -61,8 +61,7 @@ struct SettleCommand: Subcommand {
       "settled \(settled.chunks) chunk\(settled.chunks == 1 ? "" : "s") (\(settled.items) items) as "
         + word.rawValue)
     let execution = RunExecution(
-      context: context, store: store, database: storeOptions.path, format: format, progress: .never,
-      logLevel: .warning)
+      console: RunConsole(quietIn: context), store: store, database: storeOptions.path, format: format)
     _ = try await execution.conclude(id)
     return .done
   }

@@ -8,12 +8,16 @@ protocol Subcommand: AsyncParsableCommand {
   /// Whether errors are written as a JSON document to standard output.
   var wantsJSON: Bool { get }
 
+  /// How such a document is laid out.
+  var jsonLayout: JSONWriter.Layout { get }
+
   /// Does the work.
   func perform(in context: ProcessContext) async throws -> ExitStatus
 }
 
 extension Subcommand {
   var wantsJSON: Bool { false }
+  var jsonLayout: JSONWriter.Layout { .pretty }
 
   /// Runs the command in this process.
   func run() async throws {
@@ -32,7 +36,7 @@ extension Subcommand {
       let failure = CommandFailure(error)
       do {
         try context.diagnostics.write(failure.document.text(path: failure.manifest))
-        if wantsJSON { try context.output.write(failure.document.json()) }
+        if wantsJSON { try context.output.write(failure.document.json(jsonLayout)) }
       } catch {
         // Nobody can be told; the status still says it.
       }
@@ -55,9 +59,12 @@ enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
   case html
 }
 
-/// Whether progress is shown on standard error.
+/// How progress is shown on standard error.
 enum ProgressChoice: String, ExpressibleByArgument, CaseIterable {
+  /// Live on a terminal, as plain lines elsewhere.
   case auto
+  /// As plain lines everywhere.
   case always
+  /// Not at all.
   case never
 }

@@ -40,16 +40,21 @@ struct SubmitCommand: Subcommand {
   @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
+  @OptionGroup(title: "Output") var eventOptions: EventOptions
 
   var wantsJSON: Bool { show.format == .json }
+  var jsonLayout: JSONWriter.Layout { eventOptions.areOnOutput ? .compact : .pretty }
 
   func validate() throws {
     guard manifest != nil || job != nil else {
       throw ValidationError("Nothing to submit: give a manifest, or a job file with --job.")
     }
+    try eventOptions.check(show.format)
   }
 
-  func perform(in context: ProcessContext) async throws -> ExitStatus {
+  func perform(in outer: ProcessContext) async throws -> ExitStatus {
+    let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
+    let context = console.context
     let resolved = try settings(in: context)
     guard let path = resolved.manifest else {
       throw CommandFailure(
@@ -58,7 +63,7 @@ struct SubmitCommand: Subcommand {
     }
     if isDryRun {
       return try await DryRun(
-        resolved: resolved, manifest: path, format: show.format, context: context
+        resolved: resolved, manifest: path, format: show.format, console: console
       ).perform()
     }
     let key = try KeySource.key(
@@ -69,10 +74,12 @@ struct SubmitCommand: Subcommand {
     let signals = await StopSignals()
     let database = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
     try refuseDatabaseAsManifest(path, database)
+    let events = try eventOptions.open(beside: database, manifest: path, in: context)
     let store = try await SQLiteStore.open(path: database, now: context.clock.now())
     let execution = RunExecution(
-      context: context, store: store, database: nameToShow(resolved, context), format: show.format,
-      progress: show.progress, logLevel: show.logLevel.level, targets: resolved.notices)
+      console: console, store: store, database: nameToShow(resolved, context), format: show.format,
+      events: events, targets: resolved.notices)
+    console.tidy(signals)
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
@@ -80,7 +87,7 @@ struct SubmitCommand: Subcommand {
         settings: resolved.settings))
     let submission = PlannedSubmission(
       store: store, planning: planning, settings: resolved.settings, manifest: path,
-      context: context)
+      console: console, events: execution.eventLog(of: planning.run))
     signals.endAtOnce(source.file == nil || path == "-")
     let planned = try await submission.plan(source, isStopped: { signals.isAsked })
     signals.endAtOnce(false)

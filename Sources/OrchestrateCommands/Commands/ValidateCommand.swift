@@ -26,7 +26,11 @@ struct ValidateCommand: Subcommand {
     ).resolve().settings
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: settings, context: context) { session in
-      try await RunPlanner(settings: settings, session: session).plan(source, isStopped: { false })
+      let progress = PlanningProgress(
+        RunConsole(progressIn: context), manifest: manifest, totalBytes: source.file?.byteCount)
+      defer { progress.end() }
+      return try await RunPlanner(settings: settings, session: session, progress: progress).plan(
+        source, isStopped: { false })
     }
     guard let plan else { return .stopped }
     let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)

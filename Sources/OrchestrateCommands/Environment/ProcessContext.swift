@@ -36,10 +36,19 @@ package protocol TextSink: Sendable {
   /// Whether it is a terminal.
   var isTerminal: Bool { get }
 
+  /// How large that terminal is now; `nil` when it is none, or when this process has no business drawing on it,
+  /// being in the background.
+  var size: TerminalSize? { get }
+
   /// Writes text whole.
   ///
   /// - Throws: ``OutputClosed`` when nobody reads it any more, ``OutputFailed`` when it cannot be written.
   func write(_ text: String) throws
+}
+
+extension TextSink {
+  /// No size: most places are no terminals.
+  package var size: TerminalSize? { nil }
 }
 
 /// The output cannot be written, for example to a full disk.

@@ -14,12 +14,10 @@ final class ReplacedFile {
   ///   - database: path of the database, which is never replaced, nor are the files that belong to it.
   /// - Throws: ``CommandFailure``.
   init(at path: String, beside database: String) throws {
-    for belonging in ["", "-wal", "-shm", "-journal", ".lock"] {
-      if let here = FileIdentity(path: path), here == FileIdentity(path: database + belonging) {
-        throw CommandFailure(
-          .badInput, code: "output_is_database", "--output \(path) is a file of the database",
-          remedy: "name another file")
-      }
+    guard !DatabaseFiles.contain(path, of: database) else {
+      throw CommandFailure(
+        .badInput, code: "output_is_database", "--output \(path) is a file of the database",
+        remedy: "name another file")
     }
     guard Self.isReplaceable(path) else {
       throw CommandFailure(

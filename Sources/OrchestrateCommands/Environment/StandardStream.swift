@@ -12,6 +12,15 @@ struct StandardStream: TextSink {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
+  var size: TerminalSize? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
+    let foreground = tcgetpgrp(descriptor)
+    // A terminal that is not this process's own tells no group; then nobody else is in the foreground of it.
+    guard foreground == -1 || foreground == getpgrp() else { return nil }
+    return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
+  }
+
   func write(_ text: String) throws {
     var text = text
     try text.withUTF8 { bytes in

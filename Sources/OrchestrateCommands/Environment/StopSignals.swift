@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import NIOConcurrencyHelpers
 import Scheduler
 import Synchronization
 import UnixSignals
@@ -17,6 +18,13 @@ final class StopSignals: Sendable {
   private final class Flag: Sendable {
     let isRaised = Atomic(false)
     let endsAtOnce = Atomic(false)
+    let farewell = NIOLockedValueBox<(@Sendable () -> Void)?>(nil)
+
+    /// Ends the process, with what has to be done before.
+    func leave(_ status: Int32) -> Never {
+      farewell.withLockedValue { $0 }?()
+      _exit(status)
+    }
   }
 
   /// Starts to listen.
@@ -30,8 +38,8 @@ final class StopSignals: Sendable {
     self.flag = flag
     listener = Task {
       for await received in signals {
-        if flag.endsAtOnce.load(ordering: .relaxed) { _exit(ExitStatus.stopped.rawValue) }
-        if flag.isRaised.exchange(true, ordering: .relaxed) { _exit(128 + Self.number(of: received)) }
+        if flag.endsAtOnce.load(ordering: .relaxed) { flag.leave(ExitStatus.stopped.rawValue) }
+        if flag.isRaised.exchange(true, ordering: .relaxed) { flag.leave(128 + Self.number(of: received)) }
         continuation.yield(.asked)
       }
     }
@@ -43,6 +51,11 @@ final class StopSignals: Sendable {
 
   /// Whether the first signal came; what plans a run looks at it between batches.
   var isAsked: Bool { flag.isRaised.load(ordering: .relaxed) }
+
+  /// What is done before a signal ends the process at once: it must neither wait nor take a lock that is held long.
+  func beforeLeaving(_ farewell: (@Sendable () -> Void)?) {
+    flag.farewell.withLockedValue { $0 = farewell }
+  }
 
   deinit { listener.cancel() }
 

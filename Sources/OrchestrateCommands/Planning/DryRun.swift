@@ -8,12 +8,17 @@ struct DryRun {
   let resolved: ResolvedSettings
   let manifest: String
   let format: ResultFormat
-  let context: ProcessContext
+  let console: RunConsole
+
+  private var context: ProcessContext { console.context }
 
   func perform() async throws -> ExitStatus {
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: resolved.settings, context: context) { session in
-      try await RunPlanner(settings: resolved.settings, session: session).plan(source, isStopped: { false })
+      let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
+      defer { progress.end() }
+      return try await RunPlanner(settings: resolved.settings, session: session, progress: progress).plan(
+        source, isStopped: { false })
     }
     guard let plan else { return .stopped }
     let verdict = ManifestVerdict(

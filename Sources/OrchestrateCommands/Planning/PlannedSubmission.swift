@@ -9,7 +9,11 @@ struct PlannedSubmission {
   let planning: any PlanningSession
   let settings: RunSettings
   let manifest: String
-  let context: ProcessContext
+  let console: RunConsole
+  /// Told that the run is planned.
+  let events: RunEventLog?
+
+  private var context: ProcessContext { console.context }
 
   /// Plans.
   ///
@@ -18,7 +22,9 @@ struct PlannedSubmission {
   func plan(_ source: ManifestSource, isStopped: () -> Bool) async throws -> (any RunSession)? {
     let plan: RunPlanner.Plan
     do {
-      let planner = RunPlanner(settings: settings, session: planning)
+      let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
+      defer { progress.end() }
+      let planner = RunPlanner(settings: settings, session: planning, progress: progress)
       guard let made = try await planner.plan(source, isStopped: isStopped) else { return nil }
       plan = made
       let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)
@@ -41,6 +47,7 @@ struct PlannedSubmission {
     case .planned(let session):
       context.note(
         RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
+      events?.planned(items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
       return session
     }
   }

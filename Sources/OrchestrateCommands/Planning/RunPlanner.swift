@@ -5,6 +5,8 @@ import ManifestReader
 struct RunPlanner {
   let settings: RunSettings
   let session: any PlanningSession
+  /// Told how far the reading is.
+  var progress: PlanningProgress?
 
   /// What a manifest came to.
   struct Plan {
@@ -36,6 +38,7 @@ struct RunPlanner {
     let isRead = try await withThrowingTaskGroup(of: Void.self) { group in
       while let batch = try await reader.nextBatch() {
         if isStopped() { return false }
+        progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
         let chunks = planner.add(batch)
         plan.count(chunks)
         try await group.next()

@@ -1,5 +1,4 @@
 import BatchDomain
-import Logging
 import Notifications
 import Reporting
 import RunStore
@@ -8,15 +7,23 @@ import TransferClient
 
 /// Works on a run this process owns until it has to be left, and says how it was left.
 struct RunExecution {
-  let context: ProcessContext
+  let console: RunConsole
   let store: SQLiteStore
   /// The database as the user named it, for commands that are shown.
   let database: String?
   let format: ResultFormat
-  let progress: ProgressChoice
-  let logLevel: Logger.Level
+  /// Where what happens is written as it happens.
+  var events: EventOutput?
   /// Who is told about the run.
   var targets = NoticeTargets()
+
+  /// The command's context; notes go above a live display.
+  var context: ProcessContext { console.context }
+
+  /// What happens to a run, as events; `nil` when none are wanted.
+  func eventLog(of run: RunID) -> RunEventLog? {
+    events.map { RunEventLog(of: run, to: $0, clock: context.clock) }
+  }
 
   /// Sends what is left and writes the result.
   func execute(
@@ -36,16 +43,27 @@ struct RunExecution {
       TransferClientConfiguration(
         baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: settings.concurrency,
         userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
+    let progress = RunProgress(
+      settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
+    let events = eventLog(of: session.run)
+    let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
       session: session, service: service, clock: context.clock, random: context.random,
-      observer: ObserverGroup([observer(of: session)] + (notices.map { [$0] } ?? [])))
+      observer: ObserverGroup(observers.compactMap { $0 }))
+    console.tidy(signals)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
-      // Workers wait for the network most of the time, and are woken where it is read.
-      try await withTaskExecutorPreference(service.executor) {
-        try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+      try await progress.during {
+        // Workers wait for the network most of the time, and are woken where it is read.
+        try await withTaskExecutorPreference(service.executor) {
+          try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+        }
       }
     }
     await service.shutdown()
+    if case .failure = result {
+      events?.ended(.paused, reason: .store, counts: nil)
+      await self.events?.flush()
+    }
     _ = try result.get()
   }
 
@@ -55,6 +73,8 @@ struct RunExecution {
   func conclude(_ run: RunID) async throws -> ExitStatus {
     let summary = try await store.summary(of: run)
     let causes = try await store.causes(of: run)
+    eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
+    await events?.flush()
     do {
       switch format {
       case .text:
@@ -62,21 +82,12 @@ struct RunExecution {
         let settlements = try await store.settlements(of: run, limit: RunText.settlementsShown)
         try context.output.write(text.report(summary, causes: causes, settlements: settlements))
       case .json:
-        try context.output.write(RunJSON.document(summary, .pretty))
+        try context.output.write(
+          RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
       }
     } catch is OutputClosed {
       // Nobody reads the result; the status still tells it.
     }
     return ExitStatus(of: summary)
-  }
-
-  /// Tells a person about a run while it goes on.
-  func observer(of session: any RunSession) -> RunProgress {
-    var logger = Logger(label: "orchestrate") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = logLevel
-    return RunProgress(
-      run: session.run, settings: session.settings, context: context,
-      commands: RunCommands(run: session.run, database: database), isShown: progress != .never,
-      logger: logger)
   }
 }

@@ -4,8 +4,8 @@ import NIOConcurrencyHelpers
 import Reporting
 import Scheduler
 
-/// Shows a run on standard error while it goes on: one line at each change of condition, and one every so
-/// often.
+/// Shows a run on standard error while it goes on: a few lines that are drawn again and again on a terminal; else one
+/// line at each change of condition, and one every so often.
 final class RunProgress: RunObserver {
   /// Time between two lines that only say how far the run is.
   static let interval: Duration = .seconds(10)
@@ -13,121 +13,186 @@ final class RunProgress: RunObserver {
   /// Waits that are over before somebody has read of them are not shown.
   static let shortestShownWait: Duration = .seconds(3)
 
+  /// What takes less time is over before somebody has looked.
+  static let firstDrawing: Duration = .milliseconds(250)
+
+  /// Time between two drawings.
+  static let drawing: Duration = .milliseconds(100)
+
+  /// Time between two drawings when nothing happens: waits are counted down in seconds.
+  static let idleDrawing: Duration = .seconds(1)
+
   private struct State {
-    var isWaitShown = false
+    var run: LiveRun
     var startedAt: Duration
     var lastLine: Duration
-    var items = 0
-    var timeLeft = TimeLeft()
+    var isWaitShown = false
+    /// Whether something is to be drawn that was not drawn yet.
+    var isChanged = true
+    var lastDrawing: Duration?
   }
 
-  private let run: RunID
   private let settings: RunSettings
-  private let context: ProcessContext
+  private let console: RunConsole
   private let commands: RunCommands
-  private let isShown: Bool
-  private let logger: Logger
   private let text: RunProgressText
   private let state: NIOLockedValueBox<State>
 
-  init(
-    run: RunID, settings: RunSettings, context: ProcessContext, commands: RunCommands, isShown: Bool,
-    logger: Logger
-  ) {
-    self.run = run
+  private var context: ProcessContext { console.context }
+  private var logger: Logger { console.logger }
+
+  /// Progress of a run.
+  init(settings: RunSettings, console: RunConsole, commands: RunCommands) {
     self.settings = settings
-    self.context = context
+    self.console = console
     self.commands = commands
-    self.isShown = isShown
-    self.logger = logger
-    text = RunProgressText(zone: context.zone)
-    let now = context.clock.elapsed()
-    state = NIOLockedValueBox(State(startedAt: now, lastLine: now))
+    text = RunProgressText(zone: console.context.zone)
+    let now = console.context.clock.elapsed()
+    state = NIOLockedValueBox(State(run: LiveRun(at: now), startedAt: now, lastLine: now))
   }
 
   func observe(_ event: RunEvent) {
     let now = context.clock.elapsed()
     switch event {
     case .started(let standing):
-      state.withLockedValue { state in
-        state.items = standing.items
+      change { state in
         state.startedAt = now
-        state.timeLeft.observe(chunks: Self.decided(standing.counts), at: now)
+        state.run.start(items: standing.items, counts: standing.counts, at: now)
       }
-    case .firstAccepted(let counts):
-      let took = state.withLockedValue { now - $0.startedAt }
-      let left = TimeLeft.afterFirst(
-        took: took, chunksLeft: Self.left(counts), concurrency: settings.concurrency, rates: settings.rates)
-      show(text.firstAccepted(left: left, now: context.clock.now()))
-    case .progress(let counts):
-      progress(counts, now: now)
-    case .waiting(let wait):
-      let now = context.clock.now()
-      let isLong = wait.until.since(now) >= Self.shortestShownWait
-      state.withLockedValue { $0.isWaitShown = isLong }
-      if isLong { show(text.waiting(wait, now: now)) }
+    case .firstAccepted(let counts): firstAccepted(counts, now: now)
+    case .progress(let counts): progress(counts, now: now)
+    case .waiting(let wait): waiting(wait)
     case .waitOver:
-      if state.withLockedValue({ $0.isWaitShown }) { show("sending goes on") }
+      change { $0.run.wait = nil }
+      if state.withLockedValue({ $0.isWaitShown }) { condition("sending goes on") }
     case .setback(let chunk, let attempt, let outcome, let code, let message):
+      change {
+        $0.run.failure = LiveRun.Failure(
+          code: code ?? outcome.rawValue, message: message, at: context.clock.now())
+      }
       logger.info(
         "attempt not accepted",
         metadata: [
           "chunk": "\(chunk)", "attempt": "\(attempt)", "outcome": "\(outcome.rawValue)",
-          "code": "\(TerminalText.escape(code ?? "-"))",
-          "message": "\(TerminalText.escape(message ?? "-", cutAt: 200))",
+          "code": "\(code ?? "-")", "answer": "\(TerminalText.escape(message ?? "-", cutAt: 200))",
         ])
     case .divided(let chunk, let pieces):
       logger.info("chunk divided", metadata: ["chunk": "\(chunk)", "pieces": "\(pieces)"])
     case .settled(let chunk, let verdict, let evidence):
       logger.info(
         "chunk settled",
-        metadata: [
-          "chunk": "\(chunk)", "verdict": "\(verdict.rawValue)",
-          "evidence": "\(TerminalText.escape(evidence))",
-        ])
+        metadata: ["chunk": "\(chunk)", "verdict": "\(verdict.rawValue)", "evidence": "\(evidence)"])
     case .held(let chunk, let why):
       show("chunk \(chunk) stays unknown: \(TerminalText.escape(why))")
     case .storeTrouble(let trouble):
+      change { $0.run.hasStoreTrouble = true }
       context.note("the store is in trouble, nothing new is sent: \(TerminalText.escape(trouble))")
     case .stopping(let cause):
       stopping(cause)
     }
   }
 
+  /// Works on the run, and keeps a live display up to date meanwhile.
+  func during<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
+    guard case .live(let display) = console.progress else { return try await work() }
+    defer { display.clear() }
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await self.drawAgainAndAgain(on: display) }
+      defer { group.cancelAll() }
+      return try await work()
+    }
+  }
+
+  private func drawAgainAndAgain(on display: LiveDisplay) async {
+    do {
+      try await context.clock.sleep(for: Self.firstDrawing)
+      while true {
+        drawIfDue(on: display)
+        try await context.clock.sleep(for: Self.drawing)
+      }
+    } catch {
+      // The only error of a sleep: the work is done.
+    }
+  }
+
+  private func drawIfDue(on display: LiveDisplay) {
+    let elapsed = context.clock.elapsed()
+    let run = state.withLockedValue { state -> LiveRun? in
+      let isDue = state.lastDrawing.map { elapsed - $0 >= Self.idleDrawing } ?? true
+      guard isDue || state.isChanged else { return nil }
+      state.isChanged = false
+      state.lastDrawing = elapsed
+      state.run.pass(to: elapsed)
+      return state.run
+    }
+    guard let run else { return }
+    let text = LiveRunText(zone: context.zone)
+    display.draw { text.lines(run, columns: $0, now: context.clock.now(), elapsed: elapsed) }
+  }
+
+  private func firstAccepted(_ counts: StateCounts, now: Duration) {
+    let took = state.withLockedValue { now - $0.startedAt }
+    let left = TimeLeft.afterFirst(
+      took: took, chunksLeft: counts.chunks(in: .pending, .submitting, .unknown),
+      concurrency: settings.concurrency, rates: settings.rates)
+    show(text.firstAccepted(left: left, now: context.clock.now()))
+  }
+
+  private func waiting(_ wait: StoredWait) {
+    let now = context.clock.now()
+    let isLong = wait.until.since(now) >= Self.shortestShownWait
+    change { state in
+      state.run.wait = wait
+      state.isWaitShown = isLong
+    }
+    if isLong { condition(text.waiting(wait, now: now)) }
+  }
+
   private func stopping(_ cause: StopCause) {
     switch cause {
     case .asked:
+      change { $0.run.phase = .stopping }
       context.note("stopping: no new requests, waiting for those under way (a second signal leaves at once)")
     case .cancelled:
+      change { $0.run.phase = .cancelling }
       context.note("cancelling: no new requests")
     case .parked(let reason, let detail):
+      change { $0.run.phase = .stopping }
       context.note(text.parked(reason, detail: detail, commands))
     case .store(let error):
+      change { $0.run.phase = .stopping }
       context.note("the store cannot be used: \(TerminalText.escape(error.description))")
     }
   }
 
   private func progress(_ counts: StateCounts, now: Duration) {
-    let line = state.withLockedValue { state -> String? in
-      state.timeLeft.observe(chunks: Self.decided(counts), at: now)
-      guard now - state.lastLine >= Self.interval else { return nil }
+    let run = state.withLockedValue { state -> LiveRun? in
+      state.run.observe(counts, at: now)
+      state.isChanged = true
+      guard case .lines = console.progress, now - state.lastLine >= Self.interval else { return nil }
       state.lastLine = now
-      return text.progress(
-        items: state.items, counts: counts, chunksPerSecond: state.timeLeft.chunksPerSecond,
-        left: state.timeLeft.estimate(chunksLeft: Self.left(counts)))
+      return state.run
     }
-    if let line { show(line) }
+    guard let run else { return }
+    show(
+      text.progress(
+        items: run.items, counts: run.counts, chunksPerSecond: run.paceOfLate, left: run.timeLeft))
+  }
+
+  private func change(_ body: (inout State) -> Void) {
+    state.withLockedValue { state in
+      body(&state)
+      state.isChanged = true
+    }
+  }
+
+  /// A line that a live display says in its own way.
+  private func condition(_ line: String) {
+    if case .lines = console.progress { context.note(line) }
   }
 
   private func show(_ line: String) {
-    if isShown { context.note(line) }
-  }
-
-  private static func decided(_ counts: StateCounts) -> Int {
-    counts.chunks(in: .accepted, .rejected, .failed)
-  }
-
-  private static func left(_ counts: StateCounts) -> Int {
-    counts.chunks(in: .pending, .submitting, .unknown)
+    if case .none = console.progress { return }
+    context.note(line)
   }
 }

@@ -84,10 +84,7 @@ package enum RunJSON {
     json.value(run.items)
     json.key("repeated")
     json.value(run.repeated)
-    json.key("chunks")
-    write(run.counts.chunks, of: ChunkState.allCases, to: &json)
-    json.key("items_by_state")
-    write(run.counts.items, of: ChunkState.itemStates, to: &json)
+    write(run.counts, to: &json)
     json.key("attempts")
     json.value(run.attempts)
     json.key("sending_seconds")
@@ -95,7 +92,8 @@ package enum RunJSON {
     json.endObject()
   }
 
-  private static func write(
+  /// Writes an object of counts by state, zeros included.
+  static func write(
     _ counts: [ChunkState: Int], of states: [ChunkState], to json: inout JSONWriter
   ) {
     json.beginObject()

@@ -1,0 +1,106 @@
+package import BatchDomain
+
+/// A run while it goes on, as far as whoever shows it has been told. A pure value.
+package struct LiveRun: Sendable {
+  /// What the run is about.
+  package enum Phase: Sendable, Equatable {
+    /// It sends.
+    case sending
+    /// It was asked to stop, and waits for requests under way.
+    case stopping
+    /// It is given up.
+    case cancelling
+  }
+
+  /// An attempt that was not accepted.
+  package struct Failure: Sendable, Equatable {
+    /// The service's code, or the outcome's word.
+    package var code: String
+    /// What the service said.
+    package var message: String?
+    /// When it was seen.
+    package var at: Timestamp
+
+    /// A failure.
+    package init(code: String, message: String?, at: Timestamp) {
+      self.code = code
+      self.message = message
+      self.at = at
+    }
+  }
+
+  /// How far back the pace of now looks.
+  package static let nowWindow: Duration = .seconds(15)
+
+  /// Distinct items.
+  package private(set) var items = 0
+  /// Chunks and items by state.
+  package private(set) var counts = StateCounts()
+  /// A wait that holds the run back now.
+  package var wait: StoredWait?
+  /// What the run is about.
+  package var phase = Phase.sending
+  /// Whether the store refuses changes, and nothing new is sent; the next change it takes ends that.
+  package var hasStoreTrouble = false
+  /// The latest attempt that was not accepted.
+  package var failure: Failure?
+
+  private var startedAt: Duration
+  private var chunksAtStart = 0
+  private var ofLate = TimeLeft()
+  private var ofNow = TimeLeft(window: nowWindow)
+
+  /// A run of which nothing is known yet.
+  ///
+  /// - Parameter elapsed: time since some fixed moment, like every other such parameter here.
+  package init(at elapsed: Duration) { startedAt = elapsed }
+
+  /// Work on the run begins.
+  package mutating func start(items: Int, counts: StateCounts, at elapsed: Duration) {
+    self.items = items
+    startedAt = elapsed
+    chunksAtStart = Self.decided(counts)
+    observe(counts, at: elapsed)
+  }
+
+  /// A chunk moved.
+  package mutating func observe(_ counts: StateCounts, at elapsed: Duration) {
+    self.counts = counts
+    hasStoreTrouble = false
+    ofLate.observe(chunks: Self.decided(counts), at: elapsed)
+    ofNow.observe(chunks: Self.decided(counts), at: elapsed)
+  }
+
+  /// Time passes: without this the pace of now would stay what it was when the last chunk moved.
+  package mutating func pass(to elapsed: Duration) {
+    ofNow.observe(chunks: Self.decided(counts), at: elapsed)
+  }
+
+  /// Time since work began.
+  package func age(at elapsed: Duration) -> Duration { elapsed - startedAt }
+
+  /// Chunks decided per second in the last seconds; 0 while none is.
+  package var paceNow: Double { ofNow.chunksPerSecond ?? 0 }
+
+  /// Chunks decided per second in the last minutes; `nil` while it is not known.
+  package var paceOfLate: Double? { ofLate.chunksPerSecond }
+
+  /// Chunks decided per second since work began; 0 while none is.
+  package func average(at elapsed: Duration) -> Double {
+    let seconds = age(at: elapsed).inSeconds
+    return seconds > 0 ? Double(Self.decided(counts) - chunksAtStart) / seconds : 0
+  }
+
+  /// The time left, at the pace of late; `nil` while it cannot be told.
+  package var timeLeft: Duration? { ofLate.estimate(chunksLeft: chunksLeft) }
+
+  /// Chunks that are still to be decided.
+  package var chunksLeft: Int { counts.chunks(in: .pending, .submitting, .unknown) }
+
+  /// Items that are decided or given up.
+  package var itemsDone: Int { counts.items(in: .accepted, .rejected, .failed, .cancelled) }
+
+  private static func decided(_ counts: StateCounts) -> Int {
+    counts.chunks(in: .accepted, .rejected, .failed)
+  }
+}

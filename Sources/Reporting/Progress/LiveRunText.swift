@@ -1,0 +1,109 @@
+package import BatchDomain
+
+/// A run's live display: from what is known to lines, one to four of them. A pure function.
+package struct LiveRunText: Sendable {
+  private let zone: LocalZone
+
+  /// A display with times of that zone.
+  package init(zone: LocalZone) { self.zone = zone }
+
+  /// How far it is, the states, and where there is any: what holds it back, and the last failure.
+  ///
+  /// - Parameters:
+  ///   - columns: the most columns a line may take.
+  ///   - now: the moment that waits and ages are counted from.
+  ///   - elapsed: the same moment as the run's clock has it.
+  package func lines(_ run: LiveRun, columns: Int, now: Timestamp, elapsed: Duration) -> [LiveLine] {
+    var lines = [head(run, columns, now, elapsed), states(run, columns)]
+    if let hold = hold(run, now) { lines.append(hold.cut(to: columns)) }
+    if let failure = run.failure { lines.append(self.failure(failure, now).cut(to: columns)) }
+    return lines.filter { !$0.pieces.isEmpty }
+  }
+
+  private func head(_ run: LiveRun, _ columns: Int, _ now: Timestamp, _ elapsed: Duration) -> LiveLine {
+    let done = run.itemsDone
+    let percent = LiveLine.Piece("\(ProgressBar.percent(done: done, of: run.items))%", .strong)
+    var words = [
+      LiveLine.Piece("\(HumanNumber.text(done))/\(HumanNumber.text(run.items)) items")
+    ]
+    if let left = run.timeLeft, left > .zero {
+      let waiting = max(.zero, run.wait.map { $0.until.since(now) } ?? .zero)
+      words.append(LiveLine.Piece("about \(HumanDuration.rough(waiting + left)) left"))
+    }
+    let average = run.average(at: elapsed)
+    if average > 0 {
+      words.append(
+        LiveLine.Piece(
+          "\(HumanNumber.pace(run.paceNow)) chunks/s now, \(HumanNumber.pace(average)) on average"))
+    }
+    words.append(LiveLine.Piece("for \(Self.whole(run.age(at: elapsed)))"))
+    var start = [percent, LiveLine.Piece(" ")]
+    if let bar = ProgressBar.fitting(done: done, of: run.items, in: columns) {
+      start += [LiveLine.Piece(bar, .good), LiveLine.Piece(" ")]
+    }
+    let rest = LiveLine.fitting(words, columns: max(1, columns - LiveLine(start).columns))
+    return LiveLine(start + rest.pieces).cut(to: columns)
+  }
+
+  private func states(_ run: LiveRun, _ columns: Int) -> LiveLine {
+    let words = Self.order.compactMap { state -> LiveLine.Piece? in
+      let items = run.counts.items(in: state)
+      let chunks = run.counts.chunks(in: state)
+      guard items > 0 || chunks > 0, state != .split else { return nil }
+      return LiveLine.Piece(
+        "\(HumanNumber.text(items)) (\(HumanNumber.text(chunks))) \(state.rawValue)", look(state))
+    }
+    guard !words.isEmpty else { return LiveLine([]) }
+    let title = "items (chunks): "
+    guard columns > title.count + 10 else { return LiveLine.fitting(words, columns: columns) }
+    return LiveLine(
+      [LiveLine.Piece(title)] + LiveLine.fitting(words, columns: columns - title.count).pieces)
+  }
+
+  /// What somebody has to know about first.
+  private static let order: [ChunkState] = [
+    .rejected, .failed, .unknown, .submitting, .pending, .accepted, .cancelled,
+  ]
+
+  private func look(_ state: ChunkState) -> LiveLine.Look {
+    switch state {
+    case .rejected, .failed: .bad
+    case .unknown: .warning
+    case .accepted: .good
+    case .pending, .submitting, .split, .cancelled: .plain
+    }
+  }
+
+  private func hold(_ run: LiveRun, _ now: Timestamp) -> LiveLine? {
+    if run.hasStoreTrouble {
+      return LiveLine([LiveLine.Piece("the store is in trouble: nothing new is sent", .bad)])
+    }
+    switch run.phase {
+    case .stopping:
+      return LiveLine([LiveLine.Piece("stopping: waiting for the requests under way", .warning)])
+    case .cancelling:
+      return LiveLine([LiveLine.Piece("cancelling: what is unknown is still settled", .warning)])
+    case .sending: break
+    }
+    guard let wait = run.wait, wait.until > now else { return nil }
+    return LiveLine([
+      LiveLine.Piece(
+        "waiting until \(zone.text(wait.until, from: now)) (in \(Self.whole(wait.until.since(now))))",
+        .warning),
+      LiveLine.Piece(": " + TerminalText.escape(wait.reason, cutAt: 200)),
+    ])
+  }
+
+  private func failure(_ failure: LiveRun.Failure, _ now: Timestamp) -> LiveLine {
+    let message = failure.message.flatMap { $0.isEmpty ? nil : ": \(TerminalText.escape($0, cutAt: 200))" }
+    return LiveLine([
+      LiveLine.Piece("last failure \(Self.whole(now.since(failure.at))) ago", .bad),
+      LiveLine.Piece(": \(TerminalText.escape(failure.code, cutAt: 80))\(message ?? "")"),
+    ])
+  }
+
+  /// In whole seconds: tenths that change with each look only flicker.
+  private static func whole(_ duration: Duration) -> String {
+    HumanDuration.text(.seconds((max(0, duration.millisecondsRoundedUp) + 999) / 1_000))
+  }
+}
