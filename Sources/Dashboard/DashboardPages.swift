@@ -38,7 +38,8 @@ struct DashboardPages: Sendable {
   func parts(of run: RunID) async throws -> Parts {
     let summary = try await site.store.summary(of: run)
     let content = RunPage.Content(
-      run: summary, causes: try await site.store.causes(of: run),
+      run: summary, settings: try await site.store.settings(of: run),
+      causes: try await site.store.causes(of: run),
       settlements: try await site.store.settlements(of: run, limit: RunPage.settlementsShown),
       insight: try await insights.insight(into: summary, from: site.store))
     let page = RunPage(now: site.clock.now(), zone: site.zone, database: site.database)

@@ -18,7 +18,7 @@ struct RunCSVTests {
 
   @Test func historyHasOneRecordPerRun() async throws {
     var text = ""
-    try await RunCSV.history(RunPages([Samples.run { $0.name = "=cmd()" }]), to: &text)
+    try await RunCSV.history(Samples.pages([Samples.run { $0.name = "=cmd()" }]), to: &text)
     let lines = text.split(separator: "\r\n")
     #expect(lines.count == 2)
     #expect(

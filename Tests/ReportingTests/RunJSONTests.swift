@@ -53,7 +53,7 @@ struct RunJSONTests {
       Samples.run { $0.run = Samples.id("run-\(number.padded(6))") }
     }
     var text = ""
-    try await RunJSON.history(RunPages(runs), to: &text)
+    try await RunJSON.history(Samples.pages(runs), to: &text)
     let document = try JSONDecoder().decode([String: [RunRow]].self, from: Data(text.utf8))
     #expect(document["runs"]?.map(\.run_id) == runs.map(\.run.rawValue))
     #expect(text.hasSuffix("}\n"))
@@ -74,9 +74,9 @@ struct RunJSONTests {
     }
     var pieces: [String] = []
     var output = ClosureOutput { pieces.append($0) }
-    try await RunJSON.report(
-      Samples.run(), causes: [Samples.cause], chunks: Samples.pages(Samples.chunks(count)), .compact,
-      to: &output)
+    try await ReportJSON.write(
+      RunReport(run: Samples.run(), causes: [Samples.cause]), commands: Samples.commands,
+      chunks: Samples.pages(Samples.chunks(count)), .compact, to: &output)
     let document = try JSONDecoder().decode(Document.self, from: Data(pieces.joined().utf8))
     #expect(document.chunks.map(\.chunk) == Array(0..<count))
     #expect(document.causes.map(\.first_at) == ["2026-11-23T20:15:05.042Z"])
@@ -88,14 +88,15 @@ struct RunJSONTests {
       number: ChunkNumber(3), firstItem: 150, itemCount: 50, state: .rejected, attempts: 2, status: 400,
       code: "parameter_invalid", message: "no")
     var text = ""
-    try await RunJSON.report(
-      Samples.run(), causes: [Samples.cause], chunks: Samples.pages([chunk]), .compact, to: &text)
+    try await ReportJSON.write(
+      RunReport(run: Samples.run(), causes: [Samples.cause]), commands: Samples.commands,
+      chunks: Samples.pages([chunk]), .compact, to: &text)
     #expect(
       text.contains(
         #""causes":[{"code":"parameter_invalid","message":"The index bad\u001b[31m"#))
     #expect(
       text.contains(
-        #""outcome":"content","items":10,"chunks":1,"first_at":"2026-11-23T20:15:05.042Z","last_at":"2026-11-23T21:15:05.042Z"}]"#
+        #""outcome":"content","items":10,"chunks":1,"first_at":"2026-11-23T20:15:05.042Z","last_at":"2026-11-23T21:15:05.042Z","pattern":"The index N","states":["rejected"],"repeating":"refused_again","command":"orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json","samples":[{"chunk":7,"item":350,"object":"s3://b/<i>.mp4","message":null}]}]"#
       ))
     #expect(
       text.contains(
@@ -121,6 +122,6 @@ struct RunJSONTests {
   @Test func errorOfTheOutputIsHandedOn() async {
     struct Lost: Error {}
     var output = ClosureOutput { _ in throw Lost() }
-    await #expect(throws: Lost.self) { try await RunJSON.history(RunPages([]), to: &output) }
+    await #expect(throws: Lost.self) { try await RunJSON.history(Samples.pages([]), to: &output) }
   }
 }

@@ -8,37 +8,59 @@ struct RunTextTests {
   private let text = RunText(now: Samples.created + .seconds(7_200), zone: LocalZone(offsetSeconds: 3_600))
 
   @Test func finishedRunFitsOneScreen() {
-    let report = text.report(Samples.run(), causes: [Samples.cause])
+    let report = text.report(
+      RunReport(run: Samples.run(), causes: [Samples.cause], timeline: Samples.timeline))
     #expect(
       report == """
         run 20261123-201505-042-9222 (night)
         finished: 4,990 of 5,000 items accepted, 10 rejected
+        104 requests in 20m 35s, the first chunk accepted after 2s; 1 throttled (1m of waiting), 1 answer lost (1 settled)
 
         next:
-          see the rejected items:
-            orchestrate export 20261123-201505-042-9222 --state rejected
-          send the rejected items again:
-            orchestrate resume 20261123-201505-042-9222 --retry rejected
+          correct the rejected items, and submit that file:
+            orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json
 
           manifest     videos.json
           job          nightly
           destination  https://api.twelvelabs.io/v1/indexes/tasks/transfers
-          created      2026-11-23 21:15:05+01:00
-          finished     2026-11-23 22:45:05+01:00
           items        5,000 (3 more repeat an earlier one)
-          attempts     104
-          sending      20m 35s
           throughput   4 items/s accepted, 5.1 requests/min
 
           STATE     ITEMS  CHUNKS
           accepted  4,990      99
           rejected     10       1
 
+        timeline:
+          2026-11-23 21:15:05+01:00  created
+          2026-11-23 21:15:07+01:00  first request
+          2026-11-23 21:15:09+01:00  first chunk accepted
+          2026-11-23 21:15:11+01:00  nothing sent for 1m, the longest time: the service had asked to wait
+          2026-11-23 21:16:12+01:00  last answer
+          2026-11-23 22:45:05+01:00  finished
+
         causes:
           parameter_invalid: refused for its content, 10 items in 1 chunk, 2026-11-23 21:15 to 2026-11-23 22:15
             The index bad\\x1b[31m\\u{202e}\\nline
+            e.g. item 350 s3://b/<i>.mp4
+            repeating does not help: correct the items, then submit them:
+              orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json
 
         """)
+  }
+
+  @Test("a run of nothing but trouble fits a screen: what is too much is counted")
+  func manyCauses() {
+    let causes = (0..<12).map { number in
+      CauseSummary(
+        code: "http_5\(number)", message: "m", outcome: .unknown, items: 12 - number, chunks: 1,
+        firstAt: Samples.created, lastAt: Samples.created, states: [.failed],
+        samples: (0..<3).map {
+          CauseSummary.Sample(chunk: ChunkNumber($0), item: $0, object: "s3://b/\($0)", message: "m")
+        })
+    }
+    let report = text.report(RunReport(run: Samples.run(), causes: causes, timeline: Samples.timeline))
+    #expect(report.contains("  7 more causes with 28 items: --format json or html lists them\n"))
+    #expect(report.split(separator: "\n").count <= 50)
   }
 
   @Test(arguments: PauseReason.allCases)
@@ -50,7 +72,7 @@ struct RunTextTests {
       $0.finishedAt = nil
       $0.counts = StateCounts(chunks: [.pending: 100], items: [.pending: 5_000])
     }
-    let report = text.report(run, causes: [])
+    let report = text.report(RunReport(run: run))
     #expect(report.contains("paused: 0 of 5,000 items accepted, 5,000 left\n"))
     #expect(
       report.contains("paused because \(reason.words): bad\\x1b[31m\\u{202e}\\nline [\(reason.rawValue)]\n"))
@@ -88,7 +110,7 @@ struct RunTextTests {
       $0.counts = StateCounts(chunks: [.pending: 1], items: [.pending: 5_000])
       $0.wait = StoredWait(until: Samples.created + .seconds(14_400), reason: "the service asks for it")
     }
-    let report = text.report(run, causes: [])
+    let report = text.report(RunReport(run: run))
     #expect(report.contains("waiting until 01:15 (in 2h): the service asks for it\n"))
     #expect(!report.contains("next:"))
   }
@@ -105,6 +127,16 @@ struct RunTextTests {
         "orchestrate export \(run.run) --state rejected,failed --db '/my state/o.db'",
         "orchestrate resume \(run.run) --retry rejected,failed --db '/my state/o.db'",
       ])
+  }
+
+  @Test("what the service refuses for good is advised to be corrected, not to be sent again")
+  func hopelessItemsAreCorrected() {
+    let commands = RunCommands(run: Samples.run().run)
+    let other = CauseSummary(
+      code: "http_500", message: nil, outcome: .unknown, items: 1, chunks: 1, firstAt: Samples.created,
+      lastAt: Samples.created, states: [.rejected])
+    #expect(NextSteps(Samples.run(), commands, causes: [Samples.cause]).steps.count == 1)
+    #expect(NextSteps(Samples.run(), commands, causes: [Samples.cause, other]).steps.count == 2)
   }
 
   @Test func historyIsATable() {

@@ -28,8 +28,27 @@ enum Samples {
   static let hostile = "bad\u{1b}[31m\u{202e}\nline"
 
   static let cause = CauseSummary(
-    code: "parameter_invalid", message: "The index \(hostile)", outcome: .content, items: 10, chunks: 1,
-    firstAt: created, lastAt: created + .seconds(3_600))
+    code: "parameter_invalid", message: "The index \(hostile)", pattern: "The index N", outcome: .content,
+    items: 10,
+    chunks: 1, firstAt: created, lastAt: created + .seconds(3_600), states: [.rejected],
+    samples: [
+      CauseSummary.Sample(chunk: ChunkNumber(7), item: 350, object: "s3://b/<i>.mp4", message: nil)
+    ])
+
+  static let commands = RunCommands(run: run().run)
+
+  /// A run that was throttled once, for a minute, and lost an answer.
+  static var timeline: RunTimeline {
+    var timeline = RunTimeline()
+    timeline.add(
+      startedAt: created + .seconds(2), finishedAt: created + .seconds(4), outcome: .accepted, owner: 1)
+    timeline.add(
+      startedAt: created + .seconds(5), finishedAt: created + .seconds(6), outcome: .throttled, owner: 1)
+    timeline.add(
+      startedAt: created + .seconds(66), finishedAt: created + .seconds(67), outcome: .unknown, owner: 1)
+    timeline.settled = 1
+    return timeline
+  }
 
   static func chunks(_ count: Int) -> [ChunkSummary] {
     (0..<count).map {
@@ -44,7 +63,16 @@ enum Samples {
   static func pages(_ chunks: [ChunkSummary]) -> ChunkPages {
     ChunkPages { after, limit in
       precondition(limit <= 500)
-      return Array(chunks.drop { chunk in after.map { chunk.number <= $0 } ?? false }.prefix(limit))
+      let rows = chunks.drop { chunk in after.map { chunk.number <= $0 } ?? false }.prefix(limit)
+      return DetailPage(rows: Array(rows), next: rows.count == limit ? rows.last?.number : nil)
+    }
+  }
+
+  /// Pages of runs, newest first.
+  static func pages(_ runs: [RunSummary]) -> RunPages {
+    RunPages { before, limit in
+      let rows = runs.drop { run in before.map { run.run >= $0 } ?? false }.prefix(limit)
+      return DetailPage(rows: Array(rows), next: rows.count == limit ? rows.last?.run : nil)
     }
   }
 }

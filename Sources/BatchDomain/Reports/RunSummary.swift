@@ -62,38 +62,6 @@ package struct RunSummary: Sendable, Equatable {
   }
 }
 
-/// One cause for which items of a run are not accepted, with one sample of what the service said.
-package struct CauseSummary: Sendable, Equatable {
-  /// The service's error code, the status as `http_NNN` when it gave none, or the transport's word.
-  package var code: String
-  /// A sample of the message.
-  package var message: String?
-  /// What the last attempt came to.
-  package var outcome: Outcome
-  /// Items concerned.
-  package var items: Int
-  /// Chunks concerned.
-  package var chunks: Int
-  /// The first attempt that ended so.
-  package var firstAt: Timestamp
-  /// The last attempt that ended so.
-  package var lastAt: Timestamp
-
-  /// A cause as the store has it.
-  package init(
-    code: String, message: String?, outcome: Outcome, items: Int, chunks: Int, firstAt: Timestamp,
-    lastAt: Timestamp
-  ) {
-    self.code = code
-    self.message = message
-    self.outcome = outcome
-    self.items = items
-    self.chunks = chunks
-    self.firstAt = firstAt
-    self.lastAt = lastAt
-  }
-}
-
 /// A chunk as reports show it.
 package struct ChunkSummary: Sendable, Equatable {
   /// The chunk's number.
@@ -118,12 +86,14 @@ package struct ChunkSummary: Sendable, Equatable {
   package var isNotIsolated: Bool
   /// The latest verdict on it, where an answer of it was lost.
   package var settlement: SettlementSummary?
+  /// When the last attempt that ended did so.
+  package var lastAt: Timestamp?
 
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, itemCount: Int, state: ChunkState, attempts: Int, status: Int?,
     code: String?, message: String?, parent: ChunkNumber? = nil, isNotIsolated: Bool = false,
-    settlement: SettlementSummary? = nil
+    settlement: SettlementSummary? = nil, lastAt: Timestamp? = nil
   ) {
     self.number = number
     self.firstItem = firstItem
@@ -136,5 +106,6 @@ package struct ChunkSummary: Sendable, Equatable {
     self.parent = parent
     self.isNotIsolated = isNotIsolated
     self.settlement = settlement
+    self.lastAt = lastAt
   }
 }

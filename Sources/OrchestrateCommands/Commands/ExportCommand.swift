@@ -19,7 +19,7 @@ struct ExportCommand: Subcommand {
     help: ArgumentHelp(
       "States, separated by commas: \(ChunkState.itemStates.map(\.rawValue).joined(separator: ", ")).",
       valueName: "state[,state]"),
-    transform: { try ItemStates.parse($0, for: "--state", among: Set(ChunkState.itemStates)) })
+    transform: { try StateList.parse($0, for: "--state", among: ChunkState.itemStates) })
   var state: Set<ChunkState>
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions

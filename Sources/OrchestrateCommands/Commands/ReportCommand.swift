@@ -3,21 +3,33 @@ import BatchDomain
 import Reporting
 import RunStore
 
-/// `orchestrate report`: the history, or one run. Works while a run is going on, and changes nothing.
+/// `orchestrate report`: the history, one run, rows of it, or what two runs differ in. Works while a run is going on, and
+/// changes nothing.
 struct ReportCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Show all runs, or what became of one.",
     discussion: """
+      Without a run it lists the runs; with one it says on one screen what happened, why, and which command mends it. \
+      --items and --attempts list single rows instead; --state, --since and --limit choose among what is listed: \
+      runs, else chunks, items or attempts.
+
       EXAMPLES
         orchestrate report
+        orchestrate report --state paused --since 7d
         orchestrate report latest
-        orchestrate report latest --format json
-        orchestrate report latest --format html --output report.html
+        orchestrate report latest --state rejected,failed
+        orchestrate report latest --items --state rejected --format csv -o rejected.csv
+        orchestrate report latest --attempts --since 1h
+        orchestrate report latest --format html -o report.html
+        orchestrate report --diff 20261123 latest
         orchestrate report --object s3://bucket/video.mp4
       """)
 
-  @Argument(help: "A run id, the beginning of one, or `latest`; without it, the history.")
-  var run: String?
+  @Argument(
+    help: ArgumentHelp(
+      "A run id, the beginning of one, or `latest`; without it, the history. Two of them with --diff.",
+      valueName: "run"))
+  var runs: [String] = []
 
   @Option(help: "How the report is written.")
   var format: ReportFormat = .text
@@ -26,6 +38,11 @@ struct ReportCommand: Subcommand {
     name: [.short, .long],
     help: ArgumentHelp("File to write the report to; else standard output.", valueName: "path"))
   var output: String?
+
+  @OptionGroup(title: "Rows") var rows: RowOptions
+
+  @Flag(help: "Say what two runs differ in: settings, and items by state.")
+  var diff = false
 
   @Option(
     help: ArgumentHelp(
@@ -38,12 +55,24 @@ struct ReportCommand: Subcommand {
   var wantsJSON: Bool { format == .json }
 
   func validate() throws {
-    guard object != nil else { return }
-    guard run == nil else {
+    if diff, runs.count != 2 { throw ValidationError("--diff compares two runs: name both.") }
+    if !diff, runs.count > 1 { throw ValidationError("One run at a time; --diff compares two.") }
+    if object != nil, !runs.isEmpty {
       throw ValidationError("--object looks through every run: give a run or --object, not both.")
     }
-    guard format != .html else {
-      throw ValidationError("--object is written as text, json or csv, not as html.")
+    if rows.items, rows.attempts {
+      throw ValidationError("--items and --attempts are two lists: choose one.")
+    }
+    if rows.items || rows.attempts, runs.isEmpty {
+      throw ValidationError("--items and --attempts list those of a run: name it.")
+    }
+    if rows.wantsRows, object != nil || diff {
+      throw ValidationError(
+        "--items, --attempts, --state, --since and --limit do not go with --object or --diff.")
+    }
+    try rows.check(isHistory: runs.isEmpty)
+    if format == .html, object != nil || diff || rows.wantsRows && !runs.isEmpty {
+      throw ValidationError("This list is written as text, json or csv, not as html.")
     }
   }
 
@@ -54,16 +83,32 @@ struct ReportCommand: Subcommand {
     var output = ClosureOutput { try file?.write($0) ?? context.output.write($0) }
     if let object {
       try await find(object, context, &output)
-    } else if let run {
+    } else if let run = runs.first {
       let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
-      try await one(try await store.resolve(run), in: store, context, &output)
+      let ids = try await resolve(in: store)
+      if diff {
+        try await DifferenceReporter(store: store, format: format).write(ids[0], ids[1], to: &output)
+      } else {
+        let reporter = RunReporter(
+          context: context, store: store, database: storeOptions.path, format: format, rows: rows)
+        try await reporter.write(ids[0], to: &output)
+      }
     } else {
       let path = try storeOptions.resolved(in: context)
-      let exists = try SQLiteStore.exists(at: path)
-      try await history(in: exists ? SQLiteStore.openForReading(path: path) : nil, context, &output)
+      let isThere = try SQLiteStore.exists(at: path)
+      let reporter = HistoryReporter(
+        context: context, store: isThere ? try await SQLiteStore.openForReading(path: path) : nil,
+        database: storeOptions.path, format: format, rows: rows)
+      try await reporter.write(to: &output)
     }
     try file?.finish()
     return .done
+  }
+
+  private func resolve(in store: SQLiteStore) async throws -> [RunID] {
+    var ids: [RunID] = []
+    for run in runs { ids.append(try await store.resolve(run)) }
+    return ids
   }
 
   private func find(_ object: String, _ context: ProcessContext, _ output: inout ClosureOutput) async throws {
@@ -75,53 +120,6 @@ struct ReportCommand: Subcommand {
     case .text, .html: try output.write(report.text(zone: context.zone))
     case .json: try output.write(report.json())
     case .csv: try output.write(report.csv())
-    }
-  }
-
-  private func history(
-    in store: SQLiteStore?, _ context: ProcessContext, _ output: inout ClosureOutput
-  ) async throws {
-    let pages = store.map { RunPages(in: $0) } ?? RunPages([])
-    switch format {
-    case .text:
-      let shown = try await store?.summaries(before: nil, limit: Self.historyLimit + 1) ?? []
-      let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
-      try output.write(text.history(Array(shown.prefix(Self.historyLimit))))
-      if shown.count > Self.historyLimit {
-        try output.write("older runs are left out; --format csv or json lists all of them\n")
-      }
-    case .json: try await RunJSON.history(pages, .pretty, to: &output)
-    case .csv: try await RunCSV.history(pages, to: &output)
-    case .html:
-      let runs = try await store?.summaries(before: nil, limit: RunsPage.shown + 1) ?? []
-      try output.write(
-        RunsPage(now: context.clock.now(), zone: context.zone, hasLinks: false).document(runs))
-    }
-  }
-
-  /// Runs the table shows; the machine formats have all of them.
-  private static let historyLimit = 1_000
-
-  private func one(
-    _ run: RunID, in store: SQLiteStore, _ context: ProcessContext, _ output: inout ClosureOutput
-  ) async throws {
-    let chunks = ChunkPages(of: run, in: store)
-    switch format {
-    case .text:
-      let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
-      try output.write(
-        text.report(
-          try await store.summary(of: run), causes: try await store.causes(of: run),
-          settlements: try await store.settlements(of: run, limit: RunText.settlementsShown)))
-    case .json:
-      try await RunJSON.report(
-        try await store.summary(of: run), causes: try await store.causes(of: run), chunks: chunks, .pretty,
-        to: &output)
-    case .csv:
-      try await RunCSV.report(chunks, to: &output)
-    case .html:
-      let report = HTMLReport(context: context, store: store, database: storeOptions.path)
-      try output.write(try await report.run(run))
     }
   }
 }

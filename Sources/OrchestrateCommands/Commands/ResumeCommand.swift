@@ -23,7 +23,7 @@ struct ResumeCommand: Subcommand {
     help: ArgumentHelp(
       "Also send items again that were rejected or failed, with a fresh allowance of attempts.",
       valueName: "rejected,failed"),
-    transform: { try ItemStates.parse($0, for: "--retry", among: [.rejected, .failed]) })
+    transform: { try StateList.parse($0, for: "--retry", among: [.rejected, .failed]) })
   var retry: Set<ChunkState>?
 
   @OptionGroup(title: "Pace") var pace: PaceOptions

@@ -72,15 +72,13 @@ struct RunExecution {
   /// - Returns: the status that fits.
   func conclude(_ run: RunID) async throws -> ExitStatus {
     let summary = try await store.summary(of: run)
-    let causes = try await store.causes(of: run)
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
     await events?.flush()
     do {
       switch format {
       case .text:
         let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-        let settlements = try await store.settlements(of: run, limit: RunText.settlementsShown)
-        try context.output.write(text.report(summary, causes: causes, settlements: settlements))
+        try context.output.write(text.report(try await RunReport(of: run, in: store)))
       case .json:
         try context.output.write(
           RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))

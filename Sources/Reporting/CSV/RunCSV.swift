@@ -18,29 +18,56 @@ package enum RunCSV {
 
   /// The history, newest first.
   package static func history(_ pages: RunPages, to output: inout some TextOutput) async throws {
-    var csv = CSVWriter()
-    csv.add(runColumns)
-    var last: RunID?
-    while true {
-      let page = try await pages.page(before: last)
-      for run in page { csv.add(record(of: run)) }
-      try output.write(csv.take())
-      guard let oldest = page.last, page.count == RunPages.pageSize else { return }
-      last = oldest.run
-    }
+    try await write(runColumns, pages, to: &output, record: record)
   }
 
   /// The chunks of one run in order of number.
   package static func report(_ pages: ChunkPages, to output: inout some TextOutput) async throws {
+    try await write(chunkColumns, pages, to: &output, record: record)
+  }
+
+  /// Names of the columns of a run's items, one record per item.
+  package static let itemColumns = [
+    "item", "index_id", "object", "state", "chunk", "attempts", "error_code", "message",
+  ]
+
+  /// Names of the columns of a run's attempts, one record per attempt.
+  package static let attemptColumns = [
+    "chunk", "attempt", "started_at", "finished_at", "seconds", "outcome", "http_status", "error_code",
+    "message",
+  ]
+
+  /// The items of one run in order.
+  package static func items(_ pages: ItemPages, to output: inout some TextOutput) async throws {
+    try await write(itemColumns, pages, to: &output) { item in
+      [
+        String(item.sequence), item.indexID, item.object, item.state.rawValue, String(item.chunk.rawValue),
+        String(item.attempts), item.code, item.message,
+      ]
+    }
+  }
+
+  /// The attempts of one run in order of chunk and number.
+  package static func attempts(_ pages: AttemptPages, to output: inout some TextOutput) async throws {
+    try await write(attemptColumns, pages, to: &output) { attempt in
+      [
+        String(attempt.key.chunk.rawValue), String(attempt.key.number), attempt.startedAt.description,
+        attempt.finishedAt?.description, attempt.took.map(JSONText.seconds), attempt.outcome?.rawValue,
+        attempt.status.map(String.init), attempt.code, attempt.message,
+      ]
+    }
+  }
+
+  private static func write<Row, Cursor>(
+    _ columns: [String], _ pages: RowPages<Row, Cursor>, to output: inout some TextOutput,
+    record: (Row) -> [String?]
+  ) async throws {
     var csv = CSVWriter()
-    csv.add(chunkColumns)
-    var last: ChunkNumber?
-    while true {
-      let page = try await pages.page(after: last)
-      for chunk in page { csv.add(record(of: chunk)) }
+    csv.add(columns)
+    try output.write(csv.take())
+    try await pages.forEachPage { page in
+      for row in page { csv.add(record(row)) }
       try output.write(csv.take())
-      guard let newest = page.last, page.count == ChunkPages.pageSize else { return }
-      last = newest.number
     }
   }
 

@@ -3,21 +3,27 @@ import BatchDomain
 /// Why items are not accepted, grouped by what the service said.
 struct CauseTable {
   let zone: LocalZone
+  let commands: RunCommands
 
   /// The table; empty without causes.
-  func html(_ causes: [CauseSummary]) throws -> HTMLFragment {
+  func html(_ causes: [CauseSummary], of run: RunSummary, _ settings: RunSettings) throws -> HTMLFragment {
     guard !causes.isEmpty else { return .empty }
     return try Self.template.render(
       Values(
-        causes: causes.prefix(Self.shown).map { cause in
-          Row(
-            code: TerminalText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
-            message: cause.message.map { TerminalText.escape($0, cutAt: 300) },
-            items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks),
-            time: time(cause))
-        },
+        causes: causes.prefix(Self.shown).map { row($0, CauseAdvice($0, of: run, settings, commands)) },
         more: causes.count > Self.shown
           ? "\(HumanNumber.text(causes.count - Self.shown)) more causes are left out." : nil))
+  }
+
+  private func row(_ cause: CauseSummary, _ advice: CauseAdvice) -> Row {
+    Row(
+      code: TerminalText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
+      message: cause.message.map { TerminalText.escape($0, cutAt: 300) },
+      items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks), time: time(cause),
+      samples: cause.samples.map { sample in
+        "item \(sample.item)" + (sample.object.map { " \(TerminalText.escape($0, cutAt: 200))" } ?? "")
+      },
+      advice: advice.words, command: advice.command)
   }
 
   private func time(_ cause: CauseSummary) -> String {
@@ -34,6 +40,9 @@ struct CauseTable {
     let items: String
     let chunks: String
     let time: String
+    let samples: [String]
+    let advice: String
+    let command: String?
   }
 
   private struct Values {
@@ -47,7 +56,7 @@ struct CauseTable {
     <thead><tr><th>cause</th><th class="n">items</th><th class="n">chunks</th></tr></thead>
     <tbody>
     {{#causes}}
-    <tr><td class="said"><code>{{code}}</code>, {{outcome}}{{#message}}<br><span class="quiet">{{message}}</span>{{/message}}<br><span class="quiet">{{time}}</span></td><td class="n">{{items}}</td><td class="n">{{chunks}}</td></tr>
+    <tr><td class="said"><code>{{code}}</code>, {{outcome}}{{#message}}<br><span class="quiet">{{message}}</span>{{/message}}<br><span class="quiet">{{time}}{{#samples}}<br>e.g. {{.}}{{/samples}}<br>{{advice}}</span>{{#command}}<br><code>{{command}}</code>{{/command}}</td><td class="n">{{items}}</td><td class="n">{{chunks}}</td></tr>
     {{/causes}}
     </tbody>
     </table></div>

@@ -7,10 +7,10 @@ struct RunHeader {
   let database: String?
 
   /// The header of a run.
-  func html(_ run: RunSummary) throws -> HTMLFragment {
+  func html(_ run: RunSummary, causes: [CauseSummary]) throws -> HTMLFragment {
     let headline = RunHeadline.text(run)
     let sentence = headline.split(separator: ":", maxSplits: 1).last.map { $0.drop { $0 == " " } }
-    let steps = NextSteps(run, RunCommands(run: run.run, database: database)).steps
+    let steps = NextSteps(run, RunCommands(run: run.run, database: database), causes: causes).steps
     return try Self.template.render(
       Values(
         state: run.state.rawValue, look: Self.look(run), headline: Self.capitalized(sentence ?? ""),

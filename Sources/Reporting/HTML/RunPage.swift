@@ -6,6 +6,8 @@ package struct RunPage: Sendable {
   package struct Content: Sendable {
     /// The run.
     package let run: RunSummary
+    /// What it was told.
+    package let settings: RunSettings
     /// Why items are not accepted.
     package let causes: [CauseSummary]
     /// Verdicts on lost answers, the latest first.
@@ -15,9 +17,11 @@ package struct RunPage: Sendable {
 
     /// What a page shows.
     package init(
-      run: RunSummary, causes: [CauseSummary], settlements: [SettlementSummary], insight: RunInsight
+      run: RunSummary, settings: RunSettings, causes: [CauseSummary], settlements: [SettlementSummary],
+      insight: RunInsight
     ) {
       self.run = run
+      self.settings = settings
       self.causes = causes
       self.settlements = settlements
       self.insight = insight
@@ -46,11 +50,13 @@ package struct RunPage: Sendable {
   /// The parts of the page; always the same ids in the same order.
   package func sections(_ content: Content) throws -> [PageSection] {
     let insight = content.insight
+    let causes = CauseTable(zone: zone, commands: RunCommands(run: content.run.run, database: database))
     return [
       PageSection(
-        "headline", try RunHeader(now: now, zone: zone, database: database).html(content.run)),
+        "headline",
+        try RunHeader(now: now, zone: zone, database: database).html(content.run, causes: content.causes)),
       PageSection("figures", try RunFigures.html(content.run)),
-      PageSection("causes", "Causes", try CauseTable(zone: zone).html(content.causes)),
+      PageSection("causes", "Causes", try causes.html(content.causes, of: content.run, content.settings)),
       PageSection(
         "throughput", "Items accepted over time",
         try ThroughputChart(insight.throughput, zone: zone).html()),

@@ -33,6 +33,13 @@ package struct LocalZone: Sendable {
     return distance < .seconds(20 * 3_600) && distance > .seconds(-20 * 3_600) ? clock(moment) : brief(moment)
   }
 
+  /// The moment at which clocks of this zone show that date and time.
+  package func moment(at time: CivilTime) -> Timestamp {
+    let guess = time.timestamp - .seconds(offset(time.timestamp))
+    // The guess took the distance of a moment some hours off; near a change of the clocks it is another.
+    return time.timestamp - .seconds(offset(guess))
+  }
+
   private func civil(_ moment: Timestamp) -> CivilTime { CivilTime(moment + .seconds(offset(moment))) }
 
   private func date(_ time: CivilTime) -> String {

@@ -48,6 +48,18 @@ package struct JSONWriter {
     isAfterKey = true
   }
 
+  /// Writes a member that is a string, `null` for `nil`.
+  package mutating func member(_ name: String, _ value: String?) {
+    key(name)
+    self.value(value)
+  }
+
+  /// Writes a member that is a whole number, `null` for `nil`.
+  package mutating func member(_ name: String, _ value: Int?) {
+    key(name)
+    self.value(value)
+  }
+
   /// Writes a string, `null` for `nil`.
   package mutating func value(_ string: String?) {
     separate()

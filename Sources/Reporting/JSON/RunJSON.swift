@@ -20,41 +20,9 @@ package enum RunJSON {
     json.beginObject()
     json.key("runs")
     json.beginArray()
-    var last: RunID?
-    while true {
-      let page = try await pages.page(before: last)
+    try await pages.forEachPage { page in
       for run in page { write(run, to: &json) }
       try output.write(json.take())
-      guard let oldest = page.last, page.count == RunPages.pageSize else { break }
-      last = oldest.run
-    }
-    json.endArray()
-    json.endObject()
-    try output.write(json.take() + "\n")
-  }
-
-  /// `{"run": RUN, "causes": [...], "chunks": [...]}` with a line end, the chunks written page by page.
-  package static func report(
-    _ run: RunSummary, causes: [CauseSummary], chunks: ChunkPages, _ layout: JSONWriter.Layout = .pretty,
-    to output: inout some TextOutput
-  ) async throws {
-    var json = JSONWriter(layout)
-    json.beginObject()
-    json.key("run")
-    write(run, to: &json)
-    json.key("causes")
-    json.beginArray()
-    for cause in causes { write(cause, to: &json) }
-    json.endArray()
-    json.key("chunks")
-    json.beginArray()
-    var last: ChunkNumber?
-    while true {
-      let page = try await chunks.page(after: last)
-      for chunk in page { write(chunk, to: &json) }
-      try output.write(json.take())
-      guard let newest = page.last, page.count == ChunkPages.pageSize else { break }
-      last = newest.number
     }
     json.endArray()
     json.endObject()
@@ -101,52 +69,6 @@ package enum RunJSON {
       json.key(state.rawValue)
       json.value(counts[state, default: 0])
     }
-    json.endObject()
-  }
-
-  private static func write(_ cause: CauseSummary, to json: inout JSONWriter) {
-    json.beginObject()
-    json.key("code")
-    json.value(cause.code)
-    json.key("message")
-    json.value(cause.message)
-    json.key("outcome")
-    json.value(cause.outcome.rawValue)
-    json.key("items")
-    json.value(cause.items)
-    json.key("chunks")
-    json.value(cause.chunks)
-    json.key("first_at")
-    json.value(cause.firstAt)
-    json.key("last_at")
-    json.value(cause.lastAt)
-    json.endObject()
-  }
-
-  private static func write(_ chunk: ChunkSummary, to json: inout JSONWriter) {
-    json.beginObject()
-    json.key("chunk")
-    json.value(chunk.number.rawValue)
-    json.key("first_item")
-    json.value(chunk.firstItem)
-    json.key("item_count")
-    json.value(chunk.itemCount)
-    json.key("state")
-    json.value(chunk.state.rawValue)
-    json.key("attempts")
-    json.value(chunk.attempts)
-    json.key("http_status")
-    json.value(chunk.status)
-    json.key("error_code")
-    json.value(chunk.code)
-    json.key("message")
-    json.value(chunk.message)
-    json.key("split_from")
-    json.value(chunk.parent?.rawValue)
-    json.key("not_isolated")
-    json.value(chunk.isNotIsolated)
-    json.key("settlement")
-    SettlementJSON.write(chunk.settlement, to: &json)
     json.endObject()
   }
 }

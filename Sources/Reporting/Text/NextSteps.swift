@@ -14,7 +14,10 @@ struct NextSteps {
   let steps: [Step]
 
   /// Advice on a run.
-  init(_ run: RunSummary, _ commands: RunCommands) {
+  ///
+  /// - Parameter causes: why items are not accepted, where that was looked up: what is refused for good is not advised
+  ///   to be sent again.
+  init(_ run: RunSummary, _ commands: RunCommands, causes: [CauseSummary] = []) {
     var steps: [Step] = []
     let counts = run.counts
     switch run.state {
@@ -38,9 +41,17 @@ struct NextSteps {
     let lost = [ChunkState.rejected, .failed].filter { counts.items(in: $0) > 0 }
     if !lost.isEmpty {
       let words = lost.map(\.rawValue).joined(separator: " and ")
-      steps.append(Step(purpose: "see the \(words) items", command: commands.export(lost)))
-      if run.state == .finished {
-        steps.append(Step(purpose: "send the \(words) items again", command: commands.retry(lost)))
+      let ofLost = causes.filter { !$0.states.isDisjoint(with: lost) }
+      if !ofLost.isEmpty, ofLost.allSatisfy({ $0.repeating == .refusedAgain }) {
+        steps.append(
+          Step(
+            purpose: "correct the \(words) items, and submit that file",
+            command: commands.exportToCorrect(lost)))
+      } else {
+        steps.append(Step(purpose: "see the \(words) items", command: commands.export(lost)))
+        if run.state == .finished {
+          steps.append(Step(purpose: "send the \(words) items again", command: commands.retry(lost)))
+        }
       }
     }
     if counts.items(in: .cancelled) > 0 {

@@ -30,6 +30,27 @@ package struct RunCommands: Sendable {
     command("export \(run) --state \(Self.list(states))")
   }
 
+  /// Writes the items in these states to a file in which they can be corrected.
+  package func exportToCorrect(_ states: [ChunkState]) -> String { export(states) + " > corrected.json" }
+
+  /// Sends the items in these states in a new run with the settings that are not defaults.
+  package func submitAnew(_ states: [ChunkState], _ settings: RunSettings) -> String {
+    let defaults = RunSettings()
+    var options: [(String, String)] = []
+    if settings.baseURL != defaults.baseURL { options.append(("base-url", settings.baseURL)) }
+    if settings.profile != defaults.profile { options.append(("profile", settings.profile.rawValue)) }
+    if settings.chunkSize != defaults.chunkSize { options.append(("chunk-size", "\(settings.chunkSize)")) }
+    if settings.chunkBytes != defaults.chunkBytes {
+      options.append(("chunk-bytes", "\(settings.chunkBytes)B"))
+    }
+    if settings.concurrency != defaults.concurrency {
+      options.append(("concurrency", "\(settings.concurrency)"))
+    }
+    for rate in settings.rates { options.append(("rate", rate.description)) }
+    let words = options.map { " --\($0.0) \(ShellText.quote($0.1))" }.joined()
+    return export(states) + " | " + command("submit - --again\(words)")
+  }
+
   /// A person's verdict on what is unknown.
   package var settle: String { command("settle \(run) --as received") + "  # or: --as not-received" }
 

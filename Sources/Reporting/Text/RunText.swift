@@ -34,17 +34,24 @@ package struct RunText: Sendable {
     return table.text()
   }
 
-  /// One run on one screen: what happened, why, what to do next, then the numbers.
-  ///
-  /// - Parameter settlements: verdicts on lost answers, the latest first.
-  package func report(
-    _ run: RunSummary, causes: [CauseSummary], settlements: [SettlementSummary] = []
-  ) -> String {
-    var text = headline(run) + steps(run) + "\n" + facts(run) + "\n" + states(run)
-    if !causes.isEmpty { text += "\n" + CauseText(zone: zone).text(causes) }
-    if !settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(settlements) }
+  /// One run on one screen: what happened, why, what to do next, then the numbers, and how it came to that.
+  package func report(_ report: RunReport) -> String {
+    let run = report.run
+    let timeline = TimelineText(zone: zone)
+    var text = headline(run)
+    if let sentence = timeline.sentence(run, report.timeline) { text += sentence + "\n" }
+    text += steps(run, causes: report.causes) + "\n" + facts(run) + "\n" + states(run)
+    text += "\n" + timeline.lines(run, report.timeline)
+    if !report.causes.isEmpty {
+      let commands = RunCommands(run: run.run, database: database)
+      text += "\n" + CauseText(zone: zone, commands: commands).text(report)
+    }
+    if !report.settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(report.settlements) }
     return text
   }
+
+  /// A run in two lines or three, above a table of its parts.
+  package func heading(_ run: RunSummary) -> String { headline(run) }
 
   /// Where a run stands: what happened, why, what to do next, and the command that shows the rest.
   package func standing(_ run: RunSummary) -> String {
@@ -67,7 +74,7 @@ package struct RunText: Sendable {
     return text
   }
 
-  /// Verdicts that ``report(_:causes:settlements:)`` is to be given, at most.
+  /// Verdicts that ``report(_:)`` is to be given, at most.
   package static let settlementsShown = SettlementText.shown + 1
 
   private func detail(_ run: RunSummary) -> String {
@@ -78,8 +85,8 @@ package struct RunText: Sendable {
     run.state.rawValue + (run.reason.map { ": \($0.rawValue)" } ?? "")
   }
 
-  private func steps(_ run: RunSummary) -> String {
-    let steps = NextSteps(run, RunCommands(run: run.run, database: database)).steps
+  private func steps(_ run: RunSummary, causes: [CauseSummary] = []) -> String {
+    let steps = NextSteps(run, RunCommands(run: run.run, database: database), causes: causes).steps
     guard !steps.isEmpty else { return "" }
     var text = "\nnext:\n"
     for step in steps { text += "  \(step.purpose):\n    \(TerminalText.escape(step.command))\n" }
@@ -91,23 +98,15 @@ package struct RunText: Sendable {
     table.add("manifest", TerminalText.escape(run.manifest, cutAt: 400))
     if let job = run.job { table.add("job", TerminalText.escape(job, cutAt: 400)) }
     table.add("destination", TerminalText.escape(run.destination, cutAt: 400))
-    table.add("created", zone.text(run.createdAt))
-    if let finishedAt = run.finishedAt {
-      table.add(run.state == .cancelled ? "cancelled" : "finished", zone.text(finishedAt))
-    }
     var items = HumanNumber.text(run.items)
     if run.repeated > 0 { items += " (\(HumanNumber.text(run.repeated)) more repeat an earlier one)" }
     table.add("items", items)
-    table.add("attempts", HumanNumber.text(run.attempts))
-    if let time = run.sendingTime {
-      table.add("sending", HumanDuration.text(time))
-      if time > .zero {
-        let accepted = Double(run.counts.items(in: .accepted)) / time.inSeconds
-        let requests = Double(run.attempts) * 60 / time.inSeconds
-        table.add(
-          "throughput",
-          "\(HumanNumber.pace(accepted)) items/s accepted, \(HumanNumber.pace(requests)) requests/min")
-      }
+    if let time = run.sendingTime, time > .zero {
+      let accepted = Double(run.counts.items(in: .accepted)) / time.inSeconds
+      let requests = Double(run.attempts) * 60 / time.inSeconds
+      table.add(
+        "throughput",
+        "\(HumanNumber.pace(accepted)) items/s accepted, \(HumanNumber.pace(requests)) requests/min")
     }
     return table.text(indent: "  ")
   }

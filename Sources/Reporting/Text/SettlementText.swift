@@ -5,7 +5,7 @@ struct SettlementText {
   let zone: LocalZone
 
   /// Verdicts shown; the machine formats have all of them.
-  static let shown = 10
+  static let shown = 3
 
   /// A heading and one paragraph per verdict, the latest first.
   ///

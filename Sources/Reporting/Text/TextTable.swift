@@ -17,6 +17,9 @@ struct TextTable {
   /// Adds a row; cells beyond the last column are dropped.
   mutating func add(_ cells: String...) { rows.append(cells) }
 
+  /// Adds a row; cells beyond the last column are dropped.
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
   /// The rows, one per line, without spaces at the end of a line.
   func text(indent: String = "") -> String {
     var widths = alignments.map { _ in 0 }

@@ -111,31 +111,6 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
-  /// Why items are not accepted, grouped over the chunks that are open or went wrong.
-  package func causes(of run: RunID) async throws -> [CauseSummary] {
-    try await database.read { connection in
-      let row = try Self.row(of: run, in: connection)
-      return try connection.rows(
-        """
-        SELECT coalesce(last_code, 'http_' || last_status, last_outcome), min(last_message), last_outcome,
-               sum(item_count) AS items, count(*), min(last_at), max(last_at)
-        FROM chunk INDEXED BY chunk_open
-        WHERE run = ? AND state IN ('pending', 'unknown', 'rejected', 'failed')
-          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled' AND last_outcome IS NOT NULL
-        GROUP BY 1, last_outcome ORDER BY items DESC, 1 LIMIT 1000
-        """, .integer(row)
-      ) {
-        guard let outcome = Outcome(rawValue: $0.text(2)) else {
-          throw StoreError(.damaged, "a chunk of run \(run) has the outcome \"\($0.text(2))\"")
-        }
-        return CauseSummary(
-          code: $0.text(0), message: $0.optionalText(1), outcome: outcome, items: $0.int(3),
-          chunks: $0.int(4), firstAt: Timestamp(milliseconds: Int64($0.int(5))),
-          lastAt: Timestamp(milliseconds: Int64($0.int(6))))
-      }
-    }
-  }
-
   /// Chunks in order of number; one page of them.
   package func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary] {
     try await database.read { connection in
@@ -143,7 +118,7 @@ extension SQLiteStore: RunCatalog {
       var chunks = try connection.rows(
         """
         SELECT number, first_item, item_count, state, attempts, last_status, last_code, last_message, parent,
-               not_isolated
+               not_isolated, last_at
         FROM chunk WHERE run = ? AND number > ? ORDER BY number LIMIT ?
         """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) {
@@ -154,7 +129,8 @@ extension SQLiteStore: RunCatalog {
           number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), state: state,
           attempts: $0.int(4), status: $0.optionalInt(5), code: $0.optionalText(6),
           message: $0.optionalText(7), parent: $0.optionalInt(8).map { ChunkNumber($0) },
-          isNotIsolated: $0.flag(9))
+          isNotIsolated: $0.flag(9),
+          lastAt: $0.optionalInt(10).map { Timestamp(milliseconds: Int64($0)) })
       }
       guard let first = chunks.first?.number.rawValue, let last = chunks.last?.number.rawValue else {
         return []

@@ -22,7 +22,7 @@ struct RunPageTests {
       number: ChunkNumber(7), items: 4_990..<5_000, state: .rejected, attempts: 3,
       longest: .milliseconds(1_500))
     return RunPage.Content(
-      run: Samples.run(change), causes: causes,
+      run: Samples.run(change), settings: RunSettings(), causes: causes,
       settlements: [
         SettlementSummary(
           chunk: ChunkNumber(7), itemCount: 10, attempt: 1, verdict: .received, authority: .person,
@@ -43,7 +43,10 @@ struct RunPageTests {
     #expect(html.contains("<title>items 4,990 to 4,999: rejected</title>"))
     #expect(
       html.contains(
-        "<code>orchestrate resume 20261123-201505-042-9222 --retry rejected --db &#39;/a b/o.db&#39;</code>"))
+        "<code>orchestrate export 20261123-201505-042-9222 --state rejected --db &#39;/a b/o.db&#39; &gt; corrected.json"
+          + "</code>"))
+    #expect(html.contains("e.g. item 350 s3://b/&lt;i&gt;.mp4"))
+    #expect(html.contains("repeating does not help: correct the items, then submit them"))
     #expect(html.contains("received (10 items), by a person"))
     #expect(html.contains("seen &lt;there&gt;"))
   }
@@ -70,7 +73,8 @@ struct RunPageTests {
   func hostileText(text: String) throws {
     let cause = CauseSummary(
       code: text, message: text, outcome: .content, items: 10, chunks: 1, firstAt: Samples.created,
-      lastAt: Samples.created)
+      lastAt: Samples.created, states: [.rejected],
+      samples: [CauseSummary.Sample(chunk: ChunkNumber(0), item: 0, object: text, message: text)])
     let html = try page.document(
       Self.content(
         {
@@ -102,7 +106,8 @@ struct RunPageTests {
     }
     let insight = RunInsight(
       throughput: Throughput(nil), latencies: LatencyHistogram(), map: ChunkMap(items: 0, chunks: 0))
-    let content = RunPage.Content(run: run, causes: [], settlements: [], insight: insight)
+    let content = RunPage.Content(
+      run: run, settings: RunSettings(), causes: [], settlements: [], insight: insight)
     let sections = try page.sections(content)
     #expect(
       sections.filter { $0.content == .empty }.map(\.id) == [

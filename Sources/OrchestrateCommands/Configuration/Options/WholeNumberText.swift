@@ -20,8 +20,13 @@ package enum WholeNumberText {
 
   /// The number that these digits are; `nil` when they are not one.
   static func number(_ digits: Substring) -> Int? {
-    guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+    guard isDigits(digits) else { return nil }
     guard digits == "0" || digits.utf8.first != UInt8(ascii: "0") else { return nil }
     return Int(digits)
+  }
+
+  /// Whether these are decimal digits and nothing else.
+  static func isDigits(_ text: Substring) -> Bool {
+    text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 }

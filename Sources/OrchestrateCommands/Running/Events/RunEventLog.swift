@@ -128,16 +128,6 @@ final class RunEventLog: RunObserver {
 }
 
 extension JSONWriter {
-  fileprivate mutating func member(_ name: String, _ value: String?) {
-    key(name)
-    self.value(value)
-  }
-
-  fileprivate mutating func member(_ name: String, _ value: Int?) {
-    key(name)
-    self.value(value)
-  }
-
   fileprivate mutating func members(cause: String, reason: PauseReason?, message: String?) {
     member("cause", cause)
     member("reason", reason?.rawValue)

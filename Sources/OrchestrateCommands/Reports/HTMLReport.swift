@@ -14,7 +14,8 @@ struct HTMLReport {
     let page = RunPage(now: context.clock.now(), zone: context.zone, database: database)
     return try page.document(
       RunPage.Content(
-        run: try await store.summary(of: run), causes: try await store.causes(of: run),
+        run: try await store.summary(of: run), settings: try await store.settings(of: run),
+        causes: try await store.causes(of: run),
         settlements: try await store.settlements(of: run, limit: RunPage.settlementsShown),
         insight: try await store.insight(into: run)))
   }

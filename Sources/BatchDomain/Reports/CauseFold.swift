@@ -1,0 +1,73 @@
+/// Groups chunks by why they are not accepted, one after the other, in bounded memory.
+package struct CauseFold: Sendable {
+  /// Groups at most. What belongs to none of them when there are so many is counted in one group per outcome, whose
+  /// code is ``otherCode``.
+  package static let groupLimit = 1_000
+  /// Samples a group keeps: those that come first.
+  package static let sampleLimit = 3
+  /// The code of what is not told apart any more.
+  package static let otherCode = "other"
+
+  /// Messages whose pattern is remembered: most chunks of a cause have the same message.
+  private static let patternLimit = 1_000
+
+  private struct Key: Hashable {
+    let code: String
+    let outcome: Outcome
+    let pattern: String?
+  }
+
+  private var groups: [Key: CauseSummary] = [:]
+  private var patterns: [String: String] = [:]
+
+  /// Nothing yet.
+  package init() {}
+
+  /// Adds a chunk that was tried and is not accepted.
+  ///
+  /// - Parameters:
+  ///   - code: the service's error code, or what stands in its place.
+  ///   - message: what the service said.
+  ///   - endedAt: when its last attempt ended.
+  package mutating func add(
+    code: String, outcome: Outcome, message: String?, chunk: ChunkNumber, firstItem: Int, itemCount: Int,
+    state: ChunkState, endedAt: Timestamp
+  ) {
+    var key = Key(code: code, outcome: outcome, pattern: message.map { pattern(of: $0) })
+    let sample = CauseSummary.Sample(chunk: chunk, item: firstItem, message: message)
+    if groups[key] == nil, groups.count >= Self.groupLimit {
+      key = Key(code: Self.otherCode, outcome: outcome, pattern: nil)
+    }
+    let new = CauseSummary(
+      code: key.code, message: key.code == Self.otherCode ? nil : message, pattern: key.pattern,
+      outcome: outcome,
+      items: 0, chunks: 0, firstAt: endedAt, lastAt: endedAt)
+    groups[key, default: new].add(sample, items: itemCount, state: state, endedAt: endedAt)
+  }
+
+  /// The groups, those with the most items first.
+  package var causes: [CauseSummary] {
+    groups.values.sorted {
+      ($1.items, $0.code, $0.pattern ?? "", $0.outcome.rawValue)
+        < ($0.items, $1.code, $1.pattern ?? "", $1.outcome.rawValue)
+    }
+  }
+
+  private mutating func pattern(of message: String) -> String {
+    if let known = patterns[message] { return known }
+    let pattern = MessagePattern.of(message)
+    if patterns.count < Self.patternLimit { patterns[message] = pattern }
+    return pattern
+  }
+}
+
+extension CauseSummary {
+  fileprivate mutating func add(_ sample: Sample, items count: Int, state: ChunkState, endedAt: Timestamp) {
+    items += count
+    chunks += 1
+    firstAt = min(firstAt, endedAt)
+    lastAt = max(lastAt, endedAt)
+    states.insert(state)
+    if samples.count < CauseFold.sampleLimit { samples.append(sample) }
+  }
+}

@@ -1,0 +1,126 @@
+import BatchDomain
+
+/// The report of a run as a JSON document.
+package enum ReportJSON {
+  /// `{"run": RUN, "causes": [...], "timeline": {...}, "chunks": [...]}` with a line end, the chunks written page by
+  /// page.
+  ///
+  /// - Parameter commands: the command lines that are advised.
+  package static func write(
+    _ report: RunReport, commands: RunCommands, chunks: ChunkPages, _ layout: JSONWriter.Layout = .pretty,
+    to output: inout some TextOutput
+  ) async throws {
+    var json = JSONWriter(layout)
+    json.beginObject()
+    json.key("run")
+    RunJSON.write(report.run, to: &json)
+    json.key("causes")
+    json.beginArray()
+    for cause in report.causes {
+      write(cause, CauseAdvice(cause, of: report.run, report.settings, commands), to: &json)
+    }
+    json.endArray()
+    json.key("timeline")
+    write(report.timeline, to: &json)
+    json.key("chunks")
+    json.beginArray()
+    try await chunks.forEachPage { page in
+      for chunk in page { write(chunk, to: &json) }
+      try output.write(json.take())
+    }
+    json.endArray()
+    json.endObject()
+    try output.write(json.take() + "\n")
+  }
+
+  private static func write(_ cause: CauseSummary, _ advice: CauseAdvice, to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("code", cause.code)
+    json.member("message", cause.message)
+    json.member("outcome", cause.outcome.rawValue)
+    json.member("items", cause.items)
+    json.member("chunks", cause.chunks)
+    json.key("first_at")
+    json.value(cause.firstAt)
+    json.key("last_at")
+    json.value(cause.lastAt)
+    json.member("pattern", cause.pattern)
+    json.key("states")
+    json.beginArray()
+    for state in ChunkState.itemStates where cause.states.contains(state) { json.value(state.rawValue) }
+    json.endArray()
+    json.member("repeating", word(cause.repeating))
+    json.member("command", advice.command)
+    json.key("samples")
+    json.beginArray()
+    for sample in cause.samples {
+      json.beginObject()
+      json.member("chunk", sample.chunk.rawValue)
+      json.member("item", sample.item)
+      json.member("object", sample.object)
+      json.member("message", sample.message)
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+  }
+
+  private static func word(_ repeating: Repeating) -> String {
+    switch repeating {
+    case .helps: "helps"
+    case .helpsAfter(let change): "helps_after_\(change.rawValue)"
+    case .refusedAgain: "refused_again"
+    case .unclear: "unclear"
+    }
+  }
+
+  private static func write(_ timeline: RunTimeline, to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("first_request_at")
+    json.value(timeline.firstIntentAt)
+    json.key("first_accepted_at")
+    json.value(timeline.firstAcceptedAt)
+    json.key("last_outcome_at")
+    json.value(timeline.lastOutcomeAt)
+    json.key("longest_wait")
+    if let wait = timeline.longestWait {
+      json.beginObject()
+      json.key("from")
+      json.value(wait.from)
+      json.key("until")
+      json.value(wait.until)
+      json.member("reason", wait.idleness.rawValue)
+      json.endObject()
+    } else {
+      json.value(String?.none)
+    }
+    json.key("throttled_seconds")
+    json.seconds(timeline.throttledTime)
+    json.key("outcomes")
+    json.beginObject()
+    for outcome in Outcome.allCases {
+      json.member(outcome.rawValue, timeline.outcomes[outcome, default: 0])
+    }
+    json.endObject()
+    json.member("settled", timeline.settled)
+    json.endObject()
+  }
+
+  private static func write(_ chunk: ChunkSummary, to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("chunk", chunk.number.rawValue)
+    json.member("first_item", chunk.firstItem)
+    json.member("item_count", chunk.itemCount)
+    json.member("state", chunk.state.rawValue)
+    json.member("attempts", chunk.attempts)
+    json.member("http_status", chunk.status)
+    json.member("error_code", chunk.code)
+    json.member("message", chunk.message)
+    json.member("split_from", chunk.parent?.rawValue)
+    json.key("not_isolated")
+    json.value(chunk.isNotIsolated)
+    json.key("settlement")
+    SettlementJSON.write(chunk.settlement, to: &json)
+    json.endObject()
+  }
+}

@@ -1,0 +1,54 @@
+import BatchDomain
+
+/// What can be done about a cause: whether sending the items again can help, and the command that does it.
+struct CauseAdvice {
+  /// Whether repeating can help, as a clause.
+  let words: String
+  /// The command to run; `nil` when nobody has to do anything, or nothing can be done now.
+  let command: String?
+
+  /// Advice on a cause of a run.
+  init(_ cause: CauseSummary, of run: RunSummary, _ settings: RunSettings, _ commands: RunCommands) {
+    let lost = [ChunkState.rejected, .failed].filter { cause.states.contains($0) }
+    guard !run.isLive else {
+      words = lost.isEmpty ? "the run goes on by itself" : "wait until the run has ended"
+      command = nil
+      return
+    }
+    words = cause.repeating.words
+    if lost.isEmpty {
+      command = run.state == .cancelled ? nil : commands.resume
+    } else if cause.repeating == .refusedAgain {
+      command = commands.exportToCorrect(lost)
+    } else if run.state == .cancelled || Self.needsFewerRequestsAnew(lost, of: run, settings) {
+      command = commands.submitAnew(lost, settings)
+    } else {
+      command = commands.retry(lost)
+    }
+  }
+
+  /// Whether a new run of these items needs fewer requests than sending their chunks again: pieces of divided chunks are
+  /// small, and a new run packs them together.
+  private static func needsFewerRequestsAnew(
+    _ states: [ChunkState], of run: RunSummary, _ settings: RunSettings
+  ) -> Bool {
+    guard run.state == .finished, run.counts.items(in: .unknown) == 0 else { return false }
+    let items = states.reduce(0) { $0 + run.counts.items(in: $1) }
+    let chunks = states.reduce(0) { $0 + run.counts.chunks(in: $1) }
+    return (items + settings.chunkSize - 1) / settings.chunkSize < chunks
+  }
+}
+
+extension Repeating {
+  /// As a clause.
+  fileprivate var words: String {
+    switch self {
+    case .helps: "repeating can help"
+    case .helpsAfter(.account): "repeating can help once the key and the account are in order"
+    case .helpsAfter(.address): "repeating can help once the address is right (--base-url)"
+    case .helpsAfter(.index): "repeating can help once the index exists for this account"
+    case .refusedAgain: "repeating does not help: correct the items, then submit them"
+    case .unclear: "repeating may not help: the service refused the items"
+    }
+  }
+}

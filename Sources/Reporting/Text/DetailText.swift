@@ -1,0 +1,65 @@
+import BatchDomain
+
+/// Chunks, items and attempts of a run as tables.
+package struct DetailText: Sendable {
+  private let zone: LocalZone
+
+  /// Rows a table has at most, unless a limit is given; the machine formats have all of them.
+  package static let rowLimit = 1_000
+
+  /// Tables with times of that zone.
+  package init(zone: LocalZone) { self.zone = zone }
+
+  /// One line per chunk.
+  package func chunks(_ pages: ChunkPages, limit: Int?) async throws -> String {
+    var table = TextTable(.right, .right, .right, .left, .right, .left)
+    table.add("CHUNK", "FIRST ITEM", "ITEMS", "STATE", "ATTEMPTS", "LAST ANSWER")
+    return try await text(pages, limit, &table) { chunk in
+      [
+        chunk.number.description, String(chunk.firstItem), String(chunk.itemCount), chunk.state.rawValue,
+        String(chunk.attempts), answer(chunk.status, chunk.code, chunk.message),
+      ]
+    }
+  }
+
+  /// One line per item.
+  package func items(_ pages: ItemPages, limit: Int?) async throws -> String {
+    var table = TextTable(.right, .left, .right, .right, .left, .left)
+    table.add("ITEM", "STATE", "CHUNK", "ATTEMPTS", "OBJECT", "LAST ANSWER")
+    return try await text(pages, limit, &table) { item in
+      [
+        String(item.sequence), item.state.rawValue, item.chunk.description, String(item.attempts),
+        TerminalText.escape(item.object, cutAt: 200), answer(nil, item.code, item.message),
+      ]
+    }
+  }
+
+  /// One line per attempt.
+  package func attempts(_ pages: AttemptPages, limit: Int?) async throws -> String {
+    var table = TextTable(.right, .right, .left, .right, .left, .left)
+    table.add("CHUNK", "ATTEMPT", "BEGUN", "TOOK", "OUTCOME", "ANSWER")
+    return try await text(pages, limit, &table) { attempt in
+      [
+        attempt.key.chunk.description, String(attempt.key.number), zone.text(attempt.startedAt),
+        attempt.took.map(HumanDuration.text) ?? "-", attempt.outcome?.rawValue ?? "under way",
+        answer(attempt.status, attempt.code, attempt.message),
+      ]
+    }
+  }
+
+  private func text<Row, Cursor>(
+    _ pages: RowPages<Row, Cursor>, _ limit: Int?, _ table: inout TextTable, cells: (Row) -> [String]
+  ) async throws -> String {
+    let (rows, hasMore) = try await pages.first(limit ?? Self.rowLimit)
+    guard !rows.isEmpty else { return "nothing fits\n" }
+    for row in rows { table.add(cells(row)) }
+    return table.text()
+      + (hasMore && limit == nil
+        ? "more are left out: --limit shows that many, --format csv or json all of them\n" : "")
+  }
+
+  private func answer(_ status: Int?, _ code: String?, _ message: String?) -> String {
+    let words = [status.map(String.init), code, message].compactMap { $0 }.joined(separator: " ")
+    return TerminalText.escape(words, cutAt: 100)
+  }
+}

@@ -1,0 +1,65 @@
+package import BatchDomain
+
+extension SQLiteStore {
+  /// Chunks looked at in one read.
+  private static let leafPage = 500
+
+  /// Items in order, with what became of their chunks.
+  package func items(
+    of run: RunID, matching filter: RowFilter, from sequence: Int, limit: Int
+  ) async throws -> DetailPage<ItemSummary, Int> {
+    try await database.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      let leaves = try Leaf.read(row, from: sequence, limit: Self.leafPage, in: connection)
+      var items: [ItemSummary] = []
+      for leaf in leaves where filter.matches(leaf.state, endedAt: leaf.lastAt) {
+        let first = max(sequence, leaf.items.lowerBound)
+        items += try connection.rows(
+          "SELECT position, source FROM item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
+          .integer(ItemPosition.of(run: row, sequence: first)),
+          .integer(ItemPosition.of(run: row, sequence: leaf.items.upperBound)),
+          .integer(limit - items.count)
+        ) { leaf.summary(of: ItemPosition.sequence(at: Int64($0.int(0))), ItemText($0.bytes(1))) }
+        if items.count >= limit { return DetailPage(rows: items, next: items.last.map { $0.sequence + 1 }) }
+      }
+      return DetailPage(
+        rows: items, next: leaves.count == Self.leafPage ? leaves.last?.items.upperBound : nil)
+    }
+  }
+}
+
+/// A chunk that was not split: each item of a run is in exactly one.
+private struct Leaf {
+  let number: ChunkNumber
+  let items: Range<Int>
+  let state: ChunkState
+  let attempts: Int
+  let code: String?
+  let message: String?
+  let lastAt: Timestamp?
+
+  /// The leaves in order of their items, beginning with the one that has the item `sequence`.
+  static func read(_ run: Int64, from sequence: Int, limit: Int, in connection: Connection) throws -> [Leaf] {
+    try connection.rows(
+      """
+      SELECT number, first_item, item_count, state, attempts, last_code, last_message, last_at
+      FROM chunk INDEXED BY chunk_items
+      WHERE run = ?1 AND state <> 'split'
+        AND first_item >= coalesce((SELECT max(first_item) FROM chunk WHERE run = ?1 AND first_item <= ?2), 0)
+        AND first_item + item_count > ?2
+      ORDER BY first_item LIMIT ?3
+      """, .integer(run), .integer(sequence), .integer(limit)
+    ) {
+      Leaf(
+        number: ChunkNumber($0.int(0)), items: $0.int(1)..<$0.int(1) + $0.int(2),
+        state: try SQLiteStore.state($0.text(3)), attempts: $0.int(4), code: $0.optionalText(5),
+        message: $0.optionalText(6), lastAt: $0.optionalInt(7).map { Timestamp(milliseconds: Int64($0)) })
+    }
+  }
+
+  func summary(of sequence: Int, _ text: ItemText) -> ItemSummary {
+    ItemSummary(
+      sequence: sequence, indexID: text.indexID, object: text.object, state: state, chunk: number,
+      attempts: attempts, code: code, message: message)
+  }
+}

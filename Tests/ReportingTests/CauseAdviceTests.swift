@@ -1,0 +1,92 @@
+import BatchDomain
+import Testing
+
+@testable import Reporting
+
+@Suite("what can be done about a cause")
+struct CauseAdviceTests {
+  private func cause(
+    _ outcome: Outcome, code: String = "x", _ states: Set<ChunkState>
+  ) -> CauseSummary {
+    CauseSummary(
+      code: code, message: nil, outcome: outcome, items: 10, chunks: 10, firstAt: Samples.created,
+      lastAt: Samples.created, states: states)
+  }
+
+  private func advice(
+    _ cause: CauseSummary, _ settings: RunSettings = RunSettings(),
+    _ change: (inout RunSummary) -> Void = { _ in }
+  ) -> CauseAdvice {
+    CauseAdvice(
+      cause, of: Samples.run(change), settings, RunCommands(run: Samples.run().run, database: "/a b"))
+  }
+
+  private let id = "20261123-201505-042-9222"
+
+  @Test("what is refused for good is written to a file to be corrected")
+  func refused() {
+    let advice = advice(cause(.content, code: "video_file_broken", [.rejected]))
+    #expect(advice.words.hasPrefix("repeating does not help"))
+    #expect(advice.command == "orchestrate export \(id) --state rejected --db '/a b' > corrected.json")
+  }
+
+  @Test("failed chunks are sent again as they are, where that takes no more requests than a new run")
+  func retry() {
+    #expect(
+      advice(cause(.unknown, [.failed])) {
+        $0.counts = StateCounts(chunks: [.failed: 1], items: [.failed: 50])
+      }
+      .command == "orchestrate resume \(id) --retry failed --db '/a b'")
+  }
+
+  @Test("many small pieces are packed together in a new run with the settings of this one")
+  func anew() {
+    var settings = RunSettings()
+    settings.baseURL = "http://127.0.0.1:9"
+    settings.profile = .v1_2
+    settings.chunkSize = 20
+    settings.rates = [Rate(count: 50, window: .minute)]
+    let counts = StateCounts(chunks: [.rejected: 30, .failed: 11], items: [.rejected: 30, .failed: 11])
+    let cause = cause(.content, [.rejected, .failed])
+    let advice = advice(cause, settings) { $0.counts = counts }
+    #expect(advice.words.hasPrefix("repeating may not help"))
+    #expect(
+      advice.command == "orchestrate export \(id) --state rejected,failed --db '/a b' | "
+        + "orchestrate submit - --again --base-url http://127.0.0.1:9 --profile v1.2 --chunk-size 20 "
+        + "--rate 50/min --db '/a b'")
+    // A paused run has more to send anyway.
+    let paused = self.advice(cause, settings) {
+      $0.counts = counts
+      $0.state = .paused
+    }
+    #expect(paused.command == "orchestrate resume \(id) --retry rejected,failed --db '/a b'")
+  }
+
+  @Test(
+    "what is open goes on with resume, once what the service refused is put right",
+    arguments: [
+      (.throttled, "repeating can help"),
+      (.account, "repeating can help once the key and the account are in order"),
+      (.endpoint, "repeating can help once the address is right (--base-url)"),
+      (.index, "repeating can help once the index exists for this account"),
+    ] as [(Outcome, String)])
+  func open(outcome: Outcome, words: String) {
+    let advice = advice(cause(outcome, [.pending])) { $0.state = .paused }
+    #expect(advice.words == words)
+    #expect(advice.command == "orchestrate resume \(id) --db '/a b'")
+  }
+
+  @Test("nobody has to do anything about a run that goes on")
+  func live() {
+    let open = advice(cause(.unknown, [.unknown])) { $0.isLive = true }
+    #expect(open.words == "the run goes on by itself")
+    #expect(open.command == nil)
+    #expect(advice(cause(.content, [.rejected])) { $0.isLive = true }.command == nil)
+  }
+
+  @Test("of a cancelled run the lost items can only be sent anew")
+  func cancelled() {
+    let advice = advice(cause(.unknown, [.failed])) { $0.state = .cancelled }
+    #expect(advice.command?.contains("| orchestrate submit - --again") == true)
+  }
+}
