@@ -16,7 +16,16 @@ struct DashboardPages: Sendable {
   func runs() async throws -> Response {
     let runs = try await site.store.summaries(before: nil, limit: RunsPage.shown + 1)
     let page = RunsPage(now: site.clock.now(), zone: site.zone, hasLinks: true)
-    return try document(of: try page.sections(runs), title: "Runs", script: nil)
+    return try document(
+      of: try page.sections(runs) + [try ObjectPage.form()], title: "Runs", script: nil)
+  }
+
+  /// Where a video is; the form alone while nothing is looked for.
+  func search(for object: String?) async throws -> Response {
+    let object = object.flatMap { $0.isEmpty ? nil : $0 }
+    let found = if let object { try await site.store.appearances(of: object) } else { [ObjectAppearance]() }
+    return try document(
+      of: try ObjectPage(zone: site.zone).sections(object, found), title: "Find a video", script: nil)
   }
 
   /// One run.
@@ -64,6 +73,6 @@ struct DashboardPages: Sendable {
 
   private static let navigation = HTMLTemplate(
     """
-    <nav><a href="/">All runs</a>{{#isLive}}<span id="link">live</span>{{/isLive}}</nav>
+    <nav><a href="/">All runs</a><a href="/search">Find a video</a>{{#isLive}}<span id="link">live</span>{{/isLive}}</nav>
     """)
 }

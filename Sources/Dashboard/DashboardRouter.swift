@@ -11,6 +11,8 @@ struct DashboardRouter {
   private let port: NIOLockedValueBox<Int>
   private let pages: DashboardPages
   private let streams = StreamLimit(16)
+  /// A search reads the items of every run: a page elsewhere that asks for many of them gets few.
+  private let searches = StreamLimit(2)
 
   init(site: DashboardSite, port: NIOLockedValueBox<Int>) {
     self.site = site
@@ -24,6 +26,13 @@ struct DashboardRouter {
     router.add(middleware: SiteGuard<Context>(port: port))
     router.get("/") { _, _ in try await pages.runs() }
     router.get("/runs/:run") { _, context in try await pages.run(try await run(in: context)) }
+    router.get("/search") { request, _ in
+      guard let slot = searches.take() else {
+        return Answer.text("too many searches are going on\n", status: .serviceUnavailable)
+      }
+      defer { withExtendedLifetime(slot) {} }
+      return try await pages.search(for: request.uri.queryParameters.get("object"))
+    }
     router.get("/metrics") { _, _ in
       Answer.text(
         try await MetricsText.gather(from: site.store), type: "text/plain; version=0.0.4; charset=utf-8")

@@ -4,7 +4,7 @@ package import Reporting
 /// What a dashboard serves, and with what.
 package struct DashboardSite: Sendable {
   /// Where runs are read.
-  package let store: any RunCatalog & RunInsights
+  package let store: any RunCatalog & RunInsights & ObjectLookUp
   /// Where time comes from.
   package let clock: any BatchClock
   /// The time zone times are shown in.
@@ -32,7 +32,8 @@ package struct DashboardSite: Sendable {
 
   /// A site.
   package init(
-    store: any RunCatalog & RunInsights, clock: any BatchClock, zone: LocalZone, database: String? = nil,
+    store: any RunCatalog & RunInsights & ObjectLookUp, clock: any BatchClock, zone: LocalZone,
+    database: String? = nil,
     actions: Actions? = nil, random: any RandomSource
   ) {
     self.store = store

@@ -50,6 +50,13 @@ struct DashboardPageTests {
     #expect(try page.requests().allSatisfy { $0.hasPrefix(address) || $0.hasPrefix("data:") })
     let history = try await BrowserPage("\(address)/", in: browser)
     #expect(try await history.value("document.querySelector('#runs a').textContent") == run)
+    _ = try await history.value("document.querySelector('#search input').value = '\(Scene.object(150))'")
+    try await history.press("#search button")
+    try await history.waits(until: "document.querySelector('#found a')")
+    #expect(try await history.value("document.querySelector('#found a').textContent") == run)
+    #expect(
+      try await history.value("document.querySelector('#found svg').classList.contains('s-rejected')")
+        == "true")
     #expect(try history.complaints() == [])
     browser.close()
     #expect(await sending.ended().status == 1)

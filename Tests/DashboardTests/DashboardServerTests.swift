@@ -25,6 +25,28 @@ struct DashboardServerTests {
     }
   }
 
+  @Test("a video is found with its run, item, chunk and state; what was looked for stays text")
+  func search() async throws {
+    try await DashboardStage.run { stage in
+      let found = try await stage.ask(.GET, "/search?object=s3://bucket/000002.mp4").body
+      #expect(found.contains("href=\"/runs/\(stage.run)\""))
+      #expect(found.contains("</svg> accepted</td><td class=\"n\">2</td><td class=\"n\">0</td>"))
+      let open = try await stage.ask(.GET, "/search?object=s3%3A%2F%2Fbucket%2F000009.mp4").body
+      #expect(open.contains("</svg> pending</td><td class=\"n\">9</td><td class=\"n\">2</td>"))
+      let none = try await stage.ask(.GET, "/search?object=s3://bucket/0").body
+      #expect(none.contains("id=\"none\""))
+      let hostile = try await stage.ask(.GET, "/search?object=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").body
+      #expect(!hostile.contains("<script"))
+      #expect(hostile.contains("value=\"&quot;&gt;&lt;script&gt;"))
+      for path in ["/search", "/search?object="] {
+        let form = try await stage.ask(.GET, path)
+        #expect(form.status == 200)
+        #expect(form.body.contains("<form action=\"/search\""))
+        #expect(!form.body.contains("id=\"none\""))
+      }
+    }
+  }
+
   @Test(
     "what is not there is said plainly",
     arguments: ["/nothing", "/runs/2026", "/runs/%3Cscript%3E", "/runs"])
