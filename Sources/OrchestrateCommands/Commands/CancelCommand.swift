@@ -8,7 +8,14 @@ import TransferClient
 struct CancelCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel", abstract: "Stop a run for good.",
-    discussion: "Items that are not sent yet become cancelled; lost answers are still settled.")
+    discussion: """
+      Items that are not sent yet become cancelled; lost answers are still settled. A run that another process is \
+      sending is given up by that process.
+
+      EXAMPLES
+        orchestrate cancel latest
+        orchestrate cancel 20261123-1515
+      """)
 
   @Argument(help: "A run id, the beginning of one, or `latest`.")
   var run: String

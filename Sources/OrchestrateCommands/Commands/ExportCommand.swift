@@ -8,8 +8,11 @@ struct ExportCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write the items of a run in some states as a manifest.",
     discussion: """
+      Each item is written byte for byte as it came. The output is a manifest: correct it, or submit it as it is.
+
       EXAMPLES
-        orchestrate export latest --state rejected,failed > again.json
+        orchestrate export latest --state rejected > corrected.json
+        orchestrate export latest --state failed | orchestrate submit - --again
       """)
 
   @Argument(help: "A run id, the beginning of one, or `latest`.")

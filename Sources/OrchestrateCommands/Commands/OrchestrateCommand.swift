@@ -12,7 +12,15 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     abstract: "Submits a manifest of videos to the Twelve Labs cloud-to-cloud transfers endpoint.",
     discussion: """
       Every chunk and its state is on disk before a request leaves: after a crash, `orchestrate resume` goes on \
-      at once, and a lost answer is settled by asking the service.
+      at once, and a lost answer is settled by asking the service. Without a subcommand it says where the last run \
+      stands.
+
+      EXAMPLES
+        orchestrate validate videos.json
+        orchestrate submit videos.json --dry-run
+        orchestrate submit videos.json --rate 50/min
+        orchestrate resume latest
+        orchestrate report latest
       """,
     version: version,
     subcommands: [

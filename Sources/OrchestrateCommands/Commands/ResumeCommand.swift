@@ -10,6 +10,9 @@ struct ResumeCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "resume", abstract: "Go on with a run that was stopped, parked or killed.",
     discussion: """
+      Everything but the key is stored with the run. Pace, limits and address may be changed; manifest, chunks and \
+      profile stay. What the service took is never sent again.
+
       EXAMPLES
         orchestrate resume latest
         orchestrate resume latest --retry rejected,failed

@@ -9,7 +9,7 @@ struct SettleCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "settle", abstract: "Decide what became of items whose answer was lost.",
     discussion: """
-      For items that stay unknown because the service's listing proves neither one thing nor the other. Look at the
+      For items that stay unknown because the service's listing proves neither one thing nor the other. Look at the \
       index first: items settled as not received are sent again by `resume`.
 
       EXAMPLES

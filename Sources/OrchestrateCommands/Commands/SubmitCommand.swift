@@ -11,7 +11,11 @@ struct SubmitCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "submit", abstract: "Record a manifest and send it, chunk by chunk.",
     discussion: """
+      The run's id is printed on standard error before the first request leaves. The same manifest is not sent to the \
+      same address twice without --again. A job file holds the same settings by the same names; the command line wins.
+
       EXAMPLES
+        orchestrate submit videos.json --dry-run
         orchestrate submit videos.json
         orchestrate submit videos.json --chunk-size 100 --concurrency 8 --rate 50/min
         orchestrate submit --job jobs/nightly.yaml

@@ -6,7 +6,15 @@ import Reporting
 /// `orchestrate validate`: findings only.
 struct ValidateCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "validate", abstract: "Check a manifest; nothing is recorded and nothing is sent.")
+    commandName: "validate", abstract: "Check a manifest; nothing is recorded and nothing is sent.",
+    discussion: """
+      Every finding comes with line and column. Ends with 0 when the manifest can be submitted, with 2 when not.
+
+      EXAMPLES
+        orchestrate validate videos.json
+        orchestrate validate videos.jsonl.gz --strict --format json
+        aws s3 cp s3://bucket/videos.json - | orchestrate validate -
+      """)
 
   @Argument(help: "The manifest: a JSON array or JSON lines, either gzipped; `-` reads standard input.")
   var manifest: String
