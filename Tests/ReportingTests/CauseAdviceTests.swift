@@ -76,6 +76,18 @@ struct CauseAdviceTests {
     #expect(advice.command == "orchestrate resume \(id) --db '/a b'")
   }
 
+  @Test("held items are asked about again, or settled by a person where the run is told to hold them")
+  func held() {
+    var settings = RunSettings()
+    #expect(
+      advice(cause(.unknown, [.unknown]), settings).command == "orchestrate resume \(id) --db '/a b'")
+    settings.onUnknown = .hold
+    #expect(
+      advice(cause(.unknown, [.unknown]), settings).command?.hasPrefix(
+        "orchestrate settle \(id) --as received")
+        == true)
+  }
+
   @Test("nobody has to do anything about a run that goes on")
   func live() {
     let open = advice(cause(.unknown, [.unknown])) { $0.isLive = true }

@@ -15,6 +15,16 @@ struct CauseAdvice {
       command = nil
       return
     }
+    guard cause.states != [.unknown] || run.state != .finished else {
+      // What is told to hold is never looked up again.
+      let isHeldForGood = settings.onUnknown == .hold
+      words =
+        isHeldForGood
+        ? "held as --on-unknown says: a person decides"
+        : "held: the service can be asked again, or a person decides"
+      command = isHeldForGood ? commands.settle : commands.resume
+      return
+    }
     words = cause.repeating.words
     if lost.isEmpty {
       command = run.state == .cancelled ? nil : commands.resume
