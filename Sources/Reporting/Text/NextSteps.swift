@@ -39,7 +39,8 @@ struct NextSteps {
       break
     }
     let lost = [ChunkState.rejected, .failed].filter { counts.items(in: $0) > 0 }
-    if !lost.isEmpty {
+    // While it goes on there may be more of them in a minute.
+    if !lost.isEmpty, !run.isLive {
       let words = lost.map(\.rawValue).joined(separator: " and ")
       let ofLost = causes.filter { !$0.states.isDisjoint(with: lost) }
       if !ofLost.isEmpty, ofLost.allSatisfy({ $0.repeating == .refusedAgain }) {
