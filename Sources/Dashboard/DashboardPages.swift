@@ -5,11 +5,11 @@ import Reporting
 /// The pages of the dashboard: the views of the report, in a frame that keeps them up to date.
 struct DashboardPages: Sendable {
   private let site: DashboardSite
-  private let insights: InsightCache
+  private let insights: GatheredCache
 
   init(site: DashboardSite) {
     self.site = site
-    insights = InsightCache(clock: site.clock)
+    insights = GatheredCache(clock: site.clock)
   }
 
   /// All runs.
@@ -22,7 +22,6 @@ struct DashboardPages: Sendable {
 
   /// Where a video is; the form alone while nothing is looked for.
   func search(for object: String?) async throws -> Response {
-    let object = object.flatMap { $0.isEmpty ? nil : $0 }
     let found = if let object { try await site.store.appearances(of: object) } else { [ObjectAppearance]() }
     return try document(
       of: try ObjectPage(zone: site.zone).sections(object, found), title: "Find a video", script: nil)
@@ -46,11 +45,11 @@ struct DashboardPages: Sendable {
   /// What the page of a run shows now.
   func parts(of run: RunID) async throws -> Parts {
     let summary = try await site.store.summary(of: run)
+    let gathered = try await insights.gathered(of: summary, from: site.store)
     let content = RunPage.Content(
-      run: summary, settings: try await site.store.settings(of: run),
-      causes: try await site.store.causes(of: run),
+      run: summary, settings: try await site.store.settings(of: run), causes: gathered.causes,
       settlements: try await site.store.settlements(of: run, limit: RunPage.settlementsShown),
-      insight: try await insights.insight(into: summary, from: site.store))
+      insight: gathered.insight)
     let page = RunPage(now: site.clock.now(), zone: site.zone, database: site.database)
     var sections = try page.sections(content)
     if let actions = site.actions {

@@ -1,4 +1,5 @@
 import BatchDomain
+import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOConcurrencyHelpers
@@ -27,11 +28,12 @@ struct DashboardRouter {
     router.get("/") { _, _ in try await pages.runs() }
     router.get("/runs/:run") { _, context in try await pages.run(try await run(in: context)) }
     router.get("/search") { request, _ in
+      guard let object = Self.object(in: request.uri.query) else { return try await pages.search(for: nil) }
       guard let slot = searches.take() else {
         return Answer.text("too many searches are going on\n", status: .serviceUnavailable)
       }
       defer { withExtendedLifetime(slot) {} }
-      return try await pages.search(for: request.uri.queryParameters.get("object"))
+      return try await pages.search(for: object)
     }
     router.get("/metrics") { _, _ in
       Answer.text(
@@ -51,6 +53,14 @@ struct DashboardRouter {
     }
     if let actions = site.actions { add(RunActions(site: site, actions: actions, port: port), to: router) }
     return router
+  }
+
+  /// What a search looks for. A form sends a space as `+`, which is one in the rest of an address.
+  private static func object(in query: String?) -> String? {
+    let prefix = "object="
+    guard let part = query?.split(separator: "&").first(where: { $0.hasPrefix(prefix) }) else { return nil }
+    let object = part.dropFirst(prefix.count).replacing("+", with: "%20").removingPercentEncoding ?? ""
+    return object.isEmpty ? nil : object
   }
 
   private func add(_ actions: RunActions, to router: Router<Context>) {

@@ -179,6 +179,7 @@ struct GateState: Equatable {
     // Requests that were under way when it closed come back one by one; they are one failure, not many.
     if let closedUntil, closedUntil > now { return .none }
     defer { waits += 1 }
-    return close(for: backOff(waits), now: now, reason: "nothing gets through to the service")
+    let reason = unprocessed > 0 ? "nothing gets through to the service" : "the service fails every request"
+    return close(for: backOff(waits), now: now, reason: reason)
   }
 }

@@ -33,6 +33,10 @@ struct DashboardServerTests {
       #expect(found.contains("</svg> accepted</td><td class=\"n\">2</td><td class=\"n\">0</td>"))
       let open = try await stage.ask(.GET, "/search?object=s3%3A%2F%2Fbucket%2F000009.mp4").body
       #expect(open.contains("</svg> pending</td><td class=\"n\">9</td><td class=\"n\">2</td>"))
+      for spelling in ["s3://b/my+video%2B1.mp4", "s3%3A%2F%2Fb%2Fmy%20video%2B1.mp4"] {
+        let spaced = try await stage.ask(.GET, "/search?object=\(spelling)").body
+        #expect(spaced.contains("<h1>s3://b/my video+1.mp4</h1>"), "\(spelling)")
+      }
       let none = try await stage.ask(.GET, "/search?object=s3://bucket/0").body
       #expect(none.contains("id=\"none\""))
       let hostile = try await stage.ask(.GET, "/search?object=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").body

@@ -129,11 +129,15 @@ struct TerminalTests {
           .trimmingCharacters(in: .whitespacesAndNewlines)))
     kill(id, SIGINT)
     await process.prints("waiting for those under way")
-    await process.prints("stopping: waiting for the requests under way")
+    await process.prints("stopping: waiting for ")
     kill(id, SIGINT)
     let ended = await process.ended()
     #expect(ended.status == 130)
     #expect(ended.output.hasSuffix("\r\n"))
+    let lines = ended.output.split(separator: "\r\n")
+    #expect(
+      lines.last?.hasPrefix("left at once: what was under way is unknown; go on with: orchestrate resume 2")
+        == true)
     await scene.server.stop()
   }
 }

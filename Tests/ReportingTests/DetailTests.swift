@@ -137,9 +137,11 @@ struct DifferenceTests {
 
   @Test("the text has both runs, the settings that differ, and examples of what changed")
   func text() {
+    var settings = RunSettings()
+    settings.chunkSize = 100
     let report = DifferenceReport(
       [Samples.run(), Samples.run { $0.counts = StateCounts(items: [.accepted: 5_000]) }],
-      settings: [DifferenceReport.Setting("chunk-size", ["50", "100"])],
+      settings: [RunSettings(), settings],
       RunDifference([
         RunDifference.Change(from: .accepted, to: .accepted, items: 4_990, objects: ["s3://b/1"]),
         RunDifference.Change(

@@ -52,6 +52,18 @@ struct LiveRunTextTests {
       ])
   }
 
+  @Test("when only lost answers are left the end is the service's matter, and that it is asked is said")
+  func settling() {
+    let run = run {
+      $0.observe(
+        StateCounts(chunks: [.accepted: 98, .unknown: 2], items: [.accepted: 980, .unknown: 20]),
+        at: .seconds(141))
+    }
+    let shown = lines(run)
+    #expect(!shown[0].contains("left"))
+    #expect(shown[2] == "asking the service what became of 2 lost answers")
+  }
+
   @Test("a wait that is over is not shown, although nobody has said so yet")
   func waitThatIsOver() {
     #expect(lines(run { $0.wait = StoredWait(until: now, reason: "asked") }).count == 2)
@@ -59,7 +71,7 @@ struct LiveRunTextTests {
 
   @Test("stopping, cancelling and store trouble are said, trouble until the store takes a change")
   func phases() {
-    #expect(lines(run { $0.phase = .stopping })[2] == "stopping: waiting for the requests under way")
+    #expect(lines(run { $0.phase = .stopping })[2] == "stopping: waiting for 4 requests under way")
     #expect(lines(run { $0.phase = .cancelling })[2] == "cancelling: what is unknown is still settled")
     var troubled = run { $0.hasStoreTrouble = true }
     #expect(lines(troubled)[2] == "the store is in trouble: nothing new is sent")
@@ -153,7 +165,7 @@ struct PlanningTextTests {
 struct ColumnsAndBytesTests {
   @Test(arguments: [
     ("abc", 3), ("", 0), ("é", 1), ("e\u{301}", 1), ("映像", 4), ("한국", 4), ("a\u{200d}b", 2), ("✓", 1),
-    ("😀", 2),
+    ("😀", 2), ("❤\u{fe0f}", 2),
   ])
   func columns(text: String, columns: Int) {
     #expect(TextColumns.count(text) == columns)

@@ -17,8 +17,10 @@ struct RunTextTests {
         104 requests in 20m 35s, the first chunk accepted after 2s; 1 throttled (1m of waiting), 1 answer lost (1 settled)
 
         next:
-          correct the rejected items, and submit that file:
+          correct the rejected items:
             orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json
+          and submit that file:
+            orchestrate submit corrected.json --again
 
           manifest     videos.json
           job          nightly
@@ -76,14 +78,15 @@ struct RunTextTests {
     #expect(report.contains("paused: 0 of 5,000 items accepted, 5,000 left\n"))
     #expect(
       report.contains("paused because \(reason.words): bad\\x1b[31m\\u{202e}\\nline [\(reason.rawValue)]\n"))
-    #expect(report.contains("    orchestrate resume \(run.run)\n"))
+    let limit = reason == .failures ? " --max-failures 100%" : ""
+    #expect(report.contains("    orchestrate resume \(run.run)\(limit)\n"))
     #expect(!report.contains("indexed"))
   }
 
   @Test(
     arguments: [
       (.planning, true, "planning: the manifest is being read, nothing was sent yet"),
-      (.planning, false, "planning: its process died while the manifest was being read, nothing was sent"),
+      (.planning, false, "planning: it ended before the manifest was read whole, nothing was sent"),
       (.running, true, "running: 10 of 40 items accepted, 5 unknown, 25 left"),
       (.finished, false, "finished: 10 of 40 items accepted, 5 unknown and held, 25 left"),
     ] as [(RunState, Bool, String)])
@@ -100,7 +103,7 @@ struct RunTextTests {
   @Test func headlineOfAGoodNightIsShort() {
     let run = Samples.run { $0.counts = StateCounts(items: [.accepted: 5_000]) }
     #expect(RunHeadline.text(run) == "finished: all 5,000 items accepted")
-    #expect(NextSteps(run, RunCommands(run: run.run)).steps.isEmpty)
+    #expect(NextSteps(run, RunCommands(run: run.run), causes: [], settings: RunSettings()).steps.isEmpty)
   }
 
   @Test func liveRunShowsItsWaitAndNoAdvice() {
@@ -119,7 +122,9 @@ struct RunTextTests {
     let run = Samples.run {
       $0.counts = StateCounts(items: [.accepted: 4_980, .rejected: 10, .failed: 5, .unknown: 5])
     }
-    let commands = NextSteps(run, RunCommands(run: run.run, database: "/my state/o.db")).steps.map(\.command)
+    let commands = NextSteps(
+      run, RunCommands(run: run.run, database: "/my state/o.db"), causes: [], settings: RunSettings()
+    ).steps.map(\.command)
     #expect(
       commands == [
         "orchestrate resume \(run.run) --db '/my state/o.db'",
@@ -135,8 +140,46 @@ struct RunTextTests {
     let other = CauseSummary(
       code: "http_500", message: nil, outcome: .unknown, items: 1, chunks: 1, firstAt: Samples.created,
       lastAt: Samples.created, states: [.rejected])
-    #expect(NextSteps(Samples.run(), commands, causes: [Samples.cause]).steps.count == 1)
-    #expect(NextSteps(Samples.run(), commands, causes: [Samples.cause, other]).steps.count == 2)
+    #expect(
+      NextSteps(Samples.run(), commands, causes: [Samples.cause], settings: RunSettings()).steps.count == 2)
+    #expect(
+      NextSteps(Samples.run(), commands, causes: [Samples.cause, other], settings: RunSettings()).steps.count
+        == 2)
+  }
+
+  @Test("what can be sent again and what has to be corrected is told apart")
+  func lostItemsOfBothKinds() {
+    let run = Samples.run {
+      $0.counts = StateCounts(
+        chunks: [.rejected: 1, .failed: 40], items: [.accepted: 4_950, .rejected: 10, .failed: 40])
+    }
+    let failed = CauseSummary(
+      code: "http_500", message: nil, outcome: .unknown, items: 40, chunks: 40, firstAt: Samples.created,
+      lastAt: Samples.created, states: [.failed])
+    let steps = NextSteps(
+      run, RunCommands(run: run.run), causes: [Samples.cause, failed], settings: RunSettings()
+    ).steps
+    #expect(
+      steps.map(\.command) == [
+        "orchestrate export \(run.run) --state rejected > corrected.json",
+        "orchestrate submit corrected.json --again", "orchestrate export \(run.run) --state failed",
+        "orchestrate export \(run.run) --state failed | orchestrate submit - --again",
+      ])
+  }
+
+  @Test("of a cancelled run what is unknown is asked about, and what was given up can be sent after all")
+  func cancelledRun() {
+    let run = Samples.run {
+      $0.state = .cancelled
+      $0.counts = StateCounts(items: [.accepted: 10, .unknown: 5, .cancelled: 4_985])
+    }
+    let steps = NextSteps(run, RunCommands(run: run.run), causes: [], settings: RunSettings()).steps
+    #expect(
+      steps.map(\.command) == [
+        "orchestrate cancel \(run.run)",
+        "orchestrate settle \(run.run) --as received  # or: --as not-received",
+        "orchestrate export \(run.run) --state cancelled | orchestrate submit - --again",
+      ])
   }
 
   @Test func historyIsATable() {
@@ -154,9 +197,9 @@ struct RunTextTests {
     #expect(
       text.history(runs)
         == """
-        RUN                       STATE            ITEMS  ACCEPTED  LOST   LEFT  CREATED           AGE  NAME
-        20261123-201505-042-9222  finished         5,000     4,990    10      0  2026-11-23 21:15   2h  night
-        20261122-201505-042-3222  paused: account  5,000         0     0  5,000  2026-11-22 21:15  26h  bad\\x1b[31m\\u{202e}\\nline
+        RUN                       STATE            ITEMS  ACCEPTED  NOT TAKEN  UNKNOWN   LEFT  CREATED           AGE  NAME
+        20261123-201505-042-9222  finished         5,000     4,990         10        0      0  2026-11-23 21:15   2h  night
+        20261122-201505-042-3222  paused: account  5,000         0          0        0  5,000  2026-11-22 21:15  26h  bad\\x1b[31m\\u{202e}\\nline
 
         """)
     #expect(text.history([]) == "no runs yet\n")

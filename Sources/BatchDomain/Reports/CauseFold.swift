@@ -15,6 +15,8 @@ package struct CauseFold: Sendable {
     let code: String
     let outcome: Outcome
     let pattern: String?
+    /// Whether it stands for all that is not told apart any more.
+    var isRest = false
   }
 
   private var groups: [Key: CauseSummary] = [:]
@@ -36,10 +38,10 @@ package struct CauseFold: Sendable {
     var key = Key(code: code, outcome: outcome, pattern: message.map { pattern(of: $0) })
     let sample = CauseSummary.Sample(chunk: chunk, item: firstItem, message: message)
     if groups[key] == nil, groups.count >= Self.groupLimit {
-      key = Key(code: Self.otherCode, outcome: outcome, pattern: nil)
+      key = Key(code: Self.otherCode, outcome: outcome, pattern: nil, isRest: true)
     }
     let new = CauseSummary(
-      code: key.code, message: key.code == Self.otherCode ? nil : message, pattern: key.pattern,
+      code: key.code, message: key.isRest ? nil : message, pattern: key.pattern,
       outcome: outcome,
       items: 0, chunks: 0, firstAt: endedAt, lastAt: endedAt)
     groups[key, default: new].add(sample, items: itemCount, state: state, endedAt: endedAt)

@@ -18,6 +18,8 @@ package struct MessagePattern {
   /// What was put in last, and where it ends in `result`.
   private var placeholder: [UInt8] = []
   private var placeholderEnd = 0
+  /// Where the word ends that was looked at last, hyphens included.
+  private var wordEnd = 0
   /// Quotes that are known not to be closed any more, so that a message full of them is read once.
   private var unclosed: Set<UInt8> = []
 
@@ -64,8 +66,11 @@ package struct MessagePattern {
   }
 
   private mutating func readWord() {
+    // Of the rest of a word it is known already that the whole is neither an address nor an id.
+    guard position >= wordEnd else { return readPart() }
     var end = position
     while end < text.count, Self.isWord(text[end]) || text[end] == UInt8(ascii: "-") { end += 1 }
+    wordEnd = end
     if text[end...].starts(with: "://".utf8) {
       readAddress(scheme: position..<end)
     } else if isID(position..<end) {

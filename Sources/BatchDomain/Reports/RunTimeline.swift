@@ -1,7 +1,7 @@
 /// What happened in a run, gathered from its attempts in the order of their intents.
 package struct RunTimeline: Sendable, Equatable {
   /// Why nothing was under way.
-  package enum Idleness: String, Sendable, CaseIterable {
+  package enum Idleness: String, Sendable {
     /// The service had asked to come back later.
     case throttled
     /// Requests had not got through, or their answers were lost.
@@ -65,6 +65,7 @@ package struct RunTimeline: Sendable, Equatable {
   package mutating func add(
     startedAt: Timestamp, finishedAt: Timestamp?, outcome: Outcome?, owner: Int, ownerDied: Bool = false
   ) {
+    if self.owner != owner, busyUntil == Timestamp(milliseconds: .max) { busyUntil = lastOutcomeAt }
     if let busyUntil, startedAt > busyUntil {
       let idleness = self.owner == owner ? hint?.idleness ?? .pace : .stopped
       let wait = Wait(from: busyUntil, until: startedAt, idleness: idleness)
@@ -74,7 +75,8 @@ package struct RunTimeline: Sendable, Equatable {
     if let hint, startedAt > hint.at || self.owner != owner { self.hint = nil }
     self.owner = owner
     firstIntentAt = firstIntentAt ?? startedAt
-    let end = ownerDied ? startedAt : finishedAt ?? startedAt
+    // One that is under way keeps the run busy, unless its process is gone.
+    let end = ownerDied ? startedAt : finishedAt ?? Timestamp(milliseconds: .max)
     busyUntil = max(busyUntil ?? end, end)
     guard let outcome, let finishedAt else { return }
     outcomes[outcome, default: 0] += 1

@@ -1,7 +1,7 @@
 /// Whether sending items once more, as they are, can end otherwise than the last time.
 package enum Repeating: Sendable, Hashable {
   /// What somebody has to put right before it can.
-  package enum Change: String, Sendable, CaseIterable {
+  package enum Change: String, Sendable {
     /// The key, or the account behind it.
     case account
     /// The address of the service.

@@ -33,6 +33,8 @@ struct CancelCommand: Subcommand {
   /// How often a live owner is looked at.
   private static let lookInterval: Duration = .milliseconds(100)
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())

@@ -37,6 +37,17 @@ struct ShowOptions: ParsableArguments {
   @Option(help: "How the result is written to standard output.")
   var format: ResultFormat = .text
 
+  @OptionGroup var progress: ProgressOptions
+
+  @Option(name: .customLong("log-level"), help: "Least severe log messages shown on standard error.")
+  var logLevel: LogLevelChoice = .warning
+
+  @Option(name: .customLong("log-format"), help: "How log messages are written.")
+  var logFormat: LogFormat = .text
+}
+
+/// How progress is shown.
+struct ProgressOptions: ParsableArguments {
   @Option(
     help:
       "Progress on standard error: live on a terminal and plain lines elsewhere, plain lines everywhere, or none."
@@ -45,12 +56,6 @@ struct ShowOptions: ParsableArguments {
 
   @Option(help: "Whether live progress is coloured; auto follows $NO_COLOR.")
   var color: ColorChoice = .auto
-
-  @Option(name: .customLong("log-level"), help: "Least severe log messages shown on standard error.")
-  var logLevel: LogLevelChoice = .warning
-
-  @Option(name: .customLong("log-format"), help: "How log messages are written.")
-  var logFormat: LogFormat = .text
 }
 
 /// Whether something is coloured.

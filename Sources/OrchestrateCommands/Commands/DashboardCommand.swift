@@ -27,6 +27,8 @@ struct DashboardCommand: Subcommand {
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let signals = await StopSignals()
     let site = try await site(in: context)

@@ -40,6 +40,8 @@ struct DoctorCommand: Subcommand {
 
   var wantsJSON: Bool { format == .json }
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let key = key(in: context)
     var checks = [key.check, await service(key.key, context)]

@@ -30,6 +30,8 @@ struct ExportCommand: Subcommand {
   /// Items read at a time: no read transaction outlives one page.
   private static let page = 1_000
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.openForReading(path: path)

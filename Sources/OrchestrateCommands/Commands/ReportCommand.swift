@@ -57,6 +57,9 @@ struct ReportCommand: Subcommand {
   func validate() throws {
     if diff, runs.count != 2 { throw ValidationError("--diff compares two runs: name both.") }
     if !diff, runs.count > 1 { throw ValidationError("One run at a time; --diff compares two.") }
+    if let object, !object.hasPrefix("s3://") {
+      throw ValidationError("--object is a video as the manifest has it: s3://bucket/key.")
+    }
     if object != nil, !runs.isEmpty {
       throw ValidationError("--object looks through every run: give a run or --object, not both.")
     }
@@ -75,6 +78,8 @@ struct ReportCommand: Subcommand {
       throw ValidationError("This list is written as text, json or csv, not as html.")
     }
   }
+
+  var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let file = try output.map {
@@ -96,6 +101,7 @@ struct ReportCommand: Subcommand {
     } else {
       let path = try storeOptions.resolved(in: context)
       let isThere = try SQLiteStore.exists(at: path)
+      if !isThere { context.note("there is no database at \(TerminalText.escape(path)) yet") }
       let reporter = HistoryReporter(
         context: context, store: isThere ? try await SQLiteStore.openForReading(path: path) : nil,
         database: storeOptions.path, format: format, rows: rows)

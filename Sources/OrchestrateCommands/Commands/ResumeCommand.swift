@@ -11,7 +11,7 @@ struct ResumeCommand: Subcommand {
     commandName: "resume", abstract: "Go on with a run that was stopped, parked or killed.",
     discussion: """
       Everything but the key is stored with the run. Pace, limits and address may be changed; manifest, chunks and \
-      profile stay. What the service took is never sent again.
+      profile stay, and so does every option that is not given: the defaults below are those of submit. What the service took is never sent again.
 
       EXAMPLES
         orchestrate resume latest
@@ -40,19 +40,27 @@ struct ResumeCommand: Subcommand {
 
   func validate() throws { try eventOptions.check(show.format) }
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
     let targets = try noticeOptions.targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
-    let events = try eventOptions.open(beside: path, manifest: nil, in: context)
     let store = try await SQLiteStore.open(path: path, now: context.clock.now())
     let id = try await store.resolve(run)
-    let signals = await StopSignals()
+    let summary = try await store.summary(of: id)
+    let manifest = summary.state == .planning ? try await store.manifestFile(of: id)?.path : nil
+    let events = try eventOptions.open(beside: path, manifest: manifest, in: context)
     let execution = RunExecution(
       console: console, store: store, database: storeOptions.path, format: show.format, events: events,
       targets: targets)
-    let summary = try await store.summary(of: id)
+    return try await EventOutput.flushing(events) { try await resume(summary, execution) }
+  }
+
+  private func resume(_ summary: RunSummary, _ execution: RunExecution) async throws -> ExitStatus {
+    let (id, store, context) = (summary.run, execution.store, execution.context)
+    let signals = await StopSignals()
     guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
       return try await execution.conclude(id)
     }
@@ -60,7 +68,9 @@ struct ResumeCommand: Subcommand {
     guard summary.state != .cancelled else {
       throw StoreError(
         .wrongState, "run \(id) was cancelled",
-        remedy: "submit its manifest again with --again if it is to be sent after all")
+        remedy:
+          "`\(RunCommands(run: id, database: storeOptions.path).report)` has the command that sends what was given up"
+      )
     }
     let key = try KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
@@ -68,7 +78,7 @@ struct ResumeCommand: Subcommand {
     let route = try context.route(to: settings.baseURL)
     if summary.state == .planning {
       guard let session = try await planAgain(id, settings, in: execution, signals) else {
-        return try await execution.conclude(id)
+        return try await execution.conclude(id, isLeft: true)
       }
       return try await execution.execute(session, key: key, route: route, signals: signals)
     }
@@ -121,9 +131,8 @@ struct ResumeCommand: Subcommand {
     }
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(
-      store: store, planning: planning, settings: settings, manifest: recorded.path,
-      console: execution.console, events: execution.eventLog(of: run))
-    execution.console.tidy(signals)
+      planning: planning, settings: settings, manifest: recorded.path, execution: execution)
+    execution.tidy(signals, run)
     return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 }

@@ -31,7 +31,9 @@ struct SettleCommand: Subcommand {
   @Option(help: ArgumentHelp("Only this chunk; else every chunk that is unknown.", valueName: "n"))
   var chunk: Int?
 
-  @Option(name: .customLong("as"), help: "What became of the items.")
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("What became of the items.", valueName: "received|not-received"))
   var word: Word
 
   @Option(help: "How the result is written to standard output.")
@@ -40,6 +42,8 @@ struct SettleCommand: Subcommand {
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
   var wantsJSON: Bool { format == .json }
+
+  var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)

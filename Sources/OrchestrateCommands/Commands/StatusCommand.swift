@@ -8,7 +8,7 @@ import RunStore
 struct StatusCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show where the last run stands, and what to do next.",
-    shouldDisplay: false)
+    usage: "orchestrate [<subcommand>] [--db <path>]", shouldDisplay: false)
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
@@ -30,16 +30,21 @@ struct StatusCommand: Subcommand {
     return NearestWord.to(word, among: names)
   }
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.resolved(in: context)
     let isThere = try SQLiteStore.exists(at: path)
     let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
-    guard let last = try await store?.summaries(before: nil, limit: 1).first else {
+    guard let store, let last = try await store.summaries(before: nil, limit: 1).first else {
+      if !isThere, storeOptions.path != nil { context.note("there is no database at \(path) yet") }
       try context.output.write(Self.welcome)
       return .done
     }
     let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
-    try context.output.write(text.standing(last))
+    try context.output.write(
+      text.standing(
+        last, causes: try await store.causes(of: last.run), settings: try await store.settings(of: last.run)))
     return .done
   }
 

@@ -11,6 +11,9 @@ protocol Subcommand: AsyncParsableCommand {
   /// How such a document is laid out.
   var jsonLayout: JSONWriter.Layout { get }
 
+  /// The path given with `--db`, which commands in advice then need, too.
+  var databaseGiven: String? { get }
+
   /// Does the work.
   func perform(in context: ProcessContext) async throws -> ExitStatus
 }
@@ -18,6 +21,7 @@ protocol Subcommand: AsyncParsableCommand {
 extension Subcommand {
   var wantsJSON: Bool { false }
   var jsonLayout: JSONWriter.Layout { .pretty }
+  var databaseGiven: String? { nil }
 
   /// Runs the command in this process.
   func run() async throws {
@@ -33,7 +37,7 @@ extension Subcommand {
       // Nobody reads any more; that is the reader's decision and no failure.
       return .done
     } catch {
-      let failure = CommandFailure(error)
+      let failure = CommandFailure(error).naming(database: databaseGiven)
       do {
         try context.diagnostics.write(failure.document.text(path: failure.manifest))
         if wantsJSON { try context.output.write(failure.document.json(jsonLayout)) }

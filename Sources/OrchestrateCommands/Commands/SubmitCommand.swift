@@ -28,7 +28,9 @@ struct SubmitCommand: Subcommand {
   @Option(help: ArgumentHelp("A job file with the same settings by the same names.", valueName: "file"))
   var job: String?
 
-  @Option(help: ArgumentHelp("A name for the run.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("A name for the run.", valueName: "text"),
+    transform: { try LabelText.parse($0, for: "--name") })
   var name: String?
 
   @Flag(inversion: .prefixedNo, help: "Send a manifest that was submitted before once more.")
@@ -55,6 +57,8 @@ struct SubmitCommand: Subcommand {
     }
     try eventOptions.check(show.format)
   }
+
+  var databaseGiven: String? { storeOptions.path }
 
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
@@ -83,21 +87,31 @@ struct SubmitCommand: Subcommand {
     let execution = RunExecution(
       console: console, store: store, database: nameToShow(resolved, context), format: show.format,
       events: events, targets: resolved.notices)
-    console.tidy(signals)
+    return try await EventOutput.flushing(events) {
+      try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
+    }
+  }
+
+  private func submit(
+    _ source: ManifestSource, _ path: String, _ resolved: ResolvedSettings, _ execution: RunExecution,
+    key: APIKey, route: ServiceRoute, signals: StopSignals
+  ) async throws -> ExitStatus {
+    let (store, context) = (execution.store, execution.context)
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
         manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
         settings: resolved.settings))
+    execution.tidy(signals, planning.run)
     let submission = PlannedSubmission(
-      store: store, planning: planning, settings: resolved.settings, manifest: path,
-      console: console, events: execution.eventLog(of: planning.run))
+      planning: planning, settings: resolved.settings, manifest: path,
+      execution: execution)
     signals.endAtOnce(source.file == nil || path == "-")
     let planned = try await submission.plan(source, isStopped: { signals.isAsked })
     signals.endAtOnce(false)
     guard let session = planned else {
       context.note("stopped while planning run \(planning.run): nothing was sent")
-      return try await execution.conclude(planning.run)
+      return try await execution.conclude(planning.run, isLeft: true)
     }
     return try await execution.execute(session, key: key, route: route, signals: signals)
   }
@@ -110,12 +124,10 @@ struct SubmitCommand: Subcommand {
 
   /// Reading the database as a manifest would end in closing it beside SQLite, which drops SQLite's locks.
   private func refuseDatabaseAsManifest(_ manifest: String, _ database: String) throws {
-    guard manifest != "-", let resolved = FileIdentity(path: manifest),
-      resolved == FileIdentity(path: database)
-    else { return }
+    guard manifest != "-", DatabaseFiles.contain(manifest, of: database) else { return }
     throw CommandFailure(
       .badInput, code: "manifest_is_database",
-      "manifest \(TerminalText.escape(manifest)) is the database itself",
+      "manifest \(TerminalText.escape(manifest)) is the database itself, or belongs to it",
       remedy: "name the file that lists the videos")
   }
 

@@ -24,6 +24,8 @@ struct ValidateCommand: Subcommand {
   @Option(help: "How the result is written to standard output.")
   var format: ResultFormat = .text
 
+  @OptionGroup(title: "Output") var progressOptions: ProgressOptions
+
   var wantsJSON: Bool { format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
@@ -35,10 +37,9 @@ struct ValidateCommand: Subcommand {
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: settings, context: context) { session in
       let progress = PlanningProgress(
-        RunConsole(progressIn: context), manifest: manifest, totalBytes: source.file?.byteCount)
-      defer { progress.end() }
-      return try await RunPlanner(settings: settings, session: session, progress: progress).plan(
-        source, isStopped: { false })
+        RunConsole(progressOptions, in: context), manifest: manifest, totalBytes: source.file?.byteCount)
+      let planner = RunPlanner(settings: settings, session: session, progress: progress)
+      return try await progress.during { try await planner.plan(source, isStopped: { false }) }
     }
     guard let plan else { return .stopped }
     let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)

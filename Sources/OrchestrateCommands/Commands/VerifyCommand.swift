@@ -28,6 +28,8 @@ struct VerifyCommand: Subcommand {
   /// Problems that are listed; the rest is counted.
   static let listed = 1_000
 
+  var databaseGiven: String? { storeOptions.path }
+
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
     let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)

@@ -44,9 +44,17 @@ package protocol TextSink: Sendable {
   ///
   /// - Throws: ``OutputClosed`` when nobody reads it any more, ``OutputFailed`` when it cannot be written.
   func write(_ text: String) throws
+
+  /// Writes text if that can be done without waiting, for a process that ends at once.
+  func writeIfReady(_ text: String)
 }
 
 extension TextSink {
+  /// Writes text, whatever becomes of it: most places never make anybody wait.
+  package func writeIfReady(_ text: String) {
+    do { try write(text) } catch {}
+  }
+
   /// No size: most places are no terminals.
   package var size: TerminalSize? { nil }
 }

@@ -21,6 +21,14 @@ struct StandardStream: TextSink {
     return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
   }
 
+  func writeIfReady(_ text: String) {
+    var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    guard poll(&wanted, 1, 0) == 1, wanted.revents & Int16(POLLOUT) != 0 else { return }
+    var text = text
+    // One try: a terminal that takes a part of a line end takes it whole.
+    _ = text.withUTF8 { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+  }
+
   func write(_ text: String) throws {
     var text = text
     try text.withUTF8 { bytes in

@@ -52,7 +52,7 @@ final class StopSignals: Sendable {
   /// Whether the first signal came; what plans a run looks at it between batches.
   var isAsked: Bool { flag.isRaised.load(ordering: .relaxed) }
 
-  /// What is done before a signal ends the process at once: it must neither wait nor take a lock that is held long.
+  /// What is done before a signal ends the process at once: it must not wait.
   func beforeLeaving(_ farewell: (@Sendable () -> Void)?) {
     flag.farewell.withLockedValue { $0 = farewell }
   }

@@ -22,6 +22,20 @@ struct CommandFailure: Error {
     self.init(status, ErrorDocument(code: code, message: message, remedy: remedy))
   }
 
+  /// The same with `--db` in the commands that are advised, where they do not have it.
+  func naming(database: String?) -> CommandFailure {
+    guard let database, let remedy = document.remedy else { return self }
+    var document = document
+    // Commands stand between back quotes.
+    document.remedy = remedy.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+      .map { place, part in
+        let isCommand = !place.isMultiple(of: 2) && part.hasPrefix("orchestrate ")
+        return isCommand && !part.contains(" --db ")
+          ? "\(part) --db \(ShellText.quote(database))" : String(part)
+      }.joined(separator: "`")
+    return CommandFailure(status, document, manifest: manifest)
+  }
+
   /// Puts any error into words and a status: the one place where that is decided.
   init(_ error: any Error) {
     switch error {

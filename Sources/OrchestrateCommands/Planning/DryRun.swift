@@ -16,9 +16,8 @@ struct DryRun {
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: resolved.settings, context: context) { session in
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
-      defer { progress.end() }
-      return try await RunPlanner(settings: resolved.settings, session: session, progress: progress).plan(
-        source, isStopped: { false })
+      let planner = RunPlanner(settings: resolved.settings, session: session, progress: progress)
+      return try await progress.during { try await planner.plan(source, isStopped: { false }) }
     }
     guard let plan else { return .stopped }
     let verdict = ManifestVerdict(

@@ -5,14 +5,12 @@ import RunStore
 
 /// Takes a run from an empty plan to one that can be sent, or removes it without a trace.
 struct PlannedSubmission {
-  let store: SQLiteStore
   let planning: any PlanningSession
   let settings: RunSettings
   let manifest: String
-  let console: RunConsole
-  /// Told that the run is planned.
-  let events: RunEventLog?
+  let execution: RunExecution
 
+  private var console: RunConsole { execution.console }
   private var context: ProcessContext { console.context }
 
   /// Plans.
@@ -23,9 +21,9 @@ struct PlannedSubmission {
     let plan: RunPlanner.Plan
     do {
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
-      defer { progress.end() }
       let planner = RunPlanner(settings: settings, session: planning, progress: progress)
-      guard let made = try await planner.plan(source, isStopped: isStopped) else { return nil }
+      let made = try await progress.during { try await planner.plan(source, isStopped: isStopped) }
+      guard let made else { return nil }
       plan = made
       let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)
       if let refusal = verdict.refusal { throw refusal }
@@ -47,22 +45,29 @@ struct PlannedSubmission {
     case .planned(let session):
       context.note(
         RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
-      events?.planned(items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
+      execution.eventLog(of: planning.run)?.planned(
+        items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
       return session
     }
   }
 
   private func repetition(of earlier: RunID) async throws -> CommandFailure {
     let name = TerminalText.escape(manifest)
-    let wasCancelled = try await store.summary(of: earlier).state == .cancelled
+    let run = try await execution.store.summary(of: earlier)
+    let commands = RunCommands(run: earlier, database: execution.database)
+    let again = "`\(commands.submit(manifest, settings))` submits all of it once more"
+    let remedy =
+      switch run.state {
+      case .cancelled:
+        "`\(commands.submitAnew([.cancelled], settings))` sends what was given up, \(again)"
+      case .finished:
+        "`\(commands.report)` shows what became of it, `\(commands.resume)` repeats its result, \(again)"
+      case .planning, .running, .paused: "`\(commands.resume)` goes on with it, \(again)"
+      }
     return CommandFailure(
       .badInput, code: "already_submitted",
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
-        + (wasCancelled ? ", which was cancelled" : ""),
-      remedy: wasCancelled
-        ? "`orchestrate submit \(name) --again` submits it once more"
-        : "`orchestrate resume \(earlier)` goes on with it, `orchestrate submit \(name) --again` submits it "
-          + "once more")
+        + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: TerminalText.escape(remedy))
   }
 }
 

@@ -42,12 +42,19 @@ final class PlanningProgress {
         return
       }
       lastShown = now
-      display.draw { [text.live(standing, columns: $0)] }
+      display.draw { [text] in [text.live(standing, columns: $0)] }
     }
   }
 
-  /// The reading is over, well or not.
-  func end() {
-    if case .live(let display) = console.progress { display.clear() }
+  /// Reads, and leaves a clean terminal when that is over, well or not.
+  func during<Value>(_ work: () async throws -> Value) async throws -> Value {
+    let result: Result<Value, any Error>
+    do {
+      result = .success(try await work())
+    } catch {
+      result = .failure(error)
+    }
+    if case .live(let display) = console.progress { await display.end() }
+    return try result.get()
   }
 }

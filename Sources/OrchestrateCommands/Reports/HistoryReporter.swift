@@ -23,7 +23,7 @@ struct HistoryReporter {
     case .text:
       let (runs, hasMore) = try await pages.first(rows.limit ?? Self.shown)
       let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-      try output.write(text.history(runs))
+      try output.write(text.history(runs, isChosen: filter != RunFilter()))
       if hasMore, rows.limit == nil {
         try output.write("older runs are left out; --format csv or json lists all of them\n")
       }
@@ -32,7 +32,8 @@ struct HistoryReporter {
     case .html:
       let runs = try await pages.first(RunsPage.shown + 1).rows
       try output.write(
-        RunsPage(now: context.clock.now(), zone: context.zone, hasLinks: false).document(runs))
+        RunsPage(now: context.clock.now(), zone: context.zone, hasLinks: false).document(
+          runs, isChosen: filter != RunFilter()))
     }
   }
 }

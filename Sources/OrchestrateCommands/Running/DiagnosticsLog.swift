@@ -28,7 +28,7 @@ struct DiagnosticsLog: LogHandler {
     let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
     switch format {
     case .text:
-      let words = all.map { " \($0.key)=\(TerminalText.escape("\($0.value)"))" }.joined()
+      let words = all.map { " \($0.key)=\(TerminalText.escape("\($0.value)", cutAt: 200))" }.joined()
       context.note(
         "\(context.clock.now()) \(event.level): \(TerminalText.escape("\(event.message)"))\(words)")
     case .json:

@@ -4,9 +4,13 @@ import Synchronization
 
 /// A few lines at the bottom of a terminal that are drawn again and again, and text above them that stays.
 ///
-/// Everything that is written to the terminal goes through it. It asks for the terminal's size at each drawing, so a
-/// window may be resized at any time. What cannot be written is given up: a lost terminal never stops a run.
+/// Everything that is written to the terminal while lines are drawn goes through it, on a queue of its own: a terminal
+/// that is stopped or gone holds nobody up. It asks for the terminal's size at each drawing, so a window may be resized
+/// at any time.
 final class LiveDisplay: TextSink {
+  /// Texts that may wait for a stopped terminal; what comes on top of them is left out.
+  static let limit = 10_000
+
   private struct State {
     /// The lines as they are on the terminal, the cursor behind the last one.
     var lines: [LiveLine] = []
@@ -15,9 +19,15 @@ final class LiveDisplay: TextSink {
 
   private let sink: any TextSink
   private let isColored: Bool
+  private let queue = OutputQueue(label: "orchestrate.display")
+  /// Only the queue's work takes the lock, so it is held by one thread and never waited for.
   private let state = NIOLockedValueBox(State())
-  /// Whether lines are drawn; beside the lock, for ``leave()``.
+  /// Whether lines are drawn, or about to be; else text is written at once.
+  private let isOpen = Atomic(false)
+  /// Whether lines are on the terminal; beside the lock, for ``leave()``.
   private let isDrawn = Atomic(false)
+  /// Whether a drawing waits for its turn: further ones would only say the same later.
+  private let isDrawing = Atomic(false)
 
   /// A display on a terminal.
   init(on sink: any TextSink, isColored: Bool) {
@@ -28,57 +38,89 @@ final class LiveDisplay: TextSink {
   var isTerminal: Bool { sink.isTerminal }
   var size: TerminalSize? { sink.size }
 
-  /// Draws lines in the place of those drawn before.
+  /// Draws lines in the place of those drawn before, unless an earlier drawing still waits for the terminal.
   ///
   /// - Parameter make: the lines for a terminal on which a line takes at most that many columns.
-  func draw(_ make: (_ columns: Int) -> [LiveLine]) {
-    state.withLockedValue { state in
-      guard !state.isLost else { return }
-      guard let size = sink.size else {
-        // In the background: what is on the terminal now belongs to somebody else.
-        state.lines = []
-        return
+  func draw(_ make: @escaping @Sendable (_ columns: Int) -> [LiveLine]) {
+    guard !isDrawing.exchange(true, ordering: .relaxed) else { return }
+    isOpen.store(true, ordering: .relaxed)
+    queue.add { [self] in
+      isDrawing.store(false, ordering: .relaxed)
+      change { state in
+        guard let size = sink.size else {
+          // In the background: what is on the terminal now belongs to somebody else.
+          state.lines = []
+          return nil
+        }
+        // The last column stays free: some terminals go on to the next line when it is written.
+        let lines = Array(make(max(1, size.columns - 1)).prefix(max(1, size.rows - 1)))
+        let text = back(over: state.lines, size) + paint(lines)
+        state.lines = lines
+        return text
       }
-      // The last column stays free: some terminals go on to the next line when it is written.
-      let lines = Array(make(max(1, size.columns - 1)).prefix(max(1, size.rows - 1)))
-      put(back(over: state.lines, size) + paint(lines), &state)
-      state.lines = lines
-      isDrawn.store(!lines.isEmpty, ordering: .relaxed)
     }
   }
 
-  /// Removes the lines.
-  func clear() {
-    state.withLockedValue { state in
-      guard !state.lines.isEmpty, !state.isLost else { return }
-      put(back(over: state.lines, sink.size) + Self.eraseBelow, &state)
-      state.lines = []
-      isDrawn.store(false, ordering: .relaxed)
+  /// Removes the lines; from then on text is written at once. Returns when that is done, or the terminal does not take
+  /// it.
+  func end() async {
+    queue.add { [self] in
+      change { state in
+        guard !state.lines.isEmpty, let size = sink.size else {
+          state.lines = []
+          return nil
+        }
+        defer { state.lines = [] }
+        return back(over: state.lines, size) + Self.eraseBelow
+      }
     }
+    await drained()
+    isOpen.store(false, ordering: .relaxed)
   }
+
+  /// Suspends until the terminal shows all that was written so far, or does not take it.
+  func drained() async { await queue.drained() }
 
   /// Writes text above the lines.
   func write(_ text: String) throws {
-    try state.withLockedValue { state in
-      guard !state.lines.isEmpty, !state.isLost else { return try sink.write(text) }
-      let above = text.hasSuffix("\n") ? text : text + "\n"
-      try sink.write(back(over: state.lines, sink.size) + Self.eraseBelow + above + paint(state.lines))
+    guard isOpen.load(ordering: .relaxed) else { return try sink.write(text) }
+    guard queue.waiting < Self.limit else { return }
+    queue.add { [self] in
+      change { state in
+        guard !state.lines.isEmpty, let size = sink.size else {
+          state.lines = []
+          return text
+        }
+        let above = text.hasSuffix("\n") ? text : text + "\n"
+        return back(over: state.lines, size) + Self.eraseBelow + above + paint(state.lines)
+      }
     }
   }
 
-  /// Leaves the lines as they are and the cursor below them, for a process that ends at once: takes no lock.
+  /// Leaves the lines as they are and the cursor below them, for a process that ends at once: takes no lock, and does not
+  /// wait for the terminal.
   func leave() {
-    guard isDrawn.load(ordering: .relaxed) else { return }
-    do { try sink.write("\n") } catch {}
+    if isDrawn.load(ordering: .relaxed) { sink.writeIfReady("\n") }
   }
 
-  private func put(_ text: String, _ state: inout State) {
-    do { try sink.write(text) } catch { state.isLost = true }
+  /// Writes what comes of a change. What cannot be written is given up: a lost terminal never stops a run.
+  private func change(_ body: (inout State) -> String?) {
+    state.withLockedValue { state in
+      guard !state.isLost else { return }
+      if let text = body(&state) {
+        do {
+          try sink.write(text)
+        } catch {
+          state = State(isLost: true)
+        }
+      }
+      isDrawn.store(!state.lines.isEmpty, ordering: .relaxed)
+    }
   }
 
   /// Moves the cursor to the beginning of the first line. A window that became narrower has wrapped the lines.
-  private func back(over lines: [LiveLine], _ size: TerminalSize?) -> String {
-    let columns = max(1, size?.columns ?? .max)
+  private func back(over lines: [LiveLine], _ size: TerminalSize) -> String {
+    let columns = max(1, size.columns)
     let rows = lines.reduce(0) { $0 + max(1, ($1.columns + columns - 1) / columns) }
     return "\r" + (rows > 1 ? "\u{1b}[\(rows - 1)A" : "")
   }

@@ -17,6 +17,8 @@ struct RunConsole {
   let context: ProcessContext
   /// How progress is shown.
   let progress: Progress
+  /// Standard error itself, below a live display.
+  private let diagnostics: any TextSink
   /// Where log lines go.
   let logger: Logger
 
@@ -26,22 +28,23 @@ struct RunConsole {
   ///   nothing else is drawn there.
   init(_ show: ShowOptions, in context: ProcessContext, isOutputTaken: Bool = false) {
     self.init(
-      progress: show.progress, color: show.color, logger: (show.logFormat, show.logLevel.level), in: context,
+      progress: show.progress, logger: (show.logFormat, show.logLevel.level), in: context,
       isOutputTaken: isOutputTaken)
   }
 
   private init(
-    progress choice: ProgressChoice, color: ColorChoice, logger: (LogFormat, Logger.Level),
+    progress options: ProgressOptions, logger: (LogFormat, Logger.Level),
     in context: ProcessContext, isOutputTaken: Bool
   ) {
     var context = context
-    switch choice {
+    diagnostics = context.diagnostics
+    switch options.progress {
     case .never: progress = .none
     case .always: progress = .lines
     case .auto:
       if Self.canDraw(in: context), !(isOutputTaken && context.output.isTerminal) {
         let display = LiveDisplay(
-          on: context.diagnostics, isColored: color.isWanted(in: context.environment))
+          on: context.diagnostics, isColored: options.color.isWanted(in: context.environment))
         context.diagnostics = display
         progress = .live(display)
       } else {
@@ -52,23 +55,26 @@ struct RunConsole {
     self.logger = Self.logger(logger.0, logger.1, context)
   }
 
-  /// A console of a command that has no options for it.
-  init(progressIn context: ProcessContext) {
-    self.init(
-      progress: .auto, color: .auto, logger: (.text, .warning), in: context, isOutputTaken: false)
+  /// A console of a command that logs nothing.
+  init(_ progress: ProgressOptions, in context: ProcessContext) {
+    self.init(progress: progress, logger: (.text, .warning), in: context, isOutputTaken: false)
   }
 
   /// A console without progress.
   init(quietIn context: ProcessContext) {
     self.context = context
+    diagnostics = context.diagnostics
     progress = .none
     logger = Self.logger(.text, .warning, context)
   }
 
-  /// Leaves a live display in order when a signal ends the process at once.
-  func tidy(_ signals: StopSignals) {
-    guard case .live(let display) = progress else { return }
-    signals.beforeLeaving { display.leave() }
+  /// Leaves the terminal in order when a signal ends the process at once, and says what to do then.
+  func tidy(_ signals: StopSignals, _ farewell: String) {
+    let (progress, diagnostics) = (progress, diagnostics)
+    signals.beforeLeaving {
+      if case .live(let display) = progress { display.leave() }
+      diagnostics.writeIfReady(farewell + "\n")
+    }
   }
 
   private static func canDraw(in context: ProcessContext) -> Bool {

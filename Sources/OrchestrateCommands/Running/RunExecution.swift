@@ -25,6 +25,14 @@ struct RunExecution {
     events.map { RunEventLog(of: run, to: $0, clock: context.clock) }
   }
 
+  /// Leaves the terminal in order when a signal ends the process at once, and says how to go on.
+  func tidy(_ signals: StopSignals, _ run: RunID) {
+    console.tidy(
+      signals,
+      "left at once: what was under way is unknown; go on with: "
+        + TerminalText.escape(RunCommands(run: run, database: database).resume))
+  }
+
   /// Sends what is left and writes the result.
   func execute(
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
@@ -50,7 +58,7 @@ struct RunExecution {
     let loop = RunLoop(
       session: session, service: service, clock: context.clock, random: context.random,
       observer: ObserverGroup(observers.compactMap { $0 }))
-    console.tidy(signals)
+    tidy(signals, session.run)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
         // Workers wait for the network most of the time, and are woken where it is read.
@@ -69,8 +77,9 @@ struct RunExecution {
 
   /// Writes how a run stands.
   ///
+  /// - Parameter isLeft: whether this process owns it still, but does nothing more about it.
   /// - Returns: the status that fits.
-  func conclude(_ run: RunID) async throws -> ExitStatus {
+  func conclude(_ run: RunID, isLeft: Bool = false) async throws -> ExitStatus {
     let summary = try await store.summary(of: run)
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
     await events?.flush()
@@ -78,7 +87,9 @@ struct RunExecution {
       switch format {
       case .text:
         let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-        try context.output.write(text.report(try await RunReport(of: run, in: store)))
+        var report = try await RunReport(of: run, in: store)
+        if isLeft { report.run.isLive = false }
+        try context.output.write(text.report(report))
       case .json:
         try context.output.write(
           RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))

@@ -10,6 +10,12 @@ final class RunProgress: RunObserver {
   /// Time between two lines that only say how far the run is.
   static let interval: Duration = .seconds(10)
 
+  /// Time after which a line says how far the run is although nothing has happened, while it waits and else.
+  static let idleInterval = (waiting: Duration.seconds(600), otherwise: Duration.seconds(60))
+
+  /// Chunks that stay unknown are named one by one up to so many.
+  static let heldShown = 5
+
   /// Waits that are over before somebody has read of them are not shown.
   static let shortestShownWait: Duration = .seconds(3)
 
@@ -27,6 +33,7 @@ final class RunProgress: RunObserver {
     var startedAt: Duration
     var lastLine: Duration
     var isWaitShown = false
+    var held = 0
     /// Whether something is to be drawn that was not drawn yet.
     var isChanged = true
     var lastDrawing: Duration?
@@ -74,7 +81,7 @@ final class RunProgress: RunObserver {
         "attempt not accepted",
         metadata: [
           "chunk": "\(chunk)", "attempt": "\(attempt)", "outcome": "\(outcome.rawValue)",
-          "code": "\(code ?? "-")", "answer": "\(TerminalText.escape(message ?? "-", cutAt: 200))",
+          "code": "\(code ?? "-")", "answer": "\(message ?? "-")",
         ])
     case .divided(let chunk, let pieces):
       logger.info("chunk divided", metadata: ["chunk": "\(chunk)", "pieces": "\(pieces)"])
@@ -83,7 +90,7 @@ final class RunProgress: RunObserver {
         "chunk settled",
         metadata: ["chunk": "\(chunk)", "verdict": "\(verdict.rawValue)", "evidence": "\(evidence)"])
     case .held(let chunk, let why):
-      show("chunk \(chunk) stays unknown: \(TerminalText.escape(why))")
+      held(chunk, why)
     case .storeTrouble(let trouble):
       change { $0.run.hasStoreTrouble = true }
       context.note("the store is in trouble, nothing new is sent: \(TerminalText.escape(trouble))")
@@ -94,12 +101,57 @@ final class RunProgress: RunObserver {
 
   /// Works on the run, and keeps a live display up to date meanwhile.
   func during<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
-    guard case .live(let display) = console.progress else { return try await work() }
-    defer { display.clear() }
-    return try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { await self.drawAgainAndAgain(on: display) }
+    let result: Result<Value, any Error> = await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        switch self.console.progress {
+        case .none: break
+        case .lines: await self.speakWhileNothingHappens()
+        case .live(let display): await self.drawAgainAndAgain(on: display)
+        }
+      }
       defer { group.cancelAll() }
-      return try await work()
+      do {
+        return .success(try await work())
+      } catch {
+        return .failure(error)
+      }
+    }
+    if case .live(let display) = console.progress { await display.end() }
+    return try result.get()
+  }
+
+  private func speakWhileNothingHappens() async {
+    do {
+      while true {
+        try await context.clock.sleep(for: Self.idleInterval.otherwise)
+        let (now, elapsed) = (context.clock.now(), context.clock.elapsed())
+        let run = state.withLockedValue { state -> LiveRun? in
+          let isWaiting = state.run.wait.map { $0.until > now } ?? false
+          let interval = isWaiting ? Self.idleInterval.waiting : Self.idleInterval.otherwise
+          guard elapsed - state.lastLine >= interval else { return nil }
+          state.lastLine = elapsed
+          return state.run
+        }
+        if let run { show(line(run)) }
+      }
+    } catch {
+      // The only error of a sleep: the work is done.
+    }
+  }
+
+  private func line(_ run: LiveRun) -> String {
+    text.progress(items: run.items, counts: run.counts, chunksPerSecond: run.paceOfLate, left: run.timeLeft)
+  }
+
+  private func held(_ chunk: ChunkNumber, _ why: String) {
+    let count = state.withLockedValue { state in
+      state.held += 1
+      return state.held
+    }
+    if count <= Self.heldShown {
+      show("chunk \(chunk) stays unknown: \(TerminalText.escape(why))")
+    } else if count == Self.heldShown + 1 {
+      show("more chunks stay unknown; the report counts them, --format json lists them")
     }
   }
 
@@ -127,7 +179,8 @@ final class RunProgress: RunObserver {
     }
     guard let run else { return }
     let text = LiveRunText(zone: context.zone)
-    display.draw { text.lines(run, columns: $0, now: context.clock.now(), elapsed: elapsed) }
+    let now = context.clock.now()
+    display.draw { text.lines(run, columns: $0, now: now, elapsed: elapsed) }
   }
 
   private func firstAccepted(_ counts: StateCounts, now: Duration) {
@@ -145,7 +198,7 @@ final class RunProgress: RunObserver {
       state.run.wait = wait
       state.isWaitShown = isLong
     }
-    if isLong { condition(text.waiting(wait, now: now)) }
+    if isLong { condition(text.waiting(wait, failure: state.withLockedValue { $0.run.failure }, now: now)) }
   }
 
   private func stopping(_ cause: StopCause) {
@@ -173,10 +226,7 @@ final class RunProgress: RunObserver {
       state.lastLine = now
       return state.run
     }
-    guard let run else { return }
-    show(
-      text.progress(
-        items: run.items, counts: run.counts, chunksPerSecond: run.paceOfLate, left: run.timeLeft))
+    if let run { show(line(run)) }
   }
 
   private func change(_ body: (inout State) -> Void) {
@@ -188,11 +238,12 @@ final class RunProgress: RunObserver {
 
   /// A line that a live display says in its own way.
   private func condition(_ line: String) {
-    if case .lines = console.progress { context.note(line) }
+    if case .lines = console.progress { show(line) }
   }
 
   private func show(_ line: String) {
     if case .none = console.progress { return }
+    state.withLockedValue { $0.lastLine = context.clock.elapsed() }
     context.note(line)
   }
 }

@@ -19,16 +19,12 @@ struct CauseTable {
     Row(
       code: TerminalText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
       message: cause.message.map { TerminalText.escape($0, cutAt: 300) },
-      items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks), time: time(cause),
+      items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks),
+      time: zone.brief(cause.firstAt, to: cause.lastAt),
       samples: cause.samples.map { sample in
         "item \(sample.item)" + (sample.object.map { " \(TerminalText.escape($0, cutAt: 200))" } ?? "")
       },
       advice: advice.words, command: advice.command)
-  }
-
-  private func time(_ cause: CauseSummary) -> String {
-    let (first, last) = (zone.brief(cause.firstAt), zone.brief(cause.lastAt))
-    return first == last ? first : "\(first) to \(last)"
   }
 
   private static let shown = 50

@@ -32,13 +32,12 @@ package struct ObjectPage: Sendable {
   }
 
   private func row(_ found: ObjectAppearance) -> Row {
-    let answer = [found.chunk.status.map(String.init), found.chunk.code, found.chunk.message]
-      .compactMap { $0 }.joined(separator: " ")
+    let chunk = found.chunk
     return Row(
       run: found.run.rawValue, created: zone.brief(found.createdAt), item: HumanNumber.text(found.item),
       swatch: StateLook.swatch(found.chunk.state), state: found.chunk.state.rawValue,
       chunk: found.chunk.number.description, index: TerminalText.escape(found.index, cutAt: 60),
-      answer: TerminalText.escape(answer, cutAt: 300))
+      answer: TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 300))
   }
 
   private struct Row {

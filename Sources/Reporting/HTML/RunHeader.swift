@@ -7,10 +7,13 @@ struct RunHeader {
   let database: String?
 
   /// The header of a run.
-  func html(_ run: RunSummary, causes: [CauseSummary]) throws -> HTMLFragment {
+  func html(_ run: RunSummary, causes: [CauseSummary], settings: RunSettings) throws -> HTMLFragment {
     let headline = RunHeadline.text(run)
     let sentence = headline.split(separator: ":", maxSplits: 1).last.map { $0.drop { $0 == " " } }
-    let steps = NextSteps(run, RunCommands(run: run.run, database: database), causes: causes).steps
+    let steps = NextSteps(
+      run, RunCommands(run: run.run, database: database), causes: causes, settings: settings
+    )
+    .steps
     return try Self.template.render(
       Values(
         state: run.state.rawValue, look: Self.look(run), headline: Self.capitalized(sentence ?? ""),

@@ -54,7 +54,8 @@ package struct RunPage: Sendable {
     return [
       PageSection(
         "headline",
-        try RunHeader(now: now, zone: zone, database: database).html(content.run, causes: content.causes)),
+        try RunHeader(now: now, zone: zone, database: database).html(
+          content.run, causes: content.causes, settings: content.settings)),
       PageSection("figures", try RunFigures.html(content.run)),
       PageSection("causes", "Causes", try causes.html(content.causes, of: content.run, content.settings)),
       PageSection(

@@ -20,21 +20,24 @@ package struct RunsPage: Sendable {
 
   /// The parts of the page.
   ///
-  /// - Parameter runs: newest first; one more than ``shown`` when there are more.
-  package func sections(_ runs: [RunSummary]) throws -> [PageSection] {
+  /// - Parameters:
+  ///   - runs: newest first; one more than ``shown`` when there are more.
+  ///   - isChosen: whether there may be others, which were not asked for.
+  package func sections(_ runs: [RunSummary], isChosen: Bool = false) throws -> [PageSection] {
     [
       PageSection(
         "runs",
         try Self.template.render(
           Values(
-            runs: runs.prefix(Self.shown).map(row), isEmpty: runs.isEmpty, isCut: runs.count > Self.shown)))
+            runs: runs.prefix(Self.shown).map(row), isEmpty: runs.isEmpty, isChosen: isChosen,
+            isCut: runs.count > Self.shown)))
     ]
   }
 
   /// The page as a file of its own.
-  package func document(_ runs: [RunSummary]) throws -> String {
+  package func document(_ runs: [RunSummary], isChosen: Bool = false) throws -> String {
     try PageFrame(title: "Runs").document(
-      try sections(runs), footer: "As of \(zone.text(now)), by orchestrate.")
+      try sections(runs, isChosen: isChosen), footer: "As of \(zone.text(now)), by orchestrate.")
   }
 
   private func row(_ run: RunSummary) -> Row {
@@ -65,6 +68,7 @@ package struct RunsPage: Sendable {
   private struct Values {
     let runs: [Row]
     let isEmpty: Bool
+    let isChosen: Bool
     let isCut: Bool
   }
 
@@ -72,7 +76,7 @@ package struct RunsPage: Sendable {
     """
     <h1>Runs</h1>
     {{#isEmpty}}
-    <p>No runs yet. <code>orchestrate submit &lt;manifest&gt;</code> starts one.</p>
+    <p>{{#isChosen}}No run fits.{{/isChosen}}{{^isChosen}}No runs yet. <code>orchestrate submit &lt;manifest&gt;</code> starts one.{{/isChosen}}</p>
     {{/isEmpty}}
     {{^isEmpty}}
     <div class="scroll"><table>

@@ -26,6 +26,12 @@ package struct LocalZone: Sendable {
   /// Date and time to the minute, for tables, for example `2026-11-24 03:40`.
   package func brief(_ moment: Timestamp) -> String { "\(date(civil(moment))) \(clock(moment))" }
 
+  /// Two moments to the minute, or one where that is the same: `2026-11-24 03:40 to 2026-11-24 05:10`.
+  package func brief(_ first: Timestamp, to last: Timestamp) -> String {
+    let (from, until) = (brief(first), brief(last))
+    return from == until ? from : "\(from) to \(until)"
+  }
+
   /// Hours and minutes, with the date before it unless it is within 20 hours of `now`, so that `03:40` can
   /// only mean one moment.
   package func text(_ moment: Timestamp, from now: Timestamp) -> String {

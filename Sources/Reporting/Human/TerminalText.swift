@@ -30,7 +30,14 @@ package enum TerminalText {
     return escaped.count > length || !isWhole ? escaped.prefix(max(0, length - 1)) + "…" : escaped
   }
 
-  private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+  /// Status, code and message of an answer in a row, as far as it has them, escaped and cut.
+  static func answer(_ status: Int?, _ code: String?, _ message: String?, cutAt length: Int) -> String {
+    escape(
+      [status.map(String.init), code, message].compactMap { $0 }.joined(separator: " "), cutAt: length)
+  }
+
+  /// Whether a terminal obeys or hides it.
+  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0..<0x20, 0x7F...0x9F: true
     case 0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true

@@ -24,6 +24,8 @@ package enum TextColumns {
 
   private static func of(_ scalar: Unicode.Scalar) -> Int {
     guard scalar.value >= 0x300 else { return 1 }
+    // It asks for the sign before it as a picture, which some terminals draw twice as wide.
+    if scalar.value == 0xFE0F { return 1 }
     switch scalar.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .format: return 0
     default: return isWide(scalar) ? 2 : 1

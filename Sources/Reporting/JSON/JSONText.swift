@@ -4,8 +4,8 @@ import BatchDomain
 enum JSONText {
   /// Appends a string in quotes.
   ///
-  /// Beside what the standard demands, DEL, the C1 controls and U+2028/2029 are escaped: the document may be
-  /// looked at in a terminal or pasted into a script.
+  /// Beside what the standard demands, everything is escaped that a terminal obeys or hides: the document may be looked
+  /// at in one.
   static func append(_ string: String, to text: inout String) {
     if string.utf8.allSatisfy(isPlain) {
       text += "\"\(string)\""
@@ -19,7 +19,10 @@ enum JSONText {
       case 0x0A: text += "\\n"
       case 0x0D: text += "\\r"
       case 0x09: text += "\\t"
-      case 0..<0x20, 0x7F...0x9F, 0x2028, 0x2029: text += "\\u" + hexadecimal(scalar.value)
+      case _ where TerminalText.isUnsafe(scalar):
+        for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+          text += "\\u" + hexadecimal(UInt32(unit))
+        }
       default: text.unicodeScalars.append(scalar)
       }
     }

@@ -2,19 +2,8 @@ package import BatchDomain
 
 /// How two runs differ, in every form but HTML.
 package struct DifferenceReport: Sendable {
-  /// A setting that the runs have in different values.
-  package struct Setting: Sendable, Equatable {
-    /// Its name.
-    package let name: String
-    /// Its value in the first run and in the second.
-    package let values: [String]
-
-    /// A setting and its two values.
-    package init(_ name: String, _ values: [String]) {
-      self.name = name
-      self.values = values
-    }
-  }
+  /// A setting that the runs have in different values: its name, and the two.
+  private typealias Setting = (name: String, values: [String])
 
   private let runs: [RunSummary]
   private let settings: [Setting]
@@ -24,10 +13,11 @@ package struct DifferenceReport: Sendable {
   ///
   /// - Parameters:
   ///   - runs: the first and the second.
-  ///   - settings: those that differ.
-  package init(_ runs: [RunSummary], settings: [Setting], _ difference: RunDifference) {
+  ///   - settings: what either was told.
+  package init(_ runs: [RunSummary], settings: [RunSettings], _ difference: RunDifference) {
     self.runs = runs
-    self.settings = settings
+    let words = settings.map(SettingWords.list)
+    self.settings = zip(words[0], words[1]).filter { $0 != $1 }.map { ($0.0.name, [$0.0.value, $0.1.value]) }
     self.difference = difference
   }
 
@@ -85,7 +75,9 @@ package struct DifferenceReport: Sendable {
         objects.joined(separator: ", "))
     }
     let both = HumanNumber.text(difference.inBoth, "item")
-    return text + "\n" + table.text() + "\n\(both) in both runs; \"-\" is where a run does not have them\n"
+    let isPartly = difference.changes.contains { $0.from == nil || $0.to == nil }
+    return text + "\n" + table.text() + "\n\(both) in both runs"
+      + (isPartly ? "; \"-\" is where a run does not have them\n" : "\n")
   }
 
   /// `{"runs": [RUN, RUN], "settings": [...], "changes": [...]}` with a line end.

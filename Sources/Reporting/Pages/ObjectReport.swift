@@ -20,12 +20,12 @@ package struct ObjectReport: Sendable {
     var table = TextTable(.left, .left, .right, .left, .right, .right, .left, .left)
     table.add("RUN", "CREATED", "ITEM", "STATE", "CHUNK", "ATTEMPTS", "INDEX", "LAST ANSWER")
     for found in appearances {
-      let answer = [found.chunk.status.map(String.init), found.chunk.code, found.chunk.message]
-        .compactMap { $0 }.joined(separator: " ")
+      let chunk = found.chunk
       table.add(
         found.run.rawValue, zone.brief(found.createdAt), String(found.item), found.chunk.state.rawValue,
         found.chunk.number.description, String(found.chunk.attempts),
-        TerminalText.escape(found.index, cutAt: 60), TerminalText.escape(answer, cutAt: 100))
+        TerminalText.escape(found.index, cutAt: 60),
+        TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 100))
     }
     return "\(name)\n\n" + table.text()
   }

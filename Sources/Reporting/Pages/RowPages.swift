@@ -7,18 +7,21 @@ package struct RowPages<Row: Sendable, Cursor: Sendable>: Sendable {
   package static var pageSize: Int { 500 }
 
   private let most: Int
+  private let isChosen: Bool
   private let load: @Sendable (_ from: Cursor?, _ limit: Int) async throws -> DetailPage<Row, Cursor>
 
   /// Pages that a closure loads.
   ///
   /// - Parameters:
   ///   - most: rows in all, at most; `nil` for all there are.
+  ///   - isChosen: whether a page may have fewer rows than were looked at; else no more are looked at than wanted.
   ///   - load: returns at most `limit` rows from a place on; `nil` begins with the first.
   package init(
-    most: Int? = nil,
+    most: Int? = nil, isChosen: Bool = true,
     _ load: @escaping @Sendable (_ from: Cursor?, _ limit: Int) async throws -> DetailPage<Row, Cursor>
   ) {
     self.most = most ?? .max
+    self.isChosen = isChosen
     self.load = load
   }
 
@@ -27,7 +30,7 @@ package struct RowPages<Row: Sendable, Cursor: Sendable>: Sendable {
     var left = most
     var cursor: Cursor?
     while left > 0 {
-      let page = try await load(cursor, Self.pageSize)
+      let page = try await load(cursor, isChosen ? Self.pageSize : min(left, Self.pageSize))
       let rows = page.rows.prefix(left)
       if !rows.isEmpty { try await take(Array(rows)) }
       left -= rows.count
@@ -43,7 +46,9 @@ package struct RowPages<Row: Sendable, Cursor: Sendable>: Sendable {
   package func first(_ limit: Int) async throws -> (rows: [Row], hasMore: Bool) {
     let shown = min(limit, most)
     var rows: [Row] = []
-    try await RowPages(most: shown < .max ? shown + 1 : nil, load).forEachPage { rows += $0 }
+    try await RowPages(most: shown < .max ? shown + 1 : nil, isChosen: isChosen, load).forEachPage {
+      rows += $0
+    }
     return (Array(rows.prefix(shown)), rows.count > shown)
   }
 }

@@ -92,7 +92,12 @@ package struct LiveRun: Sendable {
   }
 
   /// The time left, at the pace of late; `nil` while it cannot be told.
-  package var timeLeft: Duration? { ofLate.estimate(chunksLeft: chunksLeft) }
+  package var timeLeft: Duration? { isSettling ? nil : ofLate.estimate(chunksLeft: chunksLeft) }
+
+  /// Whether nothing is left to send, and only lost answers are looked into: how long that takes is the service's matter.
+  package var isSettling: Bool {
+    counts.chunks(in: .pending, .submitting) == 0 && counts.chunks(in: .unknown) > 0
+  }
 
   /// Chunks that are still to be decided.
   package var chunksLeft: Int { counts.chunks(in: .pending, .submitting, .unknown) }

@@ -80,12 +80,18 @@ package struct LiveRunText: Sendable {
     }
     switch run.phase {
     case .stopping:
-      return LiveLine([LiveLine.Piece("stopping: waiting for the requests under way", .warning)])
+      let chunks = run.counts.chunks(in: .submitting)
+      let requests = chunks > 0 ? HumanNumber.text(chunks, "request") : "the requests"
+      return LiveLine([LiveLine.Piece("stopping: waiting for \(requests) under way", .warning)])
     case .cancelling:
       return LiveLine([LiveLine.Piece("cancelling: what is unknown is still settled", .warning)])
     case .sending: break
     }
-    guard let wait = run.wait, wait.until > now else { return nil }
+    guard let wait = run.wait, wait.until > now else {
+      guard run.isSettling else { return nil }
+      let chunks = HumanNumber.text(run.counts.chunks(in: .unknown), "lost answer")
+      return LiveLine([LiveLine.Piece("asking the service what became of \(chunks)", .warning)])
+    }
     return LiveLine([
       LiveLine.Piece(
         "waiting until \(zone.text(wait.until, from: now)) (in \(Self.whole(wait.until.since(now))))",

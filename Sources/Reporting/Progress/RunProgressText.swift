@@ -56,13 +56,23 @@ package struct RunProgressText: Sendable {
       parts.append("\(HumanNumber.pace(chunksPerSecond)) chunks/s")
     }
     if let left, left > .zero { parts.append("about \(HumanDuration.rough(left)) left") }
+    if counts.chunks(in: .pending, .submitting) == 0, counts.chunks(in: .unknown) > 0 {
+      parts.append("asking the service what became of the unknown ones")
+    }
     return parts.joined(separator: ", ")
   }
 
   /// `waiting until 03:40 (in 2h): the service asks for it`.
-  package func waiting(_ wait: StoredWait, now: Timestamp) -> String {
-    "waiting until \(zone.text(wait.until, from: now)) (in \(HumanDuration.rough(wait.until.since(now)))): "
-      + TerminalText.escape(wait.reason, cutAt: 200)
+  ///
+  /// - Parameter failure: the latest attempt that was not accepted, which explains a wait.
+  package func waiting(_ wait: StoredWait, failure: LiveRun.Failure? = nil, now: Timestamp) -> String {
+    let cause = failure.map { failure in
+      let message = failure.message.map { ": \(TerminalText.escape($0, cutAt: 200))" } ?? ""
+      return "; last failure: \(TerminalText.escape(failure.code, cutAt: 80))\(message)"
+    }
+    return
+      "waiting until \(zone.text(wait.until, from: now)) (in \(HumanDuration.rough(wait.until.since(now)))): "
+      + TerminalText.escape(wait.reason, cutAt: 200) + (cause ?? "")
   }
 
   /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`.
@@ -71,7 +81,7 @@ package struct RunProgressText: Sendable {
     if let detail, !detail.isEmpty { line += ": \(TerminalText.escape(detail, cutAt: 400))" }
     line += "; go on"
     if let preparation = reason.preparation { line += ", \(preparation)," }
-    return line + " with: \(TerminalText.escape(commands.resume))"
+    return line + " with: \(TerminalText.escape(commands.goOn(reason)))"
   }
 
   /// The last line of a run: `finished: all 5,000 items accepted`.

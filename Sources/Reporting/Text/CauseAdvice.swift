@@ -27,25 +27,12 @@ struct CauseAdvice {
     }
     words = cause.repeating.words
     if lost.isEmpty {
-      command = run.state == .cancelled ? nil : commands.resume
+      command = run.state == .cancelled ? nil : commands.goOn(run.reason)
     } else if cause.repeating == .refusedAgain {
       command = commands.exportToCorrect(lost)
-    } else if run.state == .cancelled || Self.needsFewerRequestsAnew(lost, of: run, settings) {
-      command = commands.submitAnew(lost, settings)
     } else {
-      command = commands.retry(lost)
+      command = commands.sendAgain(lost, of: run, settings)
     }
-  }
-
-  /// Whether a new run of these items needs fewer requests than sending their chunks again: pieces of divided chunks are
-  /// small, and a new run packs them together.
-  private static func needsFewerRequestsAnew(
-    _ states: [ChunkState], of run: RunSummary, _ settings: RunSettings
-  ) -> Bool {
-    guard run.state == .finished, run.counts.items(in: .unknown) == 0 else { return false }
-    let items = states.reduce(0) { $0 + run.counts.items(in: $1) }
-    let chunks = states.reduce(0) { $0 + run.counts.chunks(in: $1) }
-    return (items + settings.chunkSize - 1) / settings.chunkSize < chunks
   }
 }
 

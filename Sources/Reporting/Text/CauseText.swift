@@ -29,7 +29,7 @@ struct CauseText {
   private func block(_ cause: CauseSummary, _ samples: Int, _ advice: CauseAdvice) -> String {
     let amount = "\(HumanNumber.text(cause.items, "item")) in \(HumanNumber.text(cause.chunks, "chunk"))"
     var text =
-      "  \(TerminalText.escape(cause.code, cutAt: 80)): \(cause.outcome.words), \(amount), \(when(cause))\n"
+      "  \(TerminalText.escape(cause.code, cutAt: 80)): \(cause.outcome.words), \(amount), \(zone.brief(cause.firstAt, to: cause.lastAt))\n"
     // Where every sample has the same message, once is enough.
     let messages = Set(cause.samples.map(\.message))
     if messages.count < 2, let message = cause.message, !message.isEmpty {
@@ -46,11 +46,5 @@ struct CauseText {
     let message =
       withMessage ? sample.message.map { ": \(TerminalText.escape($0, cutAt: 200))" } ?? "" : ""
     return "    e.g. item \(sample.item)\(object)\(message)\n"
-  }
-
-  private func when(_ cause: CauseSummary) -> String {
-    let first = zone.brief(cause.firstAt)
-    let last = zone.brief(cause.lastAt)
-    return first == last ? first : "\(first) to \(last)"
   }
 }

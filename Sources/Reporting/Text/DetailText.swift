@@ -6,6 +6,8 @@ package struct DetailText: Sendable {
 
   /// Rows a table has at most, unless a limit is given; the machine formats have all of them.
   package static let rowLimit = 1_000
+  /// Rows a table has at most whatever the limit: its columns are aligned, so it is in memory as a whole.
+  package static let mostRows = 100_000
 
   /// Tables with times of that zone.
   package init(zone: LocalZone) { self.zone = zone }
@@ -50,16 +52,16 @@ package struct DetailText: Sendable {
   private func text<Row, Cursor>(
     _ pages: RowPages<Row, Cursor>, _ limit: Int?, _ table: inout TextTable, cells: (Row) -> [String]
   ) async throws -> String {
-    let (rows, hasMore) = try await pages.first(limit ?? Self.rowLimit)
+    let shown = min(limit ?? Self.rowLimit, Self.mostRows)
+    let (rows, hasMore) = try await pages.first(shown)
     guard !rows.isEmpty else { return "nothing fits\n" }
     for row in rows { table.add(cells(row)) }
     return table.text()
-      + (hasMore && limit == nil
+      + (hasMore && limit != shown
         ? "more are left out: --limit shows that many, --format csv or json all of them\n" : "")
   }
 
   private func answer(_ status: Int?, _ code: String?, _ message: String?) -> String {
-    let words = [status.map(String.init), code, message].compactMap { $0 }.joined(separator: " ")
-    return TerminalText.escape(words, cutAt: 100)
+    TerminalText.answer(status, code, message, cutAt: 100)
   }
 }

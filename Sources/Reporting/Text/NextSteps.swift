@@ -15,49 +15,72 @@ struct NextSteps {
 
   /// Advice on a run.
   ///
-  /// - Parameter causes: why items are not accepted, where that was looked up: what is refused for good is not advised
-  ///   to be sent again.
-  init(_ run: RunSummary, _ commands: RunCommands, causes: [CauseSummary] = []) {
-    var steps: [Step] = []
-    let counts = run.counts
+  /// - Parameters:
+  ///   - causes: why items are not accepted: what is refused for good is not advised to be sent again.
+  ///   - settings: what the run was told, which a new run of its items has to be told, too.
+  init(_ run: RunSummary, _ commands: RunCommands, causes: [CauseSummary], settings: RunSettings) {
+    var steps = Self.goingOn(run, commands)
+    // While it goes on there may be more of them in a minute.
+    if !run.isLive { steps += Self.lost(run, commands, causes, settings) }
+    if run.counts.items(in: .cancelled) > 0 {
+      steps.append(
+        Step(
+          purpose: "send the cancelled items after all", command: commands.submitAnew([.cancelled], settings))
+      )
+    }
+    self.steps = steps
+  }
+
+  private static func goingOn(_ run: RunSummary, _ commands: RunCommands) -> [Step] {
+    let isUnknown = run.counts.items(in: .unknown) > 0
+    let settle = Step(purpose: "say it yourself, if the service cannot tell", command: commands.settle)
     switch run.state {
     case .planning where run.manifest == "-":
       // What came through a pipe cannot be read again; the user has to send it anew, and knows from where.
-      break
+      return []
     case .planning, .running:
-      if !run.isLive { steps.append(Step(purpose: "go on", command: commands.resume)) }
+      return run.isLive ? [] : [Step(purpose: "go on", command: commands.resume)]
     case .paused:
       let preparation = run.reason?.preparation.map { "go on, \($0)" }
-      steps.append(Step(purpose: preparation ?? "go on", command: commands.resume))
-    case .finished:
-      if counts.items(in: .unknown) > 0 {
-        steps.append(Step(purpose: "ask the service about the unknown items", command: commands.resume))
-        steps.append(
-          Step(purpose: "say it yourself, if the service cannot tell", command: commands.settle))
-      }
-    case .cancelled:
-      break
+      return [Step(purpose: preparation ?? "go on", command: commands.goOn(run.reason))]
+    case .finished where isUnknown:
+      return [Step(purpose: "ask the service about the unknown items", command: commands.resume), settle]
+    case .cancelled where isUnknown:
+      return [Step(purpose: "ask the service about the unknown items", command: commands.cancel), settle]
+    case .finished, .cancelled:
+      return []
     }
-    let lost = [ChunkState.rejected, .failed].filter { counts.items(in: $0) > 0 }
-    // While it goes on there may be more of them in a minute.
-    if !lost.isEmpty, !run.isLive {
-      let words = lost.map(\.rawValue).joined(separator: " and ")
-      let ofLost = causes.filter { !$0.states.isDisjoint(with: lost) }
-      if !ofLost.isEmpty, ofLost.allSatisfy({ $0.repeating == .refusedAgain }) {
+  }
+
+  private static func lost(
+    _ run: RunSummary, _ commands: RunCommands, _ causes: [CauseSummary], _ settings: RunSettings
+  ) -> [Step] {
+    let lost = [ChunkState.rejected, .failed].filter { run.counts.items(in: $0) > 0 }
+    let hopeless = lost.filter { state in
+      let ofState = causes.filter { $0.states.contains(state) }
+      return !ofState.isEmpty && ofState.allSatisfy { $0.repeating == .refusedAgain }
+    }
+    var steps: [Step] = []
+    if !hopeless.isEmpty {
+      steps.append(
+        Step(purpose: "correct the \(words(hopeless)) items", command: commands.exportToCorrect(hopeless)))
+      steps.append(
+        Step(purpose: "and submit that file", command: commands.submit(RunCommands.correctedFile, settings)))
+    }
+    let others = lost.filter { !hopeless.contains($0) }
+    if !others.isEmpty {
+      steps.append(Step(purpose: "see the \(words(others)) items", command: commands.export(others)))
+      if run.state == .finished {
         steps.append(
           Step(
-            purpose: "correct the \(words) items, and submit that file",
-            command: commands.exportToCorrect(lost)))
-      } else {
-        steps.append(Step(purpose: "see the \(words) items", command: commands.export(lost)))
-        if run.state == .finished {
-          steps.append(Step(purpose: "send the \(words) items again", command: commands.retry(lost)))
-        }
+            purpose: "send the \(words(others)) items again",
+            command: commands.sendAgain(others, of: run, settings)))
       }
     }
-    if counts.items(in: .cancelled) > 0 {
-      steps.append(Step(purpose: "get the cancelled items", command: commands.export([.cancelled])))
-    }
-    self.steps = steps
+    return steps
+  }
+
+  private static func words(_ states: [ChunkState]) -> String {
+    states.map(\.rawValue).joined(separator: " and ")
   }
 }

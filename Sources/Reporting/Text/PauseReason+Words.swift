@@ -26,7 +26,7 @@ extension PauseReason {
     case .endpoint: "once the address is right (--base-url URL changes it)"
     case .index: "once the index exists for this account"
     case .unreachable: "once the service can be reached"
-    case .failures: "once the causes below are understood; with a higher --max-failures"
+    case .failures: "once the causes are understood"
     case .store: "once the disk has space and the database can be written"
     }
   }

@@ -8,7 +8,7 @@ enum RunHeadline {
     if run.state == .planning {
       return run.isLive
         ? "planning: the manifest is being read, nothing was sent yet"
-        : "planning: its process died while the manifest was being read, nothing was sent"
+        : "planning: it ended before the manifest was read whole, nothing was sent"
     }
     let accepted = counts.items(in: .accepted)
     let left = counts.items(in: .pending, .submitting)

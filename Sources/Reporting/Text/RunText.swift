@@ -19,15 +19,19 @@ package struct RunText: Sendable {
   }
 
   /// A table of runs, one per line, in the order given.
-  package func history(_ runs: [RunSummary]) -> String {
-    guard !runs.isEmpty else { return "no runs yet\n" }
-    var table = TextTable(.left, .left, .right, .right, .right, .right, .left, .right, .left)
-    table.add("RUN", "STATE", "ITEMS", "ACCEPTED", "LOST", "LEFT", "CREATED", "AGE", "NAME")
+  ///
+  /// - Parameter isChosen: whether there may be others, which were not asked for.
+  package func history(_ runs: [RunSummary], isChosen: Bool = false) -> String {
+    guard !runs.isEmpty else { return isChosen ? "no run fits\n" : "no runs yet\n" }
+    var table = TextTable(.left, .left, .right, .right, .right, .right, .right, .left, .right, .left)
+    table.add("RUN", "STATE", "ITEMS", "ACCEPTED", "NOT TAKEN", "UNKNOWN", "LEFT", "CREATED", "AGE", "NAME")
     for run in runs {
       table.add(
         run.run.rawValue, state(run), HumanNumber.text(run.items),
-        HumanNumber.text(run.counts.items(in: .accepted)), HumanNumber.text(run.counts.lostItems),
-        HumanNumber.text(run.counts.items(in: .pending, .submitting, .unknown)), zone.brief(run.createdAt),
+        HumanNumber.text(run.counts.items(in: .accepted)),
+        HumanNumber.text(run.counts.items(in: .rejected, .failed, .cancelled)),
+        HumanNumber.text(run.counts.items(in: .unknown)),
+        HumanNumber.text(run.counts.items(in: .pending, .submitting)), zone.brief(run.createdAt),
         HumanDuration.rough(now.since(run.createdAt)),
         TerminalText.escape(run.name ?? run.job ?? "", cutAt: 40))
     }
@@ -40,7 +44,7 @@ package struct RunText: Sendable {
     let timeline = TimelineText(zone: zone)
     var text = headline(run)
     if let sentence = timeline.sentence(run, report.timeline) { text += sentence + "\n" }
-    text += steps(run, causes: report.causes) + "\n" + facts(run) + "\n" + states(run)
+    text += steps(run, report.causes, report.settings) + "\n" + facts(run) + "\n" + states(run)
     text += "\n" + timeline.lines(run, report.timeline)
     if !report.causes.isEmpty {
       let commands = RunCommands(run: run.run, database: database)
@@ -54,9 +58,9 @@ package struct RunText: Sendable {
   package func heading(_ run: RunSummary) -> String { headline(run) }
 
   /// Where a run stands: what happened, why, what to do next, and the command that shows the rest.
-  package func standing(_ run: RunSummary) -> String {
+  package func standing(_ run: RunSummary, causes: [CauseSummary], settings: RunSettings) -> String {
     let commands = RunCommands(run: run.run, database: database)
-    return headline(run) + steps(run) + "\nall of it: \(commands.report)\n"
+    return headline(run) + steps(run, causes, settings) + "\nall of it: \(commands.report)\n"
   }
 
   private func headline(_ run: RunSummary) -> String {
@@ -69,7 +73,9 @@ package struct RunText: Sendable {
       text += "nobody is sending it: its process died\n"
     }
     if let wait = run.wait, wait.until > now, run.state == .running || run.state == .paused {
-      text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
+      let line = RunProgressText(zone: zone).waiting(wait, now: now)
+      // Nobody waits while nobody sends.
+      text += (run.isLive ? "" : "the service is to be left alone; ") + line + "\n"
     }
     return text
   }
@@ -85,8 +91,11 @@ package struct RunText: Sendable {
     run.state.rawValue + (run.reason.map { ": \($0.rawValue)" } ?? "")
   }
 
-  private func steps(_ run: RunSummary, causes: [CauseSummary] = []) -> String {
-    let steps = NextSteps(run, RunCommands(run: run.run, database: database), causes: causes).steps
+  private func steps(_ run: RunSummary, _ causes: [CauseSummary], _ settings: RunSettings) -> String {
+    let steps = NextSteps(
+      run, RunCommands(run: run.run, database: database), causes: causes, settings: settings
+    )
+    .steps
     guard !steps.isEmpty else { return "" }
     var text = "\nnext:\n"
     for step in steps { text += "  \(step.purpose):\n    \(TerminalText.escape(step.command))\n" }
@@ -101,7 +110,8 @@ package struct RunText: Sendable {
     var items = HumanNumber.text(run.items)
     if run.repeated > 0 { items += " (\(HumanNumber.text(run.repeated)) more repeat an earlier one)" }
     table.add("items", items)
-    if let time = run.sendingTime, time > .zero {
+    // Of a handful of requests a pace says nothing.
+    if let time = run.sendingTime, time >= .seconds(5), run.attempts >= 10 {
       let accepted = Double(run.counts.items(in: .accepted)) / time.inSeconds
       let requests = Double(run.attempts) * 60 / time.inSeconds
       table.add(

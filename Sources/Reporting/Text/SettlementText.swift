@@ -13,7 +13,9 @@ struct SettlementText {
   func text(_ settlements: [SettlementSummary]) -> String {
     var text = "settled:\n"
     for settlement in settlements.prefix(Self.shown) { text += line(settlement) }
-    if settlements.count > Self.shown { text += "  earlier ones are left out; --format json has them\n" }
+    if settlements.count > Self.shown {
+      text += "  earlier ones are left out; --format json has the latest of each chunk\n"
+    }
     return text
   }
 
@@ -26,8 +28,7 @@ struct SettlementText {
     if let first = settlement.evidence.firstLookAt, let last = settlement.evidence.lastLookAt,
       let tasks = settlement.evidence.tasksListed
     {
-      let looks =
-        first == last ? "looked \(zone.brief(last))" : "looked \(zone.brief(first)) to \(zone.brief(last))"
+      let looks = "looked \(zone.brief(first, to: last))"
       let seen = settlement.evidence.itemsSeen.map { ", \($0) of \(settlement.itemCount) items among them" }
       text += "    \(looks), \(HumanNumber.text(tasks)) tasks listed\(seen ?? "")\n"
     }

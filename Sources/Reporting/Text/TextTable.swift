@@ -24,13 +24,15 @@ struct TextTable {
   func text(indent: String = "") -> String {
     var widths = alignments.map { _ in 0 }
     for row in rows {
-      for (column, cell) in zip(widths.indices, row) { widths[column] = max(widths[column], cell.count) }
+      for (column, cell) in zip(widths.indices, row) {
+        widths[column] = max(widths[column], TextColumns.count(cell))
+      }
     }
     var text = ""
     for row in rows {
       var line = indent
       for (column, cell) in zip(widths.indices, row) {
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        let padding = String(repeating: " ", count: widths[column] - TextColumns.count(cell))
         if column > 0 { line += "  " }
         line += alignments[column] == .left ? cell + padding : padding + cell
       }

@@ -73,7 +73,7 @@ extension RunTimeline.Idleness {
     case .throttled: "the service had asked to wait"
     case .trouble: "requests did not get through, or their answers were lost"
     case .stopped: "nobody was sending"
-    case .pace: "its own limits, or a chunk that waited for its turn"
+    case .pace: "its own limits, or the service was asked what became of chunks"
     }
   }
 }

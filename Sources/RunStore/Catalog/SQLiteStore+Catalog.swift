@@ -122,11 +122,9 @@ extension SQLiteStore: RunCatalog {
         FROM chunk WHERE run = ? AND number > ? ORDER BY number LIMIT ?
         """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) {
-        guard let state = ChunkState(rawValue: $0.text(3)) else {
-          throw StoreError(.damaged, "chunk \($0.int(0)) of run \(run) has the state \"\($0.text(3))\"")
-        }
-        return ChunkSummary(
-          number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), state: state,
+        ChunkSummary(
+          number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2),
+          state: try Self.state($0.text(3)),
           attempts: $0.int(4), status: $0.optionalInt(5), code: $0.optionalText(6),
           message: $0.optionalText(7), parent: $0.optionalInt(8).map { ChunkNumber($0) },
           isNotIsolated: $0.flag(9),

@@ -18,8 +18,12 @@ extension SQLiteStore: RunDetails {
     }
     timeline.settled = try await database.read { connection in
       try connection.first(
-        "SELECT count(DISTINCT chunk || '/' || attempt) FROM settlement WHERE run = ? AND verdict <> 'undecided'",
-        .integer(row)
+        """
+        SELECT count(*) FROM (
+          SELECT DISTINCT s.chunk, s.attempt
+          FROM settlement AS s JOIN attempt AS a ON a.run = s.run AND a.chunk = s.chunk AND a.number = s.attempt
+          WHERE s.run = ? AND s.verdict <> 'undecided' AND a.outcome = 'unknown')
+        """, .integer(row)
       ) { $0.int(0) } ?? 0
     }
     return timeline
@@ -103,6 +107,7 @@ extension SQLiteStore: RunDetails {
     return outcome
   }
 
+  /// A chunk's state as the store has it.
   static func state(_ text: String) throws -> ChunkState {
     guard let state = ChunkState(rawValue: text) else {
       throw StoreError(.damaged, "a chunk has the state \"\(text)\"")

@@ -76,7 +76,10 @@ private struct InsightReader {
       """, .integer(row), .integer(chunks.lowerBound), .integer(chunks.upperBound),
       .integer(insight.map.width)
     ) {
-      (place: $0.int(0), state: try Self.state($0.text(1)), count: $0.int(2), items: $0.int(3)..<$0.int(4))
+      (
+        place: $0.int(0), state: try SQLiteStore.state($0.text(1)), count: $0.int(2),
+        items: $0.int(3)..<$0.int(4)
+      )
     }
     for group in found { insight.map.add(group.count, group.state, items: group.items, place: group.place) }
   }
@@ -121,7 +124,7 @@ private struct InsightReader {
     ) {
       SlowChunk(
         number: ChunkNumber($0.int(0)), items: $0.int(1)..<$0.int(1) + $0.int(2),
-        state: try Self.state($0.text(3)), attempts: $0.int(4), longest: .milliseconds($0.int(5)))
+        state: try SQLiteStore.state($0.text(3)), attempts: $0.int(4), longest: .milliseconds($0.int(5)))
     }
     let ordered = (insight.slowest + found).sorted {
       ($1.longest, $0.number) < ($0.longest, $1.number)
@@ -132,11 +135,4 @@ private struct InsightReader {
   /// What an attempt took is known only where its process lived to see the end.
   private static let isMeasured =
     "took_ms IS NOT NULL AND code IS NOT '\(SQLiteRunSession.ownerDiedCode)'"
-
-  private static func state(_ text: String) throws -> ChunkState {
-    guard let state = ChunkState(rawValue: text) else {
-      throw StoreError(.damaged, "a chunk has the state \"\(text)\"")
-    }
-    return state
-  }
 }

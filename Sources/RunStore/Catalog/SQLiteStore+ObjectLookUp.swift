@@ -12,6 +12,8 @@ extension SQLiteStore: ObjectLookUp {
       var next = ItemPosition.of(run: run.row, sequence: 0)
       let end = ItemPosition.of(run: run.row + 1, sequence: 0)
       while let page = try await page(of: run, object, from: next, to: end) {
+        // Nobody may wait for the answer any more.
+        try Task.checkCancellation()
         found += page.found
         next = page.next
       }
@@ -62,11 +64,9 @@ extension SQLiteStore: ObjectLookUp {
       ORDER BY first_item DESC LIMIT 1
       """, .integer(run.row), .integer(item)
     ) { row in
-      guard let state = ChunkState(rawValue: row.text(3)) else {
-        throw StoreError(.damaged, "chunk \(row.int(0)) of run \(run.id) has the state \"\(row.text(3))\"")
-      }
-      return ChunkSummary(
-        number: ChunkNumber(row.int(0)), firstItem: row.int(1), itemCount: row.int(2), state: state,
+      ChunkSummary(
+        number: ChunkNumber(row.int(0)), firstItem: row.int(1), itemCount: row.int(2),
+        state: try Self.state(row.text(3)),
         attempts: row.int(4), status: row.optionalInt(5), code: row.optionalText(6),
         message: row.optionalText(7))
     }

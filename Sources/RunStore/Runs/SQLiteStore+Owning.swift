@@ -130,7 +130,7 @@ extension SQLiteStore: BatchStore {
     case .cancelled where !isCancelling:
       throw StoreError(
         .wrongState, "run \(run) was cancelled",
-        remedy: "submit its manifest again with --again if it is to be sent after all")
+        remedy: "`orchestrate report \(run)` has the command that sends what was given up")
     case .running:
       // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
       try Soundness.check(connection, path: path)

@@ -17,6 +17,13 @@ struct SQLiteFailure: Error {
 extension StoreError {
   /// Puts a failure into the words of the store port.
   init(_ failure: SQLiteFailure, path: String) {
+    guard failure.primaryCode != SQLITE_NOTADB else {
+      self.init(
+        .damaged, "\(path) is not a SQLite database, or its beginning is damaged",
+        remedy: "name the database with --db; if this is it, restore it from a backup",
+        engineCode: failure.code)
+      return
+    }
     let found = "failed to \(failure.operation) in \(path): \(failure.message)"
     let (code, remedy): (Code, String?) =
       switch failure.primaryCode {
@@ -26,7 +33,7 @@ extension StoreError {
         (.locked, "another program holds the database; end it and run the same command again")
       case SQLITE_FULL:
         (.full, "free space on that file system, then resume the run")
-      case SQLITE_CORRUPT, SQLITE_NOTADB:
+      case SQLITE_CORRUPT:
         (.damaged, "restore the database from a backup, or name another one with --db")
       case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH:
         (.unavailable, "check that the folder exists and that this user may write there, or use --db")

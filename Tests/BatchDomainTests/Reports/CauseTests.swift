@@ -34,6 +34,9 @@ struct CauseTests {
   func hostilePattern() {
     let quotes = String(repeating: " 'a", count: 400_000)
     #expect(MessagePattern.of(quotes).utf8.count <= MessagePattern.lengthLimit)
+    // What has to be read twice would be looked at some hundred thousand times here.
+    let words = String(repeating: "x-", count: 400_000)
+    #expect(MessagePattern.of(words) == String(repeating: "x-", count: MessagePattern.lengthLimit / 2))
   }
 
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: seconds * 1_000) }
@@ -142,6 +145,13 @@ struct RunTimelineTests {
   func overlapping() {
     #expect(
       timeline((0, 100, .accepted, 1), (1, 2, .throttled, 1), (90, 91, .accepted, 1)).longestWait == nil)
+  }
+
+  @Test("while a request is under way that has no end yet nothing waits")
+  func underWay() {
+    let timeline = timeline((0, nil, nil, 1), (1, 2, .throttled, 1), (60, 61, .accepted, 1))
+    #expect(timeline.longestWait == nil)
+    #expect(timeline.throttledTime == .zero)
   }
 
   @Test("a dead process's attempt ended when it began, as far as anybody knows")

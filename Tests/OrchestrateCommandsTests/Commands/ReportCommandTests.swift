@@ -59,7 +59,7 @@ struct ReportCommandTests {
     let stage = try CommandStage()
     let run = try await stage.planRun()
     #expect(try await report(stage, "--state", "paused,finished").contains(run.rawValue))
-    #expect(try await report(stage, "--state", "finished") == "no runs yet\n")
+    #expect(try await report(stage, "--state", "finished") == "no run fits\n")
     #expect(try await report(stage, "--since", "1d").contains(run.rawValue))
     #expect(
       try await report(stage, "--since", "2099-01-01T00:00:00Z", "--format", "csv").split(separator: "\r\n")
@@ -146,7 +146,7 @@ struct MomentTextTests {
 
   @Test(arguments: [
     "", "yesterday", "2026-02-30", "2026-13-01", "2026-11-23T", "2026-11-23 25:00", "2026-11-23T20:15:05+1",
-    "2026-11-23X20:15", "26-11-23", "-2h", "2026-11-23T20:15:05Zz",
+    "2026-11-23X20:15", "26-11-23", "-2h", "2026-11-23T20:15:05Zz", "2026-11-23T20:15Z01:00",
   ])
   func noMoments(text: String) {
     #expect(throws: ConfigurationError.self) {
@@ -158,7 +158,7 @@ struct MomentTextTests {
   func changingZone() throws {
     let change = CivilTime(year: 2026, month: 10, day: 25, hour: 1).timestamp
     let zone = LocalZone { $0 < change ? 7_200 : 3_600 }
-    for (text, hour) in [("2026-10-25 00:30", 22), ("2026-10-25 04:00", 3)] {
+    for (text, hour) in [("2026-10-25 00:30", 22), ("2026-10-25 01:30", 23), ("2026-10-25 04:00", 3)] {
       let moment = try MomentText.parse(text, for: "--since", now: now, zone: zone)
       #expect(CivilTime(moment).hour == hour)
     }

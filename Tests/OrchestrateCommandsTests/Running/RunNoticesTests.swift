@@ -127,7 +127,8 @@ struct RunNoticesTests {
     #expect(document["reason"] as? String == reason.rawValue)
     let text = try #require(document["text"] as? String)
     #expect(text.contains("because "))
-    #expect(text.hasSuffix("orchestrate resume 20261123-201505-042-9222 --db '/a b.db'"))
+    let limit = reason == .failures ? " --max-failures 100%" : ""
+    #expect(text.hasSuffix("orchestrate resume 20261123-201505-042-9222\(limit) --db '/a b.db'"))
     #expect(!text.contains("the service's words"))
   }
 

@@ -43,33 +43,35 @@ struct RunProgressTests {
   }
 
   /// Moves the clock once the drawing sleeps, and waits until it sleeps again.
-  private func pass(_ duration: Duration) async {
+  private func pass(_ duration: Duration, _ console: RunConsole) async {
     await clock.waitForSleepers(1)
     clock.advance(by: duration)
     await clock.waitForSleepers(1)
+    if case .live(let display) = console.progress { await display.drained() }
   }
 
   @Test("on a terminal nothing is drawn before 250 ms, then the standing, and the end leaves nothing behind")
   func live() async throws {
-    let progress = try progress(try console(screen))
+    let console = try console(screen)
+    let progress = try progress(console)
     progress.observe(.started(standing(accepted: 0)))
     try await progress.during {
-      await pass(.milliseconds(249))
+      await pass(.milliseconds(249), console)
       #expect(screen.written.isEmpty)
-      await pass(.milliseconds(1))
+      await pass(.milliseconds(1), console)
       #expect(screen.seen.first?.hasPrefix("0% [>") == true)
       progress.observe(.progress(counts(accepted: 2)))
-      await pass(.milliseconds(100))
+      await pass(.milliseconds(100), console)
       #expect(screen.seen.first?.hasPrefix("40% [=") == true)
       #expect(screen.seen.last == "items (chunks): 30 (3) pending, 20 (2) accepted")
       progress.observe(.waiting(StoredWait(until: clock.now() + .seconds(60), reason: "asked to")))
-      await pass(.milliseconds(100))
+      await pass(.milliseconds(100), console)
       #expect(screen.seen.last?.contains("(in 1m): asked to") == true)
-      await pass(.seconds(10))
+      await pass(.seconds(10), console)
       #expect(screen.seen.last?.contains("(in 50s): asked to") == true)
       progress.observe(.waitOver)
       progress.observe(.stopping(.asked))
-      await pass(.milliseconds(100))
+      await pass(.milliseconds(100), console)
       #expect(screen.seen.first?.hasPrefix("stopping: no new requests") == true)
       #expect(screen.seen.last == "stopping: waiting for the requests under way")
     }
@@ -79,25 +81,27 @@ struct RunProgressTests {
 
   @Test("what is not changed is drawn once a second, not ten times")
   func idle() async throws {
-    let progress = try progress(try console(screen))
+    let console = try console(screen)
+    let progress = try progress(console)
     progress.observe(.started(standing(accepted: 0)))
     try await progress.during {
-      await pass(.milliseconds(250))
+      await pass(.milliseconds(250), console)
       let drawn = screen.written
-      for _ in 0..<9 { await pass(.milliseconds(100)) }
+      for _ in 0..<9 { await pass(.milliseconds(100), console) }
       #expect(screen.written == drawn)
-      await pass(.milliseconds(100))
+      await pass(.milliseconds(100), console)
       #expect(screen.written != drawn)
     }
   }
 
   @Test("an error of the work leaves a clean terminal, too")
   func errors() async throws {
-    let progress = try progress(try console(screen))
+    let console = try console(screen)
+    let progress = try progress(console)
     progress.observe(.started(standing(accepted: 0)))
     await #expect(throws: OutputClosed.self) {
       try await progress.during {
-        await pass(.milliseconds(250))
+        await pass(.milliseconds(250), console)
         #expect(!screen.seen.isEmpty)
         throw OutputClosed()
       }
@@ -126,6 +130,33 @@ struct RunProgressTests {
       lines.map { String($0.prefix(15)) } == [
         "first chunk acc", "waiting until 1", "sending goes on", "40% 20/50 items",
       ])
+  }
+
+  @Test("where lines stay, a run about which nothing happens says so each minute, rarely while it waits")
+  func idleLines() async throws {
+    let sink = CommandStage.Sink()
+    let console = try console(sink)
+    let progress = try progress(console)
+    progress.observe(.started(standing(accepted: 2)))
+    try await progress.during {
+      for _ in 0..<3 { await pass(.seconds(60), console) }
+      progress.observe(.waiting(StoredWait(until: clock.now() + .seconds(3_600), reason: "asked to")))
+      for _ in 0..<21 { await pass(.seconds(60), console) }
+    }
+    let lines = sink.written.split(separator: "\n")
+    #expect(lines.filter { $0.hasPrefix("40% 20/50 items") }.count == 3 + 2)
+    #expect(lines.filter { $0.hasPrefix("waiting until") }.count == 1)
+  }
+
+  @Test("chunks that stay unknown are named up to five, then counted by the report")
+  func held() throws {
+    let sink = CommandStage.Sink()
+    let progress = try progress(try console(sink))
+    for number in 0..<100 { progress.observe(.held(chunk: ChunkNumber(number), why: "no control")) }
+    let lines = sink.written.split(separator: "\n")
+    #expect(lines.count == 6)
+    #expect(lines[4] == "chunk 4 stays unknown: no control")
+    #expect(lines[5].hasPrefix("more chunks stay unknown"))
   }
 
   @Test("whether it is live, plain or silent follows the options and the terminal")
@@ -167,7 +198,7 @@ struct RunProgressTests {
       (
         "json",
         #"{"at":"2025-06-15T15:06:40.000Z","level":"info","message":"attempt not accepted","#
-          + #""answer":"slow\\x1b[1m \"down\"","attempt":"2","chunk":"3","code":"-","outcome":"throttled"}"#
+          + #""answer":"slow\u001b[1m \"down\"","attempt":"2","chunk":"3","code":"-","outcome":"throttled"}"#
       ),
     ] {
       let sink = CommandStage.Sink()
@@ -178,6 +209,7 @@ struct RunProgressTests {
     guard case .live(let display) = console.progress else { Issue.record("not live"); return }
     display.draw { _ in [LiveLine([LiveLine.Piece("10%")])] }
     try progress(console).observe(setback)
+    await display.drained()
     #expect(screen.seen.last == "10%")
     #expect(screen.seen.first?.hasPrefix("{\"at\"") == true)
   }

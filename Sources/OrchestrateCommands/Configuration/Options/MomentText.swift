@@ -42,6 +42,7 @@ enum MomentText {
     (civil.hour, civil.minute, civil.second, civil.millisecond) = time
     if rest.isEmpty { return zone.moment(at: civil) }
     if rest == "Z" || rest == "z" { return civil.timestamp }
+    guard rest.first == "+" || rest.first == "-" else { return nil }
     let parts = rest.dropFirst().split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, let hours = number(parts[0], 2, 0...23), let minutes = number(parts[1], 2, 0...59)
     else { return nil }

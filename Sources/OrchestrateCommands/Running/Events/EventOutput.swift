@@ -1,15 +1,13 @@
-import Dispatch
 import NIOConcurrencyHelpers
 import Reporting
 
-/// Writes events, one line each, away from the tasks that send: a reader that is slow or gone holds nothing up and
-/// changes nothing.
+/// Writes events, one line each, away from the tasks that send: a reader that is slow, stuck or gone holds nothing up
+/// and changes nothing.
 final class EventOutput: Sendable {
   /// Events that may wait to be written; what comes on top of them is left out.
   static let limit = 10_000
 
   private struct State {
-    var waiting = 0
     var isLost = false
     var isLate = false
   }
@@ -19,7 +17,7 @@ final class EventOutput: Sendable {
 
   private let sink: any TextSink
   private let say: @Sendable (String) -> Void
-  private let queue = DispatchQueue(label: "orchestrate.events")
+  private let queue = OutputQueue(label: "orchestrate.events")
   private let state = NIOLockedValueBox(State())
 
   /// An output.
@@ -32,37 +30,46 @@ final class EventOutput: Sendable {
   }
 
   /// Writes a line, without waiting for it.
-  func write(_ line: String) {
-    enum Decision { case write, leaveOut, leaveOutForTheFirstTime }
-    let decision = state.withLockedValue { state -> Decision in
-      guard !state.isLost else { return .leaveOut }
-      guard state.waiting < Self.limit else {
+  ///
+  /// - Parameter isLast: whether it says how the run was left, which is never left out.
+  func write(_ line: String, isLast: Bool = false) {
+    guard !state.withLockedValue({ $0.isLost }) else { return }
+    guard isLast || queue.waiting < Self.limit else {
+      let isFirst = state.withLockedValue { state in
         defer { state.isLate = true }
-        return state.isLate ? .leaveOut : .leaveOutForTheFirstTime
+        return !state.isLate
       }
-      state.waiting += 1
-      return .write
+      if isFirst { say("warning: events are read too slowly, some are left out; the run goes on") }
+      return
     }
-    switch decision {
-    case .write: queue.async { [self] in put(line) }
-    case .leaveOut: break
-    case .leaveOutForTheFirstTime:
-      say("warning: events are read too slowly, some are left out; the run goes on")
-    }
+    queue.add { [self] in put(line) }
   }
 
-  /// Suspends until everything was written, or cannot be.
+  /// Suspends until everything was written, or cannot be, or a reader has not read for half a minute.
+  ///
+  /// In standard output the result comes after the events and needs the same reader; then there is nothing to be gained by
+  /// not waiting, but a run that has ended must not hang for a file.
   func flush() async {
-    await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+    if await queue.drained() { return }
+    say("warning: nobody reads the events; those that wait are left out")
+  }
+
+  /// Does work, and writes the events that still wait when it ends, well or not: what is said of its end comes after them.
+  static func flushing<Value>(_ output: EventOutput?, _ work: () async throws -> Value) async throws -> Value
+  {
+    do {
+      let value = try await work()
+      await output?.flush()
+      return value
+    } catch {
+      await output?.flush()
+      throw error
+    }
   }
 
   private func put(_ line: String) {
-    let isLost = state.withLockedValue { state in
-      state.waiting -= 1
-      return state.isLost
-    }
     // After a line that was cut off, no further one: each line is to be a whole document.
-    guard !isLost else { return }
+    guard !state.withLockedValue({ $0.isLost }) else { return }
     do {
       try sink.write(line)
     } catch {

@@ -81,7 +81,7 @@ final class RunEventLog: RunObserver {
   ///   - reason: why it is paused; `nil` when it is not.
   ///   - counts: chunks and items by state; `nil` when the store cannot tell.
   func ended(_ state: RunState, reason: PauseReason?, counts: StateCounts?) {
-    write("ended") { json in
+    write("ended", isLast: true) { json in
       json.member("state", state.rawValue)
       json.member("reason", reason?.rawValue)
       if let counts {
@@ -114,7 +114,7 @@ final class RunEventLog: RunObserver {
     }
   }
 
-  private func write(_ event: String, _ members: (inout JSONWriter) -> Void) {
+  private func write(_ event: String, isLast: Bool = false, _ members: (inout JSONWriter) -> Void) {
     var json = JSONWriter(.compact)
     json.beginObject()
     json.member("event", event)
@@ -123,7 +123,7 @@ final class RunEventLog: RunObserver {
     json.member("run_id", run.rawValue)
     members(&json)
     json.endObject()
-    output.write(json.take() + "\n")
+    output.write(json.take() + "\n", isLast: isLast)
   }
 }
 
