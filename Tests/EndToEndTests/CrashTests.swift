@@ -59,7 +59,8 @@ struct CrashTests {
     #expect(ledger.acceptedCounts.count == 5_000)
     #expect(ledger.maxInFlight == 7)
     #expect(lives.dropLast().allSatisfy { $0.inFlightAtDeath > 0 }, "\(lives.map(\.inFlightAtDeath))")
-    #expect(lives.allSatisfy { $0.takeOver < .seconds(1) }, "\(lives.map(\.takeOver))")
+    // No lease has to run out: any time-out that a take-over could wait for is far longer than this, on any machine.
+    #expect(lives.allSatisfy { $0.takeOver < .seconds(10) }, "\(lives.map(\.takeOver))")
 
     let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
     let run = try #require(report["run"] as? [String: Any])
