@@ -132,7 +132,7 @@ struct ResumeCommand: Subcommand {
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(
       planning: planning, settings: settings, manifest: recorded.path, execution: execution)
-    execution.tidy(signals, run)
+    execution.console.tidy(signals, "left at once: nothing was sent")
     return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 }

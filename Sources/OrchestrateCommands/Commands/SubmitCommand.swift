@@ -102,7 +102,7 @@ struct SubmitCommand: Subcommand {
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
         manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
         settings: resolved.settings))
-    execution.tidy(signals, planning.run)
+    execution.console.tidy(signals, "left at once: nothing was sent")
     let submission = PlannedSubmission(
       planning: planning, settings: resolved.settings, manifest: path,
       execution: execution)
