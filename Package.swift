@@ -26,6 +26,8 @@ let nioConcurrencyHelpers: Target.Dependency = .product(
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -54,6 +56,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -84,8 +87,8 @@ let package = Package(
     module(
       "TransferClient",
       [
-        "BatchDomain", "KillPoints", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
-        nioSSL,
+        "BatchDomain", "KillPoints", nioConcurrencyHelpers, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+        nioTLS,
       ]),
     module("Scheduler", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),

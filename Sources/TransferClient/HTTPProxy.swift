@@ -72,7 +72,7 @@ struct HTTPProxy: Sendable {
     if authority.first == "[" {
       guard let close = authority.firstIndex(of: "]") else { return nil }
       host = authority[..<close].dropFirst()
-      guard ServiceAddress.isAddress(String(host)) else { return nil }
+      guard ServiceAddress.isIPv6Address(String(host)) else { return nil }
       let after = authority[authority.index(after: close)...]
       guard after.isEmpty || after.first == ":" else { return nil }
       if !after.isEmpty {

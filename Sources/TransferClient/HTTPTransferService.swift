@@ -1,4 +1,3 @@
-internal import AsyncHTTPClient
 package import BatchDomain
 internal import NIOCore
 internal import NIOHTTP1
@@ -17,11 +16,10 @@ package final class HTTPTransferService: TransferService {
   package static let unreadableCode = "listing_unreadable"
 
   let configuration: TransferClientConfiguration
-  private let client: HTTPClient
   /// One loop for all connections: it is far faster than the service.
   private let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
+  private let heads: RequestHeads
   let exchange: HTTPExchange
-  private let bodies = OutgoingBodies()
   let clock: any BatchClock
   /// Runs tasks on the loop of all connections: whoever waits for answers there is woken without a change of thread.
   package let executor: any TaskExecutor
@@ -44,20 +42,26 @@ package final class HTTPTransferService: TransferService {
     scrubber = Scrubber(key: configuration.key, route: configuration.route)
     decoder = AnswerDecoder(profile: configuration.profile, scrubber: scrubber)
     pages = TaskPageDecoder(key: configuration.key)
-    client = HTTPClient(
-      eventLoopGroup: eventLoop, configuration: Self.transport(configuration, reuse, bodies))
     executor = EventLoopExecutor(eventLoop)
     self.clock = clock
+    heads = RequestHeads(configuration)
+    let opener = ConnectionOpener(
+      origin: ServiceOrigin(configuration.baseURL), route: configuration.route,
+      timeout: configuration.connectTimeout, eventLoop: eventLoop)
+    let pool = ConnectionPool(
+      opener: opener, policy: reuse, idleTime: configuration.idleConnectionTime, eventLoop: eventLoop)
     exchange = HTTPExchange(
-      client: client, eventLoop: eventLoop, limits: TimeLimits(clock: clock), onHead: onHead)
+      pool: .makeBoxSendingValue(pool, eventLoop: eventLoop), eventLoop: eventLoop,
+      limits: TimeLimits(clock: clock), onHead: onHead)
   }
 
   /// Closes all connections; requests under way fail. Nothing can be sent afterwards; a second call does nothing.
   package func shutdown() async {
+    let pool = exchange.pool
     do {
-      try await client.shutdown()
+      try await eventLoop.flatSubmit { pool.value.shutDown() }.get()
     } catch {
-      // The only errors are "already shut down" and those of closing sockets, which the system closes anyway.
+      // Closing a socket that is closed already is the only thing that can go wrong, and the system closes it anyway.
     }
   }
 
@@ -68,20 +72,9 @@ package final class HTTPTransferService: TransferService {
   package func submit(_ submission: Submission) async -> Exchange {
     let body = MultipartBody(chunk: submission.chunk, content: submission.filePart)
     let progress = WriteProgress()
-    var request: HTTPClient.Request
-    do {
-      request = try self.request(.POST, configuration.profile.transfersPath)
-    } catch {
-      return .failed(failure(TransportFault(error, stage: .nothing), progress: .notWritten))
-    }
-    request.headers.add(name: "Content-Type", value: body.contentType)
-    let bytes = body.buffer
-    request.body = .byteBuffer(bytes)
-    let sent = request
-    let result = await bodies.during(bytes, progress) {
-      await exchange.run(
-        sent, progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
-    }
+    let result = await exchange.run(
+      ServiceRequest(head: heads.submission(of: body, reusing: reuse.allowsReuse), body: body.buffer),
+      progress: progress, timeout: submission.timeout, bodyLimit: Self.answerLimit)
     switch result {
     case .answered(let answer):
       // Whatever was said, no more of the body leaves. Nobody can have taken what was not written whole, so a yes to
@@ -108,15 +101,10 @@ package final class HTTPTransferService: TransferService {
   ///
   /// - Throws: ``ListingFailure/transport(_:)`` when no head of an answer came.
   func list(_ target: String) async throws(ListingFailure) -> HTTPExchange.Answer {
-    let request: HTTPClient.Request
-    do {
-      request = try self.request(.GET, target)
-    } catch {
-      throw .transport(failure(TransportFault(error, stage: .nothing), progress: .notWritten))
-    }
     // A request without a body: nobody asks how much of it was written, so it counts as sent.
     let result = await exchange.run(
-      request, progress: WriteProgress(stage: .everything), timeout: configuration.listTimeout,
+      ServiceRequest(head: heads.reading(target, reusing: reuse.allowsReuse), body: nil),
+      progress: WriteProgress(stage: .everything), timeout: configuration.listTimeout,
       bodyLimit: Self.pageByteLimit)
     switch result {
     case .failed(let fault, _):

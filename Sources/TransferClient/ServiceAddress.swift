@@ -50,7 +50,7 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
       let after = authority[authority.index(after: close)...]
       guard after.isEmpty || after.first == ":" else { throw invalid("has no valid host") }
       digits = after.isEmpty ? nil : after.dropFirst()
-      guard isAddress(String(host.dropFirst().dropLast())) else { throw invalid("has no valid host") }
+      guard isIPv6Address(String(host.dropFirst().dropLast())) else { throw invalid("has no valid host") }
     } else {
       if let colon = authority.firstIndex(of: ":") {
         host = authority[..<colon]
@@ -76,11 +76,16 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Whether a text is an IPv6 address, without brackets.
-  static func isAddress(_ text: String) -> Bool {
+  static func isIPv6Address(_ text: String) -> Bool { family(of: text) == .inet6 }
+
+  /// Whether a text is an address and no name, without brackets.
+  static func isAddress(_ text: String) -> Bool { family(of: text) != nil }
+
+  private static func family(of text: String) -> NIOBSDSocket.ProtocolFamily? {
     do {
-      return try SocketAddress(ipAddress: text, port: 0).protocol == .inet6
+      return try SocketAddress(ipAddress: text, port: 0).protocol
     } catch {
-      return false
+      return nil
     }
   }
 

@@ -1,6 +1,6 @@
-internal import AsyncHTTPClient
 internal import BatchDomain
 internal import NIOCore
+internal import NIOExtras
 internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
@@ -96,7 +96,8 @@ enum TransportFault: String, Sendable, CaseIterable {
 
   private static func fault(of error: any Error) -> TransportFault {
     switch error {
-    case let error as HTTPClientError: fault(of: error)
+    case let error as ConnectionError: fault(of: error)
+    case let error as NIOHTTP1ProxyConnectHandler.Error: fault(of: error)
     case let error as NIOConnectionError: fault(of: error)
     case let error as IOError: fault(ofErrno: error.errnoCode)
     case let error as ChannelError: fault(of: error)
@@ -121,17 +122,21 @@ enum TransportFault: String, Sendable, CaseIterable {
     "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
   }
 
-  private static func fault(of error: HTTPClientError) -> TransportFault {
+  private static func fault(of error: ConnectionError) -> TransportFault {
     switch error {
-    case .proxyAuthenticationRequired: .proxyUnauthorized
-    case .invalidProxyResponse: .proxyRefused
-    case .deadlineExceeded, .readTimeout, .writeTimeout: .timeout
-    case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout:
-      .connectTimeout
-    case .remoteConnectionClosed, .uncleanShutdown: .closed
-    case .cancelled, .alreadyShutdown: .cancelled
-    default: .reset
+    case .connectTimeout: .connectTimeout
+    case .timeUp: .timeout
+    case .cancelled: .cancelled
+    case .closed: .closed
     }
+  }
+
+  private static func fault(of error: NIOHTTP1ProxyConnectHandler.Error) -> TransportFault {
+    // Errors are compared by their kind alone.
+    let head = HTTPResponseHead(version: .http1_1, status: .badGateway)
+    if error == .proxyAuthenticationRequired() { return .proxyUnauthorized }
+    let refusals: [NIOHTTP1ProxyConnectHandler.Error] = [.invalidProxyResponseHead(head), .invalidProxyResponse()]
+    return refusals.contains(error) ? .proxyRefused : .closed
   }
 
   private static func fault(of error: ChannelError) -> TransportFault {

@@ -1,22 +1,18 @@
 internal import NIOCore
 
-/// The body of a submission on its way into a connection, piece by piece, so that it is known whether all of it was
-/// ever taken by the socket: before that the service cannot have taken the request.
+/// The body of a request on its way into a connection, piece by piece, so that it is known whether all of it was ever
+/// taken by the socket: before that the service cannot have taken the request.
 struct BodyWriting {
   /// Bytes of a piece at most: few enough that a receiver who stops reading is noticed before the end is handed out.
   static let pieceSize = 32 * 1_024
-
-  /// What the library wants to be told when the whole body is written.
-  let promise: EventLoopPromise<Void>?
 
   private var rest: ByteBuffer
   private let progress: WriteProgress
 
   /// A body of which nothing was handed out.
-  init(_ bytes: ByteBuffer, progress: WriteProgress, promise: EventLoopPromise<Void>?) {
+  init(_ bytes: ByteBuffer, progress: WriteProgress) {
     rest = bytes
     self.progress = progress
-    self.promise = promise
   }
 
   /// Whether the last piece was handed out.

@@ -1,0 +1,95 @@
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One request on its way and as much of its answer as came.
+///
+/// Belongs to the event loop of all connections: the loop writes, reads and judges, so that nothing of a request leaves
+/// after it was judged.
+final class OngoingExchange {
+  /// What is sent.
+  let request: ServiceRequest
+  /// What the writing of the request's body is reported to.
+  let progress: WriteProgress
+
+  private let bodyLimit: Int
+  private let onHead: (@Sendable (Int) -> Void)?
+  private var answer: HTTPExchange.Answer?
+  private var connection: ServiceConnection?
+  private var result: HTTPExchange.Result?
+  private var finish: ((HTTPExchange.Result) -> Void)?
+
+  /// An exchange that has not begun.
+  ///
+  /// - Parameters:
+  ///   - bodyLimit: the most bytes of the answer's body to keep.
+  ///   - onHead: is told the status when the head of the answer came.
+  init(
+    _ request: ServiceRequest, progress: WriteProgress, bodyLimit: Int, onHead: (@Sendable (Int) -> Void)?
+  ) {
+    self.request = request
+    self.progress = progress
+    self.bodyLimit = bodyLimit
+    self.onHead = onHead
+  }
+
+  /// Whether it has its result.
+  var isOver: Bool { result != nil }
+
+  /// Names who waits for the result; it is called once, at once where the exchange was given up before.
+  func whenOver(_ finish: @escaping (HTTPExchange.Result) -> Void) {
+    if let result { finish(result) } else { self.finish = finish }
+  }
+
+  /// Notes the connection that carries it.
+  func begins(on connection: ServiceConnection) { self.connection = connection }
+
+  /// The head of the answer came.
+  func receive(_ head: HTTPResponseHead) {
+    var headers = AnswerHeaders()
+    for (name, value) in head.headers { headers.add(name, value) }
+    answer = HTTPExchange.Answer(status: Int(head.status.code), headers: headers)
+    onHead?(Int(head.status.code))
+  }
+
+  /// More of the answer's body came.
+  ///
+  /// - Returns: `false` once it is longer than was asked for; the exchange is then over.
+  func receive(_ bytes: ByteBuffer) -> Bool {
+    let room = bodyLimit - (answer?.body.count ?? 0)
+    answer?.body += bytes.readableBytesView.prefix(room)
+    guard bytes.readableBytes > room else { return true }
+    answer?.cut = .limit
+    end()
+    return false
+  }
+
+  /// The answer is whole.
+  func end() {
+    guard let answer else { return fail(ConnectionError.closed) }
+    end(with: .answered(answer))
+  }
+
+  /// Nothing more can come.
+  func fail(_ error: any Error) {
+    let stage = progress.judge()
+    guard var answer else { return end(with: .failed(TransportFault(error, stage: stage), stage)) }
+    answer.cut = .broken(TransportFault(error, stage: .everything))
+    end(with: .answered(answer))
+  }
+
+  /// Ends it wherever it is; its connection is of no more use.
+  func giveUp(_ error: ConnectionError) {
+    guard !isOver else { return }
+    let carrier = connection
+    fail(error)
+    carrier?.drop()
+  }
+
+  private func end(with result: HTTPExchange.Result) {
+    guard self.result == nil else { return }
+    self.result = result
+    connection = nil
+    finish?(result)
+    finish = nil
+  }
+}

@@ -1,0 +1,162 @@
+internal import KillPoints
+internal import NIOCore
+internal import NIOHTTP1
+
+/// The end of a connection's pipeline: sends one request after the other, and knows whether the end of a request's body
+/// was ever given to the socket.
+final class ServiceConnection: ChannelInboundHandler {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundOut = HTTPClientRequestPart
+
+  private let policy: ReusePolicy
+  private let idleTime: Duration
+  private unowned let pool: ConnectionPool
+  private var context: ChannelHandlerContext?
+  private var exchange: OngoingExchange?
+  /// The body that is being written; `nil` between requests.
+  private var body: BodyWriting?
+  private var requests = 0
+  /// Whether a request was begun whose final answer has not begun.
+  private var isWaiting = false
+  /// Whether the request under way is the last.
+  private var isLast = false
+  private var isClosedByUs = false
+
+  /// Since when it waits for a request.
+  var idleSince = NIODeadline.now()
+
+  /// One connection that is being set up.
+  ///
+  /// - Parameters:
+  ///   - pool: where it waits for its next request; outlives it.
+  ///   - policy: shared by all connections of a service.
+  ///   - idleTime: how long the pool keeps a connection that is not used.
+  init(pool: ConnectionPool, policy: ReusePolicy, idleTime: Duration) {
+    self.pool = pool
+    self.policy = policy
+    self.idleTime = idleTime
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  // MARK: Sending
+
+  /// Sends a request; the connection is idle.
+  func send(_ exchange: OngoingExchange) {
+    guard let context else { return exchange.fail(ConnectionError.closed) }
+    requests += 1
+    isWaiting = true
+    isLast = !policy.allowsReuse
+    self.exchange = exchange
+    exchange.begins(on: self)
+    context.write(wrapOutboundOut(.head(exchange.request.head)), promise: nil)
+    guard let bytes = exchange.request.body else {
+      return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+    body = BodyWriting(bytes, progress: exchange.progress)
+    writeNextPiece(context)
+  }
+
+  /// Writes a piece of the body, and the next once the socket has taken it. Head and first piece leave in one call to
+  /// the system.
+  private func writeNextPiece(_ context: ChannelHandlerContext) {
+    guard let piece = body?.next() else {
+      // The request was judged to have failed: nothing more of it leaves.
+      return drop()
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { result in
+      guard self.body != nil else { return }
+      switch result {
+      case .success where self.body?.isWritten == true:
+        KillPoint.afterSend.reached()
+        self.body = nil
+      case .success: self.writeNextPiece(context)
+      case .failure(let error):
+        self.body?.failed()
+        self.fail(error)
+      }
+    }
+    let isEnd = body?.isWritten == true
+    context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: written)
+    if isEnd { context.write(wrapOutboundOut(.end(nil)), promise: nil) }
+    context.flush()
+  }
+
+  // MARK: Receiving
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head(let head): receive(head)
+    case .body(let bytes):
+      if exchange?.receive(bytes) == false { drop() }
+    case .end: finish()
+    }
+  }
+
+  private func receive(_ head: HTTPResponseHead) {
+    isWaiting = false
+    // An answer that overtakes its request is the last on this connection, and no more of the request leaves.
+    if body != nil || !head.isKeepAlive
+      || !ReusePolicy.mayKeep(head.headers["Keep-Alive"], idleTime: idleTime)
+    {
+      isLast = true
+    }
+    body?.failed()
+    body = nil
+    exchange?.receive(head)
+  }
+
+  private func finish() {
+    let ended = exchange
+    exchange = nil
+    if isLast {
+      drop()
+    } else if let context, context.channel.isActive {
+      idleSince = .now()
+      pool.putBack(self)
+    }
+    ended?.end()
+  }
+
+  // MARK: Closing
+
+  /// Closes it; whatever was under way is over for whoever sent it.
+  func drop() {
+    isClosedByUs = true
+    exchange = nil
+    body = nil
+    context?.close(promise: nil)
+  }
+
+  /// Closes it in the middle of an exchange, or between two.
+  ///
+  /// - Returns: when it is closed.
+  func shutDown() -> EventLoopFuture<Void>? {
+    let closed = context?.channel.closeFuture
+    exchange?.fail(ConnectionError.cancelled)
+    drop()
+    return closed
+  }
+
+  private func fail(_ error: any Error) {
+    noteLoss()
+    let failed = exchange
+    drop()
+    failed?.fail(error)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(error) }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    pool.remove(self)
+    fail(ConnectionError.closed)
+    context.fireChannelInactive()
+  }
+
+  private func noteLoss() {
+    if isWaiting, !isClosedByUs, requests > 1 { policy.lostReusedConnection() }
+  }
+}
