@@ -8,6 +8,7 @@ package import BatchDomain
 package struct AnswerDecoder: Sendable {
   private let scrubber: Scrubber
   private let profile: ServiceProfile
+  private let memory = AnswerMemory()
 
   /// Longest error code that is kept, in characters.
   package static let longestCode = 100
@@ -30,11 +31,16 @@ package struct AnswerDecoder: Sendable {
     status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, now: Timestamp
   ) -> ServiceAnswer {
     let requested = RequestedWait(headers, status: status, now: now)
-    let json = LenientJSON.parse(body)
+    let source = AnswerMemory.Source(
+      body: body, isCut: isCut, contentType: headers["content-type"], encodings: headers["content-encoding"])
+    let words = memory.words(of: source) {
+      let json = LenientJSON.parse(body)
+      return AnswerMemory.Words(
+        code: json.flatMap(code), message: message(json, of: source), mediaType: mediaType(headers))
+    }
     return ServiceAnswer(
-      status: status, code: json.flatMap(code),
-      message: message(json, headers: headers, body: body, isCut: isCut),
-      mediaType: mediaType(headers), wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
+      status: status, code: words.code, message: words.message, mediaType: words.mediaType,
+      wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
   }
 
   /// Bytes of a body without a message of its own that are looked at for one.
@@ -63,15 +69,15 @@ package struct AnswerDecoder: Sendable {
   }
 
   /// The service's `message`; without one the body, if it is text.
-  private func message(_ json: LenientJSON?, headers: AnswerHeaders, body: [UInt8], isCut: Bool) -> String? {
+  private func message(_ json: LenientJSON?, of source: AnswerMemory.Source) -> String? {
     if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
       return message
     }
-    let isEncoded = headers["content-encoding"].contains { $0.lowercased() != "identity" }
+    let isEncoded = source.encodings.contains { $0.lowercased() != "identity" }
     // What is kept is far shorter than what is looked at; a secret at the cut is dropped with its beginning.
-    let isLong = body.count > Self.longestExcerpt
-    guard !isEncoded, let text = BodyText.text(of: body.prefix(Self.longestExcerpt)) else { return nil }
-    return BodyText.message(scrubber.scrub(text, isCut: isCut || isLong))
+    let isLong = source.body.count > Self.longestExcerpt
+    guard !isEncoded, let text = BodyText.text(of: source.body.prefix(Self.longestExcerpt)) else { return nil }
+    return BodyText.message(scrubber.scrub(text, isCut: source.isCut || isLong))
   }
 
   /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).

@@ -2,7 +2,7 @@
 package struct AnswerHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   private var lines: [Line] = []
 
-  private struct Line: Sendable, Equatable {
+  fileprivate struct Line: Sendable, Equatable {
     var name: String
     var value: String
   }
@@ -17,12 +17,22 @@ package struct AnswerHeaders: Sendable, Equatable, ExpressibleByDictionaryLitera
 
   /// Adds a line.
   package mutating func add(_ name: String, _ value: String) {
-    lines.append(Line(name: name.lowercased(), value: value))
+    lines.append(Line(name: name, value: value))
   }
 
   /// Values of all lines of that name, in order.
-  package subscript(name: String) -> [String] {
-    let name = name.lowercased()
-    return lines.filter { $0.name == name }.map(\.value)
+  package subscript(name: String) -> [String] { lines.filter { $0.isNamed(name) }.map(\.value) }
+
+  /// Whether there is a line of any of these names.
+  func contains(anyOf names: [String]) -> Bool {
+    lines.contains { line in names.contains { line.isNamed($0) } }
+  }
+}
+
+extension AnswerHeaders.Line {
+  fileprivate func isNamed(_ other: String) -> Bool {
+    // Most names differ in length already.
+    name.utf8.count == other.utf8.count
+      && zip(name.utf8, other.utf8).allSatisfy { $0.lowerCased == $1.lowerCased }
   }
 }

@@ -60,18 +60,18 @@ package struct MultipartBody: Sendable {
     return buffer
   }
 
-  /// RFC 2046 section 5.1.1: the boundary must not occur in the content. Its first byte is rare in JSON, so that
-  /// looking for it first makes one quick pass.
+  /// RFC 2046 section 5.1.1: the boundary must not occur in the content. One quick pass looks for the one letter of
+  /// it that is rare in items.
   private static func occurs(_ needle: [UInt8], in content: [UInt8]) -> Bool {
     content.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress, let first = needle.first else { return false }
-      var start = 0
-      while start + needle.count <= bytes.count,
-        let hit = memchr(base + start, CInt(first), bytes.count - needle.count + 1 - start)
-      {
-        let found = UnsafeRawPointer(hit) - base
-        if needle.indices.allSatisfy({ bytes[found + $0] == needle[$0] }) { return true }
-        start = found + 1
+      guard let base = bytes.baseAddress, let rare = needle.firstIndex(of: UInt8(ascii: "k")) else { return false }
+      // Where the rare letter would stand, were the boundary there.
+      var position = rare
+      let last = bytes.count - (needle.count - rare)
+      while position <= last, let hit = memchr(base + position, CInt(needle[rare]), last + 1 - position) {
+        let start = UnsafeRawPointer(hit) - base - rare
+        if needle.indices.allSatisfy({ bytes[start + $0] == needle[$0] }) { return true }
+        position = start + rare + 1
       }
       return false
     }

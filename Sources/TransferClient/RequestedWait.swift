@@ -14,6 +14,8 @@ package struct RequestedWait: Sendable, Equatable {
   /// No wait is longer than this.
   package static let longest: Duration = .seconds(315_360_000)
 
+  private static let names = ["retry-after", "x-ratelimit-reset", "x-ratelimit-remaining"]
+
   /// Reads the headers.
   ///
   /// - Parameters:
@@ -21,6 +23,10 @@ package struct RequestedWait: Sendable, Equatable {
   ///   - status: its status; the reset counts only for 429 and 503, or when the quota is used up.
   ///   - now: when the answer came by this machine's clock; used when it has no readable `Date`.
   package init(_ headers: AnswerHeaders, status: Int, now: Timestamp) {
+    guard headers.contains(anyOf: Self.names) else {
+      (wait, quotaUsedUp) = (nil, false)
+      return
+    }
     let reference = headers["date"].lazy.compactMap { HTTPDate.parse($0, now: now) }.first ?? now
     let retryAfter = headers["retry-after"].compactMap { Self.retryAfter($0, reference: reference) }.max()
     let reset = headers["x-ratelimit-reset"].compactMap { Self.reset($0, reference: reference) }.max()
