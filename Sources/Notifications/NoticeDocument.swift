@@ -52,8 +52,8 @@ struct NoticeDocument: Encodable {
   }
 
   /// Every state, zeros included.
-  private static func counts(_ counts: [ChunkState: Int], of states: [ChunkState]) -> [String: Int] {
-    Dictionary(uniqueKeysWithValues: states.map { ($0.rawValue, counts[$0, default: 0]) })
+  private static func counts(_ counts: CountByState, of states: [ChunkState]) -> [String: Int] {
+    Dictionary(uniqueKeysWithValues: states.map { ($0.rawValue, counts[$0]) })
   }
 
   /// The document, keys in the order of the alphabet, without a line end.

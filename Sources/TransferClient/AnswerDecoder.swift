@@ -76,7 +76,9 @@ package struct AnswerDecoder: Sendable {
     let isEncoded = source.encodings.contains { $0.lowercased() != "identity" }
     // What is kept is far shorter than what is looked at; a secret at the cut is dropped with its beginning.
     let isLong = source.body.count > Self.longestExcerpt
-    guard !isEncoded, let text = BodyText.text(of: source.body.prefix(Self.longestExcerpt)) else { return nil }
+    guard !isEncoded, let text = BodyText.text(of: source.body.prefix(Self.longestExcerpt)) else {
+      return nil
+    }
     return BodyText.message(scrubber.scrub(text, isCut: source.isCut || isLong))
   }
 

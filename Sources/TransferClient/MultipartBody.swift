@@ -64,7 +64,9 @@ package struct MultipartBody: Sendable {
   /// it that is rare in items.
   private static func occurs(_ needle: [UInt8], in content: [UInt8]) -> Bool {
     content.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress, let rare = needle.firstIndex(of: UInt8(ascii: "k")) else { return false }
+      guard let base = bytes.baseAddress, let rare = needle.firstIndex(of: UInt8(ascii: "k")) else {
+        return false
+      }
       // Where the rare letter would stand, were the boundary there.
       var position = rare
       let last = bytes.count - (needle.count - rare)

@@ -135,7 +135,9 @@ enum TransportFault: String, Sendable, CaseIterable {
     // Errors are compared by their kind alone.
     let head = HTTPResponseHead(version: .http1_1, status: .badGateway)
     if error == .proxyAuthenticationRequired() { return .proxyUnauthorized }
-    let refusals: [NIOHTTP1ProxyConnectHandler.Error] = [.invalidProxyResponseHead(head), .invalidProxyResponse()]
+    let refusals: [NIOHTTP1ProxyConnectHandler.Error] = [
+      .invalidProxyResponseHead(head), .invalidProxyResponse(),
+    ]
     return refusals.contains(error) ? .proxyRefused : .closed
   }
 

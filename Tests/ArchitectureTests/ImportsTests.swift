@@ -16,7 +16,8 @@ struct ImportsTests {
     "KillPoints": ["Foundation", "Synchronization"],
     "RunStore": ports.union(["CSQLite", "KillPoints", "Migrations", "Crypto", "Dispatch"]),
     "TransferClient": ports.union([
-      "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS", "FoundationEssentials",
+      "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
+      "FoundationEssentials",
     ]).union(system),
     "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),

@@ -133,17 +133,17 @@ package struct Recorded: Sendable, Equatable {
 
 /// How many chunks and items are in each state.
 package struct StateCounts: Sendable, Equatable {
-  /// Chunks by state; a state with none may be missing.
-  package var chunks: [ChunkState: Int]
-  /// Items by state; `split` never occurs, a state with none may be missing.
-  package var items: [ChunkState: Int]
+  /// Chunks by state.
+  package var chunks: CountByState
+  /// Items by state; none is in `split`.
+  package var items: CountByState
   /// Items of pieces of divided chunks that are still to be decided. Bad items are found before their neighbours
   /// are accepted, so these have to be thought of wherever a share of bad items is judged.
   package var openPieceItems: Int
 
   /// Counts by state.
   package init(
-    chunks: [ChunkState: Int] = [:], items: [ChunkState: Int] = [:], openPieceItems: Int = 0
+    chunks: CountByState = [:], items: CountByState = [:], openPieceItems: Int = 0
   ) {
     self.chunks = chunks
     self.items = items
@@ -151,18 +151,18 @@ package struct StateCounts: Sendable, Equatable {
   }
 
   /// Items that are rejected or failed.
-  package var lostItems: Int { items[.rejected, default: 0] + items[.failed, default: 0] }
+  package var lostItems: Int { items[.rejected] + items[.failed] }
 
   /// Items whose fate the service decided: accepted, rejected or failed.
-  package var decidedItems: Int { items[.accepted, default: 0] + lostItems }
+  package var decidedItems: Int { items[.accepted] + lostItems }
 
   /// Chunks in any of these states.
   package func chunks(in states: ChunkState...) -> Int {
-    states.reduce(0) { $0 + chunks[$1, default: 0] }
+    states.reduce(0) { $0 + chunks[$1] }
   }
 
   /// Items in any of these states.
   package func items(in states: ChunkState...) -> Int {
-    states.reduce(0) { $0 + items[$1, default: 0] }
+    states.reduce(0) { $0 + items[$1] }
   }
 }

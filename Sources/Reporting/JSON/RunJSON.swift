@@ -62,12 +62,12 @@ package enum RunJSON {
 
   /// Writes an object of counts by state, zeros included.
   static func write(
-    _ counts: [ChunkState: Int], of states: [ChunkState], to json: inout JSONWriter
+    _ counts: CountByState, of states: [ChunkState], to json: inout JSONWriter
   ) {
     json.beginObject()
     for state in states {
       json.key(state.rawValue)
-      json.value(counts[state, default: 0])
+      json.value(counts[state])
     }
     json.endObject()
   }

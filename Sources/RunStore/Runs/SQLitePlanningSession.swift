@@ -92,7 +92,7 @@ final class SQLitePlanningSession: PlanningSession {
   }
 
   private enum Completed: Sendable {
-    case planned(owner: Int64, origin: Int64)
+    case planned(owner: Int64, origin: Int64, destination: Int64)
     case repeats(RunID)
   }
 
@@ -114,22 +114,25 @@ final class SQLitePlanningSession: PlanningSession {
         WHERE id = ? AND state = 'planning'
         """,
         .integer(totals.items), .integer(totals.repeated), .blob(totals.digest), .integer(row))
-      let found = try connection.first("SELECT owner, origin FROM run WHERE id = ?", .integer(row)) {
-        (Int64($0.int(0)), Int64($0.int(1)))
-      }
+      let found = try connection.first(
+        """
+        SELECT owner, origin, (SELECT id FROM destination WHERE url = run.destination) FROM run WHERE id = ?
+        """, .integer(row)
+      ) { (Int64($0.int(0)), Int64($0.int(1)), Int64($0.int(2))) }
       guard changed == 1, let found else {
         throw StoreError(.conflict, "run \(run) was planned and is not in state planning any more")
       }
-      return .planned(owner: found.0, origin: found.1)
+      return .planned(owner: found.0, origin: found.1, destination: found.2)
     }
     switch completed {
     case .repeats(let earlier):
       return .repeats(earlier)
-    case .planned(let owner, let origin):
+    case .planned(let owner, let origin, let destination):
       try await database.checkpoint(truncating: false)
       return .planned(
         SQLiteRunSession(
-          database: database, row: row, run: run, owner: owner, origin: origin, settings: settings))
+          database: database, row: row, run: run, owner: owner, origin: origin, destination: destination,
+          settings: settings))
     }
   }
 

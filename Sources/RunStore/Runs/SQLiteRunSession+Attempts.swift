@@ -1,39 +1,66 @@
 import BatchDomain
-import Crypto
 import KillPoints
 
 extension SQLiteRunSession {
   func claim(at now: Timestamp) async throws -> Claim {
-    try await database.write { [self] connection in
-      try guardOwner(in: connection)
-      return try claim(at: now, in: connection)
+    let taken = try await database.write { [self] connection in
+      let facts = try facts(in: connection)
+      let taken = try claim(at: now, knowing: facts, in: connection)
+      if case .chunk = taken.claim { try note(facts, intentAt: now, in: connection) }
+      return taken
     }
+    return try await checked(taken)
   }
 
   func record(
     _ result: AttemptResult, claimingAt next: Timestamp?
   ) async throws -> (recorded: Recorded, claim: Claim?) {
-    try await database.write { [self] connection -> (Recorded, Claim?) in
-      try record(result, in: connection)
-      let claim: Claim? = if let next { try claim(at: next, in: connection) } else { nil }
-      return (try recorded(in: connection), claim)
+    let (counts, taken) = try await database.write { [self] connection -> (Recorded, UncheckedClaim?) in
+      var facts = try facts(in: connection)
+      try record(result, knowing: facts, in: connection)
+      if result.wait != nil { facts = try self.facts(in: connection) }
+      let taken = try next.map { try claim(at: $0, knowing: facts, in: connection) }
+      let intent: Timestamp? = if case .chunk = taken?.claim { next } else { nil }
+      try note(facts, intentAt: intent, outcomeAt: result.finishedAt, in: connection)
+      return (try recorded(facts, in: connection), taken)
     }
+    guard let taken else { return (counts, nil) }
+    return (counts, try await checked(taken))
   }
 
-  /// Takes the next chunk in the transaction that is under way, which has checked the owner.
-  private func claim(at now: Timestamp, in connection: Connection) throws -> Claim {
-    guard let next = try nextPending(in: connection) else { return .none }
-    if let wait = try serviceWait(in: connection), now < wait.until {
-      return .notBefore(wait.until, .wait(wait.reason))
+  /// The claim, once the content of its chunk was held against the digest. Not part of the transaction: SQLite's thread
+  /// is the one that everything waits for.
+  ///
+  /// - Throws: ``StoreError`` with code `damaged` when it is not what was planned; the chunk is pending again then.
+  private func checked(_ taken: UncheckedClaim) async throws -> Claim {
+    guard case .chunk(let chunk) = taken.claim, let damage = contents.damage(of: chunk, planned: taken.digest)
+    else { return taken.claim }
+    _ = try await record(
+      AttemptResult(
+        chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt, took: .zero,
+        outcome: .notProcessed, status: nil, code: Self.damagedCode, message: damage.message,
+        isCounted: false,
+        event: .returned))
+    throw damage
+  }
+
+  /// Takes the next chunk in the transaction that is under way.
+  private func claim(
+    at now: Timestamp, knowing facts: RunFacts, in connection: Connection
+  ) throws -> UncheckedClaim {
+    guard let next = try nextPending(in: connection) else { return UncheckedClaim(.none) }
+    if let wait = facts.wait, now < wait.until {
+      return UncheckedClaim(.notBefore(wait.until, .wait(wait.reason)))
     }
     for rate in settings.rates {
       if let free = try whenFree(rate, in: connection), now < free {
         // A clock that was set back leaves attempts in the future; no window is longer than itself.
-        return .notBefore(min(free, now + rate.window.duration + .milliseconds(1)), .rate(rate))
+        let moment = min(free, now + rate.window.duration + .milliseconds(1))
+        return UncheckedClaim(.notBefore(moment, .rate(rate)))
       }
     }
-    guard next.readyAt <= now else { return .notBefore(next.readyAt, .ready) }
-    let content = try content(of: next, in: connection)
+    guard next.readyAt <= now else { return UncheckedClaim(.notBefore(next.readyAt, .ready)) }
+    let content = try contents.content(of: next.plan, in: connection)
     let attempt = next.attempts + 1
     try move(next.number, from: .pending, on: .begun, in: connection) { state in
       try connection.run(
@@ -46,33 +73,30 @@ extension SQLiteRunSession {
     try connection.run(
       """
       INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
-      SELECT ?1, ?2, ?3, ?4, d.id, ?5, ?6, ?7, ?8, run.attempts + 1
-      FROM destination AS d JOIN run ON run.id = ?1 WHERE d.url = ?9
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
-      .integer(owner), .integer(now.milliseconds), .integer(content.count),
-      .integer(settings.timeout.millisecondsRoundedUp), .text(settings.destination))
-    try connection.run(
-      """
-      UPDATE run SET attempts = attempts + 1, first_intent_at = coalesce(first_intent_at, ?) WHERE id = ?
-      """, .integer(now.milliseconds), .integer(row))
-    return .chunk(
-      ClaimedChunk(
-        number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
-        firstItem: next.firstItem, itemCount: next.itemCount, index: next.index, filePart: content,
-        startedAt: now))
+      .integer(destination), .integer(owner), .integer(now.milliseconds), .integer(content.count),
+      .integer(settings.timeout.millisecondsRoundedUp), .integer(facts.attempts + 1))
+    let claimed = ClaimedChunk(
+      number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
+      firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
+      filePart: content, startedAt: now)
+    return UncheckedClaim(.chunk(claimed), digest: next.plan.digest)
   }
 
   /// Ends an attempt in the transaction that is under way.
-  private func record(_ result: AttemptResult, in connection: Connection) throws {
+  private func record(
+    _ result: AttemptResult, knowing facts: RunFacts, in connection: Connection
+  ) throws {
     let ended = try connection.run(
       """
       UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
-                         counted = ?, in_outage = ?, ended_after = (SELECT attempts FROM run WHERE id = attempt.run)
+                         counted = ?, in_outage = ?, ended_after = ?
       WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
       """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
       .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
-      .flag(result.isCounted), .flag(result.isInOutage), .integer(row), .integer(result.chunk.rawValue),
-      .integer(result.attempt), .integer(owner))
+      .flag(result.isCounted), .flag(result.isInOutage), .integer(facts.attempts), .integer(row),
+      .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
     guard ended == 1 else {
       throw StoreError(
         .conflict, "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another")
@@ -92,9 +116,6 @@ extension SQLiteRunSession {
     }
     if let division = result.division { try divide(result.chunk, into: division, in: connection) }
     if result.rejectsRest { try rejectRest(of: result, in: connection) }
-    try connection.run(
-      "UPDATE run SET last_outcome_at = max(coalesce(last_outcome_at, 0), ?) WHERE id = ?",
-      .integer(result.finishedAt.milliseconds), .integer(row))
     if let wait = result.wait { try remember(wait, in: connection) }
     KillPoint.beforeRecording.reached()
   }
@@ -113,24 +134,27 @@ extension SQLiteRunSession {
   }
 
   private struct Pending {
-    let number: ChunkNumber
-    let firstItem: Int
-    let itemCount: Int
-    let byteCount: Int
-    let digest: [UInt8]
+    let plan: ChunkContents.Plan
     let index: IndexID?
     let attempts: Int
     let countedAttempts: Int
     let readyAt: Timestamp
+
+    var number: ChunkNumber { plan.number }
   }
 
-  private func guardOwner(in connection: Connection) throws {
-    let found = try connection.first(
-      "SELECT 1 FROM run WHERE id = ? AND owner = ?", .integer(row), .integer(owner)
-    ) { _ in true }
-    guard found != nil else {
-      throw StoreError(.conflict, "run \(run) was taken over by another process")
-    }
+  /// Notes on the run that a request begins, or that one ended, or both.
+  private func note(
+    _ facts: RunFacts, intentAt intent: Timestamp? = nil, outcomeAt outcome: Timestamp? = nil,
+    in connection: Connection
+  ) throws {
+    try connection.run(
+      """
+      UPDATE run SET attempts = ?1, first_intent_at = coalesce(first_intent_at, ?2),
+                     last_outcome_at = coalesce(max(last_outcome_at, ?3), last_outcome_at, ?3)
+      WHERE id = ?4
+      """, .integer(facts.attempts + (intent == nil ? 0 : 1)), .integer(intent?.milliseconds),
+      .integer(outcome?.milliseconds), .integer(row))
   }
 
   /// When the next request is within a limit, judged by the intents of every run of the same service.
@@ -144,78 +168,18 @@ extension SQLiteRunSession {
     ) { Timestamp(milliseconds: Int64($0.int(0))) + rate.window.duration + .milliseconds(1) }
   }
 
-  /// A wait that the service asked any run of this store for: its budget is common.
-  private func serviceWait(in connection: Connection) throws -> StoredWait? {
-    try connection.first("SELECT wait_until, wait_reason FROM origin WHERE id = ?", .integer(origin)) {
-      StoredWait(untilColumn: $0.optionalInt(0), reason: $0.optionalText(1))
-    }.flatMap { $0 }
-  }
-
   private func nextPending(in connection: Connection) throws -> Pending? {
     try connection.first(
       """
-      SELECT number, first_item, item_count, byte_count, digest, index_id, attempts, counted_attempts, ready_at
+      SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at
       FROM chunk
       WHERE run = ? AND state = 'pending' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
       ORDER BY ready_at, number LIMIT 1
       """, .integer(row)
     ) {
       Pending(
-        number: ChunkNumber($0.int(0)), firstItem: $0.int(1), itemCount: $0.int(2), byteCount: $0.int(3),
-        digest: [UInt8]($0.bytes(4)), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
+        plan: ChunkContents.Plan($0), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
         countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))))
     }
-  }
-
-  /// Rebuilds the content of the `file` part from the items and checks it against the planned digest: the same
-  /// chunk has the same bytes on every attempt.
-  private func content(of chunk: Pending, in connection: Connection) throws -> [UInt8] {
-    let items = chunk.firstItem..<chunk.firstItem + chunk.itemCount
-    let part = try filePart(of: items, plannedBytes: chunk.byteCount, in: connection)
-    guard Array(SHA256.hash(data: part.content)) == chunk.digest else {
-      throw StoreError(
-        .damaged,
-        "the items of chunk \(chunk.number) of run \(run) are not those that were planned: "
-          + "\(part.items) of \(chunk.itemCount) items, and another digest",
-        remedy: "restore the database from a backup; nothing more is sent from this one")
-    }
-    return part.content
-  }
-
-  /// The content of the `file` part for a range of items, and how many of them are there.
-  ///
-  /// - Parameter bytes: the length it was planned with. Items whose texts alone make up that length have nothing that
-  ///   the wire form leaves out, and are taken as they are.
-  func filePart(
-    of items: Range<Int>, plannedBytes bytes: Int = 0, in connection: Connection
-  ) throws -> (content: [UInt8], items: Int) {
-    let asTheyAre = try filePart(of: items, reserving: bytes, in: connection) { source, content in
-      content.append(contentsOf: source)
-    }
-    if asTheyAre.content.count == bytes { return asTheyAre }
-    return try filePart(of: items, reserving: bytes, in: connection) { source, content in
-      source.withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
-    }
-  }
-
-  private func filePart(
-    of items: Range<Int>, reserving bytes: Int, in connection: Connection,
-    append: (UnsafeRawBufferPointer, inout [UInt8]) -> Void
-  ) throws -> (content: [UInt8], items: Int) {
-    var content: [UInt8] = []
-    content.reserveCapacity(bytes)
-    content.append(UInt8(ascii: "["))
-    var count = 0
-    try connection.forEach(
-      "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
-      .integer(ItemPosition.of(run: row, sequence: items.lowerBound)),
-      .integer(ItemPosition.of(run: row, sequence: items.upperBound))
-    ) { item in
-      if count > 0 { content.append(UInt8(ascii: ",")) }
-      append(item.bytes(0), &content)
-      count += 1
-    }
-    content.append(UInt8(ascii: "]"))
-    return (content, count)
   }
 }

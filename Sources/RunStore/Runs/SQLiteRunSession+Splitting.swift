@@ -64,7 +64,7 @@ extension SQLiteRunSession {
       $0.int(0)
     }
     for (offset, piece) in division.pieces.enumerated() {
-      let part = try filePart(of: piece.items, in: connection)
+      let part = try contents.filePart(of: piece.items, in: connection)
       let indexes = try connection.rows(
         "SELECT source FROM item WHERE position >= ? AND position < ?",
         .integer(ItemPosition.of(run: row, sequence: piece.items.lowerBound)),

@@ -5,6 +5,8 @@ import Synchronization
 final class SQLiteRunSession: RunSession {
   /// Error code of an attempt whose process died before it recorded an answer.
   static let ownerDiedCode = "owner_died"
+  /// Error code of an attempt that was not made because the chunk's items are not those that were planned.
+  static let damagedCode = "damaged"
 
   let run: RunID
   let settings: RunSettings
@@ -15,42 +17,37 @@ final class SQLiteRunSession: RunSession {
   let owner: Int64
   /// `origin.id` of the run's service.
   let origin: Int64
+  /// `destination.id` of the address that requests go to.
+  let destination: Int64
+  /// Rebuilds what chunks are made of.
+  let contents: ChunkContents
   private let formerHost: String?
   /// Numbers the changes; they are made one after the other on the database's queue.
   private let order = Atomic(0)
 
   init(
-    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, settings: RunSettings,
-    formerHost: String? = nil
+    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
+    settings: RunSettings, formerHost: String? = nil
   ) {
     self.database = database
     self.row = row
     self.run = run
     self.owner = owner
     self.origin = origin
+    self.destination = destination
     self.settings = settings
     self.formerHost = formerHost
+    contents = ChunkContents(run: run, row: row)
   }
 
   func standing() async throws -> RunStanding {
     try await database.read { [self] connection in
-      let found = try connection.first(
-        """
-        SELECT run.items, origin.wait_until, origin.wait_reason, run.attempts
-        FROM run JOIN origin ON origin.id = run.origin WHERE run.id = ?
-        """, .integer(row)
-      ) { row in
-        (
-          items: row.int(0), wait: StoredWait(untilColumn: row.optionalInt(1), reason: row.optionalText(2)),
-          attempts: row.int(3)
-        )
-      }
-      guard let found else { throw StoreError(.damaged, "run \(run) is gone from the store") }
-      let recorded = try recorded(in: connection)
+      let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
+      guard let items else { throw StoreError(.damaged, "run \(run) is gone from the store") }
+      let facts = try facts(in: connection)
       return RunStanding(
-        items: found.items, attempts: found.attempts, counts: recorded.counts, wait: found.wait,
-        request: recorded.request,
-        formerHost: formerHost)
+        items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
+        wait: facts.wait, request: facts.request, formerHost: formerHost)
     }
   }
 
@@ -148,18 +145,34 @@ final class SQLiteRunSession: RunSession {
     try await database.checkpoint(truncating: true)
   }
 
+  /// What a change has to know of the run, as it is in the transaction that is under way.
+  ///
+  /// - Throws: ``StoreError`` with code `conflict` when this process does not own the run any more.
+  func facts(in connection: Connection) throws -> RunFacts {
+    let facts = try connection.first(
+      """
+      SELECT run.request, run.attempts, origin.wait_until, origin.wait_reason
+      FROM run JOIN origin ON origin.id = ? WHERE run.id = ? AND run.owner = ?
+      """, .integer(origin), .integer(row), .integer(owner)
+    ) {
+      RunFacts(
+        request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1),
+        wait: StoredWait(untilColumn: $0.optionalInt(2), reason: $0.optionalText(3)))
+    }
+    guard let facts else { throw StoreError(.conflict, "run \(run) was taken over by another process") }
+    return facts
+  }
+
   /// The counts and the request, as they are in the transaction that is under way.
   func recorded(in connection: Connection) throws -> Recorded {
-    let request = try connection.first(
-      "SELECT request FROM run WHERE id = ? AND owner = ?", .integer(row), .integer(owner)
-    ) { $0.optionalText(0) }
-    guard let request else {
-      throw StoreError(.conflict, "run \(run) was taken over by another process")
-    }
-    return Recorded(
+    try recorded(try facts(in: connection), in: connection)
+  }
+
+  /// The counts as they are in the transaction that is under way, and what was read in it before.
+  func recorded(_ facts: RunFacts, in connection: Connection) throws -> Recorded {
+    Recorded(
       order: order.add(1, ordering: .relaxed).newValue,
-      counts: try StateCounts.read(run: row, in: connection),
-      request: request.flatMap(RunRequest.init(rawValue:)))
+      counts: try StateCounts.read(run: row, in: connection), request: facts.request)
   }
 }
 

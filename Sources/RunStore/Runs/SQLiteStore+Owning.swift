@@ -79,7 +79,7 @@ extension SQLiteStore: BatchStore {
       }
       return SQLiteRunSession(
         database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
-        settings: try StoredSettings.read(taken.settings),
+        destination: taken.destination, settings: try StoredSettings.read(taken.settings),
         formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 })
     }
   }
@@ -103,6 +103,7 @@ extension SQLiteStore: BatchStore {
   private struct Taken: Sendable {
     let owner: Int64
     let origin: Int64
+    let destination: Int64
     let settings: String
     let host: String?
   }
@@ -112,13 +113,16 @@ extension SQLiteStore: BatchStore {
     path: String
   ) throws -> Taken {
     let found = try connection.first(
-      "SELECT state, owner, origin, settings, owner_host FROM run WHERE id = ?", .integer(row)
+      """
+      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination)
+      FROM run WHERE id = ?
+      """, .integer(row)
     ) {
       (
         state: $0.text(0),
         taken: Taken(
-          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), settings: $0.text(3),
-          host: $0.optionalText(4))
+          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), destination: Int64($0.int(5)),
+          settings: $0.text(3), host: $0.optionalText(4))
       )
     }
     guard let found, let state = RunState(rawValue: found.state) else {

@@ -52,7 +52,8 @@ struct HTTPExchange: Sendable {
   ) async -> Result {
     guard !Task.isCancelled else { return .failed(.cancelled, progress.judge()) }
     let exchange = NIOLoopBoundBox.makeBoxSendingValue(
-      OngoingExchange(request, progress: progress, bodyLimit: bodyLimit, onHead: onHead), eventLoop: eventLoop)
+      OngoingExchange(request, progress: progress, bodyLimit: bodyLimit, onHead: onHead), eventLoop: eventLoop
+    )
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         onLoop {

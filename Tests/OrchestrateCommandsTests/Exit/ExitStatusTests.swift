@@ -6,13 +6,14 @@ import Testing
 
 @Suite("Exit statuses")
 struct ExitStatusTests {
-  static func run(_ state: RunState, _ reason: PauseReason? = nil, _ items: [ChunkState: Int] = [:])
+  static func run(_ state: RunState, _ reason: PauseReason? = nil, _ items: CountByState = [:])
     -> RunSummary
   {
     RunSummary(
       run: RunID(createdAt: Timestamp(milliseconds: 0), random: 0), name: nil, job: nil, state: state,
       reason: reason, detail: nil, createdAt: Timestamp(milliseconds: 0), finishedAt: nil, manifest: "m",
-      destination: "d", items: items.values.reduce(0, +), repeated: 0, counts: StateCounts(items: items),
+      destination: "d", items: ChunkState.allCases.reduce(0) { $0 + items[$1] }, repeated: 0,
+      counts: StateCounts(items: items),
       attempts: 0, sendingTime: nil, wait: nil, isLive: false)
   }
 
