@@ -79,7 +79,7 @@ let package = Package(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [
         .embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql"),
-        .embedInCode("0003_checks_by_comparison.sql"),
+        .embedInCode("0003_checks_by_comparison.sql"), .embedInCode("0004_tally_by_commit.sql"),
       ],
       swiftSettings: swiftSettings),
     module(

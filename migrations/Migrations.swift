@@ -23,5 +23,6 @@ package enum Migrations {
     Step(number: 2, name: "0002_splitting.sql", sql: PackageResources._002_splitting_sql),
     Step(
       number: 3, name: "0003_checks_by_comparison.sql", sql: PackageResources._003_checks_by_comparison_sql),
+    Step(number: 4, name: "0004_tally_by_commit.sql", sql: PackageResources._004_tally_by_commit_sql),
   ]
 }

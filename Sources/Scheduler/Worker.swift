@@ -70,7 +70,7 @@ struct Worker {
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
-        chunk: chunk.number, attempt: chunk.attempt, finishedAt: max(clock.now(), chunk.startedAt),
+        of: chunk, finishedAt: max(clock.now(), chunk.startedAt),
         took: took, outcome: outcome, status: exchange.status, code: exchange.code,
         message: exchange.message, isCounted: judgement.isCounted, event: next.event,
         readyAt: readyAt(after: outcome, judgement, chunk), division: next.division,

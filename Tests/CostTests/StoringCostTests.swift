@@ -34,7 +34,7 @@ struct StoringCostTests {
 
   func accepted(_ chunk: ClaimedChunk) -> AttemptResult {
     AttemptResult(
-      chunk: chunk.number, attempt: chunk.attempt, finishedAt: start + .seconds(1), took: .seconds(1),
+      of: chunk, finishedAt: start + .seconds(1), took: .seconds(1),
       outcome: .accepted, status: 200, code: nil, message: nil, isCounted: false, event: .accepted)
   }
 
@@ -57,7 +57,7 @@ struct StoringCostTests {
       statements.append(try await planned.database.statements - before.1)
     }
     #expect(statements[0] == statements[1])
-    #expect(statements[0] <= 50 * 32, "\(statements[0] / 50) statements a chunk")
+    #expect(statements[0] <= 50 * 24, "\(statements[0] / 50) statements a chunk")
   }
 
   @Test("an acceptance and the claim of the next chunk are one commit and one sync")

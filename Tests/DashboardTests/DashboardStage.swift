@@ -46,7 +46,7 @@ struct DashboardStage: Sendable {
     if case .chunk(let chunk) = try await session.claim(at: clock.now()) {
       _ = try await session.record(
         AttemptResult(
-          chunk: chunk.number, attempt: 1, finishedAt: clock.now(), took: .seconds(1), outcome: .accepted,
+          of: chunk, finishedAt: clock.now(), took: .seconds(1), outcome: .accepted,
           status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
     }
     try await session.leave(.paused(.signal, detail: nil), at: clock.now())

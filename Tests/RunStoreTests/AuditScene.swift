@@ -29,6 +29,8 @@ struct AuditScene {
       """
       UPDATE run SET state = 'running', reason = NULL, attempts = attempts + 1;
       UPDATE chunk SET state = 'submitting', owner = 1, attempts = 1 WHERE number = 7;
+      UPDATE tally SET chunks = chunks - 1, items = items - 4 WHERE state = 'pending';
+      UPDATE tally SET chunks = chunks + 1, items = items + 4 WHERE state = 'submitting';
       \(Self.attempt(7, 1, nil));
       """, in: path)
     let second = try await store.store.take(
@@ -130,7 +132,7 @@ extension RunSession {
   ) async throws {
     _ = try await record(
       AttemptResult(
-        chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt + .seconds(1),
+        of: chunk, finishedAt: chunk.startedAt + .seconds(1),
         took: .seconds(1), outcome: outcome, status: nil, code: nil, message: nil, isCounted: counted,
         event: event, readyAt: Timestamp(milliseconds: 0)))
   }

@@ -41,7 +41,7 @@ struct ObjectLookUpTests {
     }
     _ = try await session.record(
       AttemptResult(
-        chunk: chunk.number, attempt: 1, finishedAt: TestStore.start, took: .seconds(1), outcome: .content,
+        of: chunk, finishedAt: TestStore.start, took: .seconds(1), outcome: .content,
         status: 400, code: "parameter_invalid", message: nil, isCounted: false, event: .divided,
         division: Division(Piece.halves(of: chunk.items))))
     let object = ItemText(PlannedItems.source(3).utf8).object

@@ -33,7 +33,7 @@ struct RunSessionConformance {
     after seconds: Int = 1, readyAt: Timestamp? = nil
   ) -> AttemptResult {
     AttemptResult(
-      chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt + .seconds(seconds),
+      of: chunk, finishedAt: chunk.startedAt + .seconds(seconds),
       took: .seconds(seconds), outcome: outcome, status: outcome == .accepted ? 200 : 400,
       code: outcome == .accepted ? nil : "some_code", message: nil, isCounted: counted, event: event,
       readyAt: readyAt)

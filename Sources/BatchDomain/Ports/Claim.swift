@@ -62,6 +62,8 @@ package struct AttemptResult: Sendable, Equatable {
   package var chunk: ChunkNumber
   /// The attempt's number within the chunk.
   package var attempt: Int
+  /// Items in the chunk.
+  package var itemCount: Int
   /// When the answer was there, or was given up.
   package var finishedAt: Timestamp
   /// From the first byte of the request to the end of the answer.
@@ -89,14 +91,15 @@ package struct AttemptResult: Sendable, Equatable {
   /// A wait of the whole run that came with the answer: durable together with it.
   package var wait: StoredWait?
 
-  /// A result as the scheduler judged it.
+  /// A result of the attempt that a claim began, as the scheduler judged it.
   package init(
-    chunk: ChunkNumber, attempt: Int, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
+    of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
     code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil,
     division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
   ) {
-    self.chunk = chunk
-    self.attempt = attempt
+    chunk = claimed.number
+    attempt = claimed.attempt
+    itemCount = claimed.itemCount
     self.finishedAt = finishedAt
     self.took = took
     self.outcome = outcome

@@ -195,7 +195,7 @@ final class Database: Sendable {
   private func commit(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
     try locks.waitForLock(LockFile.checkpointByte, exclusive: false, timeout: Self.busyTimeout)
     defer { locks.unlock(LockFile.checkpointByte) }
-    try connection.run("BEGIN IMMEDIATE")
+    try connection.begin()
     do {
       var outcomes: [(any Error)?] = []
       outcomes.reserveCapacity(changes.count)
@@ -212,7 +212,7 @@ final class Database: Sendable {
         }
         try connection.run("RELEASE change")
       }
-      try connection.run("COMMIT")
+      try connection.commit()
       return outcomes
     } catch {
       let cause = error

@@ -3,29 +3,27 @@ import KillPoints
 
 extension SQLiteRunSession {
   func claim(at now: Timestamp) async throws -> Claim {
-    let taken = try await database.write { [self] connection in
-      let facts = try facts(in: connection)
-      let taken = try claim(at: now, knowing: facts, in: connection)
-      if case .chunk = taken.claim { try note(facts, intentAt: now, in: connection) }
+    let taken = try await change { [self] connection, sums in
+      var share = CommitSums.Share()
+      let taken = try claim(at: now, knowing: sums, adding: &share, in: connection)
+      sums.add(share)
       return taken
-    }
+    }.value
     return try await checked(taken)
   }
 
   func record(
     _ result: AttemptResult, claimingAt next: Timestamp?
   ) async throws -> (recorded: Recorded, claim: Claim?) {
-    let (counts, taken) = try await database.write { [self] connection -> (Recorded, UncheckedClaim?) in
-      var facts = try facts(in: connection)
-      try record(result, knowing: facts, in: connection)
-      if result.wait != nil { facts = try self.facts(in: connection) }
-      let taken = try next.map { try claim(at: $0, knowing: facts, in: connection) }
-      let intent: Timestamp? = if case .chunk = taken?.claim { next } else { nil }
-      try note(facts, intentAt: intent, outcomeAt: result.finishedAt, in: connection)
-      return (try recorded(facts, in: connection), taken)
+    let (taken, recorded) = try await change { [self] connection, sums in
+      var share = CommitSums.Share()
+      try record(result, knowing: sums, adding: &share, in: connection)
+      let taken = try next.map { try claim(at: $0, knowing: sums, adding: &share, in: connection) }
+      sums.add(share)
+      return taken
     }
-    guard let taken else { return (counts, nil) }
-    return (counts, try await checked(taken))
+    guard let taken else { return (recorded, nil) }
+    return (recorded, try await checked(taken))
   }
 
   /// The claim, once the content of its chunk was held against the digest. Not part of the transaction: SQLite's thread
@@ -37,7 +35,7 @@ extension SQLiteRunSession {
     else { return taken.claim }
     _ = try await record(
       AttemptResult(
-        chunk: chunk.number, attempt: chunk.attempt, finishedAt: chunk.startedAt, took: .zero,
+        of: chunk, finishedAt: chunk.startedAt, took: .zero,
         outcome: .notProcessed, status: nil, code: Self.damagedCode, message: damage.message,
         isCounted: false,
         event: .returned))
@@ -46,10 +44,11 @@ extension SQLiteRunSession {
 
   /// Takes the next chunk in the transaction that is under way.
   private func claim(
-    at now: Timestamp, knowing facts: RunFacts, in connection: Connection
+    at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
   ) throws -> UncheckedClaim {
     guard let next = try nextPending(in: connection) else { return UncheckedClaim(.none) }
-    if let wait = facts.wait, now < wait.until {
+    if let wait = sums.facts.wait, now < wait.until {
       return UncheckedClaim(.notBefore(wait.until, .wait(wait.reason)))
     }
     for rate in settings.rates {
@@ -76,7 +75,9 @@ extension SQLiteRunSession {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
       .integer(destination), .integer(owner), .integer(now.milliseconds), .integer(content.count),
-      .integer(settings.timeout.millisecondsRoundedUp), .integer(facts.attempts + 1))
+      .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
+    share.moves.append((.pending, .submitting, next.plan.items.count))
+    share.intent = now
     let claimed = ClaimedChunk(
       number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
       firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
@@ -86,7 +87,8 @@ extension SQLiteRunSession {
 
   /// Ends an attempt in the transaction that is under way.
   private func record(
-    _ result: AttemptResult, knowing facts: RunFacts, in connection: Connection
+    _ result: AttemptResult, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
   ) throws {
     let ended = try connection.run(
       """
@@ -95,42 +97,49 @@ extension SQLiteRunSession {
       WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
       """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
       .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
-      .flag(result.isCounted), .flag(result.isInOutage), .integer(facts.attempts), .integer(row),
+      .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents), .integer(row),
       .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
     guard ended == 1 else {
       throw StoreError(
         .conflict, "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another")
     }
-    try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
+    let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
       try connection.run(
         """
         UPDATE chunk SET state = ?, owner = NULL, ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
                          not_isolated = ? = 'rejected' AND item_count > 1,
                          last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
-        WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ?
+        WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ? AND item_count = ?
         """, .text(state.rawValue), .integer(result.readyAt?.milliseconds), .flag(result.isCounted),
         .text(state.rawValue),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
         .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
-        .integer(result.chunk.rawValue), .integer(owner))
+        .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount))
     }
+    if state == .accepted { share.moves.append((.submitting, .accepted, result.itemCount)) }
     if let division = result.division { try divide(result.chunk, into: division, in: connection) }
     if result.rejectsRest { try rejectRest(of: result, in: connection) }
+    share.outcome = result.finishedAt
     if let wait = result.wait { try remember(wait, in: connection) }
     KillPoint.beforeRecording.reached()
   }
 
   /// Makes one guarded move and checks that exactly one row took it.
+  ///
+  /// - Returns: the state the chunk is in now.
+  @discardableResult
   func move(
     _ chunk: ChunkNumber, from: ChunkState, on event: ChunkEvent, in connection: Connection,
     update: (ChunkState) throws -> Int
-  ) throws {
-    let changed = try update(try from.after(event))
+  ) throws -> ChunkState {
+    let state = try from.after(event)
+    let changed = try update(state)
     guard changed == 1 else {
       throw StoreError(
         .conflict,
         "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process")
     }
+    return state
   }
 
   private struct Pending {
@@ -141,20 +150,6 @@ extension SQLiteRunSession {
     let readyAt: Timestamp
 
     var number: ChunkNumber { plan.number }
-  }
-
-  /// Notes on the run that a request begins, or that one ended, or both.
-  private func note(
-    _ facts: RunFacts, intentAt intent: Timestamp? = nil, outcomeAt outcome: Timestamp? = nil,
-    in connection: Connection
-  ) throws {
-    try connection.run(
-      """
-      UPDATE run SET attempts = ?1, first_intent_at = coalesce(first_intent_at, ?2),
-                     last_outcome_at = coalesce(max(last_outcome_at, ?3), last_outcome_at, ?3)
-      WHERE id = ?4
-      """, .integer(facts.attempts + (intent == nil ? 0 : 1)), .integer(intent?.milliseconds),
-      .integer(outcome?.milliseconds), .integer(row))
   }
 
   /// When the next request is within a limit, judged by the intents of every run of the same service.

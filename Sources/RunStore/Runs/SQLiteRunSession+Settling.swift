@@ -158,7 +158,7 @@ extension SQLiteRunSession {
   }
 
   func settle(_ settlement: Settlement) async throws -> Recorded {
-    try await database.write { [self] connection in
+    try await change { [self] connection, _ in
       let evidence = settlement.evidence
       let controls = evidence.controls.map { String($0.rawValue) }.joined(separator: ",")
       try connection.run(
@@ -197,8 +197,7 @@ extension SQLiteRunSession {
           "UPDATE run SET refusals = ?1 WHERE id = ?2 AND (refusals = 'unproven' OR ?1 = 'partial')",
           .text(trust.rawValue), .integer(row))
       }
-      return try recorded(in: connection)
-    }
+    }.recorded
   }
 
   /// The fields of a range of a run's items, in order.

@@ -1,4 +1,5 @@
 import BatchDomain
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
@@ -22,6 +23,8 @@ final class SQLiteRunSession: RunSession {
   /// Rebuilds what chunks are made of.
   let contents: ChunkContents
   private let formerHost: String?
+  /// The sums of the commit that is under way, or was last.
+  private let latest = NIOLockedValueBox<CommitSums?>(nil)
   /// Numbers the changes; they are made one after the other on the database's queue.
   private let order = Atomic(0)
 
@@ -44,7 +47,7 @@ final class SQLiteRunSession: RunSession {
     try await database.read { [self] connection in
       let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
       guard let items else { throw StoreError(.damaged, "run \(run) is gone from the store") }
-      let facts = try facts(in: connection)
+      let facts = try readFacts(in: connection)
       return RunStanding(
         items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
         wait: facts.wait, request: facts.request, formerHost: formerHost)
@@ -68,6 +71,7 @@ final class SQLiteRunSession: RunSession {
       if let wait { return try remember(wait, in: connection) }
       try connection.run(
         "UPDATE origin SET wait_until = NULL, wait_reason = NULL WHERE id = ?", .integer(origin))
+      try sums(in: connection).facts = try readFacts(in: connection)
     }
   }
 
@@ -79,6 +83,7 @@ final class SQLiteRunSession: RunSession {
       UPDATE origin SET wait_until = ?1, wait_reason = ?2
       WHERE id = ?3 AND (wait_until IS NULL OR wait_until < ?1)
       """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin))
+    try sums(in: connection).facts = try readFacts(in: connection)
   }
 
   func request() async throws -> RunRequest? {
@@ -90,19 +95,18 @@ final class SQLiteRunSession: RunSession {
   }
 
   func cancelPending() async throws -> Recorded {
-    try await database.write { [self] connection in
+    try await change { [row] connection, _ in
       let state = try ChunkState.pending.after(.cancelled)
       try connection.run(
         """
         UPDATE chunk SET state = ? WHERE run = ? AND state = 'pending'
           AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
         """, .text(state.rawValue), .integer(row))
-      return try recorded(in: connection)
-    }
+    }.recorded
   }
 
   func retry(_ states: Set<ChunkState>) async throws -> Recorded {
-    try await database.write { [self] connection in
+    try await change { [row] connection, _ in
       for from in states.sorted(by: { $0.rawValue < $1.rawValue }) {
         let state = try from.after(.retried)
         try connection.run(
@@ -112,8 +116,7 @@ final class SQLiteRunSession: RunSession {
           WHERE run = ? AND state = ? AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
           """, .text(state.rawValue), .integer(row), .text(from.rawValue))
       }
-      return try recorded(in: connection)
-    }
+    }.recorded
   }
 
   func leave(_ ending: RunEnding, at now: Timestamp) async throws {
@@ -123,7 +126,8 @@ final class SQLiteRunSession: RunSession {
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
-    try await database.write { [row, owner, run] connection in
+    try await database.write { [self] connection in
+      try sums(in: connection).write(run: row, in: connection)
       if case .finished = ending {
         let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)
         guard left == 0 else {
@@ -145,10 +149,39 @@ final class SQLiteRunSession: RunSession {
     try await database.checkpoint(truncating: true)
   }
 
-  /// What a change has to know of the run, as it is in the transaction that is under way.
+  /// Makes a change of the run.
   ///
+  /// - Returns: what the change returns, and the counts once all changes of its commit are made.
   /// - Throws: ``StoreError`` with code `conflict` when this process does not own the run any more.
-  func facts(in connection: Connection) throws -> RunFacts {
+  func change<T: Sendable>(
+    _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
+  ) async throws -> (value: T, recorded: Recorded) {
+    let (value, common, number) = try await database.write { [self] connection -> (T, CommitSums, Int) in
+      let common = try sums(in: connection)
+      let value = try body(connection, common)
+      return (value, common, order.add(1, ordering: .relaxed).newValue)
+    }
+    guard let counts = common.counts else {
+      throw StoreError(.conflict, "a change of run \(run) was committed without being counted")
+    }
+    return (value, Recorded(order: number, counts: counts, request: common.facts.request))
+  }
+
+  /// The sums of the transaction that is under way; the first change of the run in it begins them.
+  private func sums(in connection: Connection) throws -> CommitSums {
+    if let known = latest.withLockedValue({ $0 }), known.transaction == connection.transaction {
+      return known
+    }
+    let begun = CommitSums(transaction: connection.transaction, facts: try readFacts(in: connection))
+    latest.withLockedValue { $0 = begun }
+    connection.beforeCommit { [row] connection in
+      try begun.write(run: row, in: connection)
+      begun.counts = try StateCounts.read(run: row, in: connection)
+    }
+    return begun
+  }
+
+  private func readFacts(in connection: Connection) throws -> RunFacts {
     let facts = try connection.first(
       """
       SELECT run.request, run.attempts, origin.wait_until, origin.wait_reason
@@ -162,22 +195,10 @@ final class SQLiteRunSession: RunSession {
     guard let facts else { throw StoreError(.conflict, "run \(run) was taken over by another process") }
     return facts
   }
-
-  /// The counts and the request, as they are in the transaction that is under way.
-  func recorded(in connection: Connection) throws -> Recorded {
-    try recorded(try facts(in: connection), in: connection)
-  }
-
-  /// The counts as they are in the transaction that is under way, and what was read in it before.
-  func recorded(_ facts: RunFacts, in connection: Connection) throws -> Recorded {
-    Recorded(
-      order: order.add(1, ordering: .relaxed).newValue,
-      counts: try StateCounts.read(run: row, in: connection), request: facts.request)
-  }
 }
 
 extension StateCounts {
-  /// The counts the triggers keep.
+  /// The counts that are kept beside the rows.
   static func read(run: Int64, in connection: Connection) throws -> StateCounts {
     var counts = StateCounts()
     _ = try connection.rows("SELECT state, chunks, items FROM tally WHERE run = ?", .integer(run)) { row in

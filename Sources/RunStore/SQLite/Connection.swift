@@ -16,7 +16,11 @@ final class Connection {
   /// Pages in the write-ahead log after the last commit of this connection.
   private(set) var walPages = 0
 
+  /// Counts the transactions of ``begin()``: what was read in one of them stays true to its end.
+  private(set) var transaction = 0
+
   private let handle: OpaquePointer
+  private var conclusions: [(Connection) throws -> Void] = []
   private var statements: [StatementText: Statement] = [:]
   /// Statements that were run.
   private(set) var statementsRun = 0
@@ -87,6 +91,23 @@ final class Connection {
   /// Whether a transaction is open. SQLite ends one by itself after some errors
   /// (https://sqlite.org/c3ref/get_autocommit.html).
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Begins a transaction that writes.
+  func begin() throws(SQLiteFailure) {
+    transaction += 1
+    conclusions = []
+    try run("BEGIN IMMEDIATE")
+  }
+
+  /// Has something done at the end of the transaction that is under way, once all of its changes are made.
+  func beforeCommit(_ conclusion: @escaping (Connection) throws -> Void) { conclusions.append(conclusion) }
+
+  /// Ends the transaction that ``begin()`` began.
+  func commit() throws {
+    for conclusion in conclusions { try conclusion(self) }
+    conclusions = []
+    try run("COMMIT")
+  }
 
   /// Runs statements that have no parameters and whose rows are of no interest.
   func execute(_ sql: String) throws(SQLiteFailure) {

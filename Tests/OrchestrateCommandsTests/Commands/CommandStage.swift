@@ -63,7 +63,7 @@ struct CommandStage {
     if case .chunk(let chunk) = try await session.claim(at: clock.now()) {
       _ = try await session.record(
         AttemptResult(
-          chunk: chunk.number, attempt: 1, finishedAt: clock.now(), took: .seconds(1), outcome: .content,
+          of: chunk, finishedAt: clock.now(), took: .seconds(1), outcome: .content,
           status: 400, code: "parameter_invalid", message: "bad \u{1b}[31mobject", isCounted: false,
           event: .refused, readyAt: Timestamp(milliseconds: 0)))
     }

@@ -173,7 +173,7 @@ final class SmallRun: Sendable {
     }
     let finishedAt = now()
     return AttemptResult(
-      chunk: chunk.number, attempt: chunk.attempt, finishedAt: finishedAt,
+      of: chunk, finishedAt: finishedAt,
       took: finishedAt.since(chunk.startedAt), outcome: outcome, status: outcome == .accepted ? 200 : nil,
       code: nil, message: nil, isCounted: false, event: event, readyAt: Timestamp(milliseconds: 0),
       wait: outcome == .throttled

@@ -1,0 +1,94 @@
+import BatchDomain
+import NIOConcurrencyHelpers
+
+/// What the changes of one commit add up to, for one run: read once and written once, however many changes share it.
+final class CommitSums: Sendable {
+  /// What one change adds.
+  struct Share: Sendable {
+    /// Chunks that became `submitting` or `accepted`, with their states before, and their items.
+    var moves: [(from: ChunkState, to: ChunkState, items: Int)] = []
+    /// The time of an intent.
+    var intent: Timestamp?
+    /// The time of an outcome.
+    var outcome: Timestamp?
+  }
+
+  private struct State {
+    var facts: RunFacts
+    var chunks = CountByState()
+    var items = CountByState()
+    var intents = 0
+    var firstIntent: Timestamp?
+    var lastOutcome: Timestamp?
+    var counts: StateCounts?
+  }
+
+  /// ``Connection/transaction`` that they belong to.
+  let transaction: Int
+
+  private let state: NIOLockedValueBox<State>
+
+  /// No sums yet, in that transaction.
+  init(transaction: Int, facts: RunFacts) {
+    self.transaction = transaction
+    state = NIOLockedValueBox(State(facts: facts))
+  }
+
+  /// What the changes have to know of the run.
+  var facts: RunFacts {
+    get { state.withLockedValue { $0.facts } }
+    set { state.withLockedValue { $0.facts = newValue } }
+  }
+
+  /// Intents of the run up to now, those of the changes before included.
+  var intents: Int { state.withLockedValue { $0.facts.attempts + $0.intents } }
+
+  /// Adds what a change came to. The last thing it does: a change that fails adds nothing.
+  func add(_ share: Share) {
+    state.withLockedValue { state in
+      for move in share.moves {
+        state.chunks[move.from] -= 1
+        state.chunks[move.to] += 1
+        state.items[move.from] -= move.items
+        state.items[move.to] += move.items
+      }
+      if let intent = share.intent {
+        state.intents += 1
+        state.firstIntent = state.firstIntent ?? intent
+      }
+      if let outcome = share.outcome { state.lastOutcome = max(state.lastOutcome ?? outcome, outcome) }
+    }
+  }
+
+  /// Writes what has come together since the last time.
+  func write(run: Int64, in connection: Connection) throws {
+    let sums = state.withLockedValue { state in
+      let sums = state
+      state = State(facts: state.facts)
+      state.facts.attempts += sums.intents
+      return sums
+    }
+    for state in ChunkState.allCases where sums.chunks[state] != 0 || sums.items[state] != 0 {
+      try connection.run(
+        """
+        INSERT INTO tally (run, state, chunks, items) VALUES (?, ?, ?, ?)
+        ON CONFLICT (run, state) DO UPDATE SET chunks = chunks + excluded.chunks, items = items + excluded.items
+        """, .integer(run), .text(state.rawValue), .integer(sums.chunks[state]), .integer(sums.items[state]))
+    }
+    if sums.intents > 0 || sums.lastOutcome != nil {
+      try connection.run(
+        """
+        UPDATE run SET attempts = attempts + ?1, first_intent_at = coalesce(first_intent_at, ?2),
+                       last_outcome_at = coalesce(max(last_outcome_at, ?3), last_outcome_at, ?3)
+        WHERE id = ?4
+        """, .integer(sums.intents), .integer(sums.firstIntent?.milliseconds),
+        .integer(sums.lastOutcome?.milliseconds), .integer(run))
+    }
+  }
+
+  /// The counts of the run once all changes of the commit are made; `nil` before.
+  var counts: StateCounts? {
+    get { state.withLockedValue { $0.counts } }
+    set { state.withLockedValue { $0.counts = newValue } }
+  }
+}
