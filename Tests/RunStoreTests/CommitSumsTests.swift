@@ -1,0 +1,137 @@
+import BatchDomain
+import Dispatch
+import TestSupport
+import Testing
+
+@testable import RunStore
+
+/// What changes that share a commit add up to, whatever fails among them.
+@Suite("Sums of a commit")
+struct CommitSumsTests {
+  private static let chunks = 6
+
+  private func plan(_ store: SQLiteStore, random: UInt64) async throws -> any RunSession {
+    try await PlannedItems.plan(
+      (0..<Self.chunks * 2).map { PlannedItems.source($0 + Int(random) * 100) }, chunkSize: 2, in: store,
+      at: TestStore.start, random: random)
+  }
+
+  private func claim(_ session: any RunSession) async throws -> ClaimedChunk {
+    guard case .chunk(let chunk) = try await session.claim(at: TestStore.start) else {
+      throw StoreError(.conflict, "no chunk is pending")
+    }
+    return chunk
+  }
+
+  private func result(
+    _ chunk: ClaimedChunk, _ outcome: Outcome = .accepted, _ event: ChunkEvent = .accepted
+  ) -> AttemptResult {
+    AttemptResult(
+      of: chunk, finishedAt: TestStore.start + .seconds(1), took: .seconds(1), outcome: outcome, status: nil,
+      code: nil, message: nil, isCounted: false, event: event)
+  }
+
+  /// Has changes wait for the database until all are there, so that they share commits.
+  private func together(_ store: SQLiteStore, _ changes: [@Sendable () async throws -> Void]) async throws
+    -> [Bool]
+  {
+    let gate = DispatchSemaphore(value: 0)
+    async let held: Void = store.database.read { _ in gate.wait() }
+    let failures = await withTaskGroup(of: (Int, Bool).self) { group in
+      for (number, change) in changes.enumerated() {
+        group.addTask {
+          do {
+            try await change()
+            return (number, false)
+          } catch {
+            return (number, true)
+          }
+        }
+      }
+      while store.database.waitingChanges < changes.count { await Task.yield() }
+      gate.signal()
+      return await group.reduce(into: [Bool](repeating: false, count: changes.count)) { $0[$1.0] = $1.1 }
+    }
+    try await held
+    return failures
+  }
+
+  @Test("changes of two runs in one commit, some of which fail, are counted exactly")
+  func mixture() async throws {
+    let store = try await TestStore()
+    let (one, other) = (try await plan(store.store, random: 1), try await plan(store.store, random: 2))
+    let first = [try await claim(one), try await claim(one), try await claim(one)]
+    let second = try await claim(other)
+    let commits = try await store.store.database.commits
+    var wrong = result(first[2])
+    wrong.attempt = 9
+    let refused = wrong
+    var tooMany = result(first[2])
+    tooMany.itemCount = 3
+    let miscounted = tooMany
+    let failures = try await together(
+      store.store,
+      [
+        { [result = result(first[0])] in _ = try await one.record(result, claimingAt: TestStore.start) },
+        { _ = try await one.record(refused, claimingAt: TestStore.start) },
+        { [result = result(second)] in _ = try await other.record(result, claimingAt: TestStore.start) },
+        { _ = try await one.claim(at: TestStore.start) },
+        { [result = result(first[1], .throttled, .returned)] in _ = try await one.record(result) },
+        { _ = try await one.record(miscounted) },
+        { _ = try await other.claim(at: TestStore.start) },
+      ])
+    #expect(failures == [false, true, false, false, false, true, false])
+    #expect(try await store.store.database.commits - commits == 1)
+    let standing = try await one.standing()
+    #expect(standing.counts.chunks == [.accepted: 1, .submitting: 3, .pending: 2])
+    #expect(standing.counts.items == [.accepted: 2, .submitting: 6, .pending: 4])
+    #expect(standing.attempts == 5)
+    let neighbour = try await other.standing()
+    #expect(neighbour.counts.chunks == [.accepted: 1, .submitting: 2, .pending: 3])
+    #expect(neighbour.attempts == 3)
+    #expect(try StoreAudit.problems(in: store.path) == [])
+    let times = try Raw.query("SELECT first_intent_at || ' ' || last_outcome_at FROM run", in: store.path)
+    let expected = "\(TestStore.start.milliseconds) \(TestStore.start.milliseconds + 1_000)"
+    #expect(times == [expected, expected])
+  }
+
+  @Test("all who share a commit are told what it came to, each with a number of its own")
+  func sameCounts() async throws {
+    let store = try await TestStore()
+    let session = try await plan(store.store, random: 1)
+    let chunks = [try await claim(session), try await claim(session)]
+    let told = Journal()
+    let results = chunks.map { result($0) }
+    _ = try await together(
+      store.store,
+      [
+        { await told.add(try await session.record(results[0])) },
+        { await told.add(try await session.record(results[1])) },
+      ])
+    let recorded = await told.entries
+    #expect(recorded.map(\.counts.chunks) == Array(repeating: [.accepted: 2, .pending: 4], count: 2))
+    #expect(Set(recorded.map(\.order)).count == 2)
+  }
+
+  @Test("a wait that one change records holds the claims that share its commit")
+  func waitsHold() async throws {
+    let store = try await TestStore()
+    let session = try await plan(store.store, random: 1)
+    let chunk = try await claim(session)
+    var last = result(chunk)
+    last.wait = StoredWait(until: TestStore.start + .seconds(60), reason: "quota")
+    let (_, next) = try await session.record(last, claimingAt: TestStore.start)
+    guard case .notBefore(let moment, .wait("quota")) = next else {
+      Issue.record("\(String(describing: next))")
+      return
+    }
+    #expect(moment == TestStore.start + .seconds(60))
+    #expect(try await session.standing().attempts == 1)
+  }
+}
+
+private actor Journal {
+  private(set) var entries: [Recorded] = []
+
+  func add(_ recorded: Recorded) { entries.append(recorded) }
+}
