@@ -127,6 +127,7 @@ enum TransportFault: String, Sendable, CaseIterable {
     case .connectTimeout: .connectTimeout
     case .timeUp: .timeout
     case .cancelled: .cancelled
+    case .unverifiable: .certificate
     case .closed: .closed
     }
   }

@@ -1,5 +1,6 @@
 import BatchDomain
 import Dispatch
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -31,12 +32,17 @@ struct CommitSumsTests {
       code: nil, message: nil, isCounted: false, event: event)
   }
 
-  /// Has changes wait for the database until all are there, so that they share commits.
+  /// Has changes wait for the database until all are there, so that they share commits, in their order.
   private func together(_ store: SQLiteStore, _ changes: [@Sendable () async throws -> Void]) async throws
     -> [Bool]
   {
     let gate = DispatchSemaphore(value: 0)
-    async let held: Void = store.database.read { _ in gate.wait() }
+    let isHeld = NIOLockedValueBox(false)
+    async let held: Void = store.database.read { _ in
+      isHeld.withLockedValue { $0 = true }
+      gate.wait()
+    }
+    while !isHeld.withLockedValue({ $0 }) { await Task.yield() }
     let failures = await withTaskGroup(of: (Int, Bool).self) { group in
       for (number, change) in changes.enumerated() {
         group.addTask {
@@ -47,8 +53,9 @@ struct CommitSumsTests {
             return (number, true)
           }
         }
+        // One after the other, so that they are made in their order.
+        while store.database.waitingChanges <= number { await Task.yield() }
       }
-      while store.database.waitingChanges < changes.count { await Task.yield() }
       gate.signal()
       return await group.reduce(into: [Bool](repeating: false, count: changes.count)) { $0[$1.0] = $1.1 }
     }
@@ -113,6 +120,91 @@ struct CommitSumsTests {
     #expect(Set(recorded.map(\.order)).count == 2)
   }
 
+  @Test("a run that cannot be finished takes nothing from those who share the commit")
+  func refusedEnd() async throws {
+    let store = try await TestStore()
+    let session = try await plan(store.store, random: 1)
+    let failures = try await together(
+      store.store,
+      [
+        { _ = try await session.claim(at: TestStore.start) },
+        { try await session.leave(.finished, at: TestStore.start) },
+        { _ = try await session.claim(at: TestStore.start) },
+      ])
+    #expect(failures == [false, true, false])
+    #expect(try await session.standing().counts.chunks == [.submitting: 2, .pending: 4])
+    #expect(try await session.standing().attempts == 2)
+    #expect(try StoreAudit.problems(in: store.path) == [])
+    _ = try await claim(session)
+  }
+
+  @Test("a transaction that fails as a whole adds nothing to the next")
+  func wholeFailure() async throws {
+    let store = try await TestStore()
+    let session = try await plan(store.store, random: 1)
+    let failures = try await together(
+      store.store,
+      [
+        { _ = try await session.claim(at: TestStore.start) },
+        {
+          try await store.store.database.write { $0.beforeCommit { _ in throw StoreError(.full, "no room") } }
+        },
+      ])
+    #expect(failures == [true, true])
+    #expect(try await session.standing().attempts == 0)
+    let chunk = try await claim(session)
+    #expect(chunk.number == ChunkNumber(0))
+    #expect(try await session.standing().counts.chunks == [.submitting: 1, .pending: 5])
+    #expect(try StoreAudit.problems(in: store.path) == [])
+  }
+
+  @Test("a wait that is undone with its change holds nobody, and one of another run holds everybody")
+  func waitsOfOthers() async throws {
+    let store = try await TestStore()
+    let (one, other) = (try await plan(store.store, random: 1), try await plan(store.store, random: 2))
+    let chunk = try await claim(one)
+    let wait = StoredWait(until: TestStore.start + .seconds(60), reason: "quota")
+    var undone = result(chunk)
+    undone.wait = wait
+    let waiting = undone
+    // The next chunk's items are damaged, so that the change fails after the wait was recorded.
+    try Raw.execute("DELETE FROM item WHERE position = (1 << 40) + 2", in: store.path)
+    let told = Claims()
+    let failures = try await together(
+      store.store,
+      [
+        { await told.add(try await other.claim(at: TestStore.start)) },
+        { _ = try await one.record(waiting, claimingAt: TestStore.start + .seconds(61)) },
+        { await told.add(try await other.claim(at: TestStore.start)) },
+        { try await one.remember(wait: wait) },
+        { await told.add(try await other.claim(at: TestStore.start)) },
+      ])
+    #expect(failures == [false, true, false, false, false])
+    let claims = await told.entries.map { claim in
+      if case .chunk = claim { "chunk" } else { "wait" }
+    }
+    #expect(claims.sorted() == ["chunk", "chunk", "wait"])
+  }
+
+  @Test("a chunk that turns out to be damaged is given back, and what was recorded with its claim stands")
+  func damagedNext() async throws {
+    let store = try await TestStore()
+    let session = try await plan(store.store, random: 1)
+    let chunk = try await claim(session)
+    try Raw.execute(
+      "UPDATE item SET source = replace(source, 's3', 'S3') WHERE position = (1 << 40) + 2", in: store.path)
+    await #expect {
+      _ = try await session.record(result(chunk), claimingAt: TestStore.start)
+    } throws: {
+      ($0 as? StoreError)?.code == .damaged
+    }
+    #expect(try await session.standing().counts.chunks == [.accepted: 1, .pending: 5])
+    let ends = try Raw.query(
+      "SELECT chunk || ' ' || outcome || ' ' || coalesce(code, '') FROM attempt", in: store.path)
+    #expect(ends == ["0 accepted ", "1 not_processed damaged"])
+    #expect(try StoreAudit.problems(in: store.path) == [])
+  }
+
   @Test("a wait that one change records holds the claims that share its commit")
   func waitsHold() async throws {
     let store = try await TestStore()
@@ -128,6 +220,12 @@ struct CommitSumsTests {
     #expect(moment == TestStore.start + .seconds(60))
     #expect(try await session.standing().attempts == 1)
   }
+}
+
+private actor Claims {
+  private(set) var entries: [Claim] = []
+
+  func add(_ claim: Claim) { entries.append(claim) }
 }
 
 private actor Journal {

@@ -130,6 +130,35 @@ struct ConnectionReuseTests {
     try await server.stop()
   }
 
+  @Test func `after one was lost, connections that wait are not used either`() async throws {
+    let held = [ScriptedServer.Step.readRequest, .wait, Self.answer]
+    let server = try await ScriptedServer(
+      held, held, [.readRequest, .close], [.readRequest, Self.answer])
+    try await withClient(server.url) { service in
+      async let first = service.submit(submission(1))
+      async let second = service.submit(submission(2))
+      await server.requests.wait(for: 2)
+      server.gate.open()
+      #expect(await [first.answer?.status, second.answer?.status] == [200, 200])
+      #expect(await service.submit(submission(3)).failure?.progress == .maybeWritten)
+      #expect(await service.submit(submission(4)).answer?.status == 200)
+    }
+    #expect(server.connections.entries.count == 3)
+    try await server.stop()
+  }
+
+  @Test func `a connection that became something else is not used again`() async throws {
+    let switching = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    let server = try await ScriptedServer([.readRequest, .send(switching)], [.readRequest, Self.answer])
+    try await withClient(server.url) { service in
+      #expect(await service.submit(submission(1)).answer?.status == 101)
+      await server.closings.wait(for: 1)
+      #expect(await service.submit(submission(2)).answer?.status == 200)
+    }
+    #expect(server.connections.entries.count == 2)
+    try await server.stop()
+  }
+
   @Test func `a time-out and a first request lost say nothing about reuse`() async throws {
     let server = try await ScriptedServer(
       [.readRequest, .close], [.readRequest, Self.answer], [.readRequest], [.readRequest, Self.answer],

@@ -68,7 +68,7 @@ struct TunnelTests {
     (HTTPAnswer.text(502, "<html>no</html>"), "proxy_refused"), (HTTPAnswer.text(403, "no"), "proxy_refused"),
     (HTTPAnswer.text(302, headers: ["Location: http://elsewhere.example/"]), "proxy_refused"),
     ("HTTP/1.1 100 Continue\r\n\r\n" + HTTPAnswer.text(503, "no"), "proxy_refused"),
-    ("220 mail.example\r\n", "reset_early"), ("", "reset_early"),
+    ("220 mail.example\r\n", "proxy_refused"), ("", "reset_early"),
   ])
   func `a proxy that opens no tunnel has written nothing`(answer: String, code: String) async throws {
     let proxy = try await ScriptedServer([.readRequest, .send(answer), .close])
@@ -104,6 +104,30 @@ struct TunnelTests {
       #expect(absent?.code == "connect_refused")
       #expect(absent?.message == "nobody listens at the proxy 127.0.0.1:\(port)")
     }
+  }
+
+  @Test func `a proxy that speaks something else and stays is not waited for`() async throws {
+    let proxy = try await ScriptedServer([.readRequest, .send("220 mail.example\r\n")])
+    let failure = try await withClient(
+      Self.service, environment: ["HTTPS_PROXY": "127.0.0.1:\(proxy.port)"]
+    ) { await $0.submit(submission()) }.failure
+    #expect(failure?.progress == .notWritten)
+    #expect(failure?.code == "proxy_refused")
+    await proxy.closings.wait(for: 1)
+    try await proxy.stop()
+  }
+
+  @Test func `an address behind a proxy, whose certificate nobody could check, is not connected to`()
+    async throws
+  {
+    let proxy = try await ScriptedServer()
+    let failure = try await withClient(
+      "https://203.0.113.5", environment: ["HTTPS_PROXY": "127.0.0.1:\(proxy.port)"]
+    ) { await $0.submit(submission()) }.failure
+    #expect(failure?.progress == .notWritten)
+    #expect(failure?.code == "certificate")
+    #expect(proxy.connections.entries.isEmpty)
+    try await proxy.stop()
   }
 
   @Test func `a listing that a proxy stops was not sent`() async throws {

@@ -13,14 +13,17 @@ final class CommitSums: Sendable {
     var outcome: Timestamp?
   }
 
-  private struct State {
-    var facts: RunFacts
-    var chunks = CountByState()
-    var items = CountByState()
-    var intents = 0
-    var firstIntent: Timestamp?
-    var lastOutcome: Timestamp?
-    var counts: StateCounts?
+  /// All that has come together.
+  struct State: Sendable {
+    fileprivate var facts: RunFacts
+    /// ``Connection/revision`` that the facts are of.
+    fileprivate var revision: Int
+    fileprivate var chunks = CountByState()
+    fileprivate var items = CountByState()
+    fileprivate var intents = 0
+    fileprivate var firstIntent: Timestamp?
+    fileprivate var lastOutcome: Timestamp?
+    fileprivate var counts: StateCounts?
   }
 
   /// ``Connection/transaction`` that they belong to.
@@ -28,16 +31,36 @@ final class CommitSums: Sendable {
 
   private let state: NIOLockedValueBox<State>
 
-  /// No sums yet, in that transaction.
-  init(transaction: Int, facts: RunFacts) {
-    self.transaction = transaction
-    state = NIOLockedValueBox(State(facts: facts))
+  /// No sums yet, in the transaction that is under way.
+  init(_ connection: Connection, facts: RunFacts) {
+    transaction = connection.transaction
+    state = NIOLockedValueBox(State(facts: facts, revision: connection.revision))
   }
 
   /// What the changes have to know of the run.
-  var facts: RunFacts {
-    get { state.withLockedValue { $0.facts } }
-    set { state.withLockedValue { $0.facts = newValue } }
+  var facts: RunFacts { state.withLockedValue { $0.facts } }
+
+  /// Reads the facts again, unless they are still true.
+  func refresh(_ connection: Connection, read: () throws -> RunFacts) rethrows {
+    let revision = connection.revision
+    guard state.withLockedValue({ $0.revision != revision }) else { return }
+    let facts = try read()
+    state.withLockedValue { state in
+      state.facts = facts
+      state.revision = revision
+    }
+  }
+
+  /// Makes a change that is undone as a whole when it fails, what it added included.
+  func sharing<T>(in connection: Connection, _ change: () throws -> T) throws -> T {
+    let before = state.withLockedValue { $0 }
+    do {
+      return try change()
+    } catch {
+      state.withLockedValue { $0 = before }
+      connection.revise()
+      throw error
+    }
   }
 
   /// Intents of the run up to now, those of the changes before included.
@@ -64,7 +87,7 @@ final class CommitSums: Sendable {
   func write(run: Int64, in connection: Connection) throws {
     let sums = state.withLockedValue { state in
       let sums = state
-      state = State(facts: state.facts)
+      state = State(facts: state.facts, revision: state.revision)
       state.facts.attempts += sums.intents
       return sums
     }

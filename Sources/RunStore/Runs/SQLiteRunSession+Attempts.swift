@@ -33,12 +33,15 @@ extension SQLiteRunSession {
   private func checked(_ taken: UncheckedClaim) async throws -> Claim {
     guard case .chunk(let chunk) = taken.claim, let damage = contents.damage(of: chunk, planned: taken.digest)
     else { return taken.claim }
-    _ = try await record(
-      AttemptResult(
-        of: chunk, finishedAt: chunk.startedAt, took: .zero,
-        outcome: .notProcessed, status: nil, code: Self.damagedCode, message: damage.message,
-        isCounted: false,
-        event: .returned))
+    let notMade = AttemptResult(
+      of: chunk, finishedAt: chunk.startedAt, took: .zero, outcome: .notProcessed, status: nil,
+      code: Self.damagedCode, message: damage.message, isCounted: false, event: .returned)
+    do {
+      _ = try await record(notMade)
+    } catch {
+      // The damage is what has to be told; the chunk is then left as by a process that died.
+      throw damage
+    }
     throw damage
   }
 
@@ -48,7 +51,7 @@ extension SQLiteRunSession {
     in connection: Connection
   ) throws -> UncheckedClaim {
     guard let next = try nextPending(in: connection) else { return UncheckedClaim(.none) }
-    if let wait = sums.facts.wait, now < wait.until {
+    if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
       return UncheckedClaim(.notBefore(wait.until, .wait(wait.reason)))
     }
     for rate in settings.rates {

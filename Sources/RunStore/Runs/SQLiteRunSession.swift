@@ -71,7 +71,7 @@ final class SQLiteRunSession: RunSession {
       if let wait { return try remember(wait, in: connection) }
       try connection.run(
         "UPDATE origin SET wait_until = NULL, wait_reason = NULL WHERE id = ?", .integer(origin))
-      try sums(in: connection).facts = try readFacts(in: connection)
+      connection.revise()
     }
   }
 
@@ -83,7 +83,7 @@ final class SQLiteRunSession: RunSession {
       UPDATE origin SET wait_until = ?1, wait_reason = ?2
       WHERE id = ?3 AND (wait_until IS NULL OR wait_until < ?1)
       """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin))
-    try sums(in: connection).facts = try readFacts(in: connection)
+    connection.revise()
   }
 
   func request() async throws -> RunRequest? {
@@ -126,9 +126,10 @@ final class SQLiteRunSession: RunSession {
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
-    try await database.write { [self] connection in
-      try sums(in: connection).write(run: row, in: connection)
+    _ = try await change { [self] connection, sums in
       if case .finished = ending {
+        // What the other changes of this commit moved is not written yet.
+        try sums.write(run: row, in: connection)
         let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)
         guard left == 0 else {
           throw StoreError(.conflict, "run \(run) cannot be finished: \(left) chunks are still to be sent")
@@ -158,7 +159,7 @@ final class SQLiteRunSession: RunSession {
   ) async throws -> (value: T, recorded: Recorded) {
     let (value, common, number) = try await database.write { [self] connection -> (T, CommitSums, Int) in
       let common = try sums(in: connection)
-      let value = try body(connection, common)
+      let value = try common.sharing(in: connection) { try body(connection, common) }
       return (value, common, order.add(1, ordering: .relaxed).newValue)
     }
     guard let counts = common.counts else {
@@ -167,12 +168,14 @@ final class SQLiteRunSession: RunSession {
     return (value, Recorded(order: number, counts: counts, request: common.facts.request))
   }
 
-  /// The sums of the transaction that is under way; the first change of the run in it begins them.
-  private func sums(in connection: Connection) throws -> CommitSums {
+  /// The sums of the transaction that is under way, with facts that are true; the first change of the run in it begins
+  /// them.
+  func sums(in connection: Connection) throws -> CommitSums {
     if let known = latest.withLockedValue({ $0 }), known.transaction == connection.transaction {
+      try known.refresh(connection) { try readFacts(in: connection) }
       return known
     }
-    let begun = CommitSums(transaction: connection.transaction, facts: try readFacts(in: connection))
+    let begun = CommitSums(connection, facts: try readFacts(in: connection))
     latest.withLockedValue { $0 = begun }
     connection.beforeCommit { [row] connection in
       try begun.write(run: row, in: connection)

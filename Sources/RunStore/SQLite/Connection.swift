@@ -16,8 +16,11 @@ final class Connection {
   /// Pages in the write-ahead log after the last commit of this connection.
   private(set) var walPages = 0
 
-  /// Counts the transactions of ``begin()``: what was read in one of them stays true to its end.
+  /// Counts the transactions of ``begin()``: in one of them, nothing changes but by this connection.
   private(set) var transaction = 0
+  /// Counts changes of what several runs have in common, and changes that were undone: what was read before one of them
+  /// may not be true any more.
+  private(set) var revision = 0
 
   private let handle: OpaquePointer
   private var conclusions: [(Connection) throws -> Void] = []
@@ -98,6 +101,9 @@ final class Connection {
     conclusions = []
     try run("BEGIN IMMEDIATE")
   }
+
+  /// Notes that what was read in this transaction may not be true any more.
+  func revise() { revision += 1 }
 
   /// Has something done at the end of the transaction that is under way, once all of its changes are made.
   func beforeCommit(_ conclusion: @escaping (Connection) throws -> Void) { conclusions.append(conclusion) }

@@ -6,6 +6,8 @@ enum ConnectionError: Error {
   case timeUp
   /// The caller gave it up, or the client was shut down.
   case cancelled
+  /// The certificate could not be held against the address of the service.
+  case unverifiable
   /// The other side closed the connection.
   case closed
 }

@@ -36,52 +36,48 @@ final class ConnectionOpener {
   /// Opens a connection.
   ///
   /// - Parameter connection: what is to be at the end of its pipeline.
-  /// - Returns: when it is ready for its first request.
-  func open(ending connection: ServiceConnection) -> EventLoopFuture<Void> {
-    let ready = eventLoop.makePromise(of: Void.self)
-    let attempt = Attempt(connection: connection)
-    let limit = eventLoop.assumeIsolated().scheduleTask(in: timeout) {
-      ready.fail(ConnectionError.connectTimeout)
-      attempt.channel?.close(promise: nil)
-      attempt.isOver = true
+  func open(ending connection: ServiceConnection) -> ConnectionOpening {
+    let opening = ConnectionOpening(connection, on: eventLoop)
+    guard !isUnverifiable else {
+      opening.abandon(ConnectionError.unverifiable)
+      return opening
     }
-    ready.futureResult.assumeIsolated().whenComplete { _ in limit.cancel() }
-    connect(attempt).cascade(to: ready)
-    return ready.futureResult
+    let limit = eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+      _ = opening.abandon(ConnectionError.connectTimeout)
+    }
+    connect(opening).assumeIsolated().whenComplete { result in
+      limit.cancel()
+      switch result {
+      case .success: opening.succeed()
+      case .failure(let error): opening.abandon(error)
+      }
+    }
+    return opening
   }
 
-  /// One connection on its way.
-  private final class Attempt {
-    let connection: ServiceConnection
-    var channel: (any Channel)?
-    /// Whether nobody waits for it any more.
-    var isOver = false
-
-    init(connection: ServiceConnection) { self.connection = connection }
+  /// Whether nobody could tell whose certificate is shown: SwiftNIO SSL holds an address against that of the other end
+  /// of the connection, which is the proxy's.
+  private var isUnverifiable: Bool {
+    origin.isEncrypted && route.proxy != nil && ServiceAddress.isAddress(origin.host)
   }
 
-  private func connect(_ attempt: Attempt) -> EventLoopFuture<Void> {
+  private func connect(_ opening: ConnectionOpening) -> EventLoopFuture<Void> {
     // The limit on all of it ends what takes longer; this one must not come before.
     let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(timeout + .seconds(1))
     let host = route.proxy?.host ?? origin.host
     let port = route.proxy?.port ?? origin.port
     return bootstrap.connect(host: host, port: port).assumeIsolated()
-      .flatMap { channel in
-        attempt.channel = channel
-        if attempt.isOver { channel.close(promise: nil) }
-        return self.openTunnel(channel)
-      }
-      .flatMap { self.encrypt(attempt) }
-      .flatMapThrowing { try self.speakHTTP(attempt) }
+      .map { opening.accept($0) }
+      .flatMap { self.openTunnel(opening) }
+      .flatMap { self.encrypt(opening) }
+      .flatMapThrowing { try self.speakHTTP(opening) }
       .nonisolated()
   }
 
   /// Has the proxy connect to the service.
-  private func openTunnel(_ channel: any Channel) -> EventLoopFuture<Void> {
+  private func openTunnel(_ opening: ConnectionOpening) -> EventLoopFuture<Void> {
     guard let proxy = route.proxy else { return eventLoop.makeSucceededVoidFuture() }
-    let isAddress = origin.host.contains(":")
-    let host = isAddress ? "[\(origin.host)]" : origin.host
-    var headers = HTTPHeaders([("Host", "\(host):\(origin.port)")])
+    var headers = HTTPHeaders([("Host", "\(origin.host):\(origin.port)")])
     if let credentials = proxy.credentials {
       let pair = Data("\(credentials.user):\(credentials.password)".utf8)
       headers.add(name: "Proxy-Authorization", value: "Basic \(pair.base64EncodedString())")
@@ -89,32 +85,38 @@ final class ConnectionOpener {
     let opened = eventLoop.makePromise(of: Void.self)
     let encoder = HTTPRequestEncoder()
     let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
+    // Its own time limit is the second line, and there so that it does not stay behind.
     let handler = NIOHTTP1ProxyConnectHandler(
-      targetHost: host, targetPort: origin.port, headers: headers, deadline: .distantFuture, promise: opened)
-    let pipeline = channel.pipeline.syncOperations
-    do {
-      try pipeline.addHandlers([encoder, decoder, handler])
-    } catch {
-      return eventLoop.makeFailedFuture(error)
+      targetHost: origin.host, targetPort: origin.port, headers: headers,
+      deadline: .now() + timeout + .seconds(1), promise: opened)
+    let answered = eventLoop.makePromise(of: Void.self)
+    let waiter = OpeningWaiter(answered) {
+      $0 is HTTPParserError || $0 is NIOHTTPDecoderError
+        ? NIOHTTP1ProxyConnectHandler.Error.invalidProxyResponse() : $0
     }
-    return opened.futureResult.assumeIsolated()
-      .flatMap { pipeline.removeHandler(encoder) }
-      .flatMap { pipeline.removeHandler(decoder) }
-      .nonisolated()
+    opened.futureResult.cascade(to: answered)
+    do {
+      let pipeline = try opening.usableChannel().pipeline.syncOperations
+      try pipeline.addHandlers([encoder, decoder, handler, waiter])
+      return answered.futureResult.assumeIsolated()
+        .flatMap { pipeline.removeHandler(encoder) }
+        .flatMap { pipeline.removeHandler(decoder) }
+        .flatMap { pipeline.removeHandler(waiter) }
+        .nonisolated()
+    } catch {
+      opened.fail(error)
+      return answered.futureResult
+    }
   }
 
-  private func encrypt(_ attempt: Attempt) -> EventLoopFuture<Void> {
+  private func encrypt(_ opening: ConnectionOpening) -> EventLoopFuture<Void> {
     guard origin.isEncrypted else { return eventLoop.makeSucceededVoidFuture() }
     return context().assumeIsolated().flatMap { context in
-      guard let channel = attempt.channel else {
-        return self.eventLoop.makeFailedFuture(ConnectionError.closed)
-      }
       let done = self.eventLoop.makePromise(of: Void.self)
       do {
-        let isName = !ServiceAddress.isAddress(self.origin.host)
-        let handler = try NIOSSLClientHandler(
-          context: context, serverHostname: isName ? self.origin.host : nil)
-        try channel.pipeline.syncOperations.addHandlers([handler, HandshakeWaiter(done)])
+        let name = ServiceAddress.isAddress(self.origin.host) ? nil : self.origin.host
+        let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
+        try opening.usableChannel().pipeline.syncOperations.addHandlers([handler, OpeningWaiter(done)])
       } catch {
         done.fail(error)
       }
@@ -134,14 +136,15 @@ final class ConnectionOpener {
       try NIOSSLContext(configuration: configuration)
     }
     tls = made
+    // What kept the certificates from being read may pass.
+    made.assumeIsolated().whenFailure { _ in self.tls = nil }
     return made
   }
 
-  private func speakHTTP(_ attempt: Attempt) throws {
-    guard let channel = attempt.channel, channel.isActive else { throw ConnectionError.closed }
-    try channel.pipeline.syncOperations.addHandlers([
+  private func speakHTTP(_ opening: ConnectionOpening) throws {
+    try opening.usableChannel().pipeline.syncOperations.addHandlers([
       HTTPRequestEncoder(), ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)),
-      attempt.connection,
+      opening.connection,
     ])
   }
 }

@@ -9,6 +9,7 @@ final class ConnectionPool {
   private let idleTime: Duration
   private let eventLoop: any EventLoop
   private var open: [ObjectIdentifier: ServiceConnection] = [:]
+  private var openings: [ObjectIdentifier: (opening: ConnectionOpening, exchange: OngoingExchange)] = [:]
   /// The one used last is at the end, and is used next.
   private var idle: [ServiceConnection] = []
   private var isShutDown = false
@@ -30,42 +31,56 @@ final class ConnectionPool {
   /// Sends a request over a connection that is there, else over a new one.
   func send(_ exchange: OngoingExchange) {
     guard !isShutDown else { return exchange.fail(ConnectionError.cancelled) }
-    if let connection = idle.popLast() { return connection.send(exchange) }
+    if !policy.allowsReuse {
+      for connection in idle where connection.wasUsed { connection.drop() }
+    }
+    while let connection = idle.popLast() {
+      if connection.isUsable { return connection.send(exchange) }
+    }
     let connection = ServiceConnection(pool: self, policy: policy, idleTime: idleTime)
-    opener.open(ending: connection).assumeIsolated().whenComplete { result in
-      if case .failure(let error) = result { return exchange.fail(error) }
-      self.open[ObjectIdentifier(connection)] = connection
-      if self.isShutDown {
-        exchange.fail(ConnectionError.cancelled)
-        connection.drop()
-      } else if exchange.isOver {
-        self.putBack(connection)
-      } else {
-        connection.send(exchange)
+    let opening = opener.open(ending: connection)
+    openings[ObjectIdentifier(opening)] = (opening, exchange)
+    opening.ready.assumeIsolated().whenComplete { result in
+      self.openings[ObjectIdentifier(opening)] = nil
+      switch result {
+      case .failure(let error):
+        exchange.fail(error)
+      case .success:
+        self.open[ObjectIdentifier(connection)] = connection
+        if exchange.isOver { self.putBack(connection) } else { connection.send(exchange) }
       }
     }
   }
 
   /// Takes a connection that waits for its next request.
   func putBack(_ connection: ServiceConnection) {
+    connection.idleSince = .now()
     idle.append(connection)
     if sweep == nil { scheduleSweep(of: connection) }
   }
 
-  /// Forgets a connection that is closed.
+  /// Forgets a connection that carries no more requests.
   func remove(_ connection: ServiceConnection) {
     open[ObjectIdentifier(connection)] = nil
     idle.removeAll { $0 === connection }
   }
 
-  /// Closes all connections; requests under way fail, and so does whatever is sent afterwards.
+  /// Closes all connections, also those that are being opened; requests under way fail, and so does whatever is sent
+  /// afterwards.
   ///
   /// - Returns: when all are closed.
   func shutDown() -> EventLoopFuture<Void> {
     isShutDown = true
     sweep?.cancel()
     sweep = nil
-    let closings = open.values.compactMap { $0.shutDown() }
+    var closings: [EventLoopFuture<Void>] = []
+    for (opening, exchange) in Array(openings.values) {
+      exchange.fail(ConnectionError.cancelled)
+      if let closing = opening.abandon(ConnectionError.cancelled) { closings.append(closing) }
+    }
+    for connection in Array(open.values) {
+      if let closing = connection.shutDown() { closings.append(closing) }
+    }
     return .andAllComplete(closings, on: eventLoop)
   }
 
@@ -77,10 +92,8 @@ final class ConnectionPool {
   /// Closes what was idle for long enough, and comes back for the next.
   private func closeIdle() {
     sweep = nil
-    guard !isShutDown else { return }
     let before = NIODeadline.now() - .nanoseconds(idleTime.wholeNanoseconds)
     for connection in idle where connection.idleSince <= before { connection.drop() }
-    idle.removeAll { $0.idleSince <= before }
     if let oldest = idle.min(by: { $0.idleSince < $1.idleSince }) { scheduleSweep(of: oldest) }
   }
 }

@@ -10,7 +10,7 @@ final class ServiceConnection: ChannelInboundHandler {
 
   private let policy: ReusePolicy
   private let idleTime: Duration
-  private unowned let pool: ConnectionPool
+  private let pool: ConnectionPool
   private var context: ChannelHandlerContext?
   private var exchange: OngoingExchange?
   /// The body that is being written; `nil` between requests.
@@ -28,7 +28,7 @@ final class ServiceConnection: ChannelInboundHandler {
   /// One connection that is being set up.
   ///
   /// - Parameters:
-  ///   - pool: where it waits for its next request; outlives it.
+  ///   - pool: where it waits for its next request, until it is closed.
   ///   - policy: shared by all connections of a service.
   ///   - idleTime: how long the pool keeps a connection that is not used.
   init(pool: ConnectionPool, policy: ReusePolicy, idleTime: Duration) {
@@ -36,6 +36,12 @@ final class ServiceConnection: ChannelInboundHandler {
     self.policy = policy
     self.idleTime = idleTime
   }
+
+  /// Whether a request can be sent over it.
+  var isUsable: Bool { !isClosedByUs && context?.channel.isActive == true }
+
+  /// Whether it carried a request.
+  var wasUsed: Bool { requests > 0 }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -45,7 +51,7 @@ final class ServiceConnection: ChannelInboundHandler {
 
   /// Sends a request; the connection is idle.
   func send(_ exchange: OngoingExchange) {
-    guard let context else { return exchange.fail(ConnectionError.closed) }
+    guard let context, isUsable else { return exchange.fail(ConnectionError.closed) }
     requests += 1
     isWaiting = true
     isLast = !policy.allowsReuse
@@ -88,6 +94,8 @@ final class ServiceConnection: ChannelInboundHandler {
   // MARK: Receiving
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    // Encrypted connections go on to bring what was on its way until the other side has closed, too.
+    guard !isClosedByUs else { return }
     switch unwrapInboundIn(data) {
     case .head(let head): receive(head)
     case .body(let bytes):
@@ -98,8 +106,9 @@ final class ServiceConnection: ChannelInboundHandler {
 
   private func receive(_ head: HTTPResponseHead) {
     isWaiting = false
-    // An answer that overtakes its request is the last on this connection, and no more of the request leaves.
-    if body != nil || !head.isKeepAlive
+    // An answer that overtakes its request is the last on this connection, and no other piece of the request is begun.
+    // After 101 the connection is no HTTP any more.
+    if body != nil || !head.isKeepAlive || head.status == .switchingProtocols
       || !ReusePolicy.mayKeep(head.headers["Keep-Alive"], idleTime: idleTime)
     {
       isLast = true
@@ -114,8 +123,7 @@ final class ServiceConnection: ChannelInboundHandler {
     exchange = nil
     if isLast {
       drop()
-    } else if let context, context.channel.isActive {
-      idleSince = .now()
+    } else if isUsable {
       pool.putBack(self)
     }
     ended?.end()
@@ -123,9 +131,11 @@ final class ServiceConnection: ChannelInboundHandler {
 
   // MARK: Closing
 
-  /// Closes it; whatever was under way is over for whoever sent it.
+  /// Closes it; whatever was under way is over for whoever sent it. It carries no request from now on, however long the
+  /// closing takes.
   func drop() {
     isClosedByUs = true
+    pool.remove(self)
     exchange = nil
     body = nil
     context?.close(promise: nil)
@@ -133,7 +143,7 @@ final class ServiceConnection: ChannelInboundHandler {
 
   /// Closes it in the middle of an exchange, or between two.
   ///
-  /// - Returns: when it is closed.
+  /// - Returns: when it is closed; `nil` for one that is.
   func shutDown() -> EventLoopFuture<Void>? {
     let closed = context?.channel.closeFuture
     exchange?.fail(ConnectionError.cancelled)

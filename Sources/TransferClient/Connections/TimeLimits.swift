@@ -77,12 +77,16 @@ final class TimeLimits: Sendable {
       do {
         try await clock.sleep(for: end - clock.elapsed())
       } catch {
-        // Nobody cancels this task; a clock that cannot sleep leaves the limit to the library's own deadline.
-        queues.withLockedValue { $0[length]?.isWatched = false }
+        // Nobody cancels this task. A clock that cannot sleep would leave requests without a limit: theirs ends now.
+        for limit in takeAll(of: length) { limit.pass() }
         return
       }
       while let limit = queues.withLockedValue({ $0[length]?.takeFirst(until: end) }) { limit.pass() }
     }
+  }
+
+  private func takeAll(of length: Duration) -> [Limit] {
+    queues.withLockedValue { $0.removeValue(forKey: length)?.limits.values.map { $0 } ?? [] }
   }
 
   private func nextEnd(of length: Duration) -> Duration? {
