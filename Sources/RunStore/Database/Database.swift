@@ -10,8 +10,8 @@ import NIOConcurrencyHelpers
 final class Database: Sendable {
   /// How long a change waits for another program's lock.
   static let busyTimeout: Duration = .seconds(30)
-  /// Pages the write-ahead log may have before a checkpoint is tried: 4 MiB at SQLite's page size of 4 KiB.
-  static let checkpointPages = 1_000
+  /// Pages the write-ahead log may have before a checkpoint is tried: 16 MiB at SQLite's page size of 4 KiB.
+  static let checkpointPages = 4_000
   /// The same while changes need not be durable: a checkpoint is then the only thing that waits for the device.
   static let planningCheckpointPages = 8_000
 
