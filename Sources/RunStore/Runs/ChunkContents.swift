@@ -55,34 +55,47 @@ struct ChunkContents: Sendable {
   func filePart(
     of items: Range<Int>, plannedBytes bytes: Int = 0, in connection: Connection
   ) throws -> (content: [UInt8], items: Int) {
-    let asTheyAre = try filePart(of: items, reserving: bytes, in: connection) { source, content in
-      content.append(contentsOf: source)
-    }
-    if asTheyAre.content.count == bytes { return asTheyAre }
-    return try filePart(of: items, reserving: bytes, in: connection) { source, content in
-      source.withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
-    }
-  }
-
-  private func filePart(
-    of items: Range<Int>, reserving bytes: Int, in connection: Connection,
-    append: (UnsafeRawBufferPointer, inout [UInt8]) -> Void
-  ) throws -> (content: [UInt8], items: Int) {
+    if let part = try asTheyAre(items, bytes: bytes, in: connection) { return part }
     var content: [UInt8] = []
     content.reserveCapacity(bytes)
     content.append(UInt8(ascii: "["))
     var count = 0
-    try connection.forEach(
-      "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
-      .integer(ItemPosition.of(run: row, sequence: items.lowerBound)),
-      .integer(ItemPosition.of(run: row, sequence: items.upperBound))
-    ) { item in
+    try connection.forEach(Self.sources, start(of: items), end(of: items)) { item in
       if count > 0 { content.append(UInt8(ascii: ",")) }
-      append(item.bytes(0), &content)
+      item.bytes(0).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
       count += 1
     }
     content.append(UInt8(ascii: "]"))
     return (content, count)
+  }
+
+  private static let sources =
+    "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position"
+
+  /// The texts of items in brackets; `nil` unless they have exactly that length.
+  private func asTheyAre(
+    _ items: Range<Int>, bytes: Int, in connection: Connection
+  ) throws -> (content: [UInt8], items: Int)? {
+    guard bytes > 2 else { return nil }
+    var found: (rows: Int, bytes: Int)?
+    let content = try [UInt8](unsafeUninitializedCapacity: bytes) { buffer, length in
+      found = try connection.gather(
+        Self.sources, start(of: items), end(of: items), separator: UInt8(ascii: ","),
+        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[1..<bytes - 1]))
+      guard found?.bytes == bytes - 2 else { return }
+      buffer[0] = UInt8(ascii: "[")
+      buffer[bytes - 1] = UInt8(ascii: "]")
+      length = bytes
+    }
+    return found.flatMap { content.count == bytes ? (content, $0.rows) : nil }
+  }
+
+  private func start(of items: Range<Int>) -> SQLValue {
+    .integer(ItemPosition.of(run: row, sequence: items.lowerBound))
+  }
+
+  private func end(of items: Range<Int>) -> SQLValue {
+    .integer(ItemPosition.of(run: row, sequence: items.upperBound))
   }
 
   private func damage(_ chunk: ChunkNumber, found: String, expected: String) -> StoreError {

@@ -167,17 +167,18 @@ extension SQLiteRunSession {
   }
 
   private func nextPending(in connection: Connection) throws -> Pending? {
-    try connection.first(
-      """
-      SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at
-      FROM chunk
-      WHERE run = ? AND state = 'pending' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
-      ORDER BY ready_at, number LIMIT 1
-      """, .integer(row)
-    ) {
+    try connection.first(Self.pending, .integer(row)) {
       Pending(
         plan: ChunkContents.Plan($0), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
         countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))))
     }
   }
+
+  private static let pending =
+    """
+    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at
+    FROM chunk
+    WHERE run = ? AND state = 'pending' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+    ORDER BY ready_at, number LIMIT 1
+    """
 }
