@@ -4,8 +4,8 @@ import NIOConcurrencyHelpers
 
 /// A connection on a queue of its own, with group commit.
 ///
-/// Changes that arrive while a commit is under way share the next one, ``changesPerCommit`` at most, each in its own
-/// savepoint, so that one refused guard does not fail its neighbours. No call blocks the shared task pool: SQLite runs on
+/// Changes that arrive while a commit is under way share the next one, ``changesPerCommit`` at most. Each is undone alone,
+/// so that one refused guard does not fail its neighbours. No call blocks the shared task pool: SQLite runs on
 /// the queue only.
 final class Database: Sendable {
   /// How long a change waits for another program's lock.
@@ -76,8 +76,11 @@ final class Database: Sendable {
 
   /// Makes a change in a transaction it may share with others, and returns when it is durable.
   ///
-  /// - Parameter isDurable: `false` for a change that nothing is done upon before a durable one follows: a power cut may
-  ///   undo it, the death of the process does not. The next durable change makes it durable, too.
+  /// - Parameters:
+  ///   - isDurable: `false` for a change that nothing is done upon before a durable one follows: a power cut may
+  ///     undo it, the death of the process does not. The next durable change makes it durable, too.
+  ///   - change: is made again when another one that shares its transaction fails; so it has no effects but on the
+  ///     database and in its result.
   /// - Throws: ``StoreError``; the change then left no trace.
   @discardableResult
   func write<T: Sendable>(
@@ -188,32 +191,64 @@ final class Database: Sendable {
     }
   }
 
-  /// Runs the changes in one transaction.
+  /// Makes the changes in one transaction.
+  ///
+  /// They are made as if none of them could fail: SQLite copies each page that changes after a savepoint, which is most of
+  /// what savepoints cost. When one fails, all are undone and made again, each in a savepoint of its own.
   ///
   /// - Returns: for each change its own error, or `nil`.
   /// - Throws: when the transaction as a whole failed; then none of them left a trace.
   private func commit(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
     try locks.waitForLock(LockFile.checkpointByte, exclusive: false, timeout: Self.busyTimeout)
     defer { locks.unlock(LockFile.checkpointByte) }
+    return try undoing(connection) { try Self.makeTogether(changes, on: connection) }
+      ?? undoing(connection) { try Self.makeApart(changes, on: connection) }
+  }
+
+  /// Makes the changes without savepoints.
+  ///
+  /// - Returns: `nil` when one of several failed; nothing is changed then.
+  private static func makeTogether(_ changes: [Change], on connection: Connection) throws -> [(any Error)?]? {
     try connection.begin()
-    do {
-      var outcomes: [(any Error)?] = []
-      outcomes.reserveCapacity(changes.count)
-      for change in changes {
-        try connection.run("SAVEPOINT change")
-        do {
-          try change.perform(connection)
-          outcomes.append(nil)
-        } catch {
-          // Some errors end the whole transaction by themselves, and with it the changes before this one.
-          guard connection.isInTransaction else { throw error }
-          try connection.run("ROLLBACK TO change")
-          outcomes.append(error)
-        }
-        try connection.run("RELEASE change")
+    for change in changes {
+      do {
+        try change.perform(connection)
+      } catch {
+        // Some errors end the whole transaction by themselves.
+        guard connection.isInTransaction else { throw error }
+        try connection.run("ROLLBACK")
+        return changes.count == 1 ? [error] : nil
       }
-      try connection.commit()
-      return outcomes
+    }
+    try connection.commit()
+    return changes.map { _ in nil }
+  }
+
+  /// Makes each change in a savepoint of its own.
+  private static func makeApart(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
+    try connection.begin()
+    var outcomes: [(any Error)?] = []
+    for change in changes {
+      try connection.run("SAVEPOINT change")
+      do {
+        try change.perform(connection)
+        outcomes.append(nil)
+      } catch {
+        // Some errors end the whole transaction by themselves, and with it the changes before this one.
+        guard connection.isInTransaction else { throw error }
+        try connection.run("ROLLBACK TO change")
+        outcomes.append(error)
+      }
+      try connection.run("RELEASE change")
+    }
+    try connection.commit()
+    return outcomes
+  }
+
+  /// Undoes the transaction when it fails as a whole.
+  private func undoing<T>(_ connection: Connection, _ transaction: () throws -> T) throws -> T {
+    do {
+      return try transaction()
     } catch {
       let cause = error
       if connection.isInTransaction {

@@ -8,9 +8,7 @@ extension SQLiteStore: BatchStore {
     let locked = NIOLockedValueBox<Int64?>(nil)
     do {
       let (row, run) = try await database.write { [self] connection in
-        let planned = try insert(draft, settings: settings, in: connection)
-        locked.withLockedValue { $0 = planned.row }
-        return planned
+        try insert(draft, settings: settings, locked: locked, in: connection)
       }
       return SQLitePlanningSession(database: database, row: row, run: run, settings: draft.settings)
     } catch {
@@ -20,8 +18,11 @@ extension SQLiteStore: BatchStore {
     }
   }
 
+  /// Inserts the row of a run.
+  ///
+  /// - Parameter locked: the row whose lock is held for it; a change may be made twice.
   private func insert(
-    _ draft: RunDraft, settings: String, in connection: Connection
+    _ draft: RunDraft, settings: String, locked: NIOLockedValueBox<Int64?>, in connection: Connection
   ) throws -> (row: Int64, run: RunID) {
     let run = try Self.newID(for: draft, in: connection)
     let origin = try Self.origin(draft.settings.origin, in: connection)
@@ -40,9 +41,16 @@ extension SQLiteStore: BatchStore {
       .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID)))
     let row = Int64(try connection.first("SELECT last_insert_rowid()") { $0.int(0) } ?? 0)
     // Taken before the row is visible to anybody, so that it never looks dead.
+    let before = locked.withLockedValue { $0 }
+    guard before != row else { return (row, run) }
+    if let before {
+      database.locks.releaseRun(before)
+      locked.withLockedValue { $0 = nil }
+    }
     guard try database.locks.lockRun(row) else {
       throw StoreError(.owned, "the lock of the new run \(run) is held by another process")
     }
+    locked.withLockedValue { $0 = row }
     return (row, run)
   }
 
