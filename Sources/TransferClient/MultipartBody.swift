@@ -13,11 +13,11 @@ package struct MultipartBody: Sendable {
   /// The boundary, made of the chunk's number so that a chunk has the same bytes on every attempt.
   package let boundary: String
   /// What stands before the content.
-  package let opening: [UInt8]
+  package let opening: String
   /// Content of the part.
   package let content: [UInt8]
   /// What stands after the content.
-  package let closing: [UInt8]
+  package let closing: String
 
   /// A body for a chunk.
   ///
@@ -34,29 +34,28 @@ package struct MultipartBody: Sendable {
     }
     self.boundary = boundary
     self.content = content
-    opening = Array(
-      """
+    opening = """
       --\(boundary)\r
       Content-Disposition: form-data; name="file"; filename="\(name).json"\r
       Content-Type: application/json\r
       \r\n
-      """.utf8)
-    closing = Array("\r\n--\(boundary)--\r\n".utf8)
+      """
+    closing = "\r\n--\(boundary)--\r\n"
   }
 
   /// Value of the request's `Content-Type`.
   package var contentType: String { "multipart/form-data; boundary=\(boundary)" }
 
   /// Length of the whole body in bytes.
-  package var length: Int { opening.count + content.count + closing.count }
+  package var length: Int { opening.utf8.count + content.count + closing.utf8.count }
 
   /// The whole body, as connections write it.
   var buffer: ByteBuffer {
     var buffer = ByteBuffer()
     buffer.reserveCapacity(length)
-    buffer.writeBytes(opening)
+    buffer.writeString(opening)
     buffer.writeBytes(content)
-    buffer.writeBytes(closing)
+    buffer.writeString(closing)
     return buffer
   }
 

@@ -20,7 +20,7 @@ import TransferClient
     let body = body(content)
     #expect(body.boundary == boundary)
     let head = "POST / HTTP/1.1\r\nContent-Type: \(body.contentType)\r\n\r\n"
-    let request = Array(head.utf8) + body.opening + body.content + body.closing
+    let request = Array(head.utf8) + body.opening.utf8 + body.content + body.closing.utf8
     #expect(MultipartReader.filePart(of: request) == Array(content.utf8))
     #expect(body.length == request.count - head.utf8.count)
   }
