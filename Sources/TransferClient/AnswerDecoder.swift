@@ -8,7 +8,6 @@ package import BatchDomain
 package struct AnswerDecoder: Sendable {
   private let scrubber: Scrubber
   private let profile: ServiceProfile
-  private let memory = AnswerMemory()
 
   /// Longest error code that is kept, in characters.
   package static let longestCode = 100
@@ -30,14 +29,51 @@ package struct AnswerDecoder: Sendable {
   package func decode(
     status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, now: Timestamp
   ) -> ServiceAnswer {
-    let requested = RequestedWait(headers, status: status, now: now)
-    let source = AnswerMemory.Source(
-      body: body, isCut: isCut, contentType: headers["content-type"], encodings: headers["content-encoding"])
-    let words = memory.words(of: source) {
-      let json = LenientJSON.parse(body)
-      return AnswerMemory.Words(
-        code: json.flatMap(code), message: message(json, of: source), mediaType: mediaType(headers))
+    let source = Source(body: body, isCut: isCut, headers)
+    return answer(status: status, headers: headers, words: words(of: source), now: now)
+  }
+
+  /// All that the words of an answer are made of.
+  package struct Source: Sendable, Equatable {
+    /// The body, or as much of it as came or was read.
+    var body: [UInt8]
+    /// Whether the body is not whole.
+    var isCut: Bool
+    /// Values of `Content-Type`.
+    var contentType: [String]
+    /// Values of `Content-Encoding`.
+    var encodings: [String]
+
+    /// The parts of an answer that are looked at.
+    package init(body: [UInt8], isCut: Bool, _ headers: AnswerHeaders) {
+      self.body = body
+      self.isCut = isCut
+      contentType = headers["content-type"]
+      encodings = headers["content-encoding"]
     }
+  }
+
+  /// What an answer says, without secrets.
+  package struct Words: Sendable, Equatable {
+    /// The service's error code.
+    var code: String?
+    /// Its message.
+    var message: String?
+    /// Type and subtype of the body.
+    var mediaType: String?
+  }
+
+  /// What an answer says.
+  package func words(of source: Source) -> Words {
+    let json = LenientJSON.parse(source.body)
+    return Words(
+      code: json.flatMap(code), message: message(json, of: source),
+      mediaType: source.contentType.first.flatMap(mediaType))
+  }
+
+  /// An answer of which it is known what it says.
+  func answer(status: Int, headers: AnswerHeaders, words: Words, now: Timestamp) -> ServiceAnswer {
+    let requested = RequestedWait(headers, status: status, now: now)
     return ServiceAnswer(
       status: status, code: words.code, message: words.message, mediaType: words.mediaType,
       wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
@@ -69,7 +105,7 @@ package struct AnswerDecoder: Sendable {
   }
 
   /// The service's `message`; without one the body, if it is text.
-  private func message(_ json: LenientJSON?, of source: AnswerMemory.Source) -> String? {
+  private func message(_ json: LenientJSON?, of source: Source) -> String? {
     if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
       return message
     }
@@ -83,8 +119,9 @@ package struct AnswerDecoder: Sendable {
   }
 
   /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).
-  func mediaType(_ headers: AnswerHeaders) -> String? {
-    guard let value = headers["content-type"].first else { return nil }
+  func mediaType(_ headers: AnswerHeaders) -> String? { headers["content-type"].first.flatMap(mediaType) }
+
+  private func mediaType(_ value: String) -> String? {
     let essence = scrubber.scrub(value).prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
     let parts = essence.split(separator: "/", omittingEmptySubsequences: false)
     let isToken = { (byte: UInt8) in

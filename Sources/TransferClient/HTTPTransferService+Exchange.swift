@@ -4,10 +4,12 @@ extension HTTPTransferService {
   /// An answer as the scheduler wants it; of a page of the list of tasks only the beginning is looked at.
   func decoded(_ answer: HTTPExchange.Answer) -> ServiceAnswer {
     let isLong = answer.body.count > Self.answerLimit
-    return decoder.decode(
-      status: answer.status, headers: answer.headers,
+    let source = AnswerDecoder.Source(
       body: isLong ? Array(answer.body.prefix(Self.answerLimit)) : answer.body,
-      isCut: isLong || answer.cut != nil, now: clock.now())
+      isCut: isLong || answer.cut != nil, answer.headers)
+    return decoder.answer(
+      status: answer.status, headers: answer.headers,
+      words: memory.words(of: source, read: decoder.words(of:)), now: clock.now())
   }
 
   /// A failure as the scheduler wants it.

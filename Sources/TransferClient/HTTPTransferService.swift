@@ -25,6 +25,7 @@ package final class HTTPTransferService: TransferService {
   package let executor: any TaskExecutor
   let reuse = ReusePolicy()
   let decoder: AnswerDecoder
+  let memory = AnswerMemory()
   let pages: TaskPageDecoder
   let scrubber: Scrubber
 
