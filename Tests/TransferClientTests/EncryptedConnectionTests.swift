@@ -10,14 +10,13 @@ struct EncryptedConnectionTests {
   private static let tls = ScriptedServer.Step.startTLS(TestCertificates.service)
 
   private func withService<Value>(
-    _ server: ScriptedServer, clock: TimeOutClock = TimeOutClock(),
-    _ body: (HTTPTransferService) async throws -> Value
+    _ server: ScriptedServer, _ body: (HTTPTransferService) async throws -> Value
   ) async throws -> Value {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).pem")
     try Data(TestCertificates.authority.utf8).write(to: file)
     defer { _ = try? FileManager.default.removeItem(at: file) }
     return try await withClient(
-      "https://localhost:\(server.port)", environment: ["SSL_CERT_FILE": file.path], clock: clock, body)
+      "https://localhost:\(server.port)", environment: ["SSL_CERT_FILE": file.path], body)
   }
 
   @Test func `an encrypted connection is used again`() async throws {
@@ -44,7 +43,7 @@ struct EncryptedConnectionTests {
     try await server.stop()
   }
 
-  @Test func `one that was given up for its time carries no more requests`() async throws {
+  @Test func `one that was given up before its answer carries no more requests`() async throws {
     let server = try await ScriptedServer(
       [Self.tls, .readRequest, .mark, .wait, Self.answer], [Self.tls, .readRequest, Self.answer])
     try await withService(server) { service in
