@@ -93,7 +93,7 @@ struct ListingSweep {
     } catch {
       result = .failure(error)
     }
-    await board.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
+    board.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
     switch result {
     case .success(let rows): return rows
     case .failure(.refused(let answer)):

@@ -1,208 +1,67 @@
 import BatchDomain
+import NIOConcurrencyHelpers
 
-/// The one place that knows what is under way in this process: the gate, what is left to send and to settle,
-/// and whether to stop. Workers and the settler ask it and tell it; nobody else decides.
-actor RunBoard {
+/// The one place that knows what is under way in this process. Workers and the settler ask it and tell it; nobody else
+/// decides.
+///
+/// A lock and no actor: every answer asks it three times, and each change to an actor's context costs more than what is
+/// done there. Observers are told under the lock, in the order of the changes; they never ask back.
+final class RunBoard: Sendable {
   /// The longest sleep towards a moment of the day.
   private static let longestSleep: Duration = .seconds(60)
 
+  private let state: NIOLockedValueBox<BoardState>
   private let clock: any BatchClock
-  private let random: any RandomSource
-  private let observer: any RunObserver
-  private let settings: RunSettings
-  private let items: Int
-
-  private var gate: GateState
-  private var isPendingKnownEmpty: Bool
-  private var lastOrder = 0
-  /// No pending chunk is ready before that moment, or the rate limits permit none.
-  private var nothingBefore: Timestamp?
-  private var working = 0
-  private var openUnknowns: Int
-  /// Refused chunks that wait to be looked up before they are divided.
-  private var doubted = 0
-  private var isStoreInTrouble = 0
-  private var hasAcceptance = false
-  private var announcedWait: StoredWait?
-  /// Counts the times chunks became pending: a claim that began before cannot say that none is.
-  private var pendingEpoch = 0
-  private nonisolated let signal = ChangeSignal()
-  /// Raised only for what concerns the settler, which would else wake at every answer.
-  private nonisolated let settlingSignal = ChangeSignal()
-
-  /// Whether the user gives the run up; true from then on, whatever else stops it.
-  private(set) var isGivenUp = false
-  /// Why no new request leaves; `nil` while sending goes on.
-  private(set) var stop: StopCause?
-  /// The counts after the last change.
-  private(set) var counts: StateCounts
+  private let signal: ChangeSignal
+  private let settlingSignal: ChangeSignal
 
   init(
     settings: RunSettings, standing: RunStanding, clock: any BatchClock, random: any RandomSource,
     observer: any RunObserver
   ) {
-    self.settings = settings
+    let begun = BoardState(
+      settings: settings, standing: standing, clock: clock, random: random, observer: observer)
     self.clock = clock
-    self.random = random
-    self.observer = observer
-    items = standing.items
-    counts = standing.counts
-    openUnknowns = standing.counts.chunks(in: .unknown)
-    isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
-    gate = GateState(concurrency: settings.concurrency, now: clock.now(), wait: standing.wait)
+    signal = begun.signal
+    settlingSignal = begun.settlingSignal
+    state = NIOLockedValueBox(begun)
   }
 
   // MARK: Sending
 
-  /// What a worker is to do next.
-  enum Next: Sendable {
-    /// Claim a chunk; a slot is taken. What the claim finds missing is true of that epoch only.
-    case claim(epoch: Int)
-    /// Look again when something changes, at the latest at that moment.
-    case wait(version: Int, until: Timestamp?)
-    /// There is nothing left to do, or no new request may leave.
-    case leave
-  }
-
   /// A worker asks for work.
-  func next() -> Next {
-    if stop != nil || isDone { return .leave }
-    // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
-    // manifest of which every chunk is refused would else be sent to its end for nothing.
-    if isStoreInTrouble > 0 || isPendingKnownEmpty || doubted > 0 && doubted + working >= settings.concurrency
-    {
-      return .wait(version: signal.version, until: nil)
-    }
-    let now = clock.now()
-    if let nothingBefore {
-      guard nothingBefore <= now else { return .wait(version: signal.version, until: nothingBefore) }
-      self.nothingBefore = nil
-    }
-    switch gate.admit(now: now) {
-    case .go:
-      working += 1
-      if announcedWait != nil {
-        announcedWait = nil
-        observer.observe(.waitOver)
-      }
-      return .claim(epoch: pendingEpoch)
-    case .wait(let until):
-      announce(StoredWait(until: until, reason: gate.reason))
-      return .wait(version: signal.version, until: until)
-    case .full:
-      return .wait(version: signal.version, until: nil)
-    }
-  }
+  func next() -> BoardState.Next { state.withLockedValue { $0.next() } }
 
   /// The store has no pending chunk.
-  func foundNothingPending(epoch: Int) {
-    if epoch == pendingEpoch { isPendingKnownEmpty = true }
-    giveBackSlot()
-  }
+  func foundNothingPending(epoch: Int) { state.withLockedValue { $0.foundNothingPending(epoch: epoch) } }
 
   /// The store has nothing that may be sent before that moment.
   func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int) {
-    if epoch == pendingEpoch { nothingBefore = moment }
-    switch why {
-    case .ready: break
-    case .rate(let rate): announce(StoredWait(until: moment, reason: "the rate limit \(rate)"))
-    case .wait(let reason):
-      announce(StoredWait(until: moment, reason: reason))
-      if moment.since(clock.now()) > settings.maxWait {
-        stop(
-          for: .parked(.throttled, detail: "\(reason) until \(moment), which is longer than --max-wait"))
-      }
-    }
-    giveBackSlot()
+    state.withLockedValue { $0.foundNothing(before: moment, why: why, epoch: epoch) }
   }
 
   /// A slot was taken and nothing was claimed with it.
-  func giveBackSlot() {
-    gate.leaveUnused()
-    working -= 1
-    changed()
-  }
+  func giveBackSlot() { state.withLockedValue { $0.giveBackSlot() } }
 
-  /// An answer is there: the gate learns of it before it is recorded.
-  ///
-  /// - Parameters:
-  ///   - isSuspect: whether the chunk failed before while others got through.
-  ///   - park: why the run has to stop because of it; set before the slot is free, so that a fault of the account
-  ///     seen by the first request is seen by no other.
-  func answered(_ outcome: Outcome, asked: Duration?, isSuspect: Bool, park: StopCause?) -> Passage {
-    if let park { stop(for: park) }
-    let now = clock.now()
-    let since = gate.troubleSince ?? now
-    let effect = gate.leave(outcome, asked: asked, isSuspect: isSuspect, now: now) {
-      backOff(waits: $0, since: since, now: now)
-    }
-    defer { changed() }
-    let isFailure = outcome == .notProcessed || outcome == .unknown
-    return Passage(
-      wait: follow(effect, isOutage: isFailure), isInOutage: isFailure && !gate.isOpen)
-  }
-
-  /// What the end of a request meant for everybody.
-  struct Passage: Sendable {
-    /// A wait to be put on disk, if the gate closed.
-    let wait: StoredWait?
-    /// Whether the request came to nothing while nothing gets through for anyone.
-    let isInOutage: Bool
-  }
-
-  /// A wait of our own choosing. It ends with `--max-wait` at the latest, so that there is one more try before the
-  /// run is parked; after that try it goes beyond, which is what parks.
-  private func backOff(waits: Int, since: Timestamp, now: Timestamp) -> Duration {
-    let wait = BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
-    let left = settings.maxWait - now.since(since)
-    return left > .zero ? min(wait, left) : max(wait, .milliseconds(1))
-  }
-
-  /// Tells of a wait and parks where it is too long.
-  ///
-  /// - Returns: the wait, where it is the service's own: a back-off of ours is not for another process to sit out.
-  private func follow(_ effect: GateState.Effect, isOutage: Bool) -> StoredWait? {
-    guard case .closed(let wait) = effect else { return nil }
-    announce(wait)
-    // A quota may be used up by a success: then there is no trouble to count from, only the wait itself.
-    let since = gate.troubleSince ?? clock.now()
-    if wait.until.since(since) > settings.maxWait, hasWorkLeft {
-      stop(
-        for: .parked(
-          isOutage ? .unreachable : .throttled,
-          detail: isOutage
-            ? "nothing got through since \(since)"
-            : "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
-    }
-    return isOutage ? nil : wait
+  /// An answer is there; see ``BoardState/answered(_:asked:isSuspect:park:)``.
+  func answered(
+    _ outcome: Outcome, asked: Duration?, isSuspect: Bool, park: StopCause?
+  ) -> BoardState.Passage {
+    state.withLockedValue { $0.answered(outcome, asked: asked, isSuspect: isSuspect, park: park) }
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
   func othersGotThrough(since moment: Timestamp) -> Bool {
-    guard let last = gate.lastThrough else { return false }
-    return last >= moment
+    state.withLockedValue { $0.othersGotThrough(since: moment) }
   }
 
   /// A chunk's outcome is durable; its worker is free again.
   func recorded(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
-    working -= 1
-    if event == .answerLost || event == .doubted {
-      openUnknowns += 1
-      settlingSignal.raise()
-    }
-    if event == .doubted { doubted += 1 }
-    if outcome == .accepted, !hasAcceptance {
-      hasAcceptance = true
-      observer.observe(.firstAccepted(recorded.counts))
-    }
-    take(recorded)
+    state.withLockedValue { $0.recorded(recorded, outcome: outcome, event: event) }
   }
 
   /// A worker ends without having recorded its outcome: the store is gone.
-  func abandoned() {
-    working -= 1
-    changed()
-  }
+  func abandoned() { state.withLockedValue { $0.abandoned() } }
 
   // MARK: Settling
 
@@ -210,16 +69,10 @@ actor RunBoard {
   func enterListing() async -> Bool {
     var isFirstTry = true
     while true {
-      if stopsSettling {
-        if !isFirstTry { gate.withdrawListing() }
-        changed()
-        return false
-      }
-      let seen = signal.version
-      switch gate.admitListing(now: clock.now(), isFirstTry: isFirstTry) {
+      switch state.withLockedValue({ $0.enterListing(isFirstTry: isFirstTry) }) {
       case .go: return true
-      case .wait(let until): await wait(version: seen, until: until)
-      case .full: await wait(version: seen, until: nil)
+      case .leave: return false
+      case .wait(let version, let until): await wait(version: version, until: until)
       }
       isFirstTry = false
     }
@@ -227,136 +80,86 @@ actor RunBoard {
 
   /// A listing came back.
   func leaveListing(isThrottled: Bool, asked: Duration?) {
-    let now = clock.now()
-    let since = gate.troubleSince ?? now
-    let effect = gate.leaveListing(isThrottled: isThrottled, asked: asked, now: now) {
-      backOff(waits: $0, since: since, now: now)
-    }
-    _ = follow(effect, isOutage: false)
-    changed()
+    state.withLockedValue { $0.leaveListing(isThrottled: isThrottled, asked: asked) }
   }
 
   /// A verdict is durable.
   ///
   /// - Parameter wasRefused: whether it is about a refused chunk.
   func settled(_ recorded: Recorded, wasRefused: Bool) {
-    decided(wasRefused: wasRefused)
-    take(recorded)
+    state.withLockedValue { $0.settled(recorded, wasRefused: wasRefused) }
   }
 
   /// A chunk stays unknown.
-  func held(wasRefused: Bool) {
-    decided(wasRefused: wasRefused)
-    changed()
-  }
-
-  private func decided(wasRefused: Bool) {
-    openUnknowns -= 1
-    // Those that an earlier process left are not counted in.
-    if wasRefused { doubted = max(0, doubted - 1) }
-  }
+  func held(wasRefused: Bool) { state.withLockedValue { $0.held(wasRefused: wasRefused) } }
 
   /// Whether any chunk of the run was accepted: what goes wrong beside it is then the chunk's own.
-  var othersAreAccepted: Bool { counts.chunks(in: .accepted) > 0 }
+  var othersAreAccepted: Bool { state.withLockedValue { $0.othersAreAccepted } }
 
   /// Whether any unknown chunk is still being looked into.
-  var hasOpenUnknowns: Bool { openUnknowns > 0 }
+  var hasOpenUnknowns: Bool { state.withLockedValue { $0.hasOpenUnknowns } }
 
   /// Whether no chunk is open and none can become so.
-  var isSettlingOver: Bool {
-    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || stop == .cancelled)
-  }
+  var isSettlingOver: Bool { state.withLockedValue { $0.isSettlingOver } }
 
   /// Whether later acceptances can still bring a control.
-  var canSendMore: Bool {
-    stop == nil && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
-  }
+  var canSendMore: Bool { state.withLockedValue { $0.canSendMore } }
 
   /// Whether settling has to end now; a run that is given up is still settled.
-  var stopsSettling: Bool {
-    switch stop {
-    case nil, .cancelled: false
-    case .asked, .parked, .store: true
-    }
-  }
+  var stopsSettling: Bool { state.withLockedValue { $0.stopsSettling } }
+
+  // MARK: Stopping
+
+  /// Why no new request leaves; `nil` while sending goes on.
+  var stop: StopCause? { state.withLockedValue { $0.stop } }
+
+  /// Whether the user gives the run up; true from then on, whatever else stops it.
+  var isGivenUp: Bool { state.withLockedValue { $0.isGivenUp } }
+
+  /// Asks the run to stop; see ``BoardState/stop(for:)``.
+  func stop(for cause: StopCause) { state.withLockedValue { $0.stop(for: cause) } }
+
+  /// Follows what another process asked of the run.
+  func follow(_ request: RunRequest?) { state.withLockedValue { $0.follow(request) } }
 
   /// Suspends until the user gives the run up.
   ///
   /// - Returns: `false` when the run ends or stops otherwise first.
-  nonisolated func waitUntilGivenUp() async -> Bool {
+  func waitUntilGivenUp() async -> Bool {
     while !Task.isCancelled {
       let seen = settlingSignal.version
-      if await isGivenUp { return true }
-      if await stop != nil { return false }
-      if await isSettlingOver { return false }
+      if isGivenUp { return true }
+      if stop != nil || isSettlingOver { return false }
       await settlingSignal.wait(after: seen)
     }
     return false
   }
 
   /// What was pending is given up.
-  func gaveUpPending(_ recorded: Recorded) { take(recorded) }
+  func gaveUpPending(_ recorded: Recorded) { state.withLockedValue { $0.gaveUpPending(recorded) } }
 
-  // MARK: Stopping
-
-  /// Asks the run to stop. The first cause stands, except that nothing outweighs a store that is gone, and
-  /// giving up outweighs a pause.
-  func stop(for cause: StopCause) {
-    if cause == .cancelled { isGivenUp = true }
-    switch (stop, cause) {
-    case (nil, _), (.asked, .cancelled), (.asked, .parked), (.asked, .store), (.parked, .cancelled),
-      (.parked, .store), (.cancelled, .store):
-      stop = cause
-      observer.observe(.stopping(cause))
-      changed()
-    case (.cancelled, .asked):
-      // Asked to stop while unknown chunks of a cancelled run are being settled.
-      stop = cause
-      observer.observe(.stopping(cause))
-      changed()
-    default:
-      break
-    }
-  }
-
-  /// Follows what another process asked of the run.
-  func follow(_ request: RunRequest?) {
-    switch request {
-    case nil: break
-    case .pause: stop(for: .asked)
-    case .cancel: stop(for: .cancelled)
-    }
-  }
-
-  /// The store refuses changes: nothing new is sent until `storeRecovered()`.
-  func storeInTrouble(_ error: StoreError) {
-    isStoreInTrouble += 1
-    observer.observe(.storeTrouble(error.description))
-    changed()
-  }
+  /// The store refuses changes: nothing new is sent until ``storeRecovered()``.
+  func storeInTrouble(_ error: StoreError) { state.withLockedValue { $0.storeInTrouble(error) } }
 
   /// The store takes changes again.
-  func storeRecovered() {
-    isStoreInTrouble -= 1
-    changed()
-  }
+  func storeRecovered() { state.withLockedValue { $0.storeRecovered() } }
 
   // MARK: Waiting
 
   /// The number of the present state of things, for ``waitForSettling(version:until:)``.
-  nonisolated var settlingVersion: Int { settlingSignal.version }
+  var settlingVersion: Int { settlingSignal.version }
 
   /// Suspends until something concerns the settler after `version`, or until a moment.
-  nonisolated func waitForSettling(version seen: Int, until: Timestamp?) async {
+  func waitForSettling(version seen: Int, until: Timestamp?) async {
     await wait(for: settlingSignal, after: seen, until: until)
   }
 
   /// Suspends until something changes after `version`, or until a moment.
-  nonisolated func wait(version seen: Int, until: Timestamp?) async {
+  func wait(version seen: Int, until: Timestamp?) async {
     await wait(for: signal, after: seen, until: until)
   }
 
-  private nonisolated func wait(for signal: ChangeSignal, after seen: Int, until: Timestamp?) async {
+  private func wait(for signal: ChangeSignal, after seen: Int, until: Timestamp?) async {
     guard let until else { return await signal.wait(after: seen) }
     let clock = clock
     await withTaskGroup(of: Void.self) { group in
@@ -373,50 +176,5 @@ actor RunBoard {
       await group.next()
       group.cancelAll()
     }
-  }
-
-  /// The number of the present state of things, for ``wait(version:until:)``.
-  nonisolated var version: Int { signal.version }
-
-  private func changed() {
-    signal.raise()
-    if stop != nil || isDone { settlingSignal.raise() }
-  }
-
-  /// Whether anything is left to send or to settle: where nothing is, there is nothing to park.
-  private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
-
-  private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
-
-  private func take(_ recorded: Recorded) {
-    follow(recorded.request)
-    // Commits are told in any order; only the latest counts.
-    guard recorded.order > lastOrder else { return changed() }
-    lastOrder = recorded.order
-    let wasPending = counts.chunks(in: .pending)
-    counts = recorded.counts
-    isPendingKnownEmpty = counts.chunks(in: .pending) == 0
-    if !isPendingKnownEmpty {
-      pendingEpoch += 1
-      if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
-    }
-    observer.observe(.progress(counts))
-    if hasWorkLeft,
-      settings.maxFailures.isExceeded(
-        lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
-    {
-      stop(
-        for: .parked(
-          .failures,
-          detail: "\(counts.lostItems) of \(counts.decidedItems) decided items were rejected or failed, "
-            + "more than --max-failures \(settings.maxFailures.text)"))
-    }
-    changed()
-  }
-
-  private func announce(_ wait: StoredWait) {
-    guard announcedWait != wait else { return }
-    announcedWait = wait
-    observer.observe(.waiting(wait))
   }
 }

@@ -39,10 +39,10 @@ package struct RunLoop: Sendable {
     let board = RunBoard(
       settings: session.settings, standing: standing, clock: clock, random: random, observer: observer)
     observer.observe(.started(standing))
-    if isCancelling { await board.stop(for: .cancelled) }
-    await board.follow(standing.request)
+    if isCancelling { board.stop(for: .cancelled) }
+    board.follow(standing.request)
     if let wait = standing.wait, wait.until.since(clock.now()) > session.settings.maxWait {
-      await board.stop(
+      board.stop(
         for: .parked(
           .throttled, detail: "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
     }
@@ -52,7 +52,7 @@ package struct RunLoop: Sendable {
         return true
       }
       group.addTask {
-        for await cause in stops { await board.stop(for: cause) }
+        for await cause in stops { board.stop(for: cause) }
         return false
       }
       group.addTask {
@@ -88,9 +88,9 @@ package struct RunLoop: Sendable {
     guard await board.waitUntilGivenUp() else { return }
     do {
       let recorded = try await StoreRetry(clock: clock, board: board)({ try await session.cancelPending() })
-      await board.gaveUpPending(recorded)
+      board.gaveUpPending(recorded)
     } catch {
-      await board.stop(for: .store(StoreError(wrapping: error)))
+      board.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
@@ -98,7 +98,7 @@ package struct RunLoop: Sendable {
     while true {
       do {
         try await clock.sleep(for: Self.requestInterval)
-        await board.follow(try await session.request())
+        board.follow(try await session.request())
       } catch is CancellationError {
         return
       } catch {
@@ -109,12 +109,12 @@ package struct RunLoop: Sendable {
   }
 
   private func leave(_ board: RunBoard) async throws -> RunEnding {
-    let stop = await board.stop
+    let stop = board.stop
     if case .store(let error) = stop { throw error }
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, board: board)
     let ending: RunEnding
-    if await board.isGivenUp {
+    if board.isGivenUp {
       // Chunks that were under way when it was given up, or that settled as not received, are pending again.
       let counts = try await persistently { try await session.cancelPending() }.counts
       // Given up when everything was decided already, there was nothing to give up.

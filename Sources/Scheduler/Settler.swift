@@ -37,10 +37,10 @@ struct Settler {
       while true {
         // Taken before the question, so that a stop between the two is not missed.
         let version = board.settlingVersion
-        if await board.stopsSettling { return }
+        if board.stopsSettling { return }
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
-          if await board.isSettlingOver { return }
+          if board.isSettlingOver { return }
           await board.waitForSettling(version: version, until: nil)
           continue
         }
@@ -53,14 +53,14 @@ struct Settler {
         }
       }
     } catch {
-      await board.stop(for: .store(StoreError(wrapping: error)))
+      board.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
   private func openChunks(_ state: inout State) async throws -> [UnknownChunk] {
     var open: [UnknownChunk] = []
     var after: ChunkNumber?
-    guard await board.hasOpenUnknowns else { return [] }
+    guard board.hasOpenUnknowns else { return [] }
     while open.count < Self.batch {
       let page = try await persistently { [after] in
         try await session.unknownChunks(after: after, limit: Self.batch)
@@ -101,7 +101,7 @@ struct Settler {
   }
 
   private func check(_ chunks: [UnknownChunk], _ state: inout State) async throws {
-    let canSendMore = await board.canSendMore
+    let canSendMore = board.canSendMore
     let lookedAt = clock.now()
     let gatherer = ListingEvidence(session: session, service: service, clock: clock, board: board)
     guard let found = try await gatherer.gather(for: chunks, &state.memory) else { return }
@@ -216,7 +216,7 @@ struct Settler {
           clock.now()
           + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
       }
-      if judgement.event == .exhausted, session.settings.bisect, await board.othersAreAccepted,
+      if judgement.event == .exhausted, session.settings.bisect, board.othersAreAccepted,
         let halves = Bisection.halvesOfExhausted(
           chunk.range, maxAttempts: session.settings.maxAttempts)
       {
@@ -231,7 +231,7 @@ struct Settler {
     if let division = settlement.division {
       observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
-    await board.settled(recorded, wasRefused: chunk.wasRefused)
+    board.settled(recorded, wasRefused: chunk.wasRefused)
   }
 
   private func hold(
@@ -244,6 +244,6 @@ struct Settler {
     try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
     observer.observe(.held(chunk: chunk.number, why: evidence.text))
-    await board.held(wasRefused: chunk.wasRefused)
+    board.held(wasRefused: chunk.wasRefused)
   }
 }

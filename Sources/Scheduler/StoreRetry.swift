@@ -26,19 +26,19 @@ struct StoreRetry {
     var firstFailure: Duration?
     while true {
       do {
-        if endsWithRun, await board.stop != nil { throw Stopped() }
+        if endsWithRun, board.stop != nil { throw Stopped() }
         let value = try await change()
-        if tries > 0 { await board.storeRecovered() }
+        if tries > 0 { board.storeRecovered() }
         return value
       } catch let error as StoreError
         where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < Self.patience
       {
         firstFailure = firstFailure ?? clock.elapsed()
-        if tries == 0 { await board.storeInTrouble(error) }
+        if tries == 0 { board.storeInTrouble(error) }
         tries += 1
         try await clock.sleep(for: .seconds(min(1 << tries, 10)))
       } catch {
-        if tries > 0 { await board.storeRecovered() }
+        if tries > 0 { board.storeRecovered() }
         throw error
       }
     }

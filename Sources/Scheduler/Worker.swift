@@ -15,7 +15,7 @@ struct Worker {
   /// Works until nothing is left to send or settle, or until the run stops.
   func work() async {
     while true {
-      switch await board.next() {
+      switch board.next() {
       case .leave:
         return
       case .wait(let version, let until):
@@ -31,23 +31,23 @@ struct Worker {
     KillPoint.beforeIntent.reached()
     do {
       let claim = try await persistently(endsWithRun: true, { try await session.claim(at: clock.now()) })
-      var chunk = await take(claim, epoch: epoch)
+      var chunk = take(claim, epoch: epoch)
       while let claimed = chunk { chunk = await send(claimed) }
     } catch is StoreRetry.Stopped {
-      await board.giveBackSlot()
+      board.giveBackSlot()
     } catch {
-      await board.stop(for: .store(StoreError(wrapping: error)))
-      await board.giveBackSlot()
+      board.stop(for: .store(StoreError(wrapping: error)))
+      board.giveBackSlot()
     }
   }
 
   /// The chunk that was claimed; where none was, the board learns why and gets the slot back.
-  private func take(_ claim: Claim, epoch: Int) async -> ClaimedChunk? {
+  private func take(_ claim: Claim, epoch: Int) -> ClaimedChunk? {
     switch claim {
     case .chunk(let chunk): return chunk
-    case .none: await board.foundNothingPending(epoch: epoch)
+    case .none: board.foundNothingPending(epoch: epoch)
     case .notBefore(let moment, let why):
-      await board.foundNothing(before: moment, why: why, epoch: epoch)
+      board.foundNothing(before: moment, why: why, epoch: epoch)
     }
     return nil
   }
@@ -65,7 +65,7 @@ struct Worker {
     let outcome = RetryContract.outcome(of: exchange)
     do {
       let judgement = await judge(outcome, chunk)
-      let passage = await board.answered(
+      let passage = board.answered(
         outcome, asked: exchange.askedWait, isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let next = try await next(after: judgement, chunk, exchange)
@@ -81,20 +81,20 @@ struct Worker {
             chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
             message: exchange.message))
       }
-      if outcome == .accepted, case .claim(let epoch) = await board.next() {
+      if outcome == .accepted, case .claim(let epoch) = board.next() {
         if let (recorded, claim) = try await recordAndClaim(result) {
-          await board.recorded(recorded, outcome: outcome, event: result.event)
-          return await take(claim, epoch: epoch)
+          board.recorded(recorded, outcome: outcome, event: result.event)
+          return take(claim, epoch: epoch)
         }
       }
       let recorded = try await persistently { try await session.record(result) }
       if let division = result.division {
         observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
-      await board.recorded(recorded, outcome: outcome, event: result.event)
+      board.recorded(recorded, outcome: outcome, event: result.event)
     } catch {
-      await board.stop(for: .store(StoreError(wrapping: error)))
-      await board.abandoned()
+      board.stop(for: .store(StoreError(wrapping: error)))
+      board.abandoned()
     }
     return nil
   }
@@ -116,10 +116,10 @@ struct Worker {
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
     } catch {
-      await board.giveBackSlot()
+      board.giveBackSlot()
       throw error
     }
-    await board.giveBackSlot()
+    board.giveBackSlot()
     return nil
   }
 
@@ -138,7 +138,7 @@ struct Worker {
         }
       }
     case .notProcessed:
-      circumstances.othersGetThrough = await board.othersGotThrough(since: chunk.startedAt)
+      circumstances.othersGetThrough = board.othersGotThrough(since: chunk.startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
