@@ -3,8 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length) {
   // A null pointer would bind NULL; an empty text has a place to point to.
@@ -43,6 +48,14 @@ int csqlite_gather(sqlite3_stmt *statement, char separator, void *buffer, int64_
 }
 
 void csqlite_count_no_memory(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
+void csqlite_keep_freed_memory(int bytes) {
+#ifdef __GLIBC__
+  mallopt(M_TRIM_THRESHOLD, bytes);
+#else
+  (void)bytes;
+#endif
+}
 
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on) {
   return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on, (int *)0);

@@ -25,6 +25,12 @@ int csqlite_gather(sqlite3_stmt *statement, char separator, void *buffer, int64_
 // in use.
 void csqlite_count_no_memory(void);
 
+// Keeps up to that many bytes of freed memory at the end of each heap of the process, where the C library is glibc, which
+// would give back whatever exceeds 128 KiB: what requests carry is a few hundred KiB, read by one thread and freed by
+// another, and each page given back costs a fault at its next use. Blocks of 128 KiB and more are then always given back
+// at once (M_TRIM_THRESHOLD in mallopt(3)).
+void csqlite_keep_freed_memory(int bytes);
+
 // sqlite3_db_config is variadic. Returns an SQLite result code.
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on);
 int csqlite_set_defensive(sqlite3 *database, int on);

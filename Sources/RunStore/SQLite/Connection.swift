@@ -29,7 +29,10 @@ final class Connection {
   private(set) var statementsRun = 0
 
   /// What holds for the whole process, once.
-  private static let configured: Void = csqlite_count_no_memory()
+  private static let configured: Void = {
+    csqlite_count_no_memory()
+    csqlite_keep_freed_memory(4 << 20)
+  }()
 
   /// Opens the file and sets what every connection of this program has.
   ///
