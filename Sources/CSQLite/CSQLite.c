@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,26 +24,6 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
 int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length) {
   return sqlite3_bind_text64(statement, index, length ? bytes : "", (sqlite3_uint64)length, SQLITE_STATIC,
                              SQLITE_UTF8);
-}
-
-int csqlite_gather(sqlite3_stmt *statement, char separator, void *buffer, int64_t capacity, int64_t *length,
-                   int64_t *rows) {
-  char *bytes = buffer;
-  int64_t used = 0, count = 0;
-  int code;
-  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-    // The pointer first: asking for the length could move the value (https://sqlite.org/c3ref/column_blob.html).
-    const void *value = sqlite3_column_blob(statement, 0);
-    int64_t size = sqlite3_column_bytes(statement, 0);
-    if (used + size + (count > 0) > capacity) return SQLITE_TOOBIG;
-    if (count > 0) bytes[used++] = separator;
-    if (size > 0) memcpy(bytes + used, value, (size_t)size);
-    used += size;
-    count++;
-  }
-  *length = used;
-  *rows = count;
-  return code;
 }
 
 void csqlite_count_no_memory(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }

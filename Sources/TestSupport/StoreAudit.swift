@@ -28,7 +28,7 @@ package enum StoreAudit {
       "a run whose items are not all there",
       """
       SELECT r.id AS thing FROM run AS r WHERE r.state <> 'planning' AND r.items <>
-        (SELECT count(*) FROM item AS i WHERE i.position >= r.id << 40 AND i.position < (r.id + 1) << 40)
+        (SELECT coalesce(sum(json_array_length(i.sources)), 0) FROM item_block AS i WHERE i.position >= r.id << 40 AND i.position < (r.id + 1) << 40)
       """
     ),
     (

@@ -86,7 +86,7 @@ struct StoreFileTests {
     try await paused(scene)
     let size = try await Database.count("PRAGMA page_size", in: scene.database)
     let root = try await Database.count(
-      "SELECT rootpage FROM sqlite_schema WHERE name = 'item'", in: scene.database)
+      "SELECT rootpage FROM sqlite_schema WHERE name = 'item_block'", in: scene.database)
     let file = URL(fileURLWithPath: scene.database)
     let sound = try Data(contentsOf: file)
     var damaged = sound

@@ -17,28 +17,49 @@ struct AuditTests {
 
   static let first = Int64(1) << 40
 
+  /// Takes item 5 out of the row that items 4 to 7 have.
+  static let removeItem5 =
+    "UPDATE item_block SET sources = json_remove(sources, '$[1]') WHERE position = \(first + 4)"
+
   static let damages: [Damage] = [
     // Items.
     Damage(
-      name: "an item is gone", sql: "DELETE FROM item WHERE position = \(first + 5)", check: .items,
-      row: "item 5", says: "missing"),
+      name: "a row of items is gone", sql: "DELETE FROM item_block WHERE position = \(first + 4)",
+      check: .items,
+      row: "items 4 to 7", says: "missing"),
     Damage(
-      name: "the last items are gone", sql: "DELETE FROM item WHERE position >= \(first + 37)", check: .items,
-      row: "items 37 to 39", says: "missing"),
+      name: "the last items are gone", sql: "DELETE FROM item_block WHERE position >= \(first + 36)",
+      check: .items,
+      row: "items 36 to 39", says: "missing"),
     Damage(
-      name: "an item too many", sql: "INSERT INTO item VALUES (\(first + 40), '{}')", check: .items,
+      name: "an item is gone from its row", sql: removeItem5, check: .items, row: "the row of item 4",
+      says: "has 3 items, expected 4"),
+    Damage(
+      name: "a row says that it has fewer items",
+      sql: "UPDATE item_block SET item_count = 3 WHERE position = \(first + 4)", check: .items, row: "item 7",
+      says: "missing"),
+    Damage(
+      name: "a row says that it has more items than it has",
+      sql: "UPDATE item_block SET item_count = 1 << 50 WHERE position = \(first + 4)", check: .items,
+      row: "the row of item 4", says: "has 4 items"),
+    Damage(
+      name: "an item is there twice", sql: "INSERT INTO item_block VALUES (\(first + 5), 1, 0, NULL, '[{}]')",
+      check: .items,
+      row: "item 5", says: "twice"),
+    Damage(
+      name: "an item too many", sql: "INSERT INTO item_block VALUES (\(first + 40), 1, 0, NULL, '[{}]')",
+      check: .items,
       row: "item 40", says: "40 items"),
     Damage(
       name: "the digest of the manifest", sql: "UPDATE run SET manifest_digest = zeroblob(32)",
       check: .manifestDigest, row: "run", says: "0000"),
     Damage(
       name: "another text of an item",
-      sql: "UPDATE item SET source = replace(source, 'en', 'de') WHERE position = \(first + 5)",
+      sql: "UPDATE item_block SET sources = replace(sources, 'en', 'de') WHERE position = \(first + 4)",
       check: .digest,
       row: "chunk 1", says: "digest"),
     Damage(
-      name: "an item of a chunk is gone", sql: "DELETE FROM item WHERE position = \(first + 5)",
-      check: .digest,
+      name: "an item of a chunk is gone", sql: removeItem5, check: .digest,
       row: "chunk 1", says: "3 items"),
     Damage(
       name: "the digest of a chunk", sql: "UPDATE chunk SET digest = zeroblob(32) WHERE number = 2",
@@ -258,7 +279,7 @@ struct AuditTests {
     let scene = try await AuditScene()
     try Raw.execute("PRAGMA wal_checkpoint(TRUNCATE)", in: scene.path)
     let root = try #require(
-      Int(try Raw.query("SELECT rootpage FROM sqlite_schema WHERE name = 'item'", in: scene.path)[0]))
+      Int(try Raw.query("SELECT rootpage FROM sqlite_schema WHERE name = 'item_block'", in: scene.path)[0]))
     try await scene.store.store.close()
     try scene.overwrite(page: root)
     let audit = try await scene.audit()

@@ -107,7 +107,9 @@ struct MigrationTests {
                        settings, items, finished_at)
         VALUES (1, '20250101-000000-aaaa', 'finished', 1, 'm.json', zeroblob(32), 0, 1, 'https://a.example/x',
                 '{}', 1, 2);
-      INSERT INTO item (position, source) VALUES (1 << 40, '{}');
+      \(steps < 5
+        ? "INSERT INTO item (position, source) VALUES (1 << 40, '{}')"
+        : "INSERT INTO item_block (position, item_count, in_wire_form, sources) VALUES (1 << 40, 1, 1, '[{}]')");
       INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state)
         VALUES (1, 0, 0, 1, 4, zeroblob(32), 0, 'unknown');
       INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms)
@@ -177,5 +179,46 @@ struct MigrationTests {
       let attributes = try FileManager.default.attributesOfItem(atPath: file)
       #expect(attributes[.posixPermissions] as? Int == mode, "\(file)")
     }
+  }
+
+  @Test("items that had a row each are brought into rows of planned chunks, as they are and in their order")
+  func itemBlocks() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("old.db")
+    let old = try await SQLiteStore.open(
+      path: path, now: TestStore.start, steps: Array(Migrations.all.prefix(4)))
+    try await old.close()
+    try Raw.execute(
+      """
+      INSERT INTO origin (id, url) VALUES (1, 'https://a.example');
+      INSERT INTO run (id, run_id, state, created_at, manifest, manifest_digest, again, origin, destination,
+                       settings, items, finished_at)
+        VALUES (1, '20250101-000000-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 5, 2),
+               (2, '20250101-000001-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 1, 2),
+               (3, '20250101-000002-aaaa', 'planning', 1, 'm', NULL, 0, 1, 'x', '{}', 0, NULL);
+      WITH RECURSIVE n (i) AS (SELECT 4 UNION ALL SELECT i - 1 FROM n WHERE i > 0)
+        INSERT INTO item SELECT (1 << 40) + i, '{ "n": ' || i || ', "t": "],{" }' FROM n;
+      INSERT INTO item VALUES (2 << 40, '{}'), (3 << 40, '{"lost":1}');
+      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state, parent)
+        VALUES (1, 0, 0, 3, 4, zeroblob(32), 0, 'split', NULL), (1, 1, 3, 2, 4, zeroblob(32), 0, 'accepted', NULL),
+               (1, 2, 0, 1, 4, zeroblob(32), 0, 'accepted', 0), (1, 3, 1, 2, 4, zeroblob(32), 0, 'rejected', 0),
+               (2, 0, 0, 1, 4, zeroblob(32), 0, 'accepted', NULL);
+      """, in: path)
+    let store = try await SQLiteStore.open(path: path, now: TestStore.start)
+    #expect(
+      try Raw.query(
+        """
+        SELECT (position >> 40) || ' ' || (position & 1023) || ' ' || item_count || ' ' || in_wire_form || ' '
+          || coalesce(checksum, 'none') || ' ' || sources FROM item_block
+        """, in: path) == [
+          #"1 0 3 0 none [{ "n": 0, "t": "],{" },{ "n": 1, "t": "],{" },{ "n": 2, "t": "],{" }]"#,
+          #"1 3 2 0 none [{ "n": 3, "t": "],{" },{ "n": 4, "t": "],{" }]"#,
+          "2 0 1 0 none [{}]",
+        ])
+    #expect(try Raw.query("SELECT name FROM sqlite_schema WHERE name = 'item'", in: path).isEmpty)
+    let run = try #require(RunID(rawValue: "20250101-000000-aaaa"))
+    let items = try await store.items(of: run, in: [.accepted], after: nil, limit: 10)
+    #expect(items.map(\.sequence) == [0, 3, 4])
+    #expect(items.map { String(decoding: $0.source, as: UTF8.self) }[1] == #"{ "n": 3, "t": "],{" }"#)
   }
 }

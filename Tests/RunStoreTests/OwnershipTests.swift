@@ -94,7 +94,7 @@ struct OwnershipTests {
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0), PlannedItems.source(1)], chunkSize: 2, in: store.store, at: TestStore.start)
     try Raw.execute(
-      "UPDATE item SET source = replace(source, '000001', '000009')", in: store.path)
+      "UPDATE item_block SET sources = replace(sources, '000001', '000009')", in: store.path)
     await #expect { _ = try await session.claim(at: TestStore.start) } throws: {
       ($0 as? StoreError)?.code == .damaged
     }

@@ -74,7 +74,7 @@ struct StoreCheckupTests {
     let scene = try await AuditScene()
     try Raw.execute("PRAGMA wal_checkpoint(TRUNCATE)", in: scene.path)
     let root = try #require(
-      Int(try Raw.query("SELECT rootpage FROM sqlite_schema WHERE name = 'item'", in: scene.path)[0]))
+      Int(try Raw.query("SELECT rootpage FROM sqlite_schema WHERE name = 'item_block'", in: scene.path)[0]))
     try await scene.store.store.close()
     try scene.overwrite(page: root)
     let integrity = try await check(.integrity, of: scene.path)

@@ -12,14 +12,6 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
 // Binds text that stays where it is until the statement was reset (SQLITE_STATIC).
 int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 
-// Runs a statement to its end and puts the bytes of its first column one row behind the other, with a separator between
-// them. A call for each row from Swift costs as much as SQLite's own work on it.
-//
-// Returns SQLITE_DONE with the bytes in *length and the rows in *rows, SQLITE_TOOBIG when they do not fit into `capacity`
-// bytes, or the result code of an error.
-int csqlite_gather(sqlite3_stmt *statement, char separator, void *buffer, int64_t capacity, int64_t *length,
-                   int64_t *rows);
-
 // Counts no memory any more: every allocation takes a lock of the whole process for that
 // (https://sqlite.org/c3ref/c_config_covering_index_scan.html, SQLITE_CONFIG_MEMSTATUS). Without effect once SQLite is
 // in use.

@@ -159,11 +159,10 @@ extension SQLiteStore: RunCatalog {
       ) { max(next, $0.int(0))..<($0.int(0) + $0.int(1)) }
       var items: [StoredItem] = []
       for range in ranges where items.count < limit {
-        items += try connection.rows(
-          "SELECT position, source FROM item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
-          .integer(ItemPosition.of(run: row, sequence: range.lowerBound)),
-          .integer(ItemPosition.of(run: row, sequence: range.upperBound)), .integer(limit - items.count)
-        ) { StoredItem(sequence: ItemPosition.sequence(at: Int64($0.int(0))), source: [UInt8]($0.bytes(1))) }
+        let end = min(range.upperBound, range.lowerBound + limit - items.count)
+        try ItemRows(run: row).forEach(range.lowerBound..<end, in: connection) {
+          items.append(StoredItem(sequence: $0, source: [UInt8]($1)))
+        }
       }
       return items
     }

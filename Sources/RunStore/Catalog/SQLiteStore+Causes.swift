@@ -30,10 +30,9 @@ extension SQLiteStore {
       var causes = causes
       for cause in causes.indices {
         for sample in causes[cause].samples.indices {
-          causes[cause].samples[sample].object = try connection.first(
-            "SELECT source FROM item WHERE position = ?",
-            .integer(ItemPosition.of(run: row, sequence: causes[cause].samples[sample].item))
-          ) { ItemText($0.bytes(0)).object }
+          let item = causes[cause].samples[sample].item
+          causes[cause].samples[sample].object =
+            try ItemRows(run: row).texts(of: item..<item + 1, in: connection).first?.object
         }
       }
       return causes

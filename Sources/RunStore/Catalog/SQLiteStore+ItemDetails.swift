@@ -14,12 +14,10 @@ extension SQLiteStore {
       var items: [ItemSummary] = []
       for leaf in leaves where filter.matches(leaf.state, endedAt: leaf.lastAt) {
         let first = max(sequence, leaf.items.lowerBound)
-        items += try connection.rows(
-          "SELECT position, source FROM item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
-          .integer(ItemPosition.of(run: row, sequence: first)),
-          .integer(ItemPosition.of(run: row, sequence: leaf.items.upperBound)),
-          .integer(limit - items.count)
-        ) { leaf.summary(of: ItemPosition.sequence(at: Int64($0.int(0))), ItemText($0.bytes(1))) }
+        let end = min(leaf.items.upperBound, first + limit - items.count)
+        try ItemRows(run: row).forEach(first..<end, in: connection) {
+          items.append(leaf.summary(of: $0, ItemText($1)))
+        }
         if items.count >= limit { return DetailPage(rows: items, next: items.last.map { $0.sequence + 1 }) }
       }
       return DetailPage(

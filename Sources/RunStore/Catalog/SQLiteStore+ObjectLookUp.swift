@@ -9,9 +9,8 @@ extension SQLiteStore: ObjectLookUp {
     }
     var found: [ObjectAppearance] = []
     for run in runs {
-      var next = ItemPosition.of(run: run.row, sequence: 0)
-      let end = ItemPosition.of(run: run.row + 1, sequence: 0)
-      while let page = try await page(of: run, object, from: next, to: end) {
+      var next = 0
+      while let page = try await page(of: run, object, from: next) {
         // Nobody may wait for the answer any more.
         try Task.checkCancellation()
         found += page.found
@@ -21,35 +20,41 @@ extension SQLiteStore: ObjectLookUp {
     return found
   }
 
-  /// Items looked at in one read.
-  private static let searchRange: Int64 = 50_000
+  /// Items looked at in one read, up to a row more.
+  private static let searchRange = 50_000
 
-  /// Looks at a range of items.
+  /// Looks at the rows that begin in a range of items.
   ///
   /// - Returns: `nil` when there are none from `start` on.
   private func page(
-    of run: SearchedRun, _ object: String, from start: Int64, to end: Int64
-  ) async throws -> (found: [ObjectAppearance], next: Int64)? {
-    try await database.read { connection -> ([ObjectAppearance], Int64)? in
-      let first = try connection.first(
-        "SELECT position FROM item WHERE position >= ? AND position < ? LIMIT 1", .integer(start),
-        .integer(end)
-      ) { Int64($0.int(0)) }
-      guard let first else { return nil }
-      let last = min(end, first + Self.searchRange)
+    of run: SearchedRun, _ object: String, from start: Int
+  ) async throws -> (found: [ObjectAppearance], next: Int)? {
+    try await database.read { connection -> ([ObjectAppearance], Int)? in
+      guard let first = try ItemRows(run: run.row).nextBlock(from: start, in: connection) else { return nil }
+      let end = first + Self.searchRange
       // A text that has the object in other letters has a backslash: JSON knows no other way.
-      let items = try connection.rows(
+      var items: [(sequence: Int, text: ItemText)] = []
+      try connection.forEach(
         """
-        SELECT position, source FROM item WHERE position >= ?1 AND position < ?2
-          AND (instr(source, ?3) > 0 OR instr(source, '\\') > 0) ORDER BY position
-        """, .integer(first), .integer(last), .text(object)
-      ) { (sequence: ItemPosition.sequence(at: Int64($0.int(0))), text: ItemText($0.bytes(1))) }
-      let found = try items.filter { $0.text.object == object }.map { item in
+        SELECT \(ItemBlock.columns), instr(sources, ?3) > 0 FROM item_block WHERE position >= ?1 AND position < ?2
+          AND (instr(sources, ?3) > 0 OR instr(sources, '\\') > 0) ORDER BY position
+        """, .integer(ItemPosition.of(run: run.row, sequence: first)),
+        .integer(ItemPosition.of(run: run.row, sequence: end)), .text(object)
+      ) { row in
+        let block = ItemBlock(row)
+        let hasObject = row.flag(5)
+        block.forEach(in: block.items) { sequence, source in
+          guard hasObject || source.contains(UInt8(ascii: "\\")) else { return }
+          let text = ItemText(source)
+          if text.object == object { items.append((sequence, text)) }
+        }
+      }
+      let found = try items.map { item in
         ObjectAppearance(
           run: run.id, createdAt: run.createdAt, item: item.sequence, index: item.text.indexID,
           chunk: try Self.chunk(of: run, item: item.sequence, in: connection))
       }
-      return (found, last)
+      return (found, end)
     }
   }
 

@@ -1,8 +1,7 @@
 import BatchDomain
 import Crypto
 
-/// Rebuilds contents of `file` parts from the items of a run, and holds them against what was planned: a chunk has the
-/// same bytes on every attempt.
+/// Makes the contents of `file` parts of the items of a run: a chunk has the same bytes on every attempt.
 struct ChunkContents: Sendable {
   /// The run.
   let run: RunID
@@ -28,74 +27,74 @@ struct ChunkContents: Sendable {
     }
   }
 
-  /// The content of a planned chunk, of the number of items and the length that were planned; ``damage(of:planned:)``
-  /// does the rest.
+  /// The content of a planned chunk.
+  ///
+  /// Whole rows that are in wire form are taken as they are, and their checksums vouch for them. Whatever is made otherwise
+  /// is held against the digest of the plan, which takes four times as long: rows that have no checksum or another one,
+  /// and items whose wire form has to be made, by a program that may not be the one that planned it.
   ///
   /// - Throws: ``StoreError`` with code `damaged` when the items are not those that were planned.
   func content(of plan: Plan, in connection: Connection) throws -> [UInt8] {
-    let part = try filePart(of: plan.items, plannedBytes: plan.byteCount, in: connection)
+    let part = try filePart(of: plan.items, reserving: plan.byteCount, in: connection)
     guard part.items == plan.items.count, part.content.count == plan.byteCount else {
       throw damage(
         plan.number, found: "\(part.items) items in \(part.content.count) bytes",
         expected: "\(plan.items.count) in \(plan.byteCount)")
     }
+    guard part.isVouchedFor || SHA256.hash(data: part.content).elementsEqual(plan.digest) else {
+      throw damage(plan.number, found: "another digest", expected: "that of the plan")
+    }
     return part.content
   }
 
-  /// What is wrong with the content of a claimed chunk; `nil` when it has the digest it was planned with.
-  func damage(of chunk: ClaimedChunk, planned digest: [UInt8]) -> StoreError? {
-    if SHA256.hash(data: chunk.filePart).elementsEqual(digest) { return nil }
-    return damage(chunk.number, found: "another digest", expected: "that of the plan")
+  /// The `file` part for a range of items, as far as they are there.
+  struct FilePart {
+    /// The content: `[`, the wire forms of the items joined by `,`, `]`.
+    fileprivate(set) var content: [UInt8]
+    /// How many items are in it.
+    fileprivate(set) var items = 0
+    /// Whether it consists of whole rows that were taken as they are and have the checksums they were recorded with.
+    fileprivate(set) var isVouchedFor = true
+
+    fileprivate init(reserving bytes: Int) {
+      content = []
+      content.reserveCapacity(bytes)
+      content.append(UInt8(ascii: "["))
+    }
+
+    /// Adds the items of a block that are wanted.
+    fileprivate mutating func append(_ block: ItemBlock, _ wanted: Range<Int>) {
+      if block.isInWireForm, block.items.clamped(to: wanted) == block.items, block.isIntact == true {
+        separate()
+        block.withArray { content.append(contentsOf: $0.dropFirst().dropLast()) }
+        items += block.items.count
+      } else {
+        isVouchedFor = false
+        block.forEach(in: wanted) { _, source in
+          separate()
+          WireForm.append(source: source, to: &content)
+          items += 1
+        }
+      }
+    }
+
+    private mutating func separate() {
+      if items > 0 { content.append(UInt8(ascii: ",")) }
+    }
+
+    fileprivate mutating func close() { content.append(UInt8(ascii: "]")) }
   }
 
   /// The content of the `file` part for a range of items, and how many of them are there.
   ///
-  /// - Parameter bytes: the length it was planned with. Items whose texts alone make up that length have nothing that
-  ///   the wire form leaves out, and are taken as they are.
+  /// - Parameter bytes: the length it is known to have.
   func filePart(
-    of items: Range<Int>, plannedBytes bytes: Int = 0, in connection: Connection
-  ) throws -> (content: [UInt8], items: Int) {
-    if let part = try asTheyAre(items, bytes: bytes, in: connection) { return part }
-    var content: [UInt8] = []
-    content.reserveCapacity(bytes)
-    content.append(UInt8(ascii: "["))
-    var count = 0
-    try connection.forEach(Self.sources, start(of: items), end(of: items)) { item in
-      if count > 0 { content.append(UInt8(ascii: ",")) }
-      item.bytes(0).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &content) }
-      count += 1
-    }
-    content.append(UInt8(ascii: "]"))
-    return (content, count)
-  }
-
-  private static let sources =
-    "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position"
-
-  /// The texts of items in brackets; `nil` unless they have exactly that length.
-  private func asTheyAre(
-    _ items: Range<Int>, bytes: Int, in connection: Connection
-  ) throws -> (content: [UInt8], items: Int)? {
-    guard bytes > 2 else { return nil }
-    var found: (rows: Int, bytes: Int)?
-    let content = try [UInt8](unsafeUninitializedCapacity: bytes) { buffer, length in
-      found = try connection.gather(
-        Self.sources, start(of: items), end(of: items), separator: UInt8(ascii: ","),
-        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[1..<bytes - 1]))
-      guard found?.bytes == bytes - 2 else { return }
-      buffer[0] = UInt8(ascii: "[")
-      buffer[bytes - 1] = UInt8(ascii: "]")
-      length = bytes
-    }
-    return found.flatMap { content.count == bytes ? (content, $0.rows) : nil }
-  }
-
-  private func start(of items: Range<Int>) -> SQLValue {
-    .integer(ItemPosition.of(run: row, sequence: items.lowerBound))
-  }
-
-  private func end(of items: Range<Int>) -> SQLValue {
-    .integer(ItemPosition.of(run: row, sequence: items.upperBound))
+    of items: Range<Int>, reserving bytes: Int = 0, in connection: Connection
+  ) throws -> FilePart {
+    var part = FilePart(reserving: bytes)
+    try ItemRows(run: row).forEachBlock(with: items, in: connection) { part.append($0, items) }
+    part.close()
+    return part
   }
 
   private func damage(_ chunk: ChunkNumber, found: String, expected: String) -> StoreError {

@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 /// transaction. Only the last one, which makes it a run that can be sent, has to be durable, and makes the others so: a
 /// plan that a power cut took a part of is made anew.
 final class SQLitePlanningSession: PlanningSession {
-  /// Rows removed in one transaction when a plan is given up.
+  /// Items removed in one transaction when a plan is given up, up to a row more.
   static let removalBatch: Int64 = 50_000
 
   let run: RunID
@@ -28,19 +28,7 @@ final class SQLitePlanningSession: PlanningSession {
     clashes.withLockedValue { $0.append(contentsOf: batch.earlierClashes) }
     let first = number(chunks)
     try await database.write(isDurable: false) { [row] connection in
-      let statement = try connection.prepare("INSERT INTO item (position, source) VALUES (?, ?)")
-      defer { statement.reset() }
-      try batch.bytes.withUnsafeBytes { bytes in
-        var position = ItemPosition.of(run: row, sequence: batch.firstSequence)
-        for entry in batch.entries {
-          try statement.bind(position, at: 1)
-          let text = UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<entry.offset + entry.length])
-          try statement.bind(keeping: text, at: 2)
-          _ = try statement.step()
-          statement.rewind()
-          position += 1
-        }
-      }
+      try ItemRows(run: row).insert(batch, chunks: chunks, in: connection)
       KillPoint.inPlanning.reached()
       try Self.insert(chunks, from: first, run: row, in: connection)
     }
@@ -78,12 +66,9 @@ final class SQLitePlanningSession: PlanningSession {
 
   func sources(of sequences: [Int]) async throws -> [[UInt8]] {
     try await database.write(isDurable: false) { [row, run] connection in
-      try sequences.map { sequence in
-        let source = try connection.first(
-          "SELECT source FROM item WHERE position = ?",
-          .integer(ItemPosition.of(run: row, sequence: sequence))
-        ) { [UInt8]($0.bytes(0)) }
-        guard let source else {
+      let sources = try ItemRows(run: row).sources(of: Set(sequences), in: connection)
+      return try sequences.map { sequence in
+        guard let source = sources[sequence] else {
           throw StoreError(.damaged, "item \(sequence) of run \(run) was recorded and is not there")
         }
         return source
@@ -166,12 +151,12 @@ final class SQLitePlanningSession: PlanningSession {
       let removed = try await database.write { [row] connection -> Int in
         let start = ItemPosition.of(run: row, sequence: 0)
         let last = try connection.first(
-          "SELECT max(position) FROM item WHERE position >= ? AND position < ?", .integer(start),
+          "SELECT max(position) FROM item_block WHERE position >= ? AND position < ?", .integer(start),
           .integer(end)
         ) { $0.optionalInt(0) }
         guard let last = last ?? nil else { return 0 }
         return try connection.run(
-          "DELETE FROM item WHERE position > ? AND position <= ?",
+          "DELETE FROM item_block WHERE position > ? AND position <= ?",
           .integer(max(start - 1, Int64(last) - Self.removalBatch)), .integer(last))
       }
       if removed == 0 { break }

@@ -3,13 +3,12 @@ import KillPoints
 
 extension SQLiteRunSession {
   func claim(at now: Timestamp) async throws -> Claim {
-    let taken = try await change { [self] connection, sums in
+    try await change { [self] connection, sums in
       var share = CommitSums.Share()
       let taken = try claim(at: now, knowing: sums, adding: &share, in: connection)
       sums.add(share)
       return taken
-    }.value
-    return try await checked(taken)
+    }.value.get()
   }
 
   func record(
@@ -22,47 +21,34 @@ extension SQLiteRunSession {
       sums.add(share)
       return taken
     }
-    guard let taken else { return (recorded, nil) }
-    return (recorded, try await checked(taken))
-  }
-
-  /// The claim, once the content of its chunk was held against the digest. Not part of the transaction: SQLite's thread
-  /// is the one that everything waits for.
-  ///
-  /// - Throws: ``StoreError`` with code `damaged` when it is not what was planned; the chunk is pending again then.
-  private func checked(_ taken: UncheckedClaim) async throws -> Claim {
-    guard case .chunk(let chunk) = taken.claim, let damage = contents.damage(of: chunk, planned: taken.digest)
-    else { return taken.claim }
-    let notMade = AttemptResult(
-      of: chunk, finishedAt: chunk.startedAt, took: .zero, outcome: .notProcessed, status: nil,
-      code: Self.damagedCode, message: damage.message, isCounted: false, event: .returned)
-    do {
-      _ = try await record(notMade)
-    } catch {
-      // The damage is what has to be told; the chunk is then left as by a process that died.
-      throw damage
-    }
-    throw damage
+    return (recorded, try taken?.get())
   }
 
   /// Takes the next chunk in the transaction that is under way.
+  ///
+  /// - Returns: damage of the chunk as a value: nothing was changed for it, and what else the transaction records stands.
   private func claim(
     at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
-  ) throws -> UncheckedClaim {
-    guard let next = try nextPending(in: connection) else { return UncheckedClaim(.none) }
+  ) throws -> Result<Claim, StoreError> {
+    guard let next = try nextPending(in: connection) else { return .success(.none) }
     if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
-      return UncheckedClaim(.notBefore(wait.until, .wait(wait.reason)))
+      return .success(.notBefore(wait.until, .wait(wait.reason)))
     }
     for rate in settings.rates {
       if let free = try whenFree(rate, in: connection), now < free {
         // A clock that was set back leaves attempts in the future; no window is longer than itself.
         let moment = min(free, now + rate.window.duration + .milliseconds(1))
-        return UncheckedClaim(.notBefore(moment, .rate(rate)))
+        return .success(.notBefore(moment, .rate(rate)))
       }
     }
-    guard next.readyAt <= now else { return UncheckedClaim(.notBefore(next.readyAt, .ready)) }
-    let content = try contents.content(of: next.plan, in: connection)
+    guard next.readyAt <= now else { return .success(.notBefore(next.readyAt, .ready)) }
+    let content: [UInt8]
+    do {
+      content = try contents.content(of: next.plan, in: connection)
+    } catch let damage as StoreError where damage.code == .damaged {
+      return .failure(damage)
+    }
     let attempt = next.attempts + 1
     try move(next.number, from: .pending, on: .begun, in: connection) { state in
       try connection.run(
@@ -81,11 +67,12 @@ extension SQLiteRunSession {
       .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
     share.moves.append((.pending, .submitting, next.plan.items.count))
     share.intent = now
-    let claimed = ClaimedChunk(
-      number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
-      firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
-      filePart: content, startedAt: now)
-    return UncheckedClaim(.chunk(claimed), digest: next.plan.digest)
+    return .success(
+      .chunk(
+        ClaimedChunk(
+          number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
+          firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
+          filePart: content, startedAt: now)))
   }
 
   /// Ends an attempt in the transaction that is under way.

@@ -41,7 +41,7 @@ extension SQLiteRunSession {
       }
       return try found.map { found in
         var chunk = found.chunk
-        chunk.items = try texts(of: found.items, run: row, in: connection).map {
+        chunk.items = try ItemRows(run: row).texts(of: found.items, in: connection).map {
           UnknownChunk.Item(index: IndexID($0.indexID), name: $0.name)
         }
         return chunk
@@ -80,7 +80,7 @@ extension SQLiteRunSession {
       }
       return try found.compactMap { found in
         var control = found.control
-        control.names = try texts(of: found.items, run: row, in: connection)
+        control.names = try ItemRows(run: row).texts(of: found.items, in: connection)
           .filter { $0.indexID == index.rawValue }.map(\.name)
         return control.names.isEmpty ? nil : control
       }
@@ -120,7 +120,7 @@ extension SQLiteRunSession {
       }
       var sends: [NamedSend] = []
       for chunk in chunks where chunk.isSend {
-        for text in try texts(of: chunk.items, run: chunk.run, in: connection) {
+        for text in try ItemRows(run: chunk.run).texts(of: chunk.items, in: connection) {
           let index = IndexID(text.indexID)
           guard names[index]?.contains(text.name) == true else { continue }
           sends.append(
@@ -198,14 +198,5 @@ extension SQLiteRunSession {
           .text(trust.rawValue), .integer(row))
       }
     }.recorded
-  }
-
-  /// The fields of a range of a run's items, in order.
-  private func texts(of items: Range<Int>, run: Int64, in connection: Connection) throws -> [ItemText] {
-    try connection.rows(
-      "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
-      .integer(ItemPosition.of(run: run, sequence: items.lowerBound)),
-      .integer(ItemPosition.of(run: run, sequence: items.upperBound))
-    ) { ItemText($0.bytes(0)) }
   }
 }

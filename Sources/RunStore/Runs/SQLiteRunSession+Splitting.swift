@@ -65,12 +65,8 @@ extension SQLiteRunSession {
     }
     for (offset, piece) in division.pieces.enumerated() {
       let part = try contents.filePart(of: piece.items, in: connection)
-      let indexes = try connection.rows(
-        "SELECT source FROM item WHERE position >= ? AND position < ?",
-        .integer(ItemPosition.of(run: row, sequence: piece.items.lowerBound)),
-        .integer(ItemPosition.of(run: row, sequence: piece.items.upperBound))
-      ) { ItemText($0.bytes(0)).indexID }
-      let index = Set(indexes).count == 1 ? indexes.first : nil
+      let indexes = Set(try ItemRows(run: row).texts(of: piece.items, in: connection).map(\.indexID))
+      let index = indexes.count == 1 ? indexes.first : nil
       try connection.run(
         """
         INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,

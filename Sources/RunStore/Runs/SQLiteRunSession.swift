@@ -6,8 +6,6 @@ import Synchronization
 final class SQLiteRunSession: RunSession {
   /// Error code of an attempt whose process died before it recorded an answer.
   static let ownerDiedCode = "owner_died"
-  /// Error code of an attempt that was not made because the chunk's items are not those that were planned.
-  static let damagedCode = "damaged"
 
   let run: RunID
   let settings: RunSettings

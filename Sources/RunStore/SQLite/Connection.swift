@@ -156,18 +156,6 @@ final class Connection {
     while try statement.step() { try look(statement) }
   }
 
-  /// Puts the first columns of all rows of a query one behind the other, with a byte between them.
-  ///
-  /// - Returns: how many rows and bytes there are; `nil` when the room does not suffice.
-  func gather(
-    _ sql: String, _ values: SQLValue..., separator: UInt8, into room: UnsafeMutableRawBufferPointer
-  ) throws(SQLiteFailure) -> (rows: Int, bytes: Int)? {
-    let statement = try prepare(sql)
-    defer { statement.reset() }
-    try statement.bind(values)
-    return try statement.gather(separator: separator, into: room)
-  }
-
   /// Reads the first row of a query; `nil` when it has none.
   func first<T>(
     _ sql: String, _ values: SQLValue..., read: (Statement) throws -> T

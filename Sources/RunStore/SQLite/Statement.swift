@@ -56,25 +56,6 @@ final class Statement {
     }
   }
 
-  /// Goes through all rows and puts their first columns one behind the other, with a byte between them.
-  ///
-  /// - Returns: how many rows and bytes there are; `nil` when the room does not suffice.
-  func gather(
-    separator: UInt8, into room: UnsafeMutableRawBufferPointer
-  ) throws(SQLiteFailure) -> (rows: Int, bytes: Int)? {
-    var bytes: Int64 = 0
-    var rows: Int64 = 0
-    let code = csqlite_gather(
-      handle, CChar(bitPattern: separator), room.baseAddress, Int64(room.count), &bytes, &rows)
-    switch code {
-    case SQLITE_DONE: return (Int(rows), Int(bytes))
-    case SQLITE_TOOBIG: return nil
-    default:
-      throw SQLiteFailure(
-        code: code, message: String(cString: sqlite3_errmsg(database)), operation: "run \(name)")
-    }
-  }
-
   /// Makes it ready to be stepped again with new values for all of its parameters.
   func rewind() {
     // The code repeats the error of the last step, which was thrown there.

@@ -48,7 +48,7 @@ struct CutLogTests {
       UNION ALL SELECT 'chunk ' || number || ' ' || state || ' ' || attempts FROM chunk
       UNION ALL SELECT 'attempt ' || chunk || ' ' || number || ' ' || coalesce(outcome, '') FROM attempt
       UNION ALL SELECT 'settlement ' || chunk || ' ' || attempt || ' ' || verdict FROM settlement
-      UNION ALL SELECT 'item ' || source FROM item
+      UNION ALL SELECT 'item ' || sources FROM item_block
       """, in: path)
   }
 

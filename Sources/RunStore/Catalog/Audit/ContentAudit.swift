@@ -10,13 +10,10 @@ enum ContentAudit {
     var wire = [UInt8(ascii: "[")]
     var byteCount = 0
     var count = 0
-    _ = try connection.rows(
-      "SELECT source FROM item WHERE position >= ? AND position < ? ORDER BY position",
-      .integer(ItemPosition.of(run: run, sequence: chunk.firstItem)),
-      .integer(ItemPosition.of(run: run, sequence: chunk.firstItem + chunk.itemCount))
-    ) { item in
+    let items = chunk.firstItem..<chunk.firstItem + chunk.itemCount
+    try ItemRows(run: run).forEach(items, in: connection) { _, source in
       if count > 0 { wire.append(UInt8(ascii: ",")) }
-      item.bytes(0).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &wire) }
+      WireForm.append(source: source, to: &wire)
       digest.update(wire)
       byteCount += wire.count
       wire.removeAll(keepingCapacity: true)

@@ -2,38 +2,67 @@ import BatchDomain
 
 /// Whether the items of a run are all there, and are those it was planned with.
 struct ItemAudit: AuditPass {
+  /// Items looked at in one read, up to a row more.
   static let pageSize = 2_000
 
   private let run: AuditedRun
+  private let rows: ItemRows
+  /// Where the next row may begin.
+  private var place = 0
+  /// The item after those that were found.
   private var next = 0
   private var isWhole = true
   private var digest = ContentDigest()
 
-  init(_ run: AuditedRun) { self.run = run }
+  init(_ run: AuditedRun) {
+    self.run = run
+    rows = ItemRows(run: run.row)
+  }
 
   mutating func page(in connection: Connection, _ findings: inout AuditFindings) throws -> Bool {
+    guard let first = try rows.nextBlock(from: place, in: connection) else {
+      finish(&findings)
+      return false
+    }
     var audit = self
-    var found = 0
-    var wire: [UInt8] = []
-    let rows: [Void] = try connection.rows(
-      "SELECT position, source FROM item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
-      .integer(ItemPosition.of(run: run.row, sequence: next)),
-      .integer(ItemPosition.of(run: run.row + 1, sequence: 0)), .integer(Self.pageSize)
-    ) { item in
-      let sequence = ItemPosition.sequence(at: Int64(item.int(0)))
-      if sequence > audit.next { audit.missing(audit.next..<sequence, &findings) }
-      audit.next = sequence + 1
-      found += 1
-      wire.removeAll(keepingCapacity: true)
-      item.bytes(1).withMemoryRebound(to: UInt8.self) { WireForm.append(source: $0, to: &wire) }
-      wire.append(0x0A)
-      audit.digest.update(wire)
+    try rows.forEachBlock(beginningIn: first..<first + Self.pageSize, in: connection) {
+      audit.check($0, &findings)
     }
     self = audit
+    return true
+  }
+
+  private mutating func check(_ block: ItemBlock, _ findings: inout AuditFindings) {
+    let items = block.items
+    if items.lowerBound > next { missing(next..<items.lowerBound, &findings) }
+    if items.lowerBound < next {
+      isWhole = false
+      findings.add(.items, "item \(items.lowerBound)", "is there twice, expected once")
+    }
+    let found = block.withArray { array in
+      var found = 0
+      var wire: [UInt8] = []
+      for source in SourceArray(array) {
+        WireForm.append(source: source, to: &wire)
+        wire.append(0x0A)
+        found += 1
+      }
+      digest.update(wire)
+      return found
+    }
+    if found != items.count {
+      isWhole = false
+      findings.add(
+        .items, "the row of item \(items.lowerBound)", "has \(found) items, expected \(items.count)")
+    }
+    if block.isIntact == false {
+      findings.add(
+        .items, "the row of item \(items.lowerBound)",
+        "has another checksum, expected the one it was recorded with")
+    }
     findings.checked.items += found
-    if rows.count == Self.pageSize { return true }
-    finish(&findings)
-    return false
+    place = items.lowerBound + 1
+    next = max(next, items.upperBound)
   }
 
   private mutating func missing(_ items: Range<Int>, _ findings: inout AuditFindings) {
@@ -43,7 +72,7 @@ struct ItemAudit: AuditPass {
     let row =
       expected.count == 1
       ? "item \(expected.lowerBound)" : "items \(expected.lowerBound) to \(expected.upperBound - 1)"
-    findings.add(.items, row, "\(expected.count == 1 ? "is" : "are") missing, expected one row per item")
+    findings.add(.items, row, "\(expected.count == 1 ? "is" : "are") missing, expected every item once")
   }
 
   private mutating func finish(_ findings: inout AuditFindings) {
