@@ -86,7 +86,7 @@ struct DuplicateResolver {
 
   /// Follows the whole chain of a fingerprint: an equal object behind an equal name must still be found.
   private func search(
-    _ fingerprint: UInt32, _ item: PendingItem, _ pending: PendingBatch, first: Int,
+    _ fingerprint: UInt64, _ item: PendingItem, _ pending: PendingBatch, first: Int,
     _ recorded: [Int: RecordedItem]
   ) -> Verdict {
     var slot = table.start(of: fingerprint)

@@ -54,7 +54,7 @@ struct ItemCollector {
     var indexID = PendingItem.Text(offset: 0, length: 0, isInSide: false)
     var object = indexID
     var nameLength = 0
-    var fingerprint: UInt32 = 0
+    var fingerprint: UInt64 = 0
     if isString(scanner.indexID, "index_id", in: item), isString(scanner.object, "object", in: item) {
       let base = pending.bytes.count
       indexID = item.withString(scanner.indexID, side: &pending.side, base: base)
@@ -87,7 +87,7 @@ struct ItemCollector {
   private mutating func checkIdentity(
     _ indexID: PendingItem.Text, _ object: PendingItem.Text, _ scanner: borrowing ElementScanner,
     in item: ScannedItem, side: [UInt8]
-  ) -> (nameLength: Int, fingerprint: UInt32) {
+  ) -> (nameLength: Int, fingerprint: UInt64) {
     let base = pending.bytes.count
     return side.withUnsafeBufferPointer { side in
       let index = item.resolve(indexID, side: side, base: base)

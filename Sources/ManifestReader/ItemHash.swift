@@ -1,11 +1,11 @@
 /// The hash by which items are looked up; what it finds is always confirmed by comparing texts.
 package struct ItemHash: Sendable {
   /// Hashes an index and the name or object in it.
-  package let fingerprint: @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt32
+  package let fingerprint: @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt64
 
   /// Uses `fingerprint` instead of the standard one.
   package init(
-    fingerprint: @escaping @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt32
+    fingerprint: @escaping @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt64
   ) {
     self.fingerprint = fingerprint
   }
@@ -15,7 +15,7 @@ package struct ItemHash: Sendable {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     mix(index, into: &state)
     mix(name, into: &state)
-    return UInt32(truncatingIfNeeded: fold(state ^ 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F) >> 32)
+    return fold(state ^ 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F)
   }
 
   @inline(__always)

@@ -18,6 +18,6 @@ struct PendingItem {
   /// How many bytes at the end of `object` are the file name.
   var nameLength: Int
   /// The fingerprint of index and file name.
-  var nameFingerprint: UInt32 = 0
+  var nameFingerprint: UInt64 = 0
   var nameClashes = false
 }

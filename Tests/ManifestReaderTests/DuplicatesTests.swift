@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DuplicatesTests {
   static let hashes: [ItemHash] = [
-    .standard, ItemHash { _, _ in 7 }, ItemHash { _, name in UInt32(name.count % 2) },
+    .standard, ItemHash { _, _ in 7 }, ItemHash { _, name in UInt64(name.count % 2) },
     ItemHash { _, name in name.first == UInt8(ascii: "s") ? 1 : 2 },
   ]
   static let batchSizes = [1, 150, 1 << 20]
@@ -86,18 +86,35 @@ import Testing
     #expect(reading.entries.dropFirst().allSatisfy { $0.nameClashes })
   }
 
-  @Test func tableFindsEverythingAfterGrowing() {
-    var table = DuplicateIndex(capacity: 16)
-    for sequence in 0..<5000 { table.insert(UInt32(sequence % 1000), sequence: sequence) }
-    #expect(table.count == 5000)
-    for fingerprint in 0..<UInt32(1000) {
-      var slot = table.start(of: fingerprint)
-      var found: [Int] = []
-      while let sequence = table.next(fingerprint, from: &slot) { found.append(sequence) }
-      #expect(found.sorted() == (0..<5).map { $0 * 1000 + Int(fingerprint) })
+  @Test(
+    "the index finds everything after growing, whichever bits tell fingerprints apart",
+    arguments: [0, 5, 20, 32, 50])
+  func indexGrows(shift: Int) {
+    var index = DuplicateIndex()
+    for sequence in 0..<50_000 { index.insert(UInt64(sequence % 10_000) << shift, sequence: sequence) }
+    // Bits 10 to 31 are used for nothing.
+    let telling: UInt64 = 0xFFFF_FFFF_0000_03FF
+    var expected: [UInt64: [Int]] = [:]
+    for sequence in 0..<50_000 {
+      expected[UInt64(sequence % 10_000) << shift & telling, default: []].append(sequence)
     }
-    var slot = table.start(of: 77_777)
-    #expect(table.next(77_777, from: &slot) == nil)
+    for fingerprint in [0, 1, 77, 9_999].map({ UInt64($0) << shift }) {
+      var slot = index.start(of: fingerprint)
+      var found: [Int] = []
+      while let sequence = index.next(fingerprint, from: &slot) { found.append(sequence) }
+      #expect(found.sorted() == expected[fingerprint & telling])
+    }
+    var slot = index.start(of: .max)
+    #expect(index.next(.max, from: &slot) == nil)
+  }
+
+  @Test("items that are not alike ask for none of those before them")
+  func fewFalseQuestions() async throws {
+    let lines = (0..<200_000).map { item($0) }
+    let earlier = RememberedItems()
+    let reading = try await read(Array(lines.joined(separator: "\n").utf8), earlier: earlier)
+    #expect(reading.itemCount == 200_000)
+    #expect(await earlier.calls.isEmpty)
   }
 
   @Test func limitCountsDistinctItemsAndReadsNoFurther() async throws {

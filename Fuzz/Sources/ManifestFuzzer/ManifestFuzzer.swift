@@ -91,7 +91,7 @@ public func fuzzManifest(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
   let most = max(2, size / ([1, 6, 30].randomElement(using: &random) ?? 1))
   way.sizes = (0..<size + 1).map { _ in Int.random(in: 1...most, using: &random) }
   way.batchBytes = [1, 150, 1_000].randomElement(using: &random) ?? 1
-  if Bool.random(using: &random) { way.hash = ItemHash { _, name in UInt32(name.count % 2) } }
+  if Bool.random(using: &random) { way.hash = ItemHash { _, name in UInt64(name.count % 2) } }
   expectSame(reading(bytes, way), whole, "blocks of up to \(most), batches of \(way.batchBytes)")
 
   switch random.next() % 8 {

@@ -62,7 +62,7 @@ final class Connection {
     try execute(
       """
       PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
-      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096;
+      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2048;
       PRAGMA temp_store = MEMORY;
       """)
     let context = Unmanaged.passUnretained(self).toOpaque()
