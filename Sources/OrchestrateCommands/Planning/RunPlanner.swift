@@ -28,22 +28,29 @@ struct RunPlanner {
   /// - Returns: `nil` when it was stopped.
   /// - Throws: ``ManifestError`` when the bytes cannot be read, ``StoreError``.
   func plan(_ source: ManifestSource, isStopped: () -> Bool) async throws -> Plan? {
+    let recorder = BatchRecorder(session)
     var reader = ManifestReader(
       source: source,
       options: ManifestReader.Options(maxItemBytes: settings.chunkBytes - 2, limit: settings.limit),
-      earlier: session)
+      earlier: recorder)
     var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
     var plan = Plan()
-    // One batch is written while the next is read: two cores, and never more than two batches in memory.
+    // Batches are written while the next are read: two cores.
     let isRead = try await withThrowingTaskGroup(of: Void.self) { group in
-      while let batch = try await reader.nextBatch() {
-        if isStopped() { return false }
-        progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
-        let chunks = planner.add(batch)
-        plan.count(chunks)
-        try await group.next()
-        group.addTask { [session] in try await session.append(batch, chunks: chunks) }
+      defer { recorder.finish() }
+      group.addTask { try await recorder.record() }
+      do {
+        while let batch = try await reader.nextBatch() {
+          if isStopped() { return false }
+          progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
+          let chunks = planner.add(batch)
+          plan.count(chunks)
+          try await recorder.hand(batch, chunks: chunks)
+        }
+      } catch is BatchRecorder.Ended {
+        // What ended it is thrown by the task that records.
       }
+      recorder.finish()
       try await group.waitForAll()
       return true
     }

@@ -12,8 +12,9 @@ final class Database: Sendable {
   static let busyTimeout: Duration = .seconds(30)
   /// Pages the write-ahead log may have before a checkpoint is tried: 16 MiB at SQLite's page size of 4 KiB.
   static let checkpointPages = 4_000
-  /// The same while changes need not be durable: a checkpoint is then the only thing that waits for the device.
-  static let planningCheckpointPages = 8_000
+  /// The same while changes need not be durable, 4 MiB: a checkpoint is then the only thing that waits for the device, and
+  /// a short one does not hold up whoever is some changes ahead.
+  static let planningCheckpointPages = 1_000
 
   /// The database's path, symbolic links resolved.
   let path: String
