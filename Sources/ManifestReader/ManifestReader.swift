@@ -2,8 +2,7 @@ package import BatchDomain
 
 /// Reads a manifest once, from start to end, as batches of valid and distinct items.
 ///
-/// Memory is bounded by a block, a batch, the longest element and eight bytes (at most sixteen, while the table
-/// grows) per item. What is wrong with the text becomes `findings`; after a fatal one it reads on, as far as the
+/// Memory is bounded by a block, a batch, the longest element and eight to sixteen bytes per item. What is wrong with the text becomes `findings`; after a fatal one it reads on, as far as the
 /// syntax allows, to collect the others, and the caller looks at `findings.hasFatal` when `nextBatch` has returned
 /// nil. Not Sendable: one task reads. Reading blocks the thread for as long as the file or pipe does.
 package struct ManifestReader {

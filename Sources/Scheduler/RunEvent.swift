@@ -26,7 +26,7 @@ package enum RunEvent: Sendable, Equatable {
   case stopping(StopCause)
 }
 
-/// Who is told about a run. Called from several tasks; must not block.
+/// Who is told about a run. Called from several tasks, under the lock of the run's board: must not block, nor call whoever asks the board.
 package protocol RunObserver: Sendable {
   /// Takes notice of an event.
   func observe(_ event: RunEvent)

@@ -39,7 +39,7 @@ struct SettleTests {
     let scene = try await Scene { $0.faults = [try FaultRule(text: "stall@3")] }
     let ended = try await scene.submit(
       try scene.manifest(10), "--chunk-size", "2", "--concurrency", "1", "--on-unknown", "hold", "--timeout",
-      "5s")
+      "20s")
     #expect(ended.status == 7, "\(ended.diagnostics)")
     #expect(
       try await scene.orchestrate("settle", "latest", "--chunk", "2", "--as", "not-received").status == 0)

@@ -43,6 +43,9 @@ struct AuditTests {
       sql: "UPDATE item_block SET item_count = 1 << 50 WHERE position = \(first + 4)", check: .items,
       row: "the row of item 4", says: "has 4 items"),
     Damage(
+      name: "another checksum", sql: "UPDATE item_block SET checksum = 1 WHERE position = \(first + 4)",
+      check: .items, row: "the row of item 4", says: "checksum"),
+    Damage(
       name: "an item is there twice", sql: "INSERT INTO item_block VALUES (\(first + 5), 1, 0, NULL, '[{}]')",
       check: .items,
       row: "item 5", says: "twice"),

@@ -40,6 +40,42 @@ struct ChunkContentTests {
     var testDescription: String { sql }
   }
 
+  @Test("a chunk that came in several batches is put together", arguments: [1, 2, 3])
+  func severalRows(batchSize: Int) async throws {
+    for sources in [Self.compact, Self.spaced] {
+      let store = try await TestStore()
+      let planning = try await store.store.plan(
+        RunDraft(
+          createdAt: TestStore.start, random: 1, name: nil, job: nil, manifest: "m", manifestFile: nil,
+          settings: RunSettings()))
+      var planner = ChunkPlanner(maxItems: 4, maxBytes: 10_000)
+      for first in stride(from: 0, to: 4, by: batchSize) {
+        let batch = PlannedItems.batch(
+          Array(sources[first..<min(4, first + batchSize)]), firstSequence: first)
+        try await planning.append(batch, chunks: planner.add(batch))
+      }
+      try await planning.add([try #require(planner.finish())])
+      let completion = try await planning.complete(
+        PlanTotals(items: 4, repeated: 0, digest: Array(repeating: 7, count: 32)), at: TestStore.start)
+      guard case .planned(let session) = completion else { continue }
+      #expect(try await content(of: session) == "[\(Self.compact.joined(separator: ","))]")
+    }
+  }
+
+  @Test("a chunk whose items were damaged is not divided: its pieces would be planned with the damage")
+  func dividingDamage() async throws {
+    let (store, session) = try await plan(Self.compact, chunkSize: 4)
+    guard case .chunk(let chunk) = try await session.claim(at: TestStore.start) else { return }
+    try Raw.execute("UPDATE item_block SET sources = replace(sources, '1.mp4', '7.mp4')", in: store.path)
+    let refused = AttemptResult(
+      of: chunk, finishedAt: TestStore.start, took: .seconds(1), outcome: .content, status: 400, code: "x",
+      message: nil, isCounted: false, event: .divided, division: Division(Piece.halves(of: chunk.items)))
+    await #expect { _ = try await session.record(refused) } throws: {
+      ($0 as? StoreError)?.code == .damaged
+    }
+    #expect(try Raw.query("SELECT count(*) FROM chunk", in: store.path) == ["1"])
+  }
+
   @Test("rows that changed places are not sent, though each is whole")
   func exchanged() async throws {
     let (store, session) = try await plan(Self.compact, chunkSize: 2)
@@ -61,6 +97,8 @@ struct ChunkContentTests {
       Change(sql: "checksum = NULL", isHarmless: true),
       // Only the checksum is damaged: the digest of the plan vouches for the items.
       Change(sql: "checksum = checksum + 1", isHarmless: true),
+      // The flag goes into the checksum.
+      Change(sql: "in_wire_form = 1 - in_wire_form", isHarmless: true),
       Change(sql: "sources = replace(sources, '1.mp4', '7.mp4')", isHarmless: false),
       Change(sql: "sources = replace(sources, '1.mp4', '7.mp4'), checksum = NULL", isHarmless: false),
       Change(

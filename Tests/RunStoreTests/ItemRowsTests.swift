@@ -61,14 +61,57 @@ struct ItemRowsTests {
         == [0: Self.sources[0], 5: Self.sources[5], 6: Self.sources[6], 12: Self.sources[12]])
   }
 
+  @Test("a large chunk has rows of 256 items")
+  func largeChunk() async throws {
+    let store = try await TestStore()
+    let batch = PlannedItems.batch((0..<600).map { PlannedItems.source($0) })
+    try await store.store.database.write { [rows] in try rows.insert(batch, chunks: [], in: $0) }
+    #expect(
+      try Raw.query("SELECT (position - (1 << 40)) || ':' || item_count FROM item_block", in: store.path)
+        == ["0:256", "256:256", "512:88"])
+  }
+
+  @Test("what is concluded from items needs all of them, from rows that are as they were recorded")
+  func strictness() async throws {
+    for change in [
+      "DELETE FROM item_block WHERE position = (1 << 40) + 4",
+      "UPDATE item_block SET sources = '[}' WHERE position = (1 << 40) + 4",
+      "UPDATE item_block SET sources = replace(sources, 'en', 'de') WHERE position = (1 << 40) + 4",
+      "UPDATE item_block SET checksum = NULL, sources = '[{}]' WHERE position = (1 << 40) + 4",
+    ] {
+      let store = try await store()
+      try Raw.execute(change, in: store.path)
+      let before = try await store.store.database.read { [rows] in try rows.texts(of: 0..<4, in: $0) }
+      #expect(before.count == 4)
+      await #expect {
+        try await store.store.database.read { [rows] in _ = try rows.texts(of: 2..<9, in: $0) }
+      } throws: {
+        ($0 as? StoreError)?.code == .damaged
+      }
+    }
+  }
+
+  @Test("a page of items goes on behind those that are missing", arguments: [1, 3, 5, 100])
+  func pagesOverGaps(limit: Int) async throws {
+    let store = try await store()
+    try Raw.execute("DELETE FROM item_block WHERE position = (1 << 40) + 4", in: store.path)
+    let found = try await store.store.database.read { [rows] connection in
+      var found: [Int] = []
+      try rows.forEach(2..<13, limit: limit, in: connection) { sequence, _ in found.append(sequence) }
+      return found
+    }
+    #expect(found == Array([2, 3, 8, 9, 10, 11, 12].prefix(limit)))
+  }
+
   @Test("a run without items has none, whatever its neighbours have")
   func neighbours() async throws {
     let store = try await store()
     let found = try await store.store.database.read { connection in
       try [Int64(0), 2].map { run in
         let rows = ItemRows(run: run)
-        return try rows.texts(of: 0..<20, in: connection).count
-          + rows.sources(of: [0, 3], in: connection).count
+        var found = 0
+        try rows.forEach(0..<20, in: connection) { _, _ in found += 1 }
+        return try found + rows.sources(of: [0, 3], in: connection).count
           + (rows.nextBlock(from: 0, in: connection) == nil ? 0 : 1)
       }
     }

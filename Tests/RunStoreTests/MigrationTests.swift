@@ -195,25 +195,35 @@ struct MigrationTests {
                        settings, items, finished_at)
         VALUES (1, '20250101-000000-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 5, 2),
                (2, '20250101-000001-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 1, 2),
-               (3, '20250101-000002-aaaa', 'planning', 1, 'm', NULL, 0, 1, 'x', '{}', 0, NULL);
+               (3, '20250101-000002-aaaa', 'planning', 1, 'm', NULL, 0, 1, 'x', '{}', 0, NULL),
+               (4, '20250101-000003-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 600, 2),
+               (5, '20250101-000004-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 3, 2);
       WITH RECURSIVE n (i) AS (SELECT 4 UNION ALL SELECT i - 1 FROM n WHERE i > 0)
         INSERT INTO item SELECT (1 << 40) + i, '{ "n": ' || i || ', "t": "],{" }' FROM n;
-      INSERT INTO item VALUES (2 << 40, '{}'), (3 << 40, '{"lost":1}');
+      WITH RECURSIVE n (i) AS (SELECT 599 UNION ALL SELECT i - 1 FROM n WHERE i > 0)
+        INSERT INTO item SELECT (4 << 40) + i, '{}' FROM n;
+      INSERT INTO item VALUES (2 << 40, '{}'), (3 << 40, '{"lost":1}'), (5 << 40, '{"n":0}'), ((5 << 40) + 2, '{"n":2}');
       INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state, parent)
         VALUES (1, 0, 0, 3, 4, zeroblob(32), 0, 'split', NULL), (1, 1, 3, 2, 4, zeroblob(32), 0, 'accepted', NULL),
                (1, 2, 0, 1, 4, zeroblob(32), 0, 'accepted', 0), (1, 3, 1, 2, 4, zeroblob(32), 0, 'rejected', 0),
-               (2, 0, 0, 1, 4, zeroblob(32), 0, 'accepted', NULL);
+               (2, 0, 0, 1, 4, zeroblob(32), 0, 'accepted', NULL),
+               (4, 0, 0, 600, 4, zeroblob(32), 0, 'accepted', NULL),
+               (5, 0, 0, 3, 4, zeroblob(32), 0, 'accepted', NULL);
       """, in: path)
     let store = try await SQLiteStore.open(path: path, now: TestStore.start)
     #expect(
       try Raw.query(
         """
         SELECT (position >> 40) || ' ' || (position & 1023) || ' ' || item_count || ' ' || in_wire_form || ' '
-          || coalesce(checksum, 'none') || ' ' || sources FROM item_block
+          || coalesce(checksum, 'none') || ' ' || iif(item_count < 10, sources, json_array_length(sources))
+        FROM item_block
         """, in: path) == [
           #"1 0 3 0 none [{ "n": 0, "t": "],{" },{ "n": 1, "t": "],{" },{ "n": 2, "t": "],{" }]"#,
           #"1 3 2 0 none [{ "n": 3, "t": "],{" },{ "n": 4, "t": "],{" }]"#,
           "2 0 1 0 none [{}]",
+          "4 0 256 0 none 256", "4 256 256 0 none 256", "4 512 88 0 none 88",
+          // An item is missing in the middle: the one behind it keeps its number.
+          #"5 0 1 0 none [{"n":0}]"#, #"5 2 1 0 none [{"n":2}]"#,
         ])
     #expect(try Raw.query("SELECT name FROM sqlite_schema WHERE name = 'item'", in: path).isEmpty)
     let run = try #require(RunID(rawValue: "20250101-000000-aaaa"))

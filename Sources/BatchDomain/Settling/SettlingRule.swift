@@ -55,6 +55,7 @@ package enum SettlingRule {
       }
     }
     let seen = isSeen.count { $0 }
+    guard !isSeen.isEmpty else { return .open("its items are not there") }
     if seen == isSeen.count { return .received }
     let missing = Set(zip(chunk.items, isSeen).filter { !$0.1 }.map(\.0.index))
     var proofs: [ChunkNumber] = []

@@ -159,8 +159,7 @@ extension SQLiteStore: RunCatalog {
       ) { max(next, $0.int(0))..<($0.int(0) + $0.int(1)) }
       var items: [StoredItem] = []
       for range in ranges where items.count < limit {
-        let end = min(range.upperBound, range.lowerBound + limit - items.count)
-        try ItemRows(run: row).forEach(range.lowerBound..<end, in: connection) {
+        try ItemRows(run: row).forEach(range, limit: limit - items.count, in: connection) {
           items.append(StoredItem(sequence: $0, source: [UInt8]($1)))
         }
       }

@@ -14,8 +14,8 @@ extension SQLiteStore {
       var items: [ItemSummary] = []
       for leaf in leaves where filter.matches(leaf.state, endedAt: leaf.lastAt) {
         let first = max(sequence, leaf.items.lowerBound)
-        let end = min(leaf.items.upperBound, first + limit - items.count)
-        try ItemRows(run: row).forEach(first..<end, in: connection) {
+        let wanted = first..<max(first, leaf.items.upperBound)
+        try ItemRows(run: row).forEach(wanted, limit: limit - items.count, in: connection) {
           items.append(leaf.summary(of: $0, ItemText($1)))
         }
         if items.count >= limit { return DetailPage(rows: items, next: items.last.map { $0.sequence + 1 }) }

@@ -97,6 +97,54 @@ struct ChunkContents: Sendable {
     return part
   }
 
+  /// The wire forms of a range of items, of which contents of parts of it are made.
+  struct WireForms {
+    fileprivate let first: Int
+    /// All of them, one behind the other.
+    fileprivate var bytes: [UInt8] = []
+    /// Where each ends in the bytes; one more than there are items.
+    fileprivate var ends = [0]
+    fileprivate var indexes: [String] = []
+
+    /// The content of a `file` part with these items, which are among them.
+    func content(of items: Range<Int>) -> [UInt8] {
+      var content: [UInt8] = []
+      content.reserveCapacity(
+        ends[items.upperBound - first] - ends[items.lowerBound - first] + items.count + 1)
+      for item in items {
+        content.append(item == items.lowerBound ? UInt8(ascii: "[") : UInt8(ascii: ","))
+        content += bytes[ends[item - first]..<ends[item - first + 1]]
+      }
+      content.append(UInt8(ascii: "]"))
+      return content
+    }
+
+    /// The index of all these items; `nil` when they differ.
+    func index(of items: Range<Int>) -> String? {
+      let indexes = Set(indexes[items.lowerBound - first..<items.upperBound - first])
+      return indexes.count == 1 ? indexes.first : nil
+    }
+  }
+
+  /// The wire forms of a range of items, in one pass over their rows.
+  ///
+  /// - Throws: ``StoreError`` with code `damaged` when one of them is not there.
+  func wireForms(of items: Range<Int>, in connection: Connection) throws -> WireForms {
+    var forms = WireForms(first: items.lowerBound)
+    try ItemRows(run: row).forEach(items, in: connection) { _, source in
+      WireForm.append(source: source, to: &forms.bytes)
+      forms.ends.append(forms.bytes.count)
+      forms.indexes.append(ItemText(source).indexID)
+    }
+    guard forms.indexes.count == items.count else {
+      throw StoreError(
+        .damaged,
+        "run \(run) has \(forms.indexes.count) of its items \(items.lowerBound) to \(items.upperBound - 1)",
+        remedy: "restore the database from a backup")
+    }
+    return forms
+  }
+
   private func damage(_ chunk: ChunkNumber, found: String, expected: String) -> StoreError {
     StoreError(
       .damaged,

@@ -19,15 +19,22 @@ struct ItemBlock {
     self.row = row
   }
 
-  /// The checksum of an array, as it is stored. The position is its seed: a row in another's place is damage, too.
-  static func checksum(of array: UnsafeRawBufferPointer, at position: Int64) -> Int64 {
-    Int64(bitPattern: XXHash64.hash(array, seed: UInt64(bitPattern: position)))
+  /// The checksum of an array, as it is stored. Its seed is the position, complemented for an array in wire form: a row in
+  /// another's place is damage, too, and so is one that is taken for what it is not.
+  static func checksum(
+    of array: UnsafeRawBufferPointer, at position: Int64, isInWireForm: Bool
+  ) -> Int64 {
+    let seed = UInt64(bitPattern: isInWireForm ? ~position : position)
+    return Int64(bitPattern: XXHash64.hash(array, seed: seed))
   }
 
   /// Whether the array has the checksum it was recorded with; `nil` where there is none, in rows that came from an older
   /// schema.
   var isIntact: Bool? {
-    row.optionalInt(3).map { Int64($0) == Self.checksum(of: row.bytes(4), at: Int64(row.int(0))) }
+    row.optionalInt(3).map { stored in
+      Int64(stored)
+        == Self.checksum(of: row.bytes(4), at: Int64(row.int(0)), isInWireForm: isInWireForm)
+    }
   }
 
   /// Looks at the array, which is there as long as the row is.

@@ -1,8 +1,11 @@
 import BatchDomain
 
-/// The items of a run in the table of items, where a row has those of a planned chunk, or the part of them that came in
-/// one batch. Rows are never changed.
+/// The items of a run in the table of items, where a row has those of a planned chunk, or a part of them: what came in one
+/// batch, ``itemsPerRow`` at most. Rows are never changed.
 struct ItemRows: Sendable {
+  /// Items in a row at most: whoever looks for one item reads its row.
+  static let itemsPerRow = 256
+
   /// `run.id`.
   let run: Int64
 
@@ -14,15 +17,20 @@ struct ItemRows: Sendable {
       "INSERT INTO item_block (position, item_count, in_wire_form, checksum, sources) VALUES (?, ?, ?, ?, ?)")
     defer { statement.reset() }
     let all = batch.firstSequence..<batch.firstSequence + batch.entries.count
-    let cuts = chunks.map { $0.firstItem + $0.itemCount }.filter { all.contains($0) && $0 > all.lowerBound }
+    var cuts = chunks.map { $0.firstItem + $0.itemCount }.filter(all.contains)[...]
     var array: [UInt8] = []
-    for (first, end) in zip([all.lowerBound] + cuts, cuts + [all.upperBound]) where first < end {
+    var first = all.lowerBound
+    while first < all.upperBound {
+      cuts = cuts.drop { $0 <= first }
+      let end = min(cuts.first ?? all.upperBound, first + Self.itemsPerRow, all.upperBound)
+      defer { first = end }
       let isInWireForm = batch.gather(first - all.lowerBound..<end - all.lowerBound, into: &array)
       try array.withUnsafeBytes { text in
         try statement.bind(position(first), at: 1)
         try statement.bind(Int64(end - first), at: 2)
         try statement.bind(isInWireForm ? 1 : 0, at: 3)
-        try statement.bind(ItemBlock.checksum(of: text, at: position(first)), at: 4)
+        try statement.bind(
+          ItemBlock.checksum(of: text, at: position(first), isInWireForm: isInWireForm), at: 4)
         try statement.bind(keeping: text, at: 5)
         _ = try statement.step()
         statement.rewind()
@@ -57,7 +65,8 @@ struct ItemRows: Sendable {
     try connection.forEach(
       """
       SELECT \(ItemBlock.columns) FROM item_block WHERE position >= ? AND position < ? ORDER BY position
-      """, .integer(position(items.lowerBound)), .integer(position(items.upperBound))
+      """, .integer(position(items.lowerBound)),
+      .integer(position(min(items.upperBound, 1 << Int(ItemPosition.runShift))))
     ) { try look(ItemBlock($0)) }
   }
 
@@ -69,11 +78,42 @@ struct ItemRows: Sendable {
     ) { ItemPosition.sequence(at: Int64($0.int(0))) }
   }
 
-  /// The fields of a range of items, in order.
+  /// The fields of a range of items, in order: all of them, from rows that are as they were recorded. What is concluded
+  /// from items must not be concluded from a part of them.
+  ///
+  /// - Throws: ``StoreError`` with code `damaged`.
   func texts(of items: Range<Int>, in connection: Connection) throws -> [ItemText] {
     var texts: [ItemText] = []
-    try forEach(items, in: connection) { _, source in texts.append(ItemText(source)) }
+    var isIntact = true
+    try forEachBlock(with: items, in: connection) { block in
+      if block.isIntact == false { isIntact = false }
+      block.forEach(in: items) { _, source in texts.append(ItemText(source)) }
+    }
+    guard isIntact, texts.count == items.count else {
+      throw StoreError(
+        .damaged,
+        "items \(items.lowerBound) to \(items.upperBound - 1) are not those that were recorded",
+        remedy: "`orchestrate verify` shows where; restore the database from a backup")
+    }
     return texts
+  }
+
+  /// Looks at the first items of a range that are there, in order.
+  func forEach(
+    _ items: Range<Int>, limit: Int, in connection: Connection,
+    look: (Int, UnsafeBufferPointer<UInt8>) throws -> Void
+  ) throws {
+    var next = items.lowerBound
+    var found = 0
+    // As a rule one round; more only where items are missing.
+    while found < limit, next < items.upperBound {
+      let end = min(items.upperBound, next + limit - found)
+      try forEach(next..<end, in: connection) {
+        found += 1
+        try look($0, $1)
+      }
+      next = end
+    }
   }
 
   /// The source texts of items, by their sequence numbers; those that are not there are left out. Items of one row cost

@@ -48,6 +48,11 @@ extension SQLiteRunSession {
       content = try contents.content(of: next.plan, in: connection)
     } catch let damage as StoreError where damage.code == .damaged {
       return .failure(damage)
+    } catch let failure as SQLiteFailure {
+      // A page that cannot be read is damage, too; the transaction stands as long as SQLite did not end it.
+      let damage = StoreError(failure, path: database.path)
+      guard damage.code == .damaged, connection.isInTransaction else { throw failure }
+      return .failure(damage)
     }
     let attempt = next.attempts + 1
     try move(next.number, from: .pending, on: .begun, in: connection) { state in

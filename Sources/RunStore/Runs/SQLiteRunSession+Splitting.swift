@@ -60,13 +60,17 @@ extension SQLiteRunSession {
     else {
       throw StoreError(.conflict, "the pieces of chunk \(chunk) of run \(run) do not cover it exactly")
     }
+    let plan = try connection.first(
+      "SELECT \(ChunkContents.Plan.columns) FROM chunk WHERE run = ? AND number = ?", .integer(row),
+      .integer(chunk.rawValue), read: ChunkContents.Plan.init)
+    // What the pieces are planned with comes from items that are still those the chunk was planned with.
+    if let plan { _ = try contents.content(of: plan, in: connection) }
+    let forms = try contents.wireForms(of: parent.items, in: connection)
     let last = try connection.first("SELECT max(number) FROM chunk WHERE run = ?", .integer(row)) {
       $0.int(0)
     }
     for (offset, piece) in division.pieces.enumerated() {
-      let part = try contents.filePart(of: piece.items, in: connection)
-      let indexes = Set(try ItemRows(run: row).texts(of: piece.items, in: connection).map(\.indexID))
-      let index = indexes.count == 1 ? indexes.first : nil
+      let content = forms.content(of: piece.items)
       try connection.run(
         """
         INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
@@ -74,8 +78,9 @@ extension SQLiteRunSession {
         SELECT run, ?, ?, ?, ?, ?, ?, names_clash, number, ?, min(ready_at, 0) - 1, ?
         FROM chunk WHERE run = ? AND number = ?
         """, .integer((last ?? 0) + 1 + offset), .integer(piece.items.lowerBound),
-        .integer(piece.items.count), .integer(part.content.count),
-        .blob(Array(SHA256.hash(data: part.content))), .text(index), .text(piece.state.rawValue),
+        .integer(piece.items.count), .integer(content.count),
+        .blob(Array(SHA256.hash(data: content))), .text(forms.index(of: piece.items)),
+        .text(piece.state.rawValue),
         .integer(division.countedAttempts), .integer(row), .integer(chunk.rawValue))
     }
   }

@@ -42,6 +42,9 @@ struct SettlingRuleTests {
     if case .open = reading { true } else { false }
   }
 
+  @Test("a chunk without items is never received: there is nothing to have been seen")
+  func noItems() { #expect(isOpen(read(chunk(names: []), seen: ["a.mp4"]))) }
+
   @Test("all names seen is received, without any control")
   func allSeen() { #expect(read(chunk(), seen: ["a.mp4", "b.mp4", "c.mp4"]) == .received) }
 

@@ -61,8 +61,8 @@ struct ItemAudit: AuditPass {
         "has another checksum, expected the one it was recorded with")
     }
     findings.checked.items += found
-    place = items.lowerBound + 1
-    next = max(next, items.upperBound)
+    place = max(place, items.lowerBound) + 1
+    next = max(next, items.lowerBound + min(found, items.count))
   }
 
   private mutating func missing(_ items: Range<Int>, _ findings: inout AuditFindings) {
