@@ -68,6 +68,8 @@ package final class FaultyFolder: Sendable {
 
   /// What SQLite asked of the storage so far.
   package struct Counts: Sendable {
+    /// Calls that write.
+    package let writes: Int
     /// Bytes written.
     package let bytes: Int
     /// Syncs.
@@ -77,6 +79,6 @@ package final class FaultyFolder: Sendable {
   /// What SQLite asked of the storage since the folder is watched.
   package var counts: Counts {
     let found = faulty_count(folder)
-    return Counts(bytes: Int(found.bytes), syncs: Int(found.syncs))
+    return Counts(writes: Int(found.writes), bytes: Int(found.bytes), syncs: Int(found.syncs))
   }
 }

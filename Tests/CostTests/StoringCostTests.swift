@@ -93,12 +93,12 @@ struct StoringCostTests {
     #expect(planned.watched.counts.syncs - before.1 == 5)
   }
 
-  @Test("an item is written to the log and to the database, and hardly more")
+  @Test("an item is written to the log and to the database, and hardly more, in large pieces")
   func bytesPerItem() async throws {
     let folder = try TemporaryFolder()
     let watched = try FaultyFolder(folder)
     let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
-    let before = watched.counts.bytes
+    let before = watched.counts
     let items = 20_000
     let sources = (0..<items).map { number in
       let name = "s3://media-west/episode-\(number.padded(9))"
@@ -107,8 +107,11 @@ struct StoringCostTests {
     }
     _ = try await PlannedItems.plan(sources, chunkSize: 100, in: store, at: start)
     let text = sources.reduce(0) { $0 + $1.utf8.count }
-    let ratio = Double(watched.counts.bytes - before) / Double(text)
+    let bytes = watched.counts.bytes - before.bytes
+    let ratio = Double(bytes) / Double(text)
     #expect(ratio < 2.6, "\(ratio) bytes written for one of the manifest")
+    let piece = bytes / (watched.counts.writes - before.writes)
+    #expect(piece > 40_000, "\(piece) bytes in a write")
   }
 }
 

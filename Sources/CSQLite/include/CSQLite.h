@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#include "GatheringVFS.h"
+
 // Binds bytes that SQLite copies at once (SQLITE_TRANSIENT is a cast Swift does not import).
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
@@ -17,10 +19,11 @@ int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes
 // in use.
 void csqlite_count_no_memory(void);
 
-// Keeps up to that many bytes of freed memory at the end of each heap of the process, where the C library is glibc, which
-// would give back whatever exceeds 128 KiB: what requests carry is a few hundred KiB, read by one thread and freed by
-// another, and each page given back costs a fault at its next use. Blocks of 128 KiB and more are then always given back
-// at once (M_TRIM_THRESHOLD in mallopt(3)).
+// Keeps up to that many bytes of freed memory at the end of each heap of the process, and takes blocks of up to that size
+// from there, where the C library is glibc: what requests and batches of items carry is a few hundred KiB, filled by one
+// thread and freed by another. Otherwise it would give back blocks of 128 KiB and more at once, and of smaller ones what
+// exceeds 128 KiB; each page given back costs a fault at its next use, and where nothing else runs in a virtual machine,
+// one of the machine below, too (M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in mallopt(3)).
 void csqlite_keep_freed_memory(int bytes);
 
 // sqlite3_db_config is variadic. Returns an SQLite result code.

@@ -29,9 +29,10 @@ final class Connection {
   private(set) var statementsRun = 0
 
   /// What holds for the whole process, once.
-  private static let configured: Void = {
+  private static let configured: Int32 = {
     csqlite_count_no_memory()
     csqlite_keep_freed_memory(4 << 20)
+    return csqlite_register_gathering()
   }()
 
   /// Opens the file and sets what every connection of this program has.
@@ -40,7 +41,10 @@ final class Connection {
   /// commit when a checkpoint overlaps it, so checkpoints run only where ``Database`` holds everyone back
   /// (https://sqlite.org/wal.html, "The WAL-Reset Bug").
   init(path: String, mode: Mode, busyTimeout: Duration) throws(SQLiteFailure) {
-    _ = Self.configured
+    guard Self.configured == SQLITE_OK else {
+      throw SQLiteFailure(
+        code: Self.configured, message: "SQLite takes no VFS", operation: "open the database")
+    }
     var opened: OpaquePointer?
     let access =
       switch mode {
@@ -48,7 +52,7 @@ final class Connection {
       case .readOnly: SQLITE_OPEN_READONLY
       }
     let code = sqlite3_open_v2(
-      path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+      path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, CSQLITE_GATHERING_VFS)
     guard code == SQLITE_OK, let opened else {
       let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
       sqlite3_close_v2(opened)
@@ -206,7 +210,8 @@ final class Connection {
         code: code, message: String(cString: sqlite3_errmsg(opened)), operation: "back up to \(path)")
     }
     var code = sqlite3_open_v2(
-      path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, nil)
+      path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, CSQLITE_GATHERING_VFS
+    )
     guard code == SQLITE_OK else { throw failure(code) }
     guard let backup = sqlite3_backup_init(opened, "main", handle, "main") else {
       throw failure(sqlite3_extended_errcode(opened))

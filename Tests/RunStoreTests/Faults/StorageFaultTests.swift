@@ -20,8 +20,8 @@ struct StorageFaultTests {
 
   private static func expectation(of fault: FaultyFolder.Fault) -> Expectation {
     switch fault {
-    case .diskFull: Expectation(codes: [.full], opening: 40, sending: 120)
-    case .writeError: Expectation(codes: [.inputOutput], opening: 40, sending: 120)
+    case .diskFull: Expectation(codes: [.full], opening: 8, sending: 25)
+    case .writeError: Expectation(codes: [.inputOutput], opening: 8, sending: 25)
     case .syncError: Expectation(codes: [.inputOutput], opening: 5, sending: 15)
     case .truncateError: Expectation(codes: [.inputOutput], opening: 0, sending: 1)
     case .readError: Expectation(codes: [.inputOutput], opening: 1, sending: 10)

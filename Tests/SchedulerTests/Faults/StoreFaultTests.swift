@@ -22,8 +22,8 @@ struct StoreFaultTests {
   }
 
   private static let cases = [
-    Case(fault: .diskFull, isLasting: false, step: 1, code: .full, calls: 100),
-    Case(fault: .diskFull, isLasting: true, step: 3, code: .full, calls: 100),
+    Case(fault: .diskFull, isLasting: false, step: 1, code: .full, calls: 20),
+    Case(fault: .diskFull, isLasting: true, step: 3, code: .full, calls: 20),
     Case(fault: .syncError, isLasting: false, step: 1, code: .inputOutput, calls: 15),
     Case(fault: .locked, isLasting: false, step: 1, code: .locked, calls: 50),
     Case(fault: .locked, isLasting: true, step: 3, code: .locked, calls: 50),
