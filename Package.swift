@@ -105,7 +105,7 @@ let package = Package(
       [
         "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
         "Notifications", argumentParser,
-        logging, nioConcurrencyHelpers, unixSignals, yams,
+        logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),

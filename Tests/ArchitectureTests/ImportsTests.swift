@@ -27,7 +27,7 @@ struct ImportsTests {
     "Notifications": ports.union(["AsyncHTTPClient", "NIOCore", "NIOHTTP1"]).union(system),
     "OrchestrateCommands": ports.union([
       "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard", "Notifications",
-      "ArgumentParser", "Logging",
+      "ArgumentParser", "Logging", "NIOPosix",
       "UnixSignals", "Yams", "Dispatch",
     ]).union(system),
     "orchestrate": ["OrchestrateCommands"],

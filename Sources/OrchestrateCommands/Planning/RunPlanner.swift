@@ -40,13 +40,17 @@ struct RunPlanner {
       defer { recorder.finish() }
       group.addTask { try await recorder.record() }
       do {
-        while let batch = try await reader.nextBatch() {
-          if isStopped() { return false }
-          progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
-          let chunks = planner.add(batch)
-          plan.count(chunks)
-          try await recorder.hand(batch, chunks: chunks)
+        let isStopped = try await ReadingThread.run {
+          while let batch = try await reader.nextBatch() {
+            if isStopped() { return true }
+            progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
+            let chunks = planner.add(batch)
+            plan.count(chunks)
+            try await recorder.hand(batch, chunks: chunks)
+          }
+          return false
         }
+        if isStopped { return false }
       } catch is BatchRecorder.Ended {
         // What ended it is thrown by the task that records.
       }
