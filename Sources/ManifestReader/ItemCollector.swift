@@ -16,6 +16,13 @@ struct ItemCollector {
     self.maxItemBytes = maxItemBytes
     self.batchBytes = batchBytes
     self.hash = hash
+    clearPending()
+  }
+
+  /// Starts on a new batch.
+  mutating func clearPending() {
+    // The last item may exceed a full batch: nearly always by less than a page.
+    pending.removeAll(reserving: batchBytes + 4096)
   }
 
   var isFull: Bool { pending.bytes.count >= batchBytes || pending.items.count >= itemLimit }

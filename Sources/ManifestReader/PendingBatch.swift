@@ -6,9 +6,12 @@ struct PendingBatch {
   /// Decoded strings that had escapes.
   var side: [UInt8] = []
 
-  mutating func removeAll() {
+  /// Starts anew, with room for source texts of `byteCount` bytes: the array that was filled has been handed on as it is,
+  /// and one that grows step by step ends up to twice as large as what is in it.
+  mutating func removeAll(reserving byteCount: Int) {
     items.removeAll(keepingCapacity: true)
-    bytes.removeAll(keepingCapacity: true)
+    bytes = []
+    bytes.reserveCapacity(byteCount)
     side.removeAll(keepingCapacity: true)
   }
 

@@ -90,22 +90,33 @@ import Testing
     "the index finds everything after growing, whichever bits tell fingerprints apart",
     arguments: [0, 5, 20, 32, 50])
   func indexGrows(shift: Int) {
-    var index = DuplicateIndex()
-    for sequence in 0..<50_000 { index.insert(UInt64(sequence % 10_000) << shift, sequence: sequence) }
+    holdsAll((0..<3_000).map { UInt64($0 % 600) << shift })
+  }
+
+  @Test("the index finds everything after growing often")
+  func largeIndexGrows() {
+    // Each of the tables becomes eight of them. An odd factor spreads consecutive numbers over all fingerprints.
+    holdsAll((0..<1_500_000).map { UInt64($0 % 300_000) &* 0x9E37_79B9_7F4A_7C15 })
+  }
+
+  private func holdsAll(_ fingerprints: [UInt64]) {
     // Bits 10 to 31 are used for nothing.
     let telling: UInt64 = 0xFFFF_FFFF_0000_03FF
+    var index = DuplicateIndex()
     var expected: [UInt64: [Int]] = [:]
-    for sequence in 0..<50_000 {
-      expected[UInt64(sequence % 10_000) << shift & telling, default: []].append(sequence)
+    for (sequence, fingerprint) in fingerprints.enumerated() {
+      index.insert(fingerprint, sequence: sequence)
+      expected[fingerprint & telling, default: []].append(sequence)
     }
-    for fingerprint in [0, 1, 77, 9_999].map({ UInt64($0) << shift }) {
-      var slot = index.start(of: fingerprint)
-      var found: [Int] = []
-      while let sequence = index.next(fingerprint, from: &slot) { found.append(sequence) }
-      #expect(found.sorted() == expected[fingerprint & telling])
-    }
-    var slot = index.start(of: .max)
-    #expect(index.next(.max, from: &slot) == nil)
+    for (fingerprint, sequences) in expected { #expect(found(fingerprint, in: index).sorted() == sequences) }
+    #expect(found(.max, in: index) == [])
+  }
+
+  private func found(_ fingerprint: UInt64, in index: DuplicateIndex) -> [Int] {
+    var slot = index.start(of: fingerprint)
+    var found: [Int] = []
+    while let sequence = index.next(fingerprint, from: &slot) { found.append(sequence) }
+    return found
   }
 
   @Test("items that are not alike ask for none of those before them")
