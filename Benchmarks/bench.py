@@ -283,25 +283,30 @@ class Bench:
         return runs[0]["chunks"]["accepted"] if runs else 0
 
     def growth(self):
-        seconds = {}
-        for items, limit in ((10_000, None), (100_000, None), (1_000_000, 64), (10_000_000, 256)):
+        sizes = {10_000: None, 100_000: None, 1_000_000: 64, 10_000_000: 256}
+
+        def plan(items):
             path = str(self.manifest(items))
-            figures = []
-            for _ in range(self.runs):
+
+            def run():
                 self.fresh()
                 # The larger file may not be in the page cache, the smaller one always is: both are compared as if read from it.
                 with open(path, "rb") as manifest:
                     while manifest.read(1 << 20):
                         pass
                 result = self.orchestrate("submit", path, "--base-url", self.refusing, expecting=4)
-                figures.append((result.seconds, result.peak))
-            self.fresh()
-            seconds[items] = middle(figures)
-            mib = max(figure[1] for figure in figures) / 2**20
+                self.fresh()
+                return result.seconds, result.peak
+            return run
+
+        found = self.rounds({items: plan(items) for items in sizes})
+        for items, limit in sizes.items():
+            mib = max(figure[1] for figure in found[items]) / 2**20
             self.row(
-                f"read and record {items:,} items", f"{middle(figures):.3g} s", "", "", "", peak(figures), "",
+                f"read and record {items:,} items", f"{middle(found[items]):.3g} s", "", "", "", peak(found[items]), "",
                 self.judge(round(mib), limit, False) + (" MiB" if limit else ""))
-        ratio = seconds[10_000_000] / seconds[1_000_000]
+        ratio = statistics.median(
+            large[0] / small[0] for large, small in zip(found[10_000_000], found[1_000_000]))
         self.row("10,000,000 against 1,000,000 items", f"{ratio:.1f} times", "", "", "", "", "", self.judge(round(ratio, 1), 12, False))
 
     # Surroundings.
