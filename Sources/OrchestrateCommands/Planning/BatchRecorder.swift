@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 /// task reads and hands over, one other records.
 final class BatchRecorder: EarlierItems {
   /// Batches that may be handed over and not recorded: with 256 KiB of texts in each, some 3 MiB in all.
-  static let batchesAhead = 4
+  static let batchesAhead = 8
 
   /// Recording ended before everything was recorded; ``record()`` throws why.
   struct Ended: Error {}
