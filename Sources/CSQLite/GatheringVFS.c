@@ -9,13 +9,13 @@
 #include <sqlite3.h>
 
 // Bytes that are gathered at most. SQLite's VFS for Unix takes the length of a write modulo 128 KiB (seekAndWriteFd in
-// os_unix.c), so that it must stay below.
+// os_unix.c), so that a write must be shorter.
 enum { CAPACITY = 124 * 1024 };
 
 // The formats (https://sqlite.org/walformat.html): a frame of the log is a header and a page; the header's second word is
 // not 0 in the last frame of a transaction. The index of the log has mxFrame in its header, and nBackfillAttempted.
 enum { FRAME_HEADER = 24, TRUNCATION_AT = 4, WRITE_LOCK = 0 };
-enum { INDEX_BLOCK = 32768, MX_FRAME_AT = 16, BACKFILL_ATTEMPTED_AT = 128 };
+enum { MX_FRAME_AT = 16, BACKFILL_ATTEMPTED_AT = 128 };
 
 typedef struct gathering_file {
   sqlite3_file base;
@@ -28,11 +28,13 @@ typedef struct gathering_file {
   // Of a log: the database it belongs to, where the transaction goes on (-1: it has no frame yet), whether the frame that
   // is being written ends it, and a descriptor of its own.
   struct gathering_file *database;
-  sqlite3_int64 next;
+  sqlite3_int64 next_offset;
   int is_commit;
   int descriptor;
-  // Of a database: its log, and why a page was not written that was said to be.
+  // Of a database: its log, the first block of the log's index while it is mapped, and why a page of the last checkpoint
+  // was not written that was said to be.
   struct gathering_file *log;
+  void volatile *index;
   int failure;
 } gathering_file;
 
@@ -53,13 +55,14 @@ static void begin_writing(gathering_file *file, int length) {
 #endif
 }
 
+// What cannot be written stays: a statement that met the failure may be undone alone, and the transaction go on.
 static int hand_on(gathering_file *file) {
-  int length = file->length;
-  if (length == 0) return SQLITE_OK;
+  if (file->length == 0) return SQLITE_OK;
+  int code = file->real->pMethods->xWrite(file->real, file->bytes, file->length, file->offset);
+  if (code != SQLITE_OK) return code;
+  begin_writing(file, file->length);
   file->length = 0;
-  int code = file->real->pMethods->xWrite(file->real, file->bytes, length, file->offset);
-  if (code == SQLITE_OK) begin_writing(file, length);
-  return code;
+  return SQLITE_OK;
 }
 
 static int write_through(gathering_file *file, const void *bytes, int count, sqlite3_int64 offset) {
@@ -80,12 +83,12 @@ static int gather(gathering_file *file, const void *bytes, int count, sqlite3_in
   return SQLITE_OK;
 }
 
-// A transaction that goes on where it was, frame by frame, is gathered up to its last frame; whatever is not that is
-// written at once, and so is the rest of the transaction.
+// A transaction that goes on where it was, frame by frame, is gathered up to its last frame. A write elsewhere is handed on
+// at once, and so is the rest of the transaction; what comes before its first frame is the log's own header.
 static int write_log(gathering_file *file, const void *bytes, int count, sqlite3_int64 offset) {
   int is_header = count == FRAME_HEADER;
-  if (file->next < 0 && !is_header) return write_through(file, bytes, count, offset);
-  if (file->next >= 0 && offset != file->next) {
+  if (file->next_offset < 0 && !is_header) return write_through(file, bytes, count, offset);
+  if (file->next_offset >= 0 && offset != file->next_offset) {
     file->is_gathering = 0;
     return write_through(file, bytes, count, offset);
   }
@@ -94,21 +97,22 @@ static int write_log(gathering_file *file, const void *bytes, int count, sqlite3
     file->is_commit = memcmp((const unsigned char *)bytes + TRUNCATION_AT, none, sizeof none) != 0;
   }
   int code = gather(file, bytes, count, offset);
-  file->next = offset + count;
-  if (code == SQLITE_OK && file->is_commit && !is_header) {
-    file->is_gathering = 0;
-    code = hand_on(file);
-  }
+  if (code) return code;
+  file->next_offset = offset + count;
+  if (!file->is_commit || is_header) return SQLITE_OK;
+  file->is_gathering = 0;
+  code = hand_on(file);
+  // A transaction that is said to have failed must not be whole in the log a moment later.
+  file->length = 0;
   return code;
 }
 
-// Whether the checkpoint that begins will copy all of the log: only then SQLite truncates and syncs the database before it
-// tells readers that the pages are there, and can be told of a failure.
-static int is_complete(gathering_file *file) {
-  void volatile *block = NULL;
-  int code = file->real->pMethods->xShmMap(file->real, 0, INDEX_BLOCK, 0, &block);
-  if (code != SQLITE_OK || !block) return 0;
-  const volatile char *index = block;
+// Whether the checkpoint that begins will copy all of the log: SQLite then truncates and syncs the database before it tells
+// readers that the pages are there, and can be told of a failure. That holds as long as nobody commits meanwhile, which
+// `Database` sees to.
+static int copies_whole_log(gathering_file *file) {
+  if (!file->index) return 0;
+  const volatile char *index = file->index;
   return *(const volatile unsigned *)(index + MX_FRAME_AT) ==
          *(const volatile unsigned *)(index + BACKFILL_ATTEMPTED_AT);
 }
@@ -136,8 +140,8 @@ static int file_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
   return written->database ? write_log(written, bytes, count, offset) : gather(written, bytes, count, offset);
 }
 
-// The first chance to tell of a failure.
-static int settle(gathering_file *file) {
+// Hands on, and tells of a page that was not written at the end of a checkpoint's copying, where nobody listens.
+static int tell(gathering_file *file) {
   int code = hand_on(file);
   if (code == SQLITE_OK) code = file->failure;
   file->failure = SQLITE_OK;
@@ -145,13 +149,13 @@ static int settle(gathering_file *file) {
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
-  int code = settle(of(file));
+  int code = tell(of(file));
   sqlite3_file *real = of(file)->real;
   return code ? code : real->pMethods->xTruncate(real, size);
 }
 
 static int file_sync(sqlite3_file *file, int flags) {
-  int code = settle(of(file));
+  int code = tell(of(file));
   sqlite3_file *real = of(file)->real;
   return code ? code : real->pMethods->xSync(real, flags);
 }
@@ -181,10 +185,12 @@ static int file_control(sqlite3_file *file, int operation, void *argument) {
   gathering_file *controlled = of(file);
   if (operation == SQLITE_FCNTL_CKPT_START) {
     controlled->failure = SQLITE_OK;
-    controlled->is_gathering = is_complete(controlled);
+    controlled->is_gathering = copies_whole_log(controlled);
   } else if (operation == SQLITE_FCNTL_CKPT_DONE && controlled->is_gathering) {
     controlled->is_gathering = 0;
     controlled->failure = hand_on(controlled);
+    // Later another process may have copied newer pages.
+    controlled->length = 0;
   }
   sqlite3_file *real = controlled->real;
   return real->pMethods->xFileControl(real, operation, argument);
@@ -202,7 +208,9 @@ static int file_characteristics(sqlite3_file *file) {
 
 static int file_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **memory) {
   sqlite3_file *real = of(file)->real;
-  return real->pMethods->xShmMap(real, page, size, extend, memory);
+  int code = real->pMethods->xShmMap(real, page, size, extend, memory);
+  if (page == 0) of(file)->index = code == SQLITE_OK ? *memory : NULL;
+  return code;
 }
 
 static int file_shm_lock(sqlite3_file *file, int offset, int count, int flags) {
@@ -217,7 +225,7 @@ static int file_shm_lock(sqlite3_file *file, int offset, int count, int flags) {
   int code = real->pMethods->xShmLock(real, offset, count, flags);
   if (is_write_lock && (flags & SQLITE_SHM_LOCK) && code == SQLITE_OK) {
     log->is_gathering = 1;
-    log->next = -1;
+    log->next_offset = -1;
     log->is_commit = 0;
   }
   return code;
@@ -229,6 +237,7 @@ static void file_shm_barrier(sqlite3_file *file) {
 }
 
 static int file_shm_unmap(sqlite3_file *file, int remove) {
+  of(file)->index = NULL;
   sqlite3_file *real = of(file)->real;
   return real->pMethods->xShmUnmap(real, remove);
 }
@@ -260,7 +269,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
   gathering_file *opened = of(file);
   memset(opened, 0, sizeof *opened);
   opened->descriptor = -1;
-  opened->next = -1;
+  opened->next_offset = -1;
   opened->real = sqlite3_malloc(real_vfs->szOsFile);
   if (!opened->real) return SQLITE_NOMEM;
   memset(opened->real, 0, (size_t)real_vfs->szOsFile);
@@ -271,10 +280,16 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
   }
   opened->base.pMethods = &methods;
   if (code == SQLITE_OK && name && (flags & SQLITE_OPEN_WAL)) {
-    opened->database = of(sqlite3_database_file_object(name));
-    opened->database->log = opened;
-    // No locks are held on the log itself, which closing a descriptor would give back (fcntl(2)).
-    opened->descriptor = open(name, O_RDONLY | O_CLOEXEC);
+    sqlite3_file *database = sqlite3_database_file_object(name);
+    // Where another VFS is over this one, the database is a file of that, and nothing is gathered.
+    if (database && database->pMethods == &methods) {
+      opened->database = of(database);
+      opened->database->log = opened;
+#ifdef __linux__
+      // No locks are held on the log itself, which closing a descriptor would give back (fcntl(2)).
+      opened->descriptor = open(name, O_RDONLY | O_CLOEXEC);
+#endif
+    }
   }
   return code;
 }

@@ -1,4 +1,5 @@
 import BatchDomain
+import Foundation
 import TestSupport
 import Testing
 
@@ -51,6 +52,44 @@ struct GroupCommitTests {
     }
     #expect(failed == Set((0..<60).filter { $0 % 3 == 0 }))
     #expect(try await numbers(in: database) == (0..<60).filter { $0 % 3 != 0 })
+  }
+
+  @Test("what neighbours of a refused change wrote is there after a crash, however large it was")
+  func neighboursSurviveCrash() async throws {
+    let folder = try TemporaryFolder()
+    let database = try await database(folder)
+    try await database.write { connection in
+      try connection.execute("CREATE TABLE page (number INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT")
+    }
+    for round in 0..<4 {
+      await withTaskGroup(of: Void.self) { group in
+        for change in 0..<24 {
+          group.addTask {
+            // A third of them is refused after it changed more than the page cache holds.
+            _ = try? await database.write { connection in
+              for number in 0..<150 {
+                try connection.run(
+                  "INSERT OR REPLACE INTO page (number, body) VALUES (?, ?)", .integer(number),
+                  .text(String(repeating: "\(round) \(change) ", count: 2_000 + number)))
+              }
+              try connection.run(
+                "INSERT INTO entry (number, size) VALUES (?, ?)", .integer(round * 100 + change),
+                .integer(change % 3))
+            }
+          }
+        }
+      }
+      // As who comes after a crash: without the shared memory.
+      let copy = try TemporaryFolder()
+      for file in ["plain.db", "plain.db-wal"] {
+        try FileManager.default.copyItem(atPath: folder.file(file), toPath: copy.file(file))
+      }
+      let content = "SELECT number || body FROM page UNION ALL SELECT number || ' ' || size FROM entry"
+      let found = try Raw.query(content, in: copy.file("plain.db"))
+      let expected = try await database.read { connection in try connection.rows(content) { $0.text(0) } }
+      #expect(found == expected, "round \(round)")
+      #expect(expected.count == 150 + (round + 1) * 16)
+    }
   }
 
   @Test("changes that arrive during a commit share the next one")

@@ -228,11 +228,12 @@ final class Database: Sendable {
   /// Makes each change in a savepoint of its own.
   private static func makeApart(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
     // SQLite 3.40.1 leaves wrong checksums in the log where a savepoint is undone after pages went there before the
-    // commit: what is committed then is lost to whoever reads the log after a crash.
-    try connection.run("PRAGMA cache_spill = OFF")
-    let outcomes = Result { try makeInSavepoints(changes, on: connection) }
-    try connection.run("PRAGMA cache_spill = ON")
-    return try outcomes.get()
+    // commit: what is committed then is lost to whoever reads the log after a crash. Not by a statement that is kept: SQLite
+    // does this when it prepares it.
+    try connection.execute("PRAGMA cache_spill = OFF")
+    let outcomes = try makeInSavepoints(changes, on: connection)
+    try connection.execute("PRAGMA cache_spill = ON")
+    return outcomes
   }
 
   private static func makeInSavepoints(

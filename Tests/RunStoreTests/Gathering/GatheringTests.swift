@@ -111,6 +111,36 @@ struct GatheringTests {
     #expect(try scene.recovered() == ["100 kept"])
   }
 
+  @Test("a transaction that goes on after a read found no space to hand its pages on loses none of them")
+  func readThatFindsNoSpace() throws {
+    var wasTouched = true
+    var call = 0
+    while wasTouched {
+      call += 1
+      let scene = try Scene()
+      let writer = scene.writers[0]
+      try writer.run("BEGIN IMMEDIATE")
+      for id in 0..<14 {
+        let body = String(repeating: "\(id) ", count: 1_500)
+        try writer.run("INSERT INTO item VALUES (\(id), '\(body)')")
+        scene.committed[id] = body
+      }
+      scene.storage.arm(.diskFull, at: call, lasting: false)
+      // Reads what spilled, and may be undone by itself.
+      do {
+        try writer.run("UPDATE item SET body = substr(body, 1, 10) WHERE id % 2 = 0 AND length(body) > 20")
+        for id in scene.committed.keys where id % 2 == 0 {
+          scene.committed[id] = scene.committed[id].map { String($0.prefix(10)) }
+        }
+      } catch is PlainConnection.Failure {}
+      wasTouched = scene.storage.disarm() > 0
+      if writer.isInTransaction { try writer.run("COMMIT") } else { scene.committed = [:] }
+      #expect(try scene.writers[1].rows(Self.content) == scene.expected, "call \(call)")
+      #expect(try scene.recovered() == scene.expected, "call \(call)")
+    }
+    #expect(call > 1)
+  }
+
   @Test(
     "a write that fails is told by what it was part of, and nothing is lost",
     arguments: [FaultyFolder.Fault.diskFull, .writeError], [false, true])
