@@ -22,8 +22,8 @@ void csqlite_count_no_memory(void);
 // Keeps up to that many bytes of freed memory at the end of each heap of the process, and takes blocks of up to that size
 // from there, where the C library is glibc: what requests and batches of items carry is a few hundred KiB, filled by one
 // thread and freed by another. Otherwise it would give back blocks of 128 KiB and more at once, and of smaller ones what
-// exceeds 128 KiB; each page given back costs a fault at its next use, and where nothing else runs in a virtual machine,
-// one of the machine below, too (M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in mallopt(3)).
+// exceeds 128 KiB; each page given back costs a fault at its next use (M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in
+// mallopt(3)).
 void csqlite_keep_freed_memory(int bytes);
 
 // sqlite3_db_config is variadic. Returns an SQLite result code.
