@@ -84,7 +84,13 @@ struct Worker {
       if outcome == .accepted, case .claim(let epoch) = board.next() {
         if let (recorded, claim) = try await recordAndClaim(result) {
           board.recorded(recorded, outcome: outcome, event: result.event)
-          return take(claim, epoch: epoch)
+          switch claim {
+          case .success(let claim): return take(claim, epoch: epoch)
+          case .failure(let damage):
+            board.stop(for: .store(damage))
+            board.giveBackSlot()
+            return nil
+          }
         }
       }
       let recorded = try await persistently { try await session.record(result) }
@@ -108,11 +114,11 @@ struct Worker {
   ///   be made alone, since nothing new is sent while the store is in trouble.
   private func recordAndClaim(
     _ result: AttemptResult
-  ) async throws -> (recorded: Recorded, claim: Claim)? {
+  ) async throws -> (recorded: Recorded, claim: Result<Claim, StoreError>)? {
     KillPoint.beforeIntent.reached()
     do {
-      let (recorded, claim) = try await session.record(result, claimingAt: clock.now())
-      if let claim { return (recorded, claim) }
+      let both = try await session.record(result, claimingAt: clock.now())
+      if let claim = both.claim { return (both.recorded, claim) }
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
     } catch {

@@ -66,8 +66,8 @@ struct StoringCostTests {
     var chunk = try await claim(planned.session)
     let before = (try await planned.database.commits, planned.watched.counts.syncs)
     for _ in 0..<50 {
-      let (_, claim) = try await planned.session.record(accepted(chunk), claimingAt: start)
-      guard case .chunk(let next) = claim else { throw StoreError(.conflict, "nothing to claim") }
+      let claim = try await planned.session.record(accepted(chunk), claimingAt: start).claim
+      guard case .success(.chunk(let next)) = claim else { throw StoreError(.conflict, "nothing to claim") }
       chunk = next
     }
     #expect(try await planned.database.commits - before.0 == 50)

@@ -198,11 +198,9 @@ struct CommitSumsTests {
     try Raw.execute(
       "UPDATE item_block SET sources = replace(sources, 's3', 'S3') WHERE position = (1 << 40) + 2",
       in: store.path)
-    await #expect {
-      _ = try await session.record(result(chunk), claimingAt: TestStore.start)
-    } throws: {
-      ($0 as? StoreError)?.code == .damaged
-    }
+    let both = try await session.record(result(chunk), claimingAt: TestStore.start)
+    #expect(both.recorded.counts.chunks[.accepted] == 1)
+    #expect(throws: StoreError.self) { try both.claim?.get() }
     #expect(try await session.standing().counts.chunks == [.accepted: 1, .pending: 5])
     let ends = try Raw.query(
       "SELECT chunk || ' ' || outcome || ' ' || coalesce(code, '') FROM attempt", in: store.path)
@@ -217,8 +215,8 @@ struct CommitSumsTests {
     let chunk = try await claim(session)
     var last = result(chunk)
     last.wait = StoredWait(until: TestStore.start + .seconds(60), reason: "quota")
-    let (_, next) = try await session.record(last, claimingAt: TestStore.start)
-    guard case .notBefore(let moment, .wait("quota")) = next else {
+    let next = try await session.record(last, claimingAt: TestStore.start).claim
+    guard case .success(.notBefore(let moment, .wait("quota"))) = next else {
       Issue.record("\(String(describing: next))")
       return
     }

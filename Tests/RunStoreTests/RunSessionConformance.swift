@@ -74,8 +74,9 @@ struct RunSessionConformance {
   func acceptanceAndClaimAreOneChange() async throws {
     let (_, session) = try await session()
     let first = try claimed(await session.claim(at: start))
-    let (recorded, claim) = try await session.record(result(first, .accepted, .accepted), claimingAt: start)
-    let second = try claimed(try #require(claim))
+    let both = try await session.record(result(first, .accepted, .accepted), claimingAt: start)
+    let recorded = both.recorded
+    let second = try claimed(try #require(both.claim).get())
     #expect(second.number != first.number)
     #expect(recorded.counts.chunks == [.accepted: 1, .pending: 1, .submitting: 1])
     // Neither is done where one cannot be: the first chunk was decided already.

@@ -19,9 +19,7 @@ struct SimulatedSession: RunSession {
     try await change("claim", { $0.traced }) { try await base.claim(at: now) }
   }
 
-  func record(
-    _ result: AttemptResult, claimingAt next: Timestamp?
-  ) async throws -> (recorded: Recorded, claim: Claim?) {
+  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
     try await change(
       "record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)",
       { $0.claim.map { "and claim \($0.traced)" } ?? "" }
@@ -134,6 +132,15 @@ extension Claim {
     case .chunk(let chunk): "\(chunk.number)/\(chunk.attempt)"
     case .notBefore(let moment, _): "not before \(moment.milliseconds)"
     case .none: "none"
+    }
+  }
+}
+
+extension Result<Claim, StoreError> {
+  fileprivate var traced: String {
+    switch self {
+    case .success(let claim): claim.traced
+    case .failure(let damage): damage.code.rawValue
     }
   }
 }

@@ -134,6 +134,21 @@ package struct Recorded: Sendable, Equatable {
   }
 }
 
+/// What is true once an attempt was recorded and the next chunk was asked for.
+package struct RecordedAndClaimed: Sendable {
+  /// The counts after both.
+  package var recorded: Recorded
+  /// What the request for the next chunk came to; `nil` when there was none. A failure is damage of the next chunk:
+  /// it was not claimed, and what was recorded stands.
+  package var claim: Result<Claim, StoreError>?
+
+  /// What a store recorded, and what it found to send next.
+  package init(recorded: Recorded, claim: Result<Claim, StoreError>?) {
+    self.recorded = recorded
+    self.claim = claim
+  }
+}
+
 /// How many chunks and items are in each state.
 package struct StateCounts: Sendable, Equatable {
   /// Chunks by state.

@@ -21,11 +21,11 @@ package protocol RunSession: Sendable {
 
   /// Ends an attempt, moves its chunk, and takes the next one as ``claim(at:)`` does: both in one change, or neither.
   ///
+  /// A next chunk that is damaged is part of the result and no error: what became of the attempt stands all the same.
+  ///
   /// - Parameter next: the time of the next intent; `nil` takes none.
-  /// - Returns: the counts after both, and what the request for the next chunk came to, where there was one.
-  func record(
-    _ result: AttemptResult, claimingAt next: Timestamp?
-  ) async throws -> (recorded: Recorded, claim: Claim?)
+  /// - Throws: ``StoreError`` when nothing was recorded.
+  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
 
   /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]

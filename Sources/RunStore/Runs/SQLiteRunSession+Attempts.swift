@@ -11,9 +11,7 @@ extension SQLiteRunSession {
     }.value.get()
   }
 
-  func record(
-    _ result: AttemptResult, claimingAt next: Timestamp?
-  ) async throws -> (recorded: Recorded, claim: Claim?) {
+  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
     let (taken, recorded) = try await change { [self] connection, sums in
       var share = CommitSums.Share()
       try record(result, knowing: sums, adding: &share, in: connection)
@@ -21,7 +19,7 @@ extension SQLiteRunSession {
       sums.add(share)
       return taken
     }
-    return (recorded, try taken?.get())
+    return RecordedAndClaimed(recorded: recorded, claim: taken)
   }
 
   /// Takes the next chunk in the transaction that is under way.
