@@ -25,5 +25,6 @@ package enum Migrations {
       number: 3, name: "0003_checks_by_comparison.sql", sql: PackageResources._003_checks_by_comparison_sql),
     Step(number: 4, name: "0004_tally_by_commit.sql", sql: PackageResources._004_tally_by_commit_sql),
     Step(number: 5, name: "0005_item_blocks.sql", sql: PackageResources._005_item_blocks_sql),
+    Step(number: 6, name: "0006_length_of_waits.sql", sql: PackageResources._006_length_of_waits_sql),
   ]
 }

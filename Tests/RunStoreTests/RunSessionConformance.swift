@@ -257,6 +257,27 @@ struct RunSessionConformance {
     #expect(try await heir.standing().wait == nil)
   }
 
+  func waitIsNeverLongerThanAsked() async throws {
+    let (store, session) = try await session()
+    let asked = StoredWait(
+      until: start + .seconds(60), reason: "the service asks to wait", length: .seconds(60))
+    try await session.remember(wait: asked)
+    try await session.leave(.paused(.signal, detail: nil), at: start)
+    // The clock was a day ahead when the service asked, and is put right.
+    let put = start - .seconds(86_400)
+    let heir = try await store.take(session.run, isCancelling: false, at: put)
+    guard case .notBefore(let end, .wait) = try await heir.claim(at: put) else {
+      Issue.record("a wait that is not over was not kept")
+      return
+    }
+    #expect(end == put + .seconds(60))
+    guard case .notBefore(end, .wait) = try await heir.claim(at: put + .seconds(59)) else {
+      Issue.record("the end of the wait moved")
+      return
+    }
+    _ = try claimed(await heir.claim(at: end))
+  }
+
   func soleIndexIsRecognised() async throws {
     let store = try await makeStore()
     let other = "629d807aa9e2a3a33a92c00c"
@@ -377,6 +398,7 @@ struct RunSessionConformance {
     ("requests reach the owner", { try await $0.requestsReachTheOwner() }),
     ("retry grants a fresh allowance", { try await $0.retryGrantsAFreshAllowance() }),
     ("a wait survives", { try await $0.waitSurvives() }),
+    ("a wait is never longer than asked", { try await $0.waitIsNeverLongerThanAsked() }),
     ("the sole index is recognised", { try await $0.soleIndexIsRecognised() }),
     ("a summary adds up", { try await $0.summaryAddsUp() }),
     ("items come back as they came", { try await $0.itemsComeBackAsTheyCame() }),

@@ -136,11 +136,22 @@ package struct StoredWait: Sendable, Equatable {
   package var until: Timestamp
   /// Why, as a short sentence.
   package var reason: String
+  /// How long it was when it began; `nil` where that is not known (stores of formats before 6).
+  package var length: Duration?
+
+  /// No wait is believed to be longer than this.
+  package static let longest: Duration = .seconds(30 * 86_400)
 
   /// A wait until a moment.
-  package init(until: Timestamp, reason: String) {
+  package init(until: Timestamp, reason: String, length: Duration? = nil) {
     self.until = until
     self.reason = reason
+    self.length = length
+  }
+
+  /// What is left of it: never more than it was when it began, though the clock was put right in between.
+  package func left(at now: Timestamp) -> Duration {
+    max(.zero, min(until.since(now), length ?? Self.longest, Self.longest))
   }
 }
 

@@ -6,7 +6,7 @@ struct RunRow {
   static let select = """
     SELECT run.id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest,
            destination, items, repeated, attempts, first_intent_at, last_outcome_at, origin.wait_until,
-           origin.wait_reason
+           origin.wait_reason, origin.wait_ms
     FROM run JOIN origin ON origin.id = run.origin
     """
 
@@ -29,7 +29,9 @@ struct RunRow {
       finishedAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) }, manifest: row.text(9),
       destination: row.text(10), items: row.int(11), repeated: row.int(12), counts: StateCounts(),
       attempts: row.int(13), sendingTime: sendingTime,
-      wait: StoredWait(untilColumn: row.optionalInt(16), reason: row.optionalText(17)), isLive: false)
+      wait: StoredWait(
+        untilColumn: row.optionalInt(16), reason: row.optionalText(17), lengthColumn: row.optionalInt(18)),
+      isLive: false)
   }
 
   /// The run with its counts, and with the state its owner's life or death gives it: a run that says it is

@@ -31,7 +31,8 @@ extension SQLiteRunSession {
   ) throws -> Result<Claim, StoreError> {
     guard let next = try nextPending(in: connection) else { return .success(.none) }
     if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
-      return .success(.notBefore(wait.until, .wait(wait.reason)))
+      let end = try end(of: wait, at: now, in: connection)
+      if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
     }
     for rate in settings.rates {
       if let free = try whenFree(rate, in: connection), now < free {
@@ -40,7 +41,10 @@ extension SQLiteRunSession {
         return .success(.notBefore(moment, .rate(rate)))
       }
     }
-    guard next.readyAt <= now else { return .success(.notBefore(next.readyAt, .ready)) }
+    // No back-off is longer than its cap: a moment beyond is one of a clock that was put back since.
+    guard next.readyAt <= now || next.readyAt.since(now) > BackOff.chunk.cap else {
+      return .success(.notBefore(next.readyAt, .ready))
+    }
     let content: [UInt8]
     do {
       content = try contents.content(of: next.plan, in: connection)

@@ -68,7 +68,8 @@ final class SQLiteRunSession: RunSession {
     try await database.write { [self] connection in
       if let wait { return try remember(wait, in: connection) }
       try connection.run(
-        "UPDATE origin SET wait_until = NULL, wait_reason = NULL WHERE id = ?", .integer(origin))
+        "UPDATE origin SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE id = ?",
+        .integer(origin))
       connection.revise()
     }
   }
@@ -78,10 +79,22 @@ final class SQLiteRunSession: RunSession {
   func remember(_ wait: StoredWait, in connection: Connection) throws {
     try connection.run(
       """
-      UPDATE origin SET wait_until = ?1, wait_reason = ?2
+      UPDATE origin SET wait_until = ?1, wait_reason = ?2, wait_ms = ?4
       WHERE id = ?3 AND (wait_until IS NULL OR wait_until < ?1)
-      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin))
+      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin),
+      .integer(wait.length?.millisecondsRoundedUp))
     connection.revise()
+  }
+
+  /// The end of a wait by the clock as it is now. A clock that was put back since the wait began would make it longer than
+  /// what was asked; the recorded end is then put right, too.
+  func end(of wait: StoredWait, at now: Timestamp, in connection: Connection) throws -> Timestamp {
+    let end = now + wait.left(at: now)
+    guard end < wait.until, end > now else { return min(end, wait.until) }
+    try connection.run(
+      "UPDATE origin SET wait_until = ? WHERE id = ?", .integer(end.milliseconds), .integer(origin))
+    connection.revise()
+    return end
   }
 
   func request() async throws -> RunRequest? {
@@ -188,13 +201,14 @@ final class SQLiteRunSession: RunSession {
   private func readFacts(in connection: Connection) throws -> RunFacts {
     let facts = try connection.first(
       """
-      SELECT run.request, run.attempts, origin.wait_until, origin.wait_reason
+      SELECT run.request, run.attempts, origin.wait_until, origin.wait_reason, origin.wait_ms
       FROM run JOIN origin ON origin.id = ? WHERE run.id = ? AND run.owner = ?
       """, .integer(origin), .integer(row), .integer(owner)
     ) {
       RunFacts(
         request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1),
-        wait: StoredWait(untilColumn: $0.optionalInt(2), reason: $0.optionalText(3)))
+        wait: StoredWait(
+          untilColumn: $0.optionalInt(2), reason: $0.optionalText(3), lengthColumn: $0.optionalInt(4)))
     }
     guard let facts else { throw StoreError(.conflict, "run \(run) was taken over by another process") }
     return facts
@@ -228,9 +242,11 @@ extension StateCounts {
 }
 
 extension StoredWait {
-  /// The wait two columns hold; `nil` when they are NULL.
-  init?(untilColumn: Int?, reason: String?) {
+  /// The wait that three columns hold; `nil` when there is none.
+  init?(untilColumn: Int?, reason: String?, lengthColumn: Int?) {
     guard let untilColumn, let reason else { return nil }
-    self.init(until: Timestamp(milliseconds: Int64(untilColumn)), reason: reason)
+    self.init(
+      until: Timestamp(milliseconds: Int64(untilColumn)), reason: reason,
+      length: lengthColumn.map { .milliseconds(Int64($0)) })
   }
 }
