@@ -1,11 +1,39 @@
 import BatchDomain
 
+/// One moment on both clocks.
+struct Moment: Sendable {
+  /// The time of day: what records and people are told.
+  let wall: Timestamp
+  /// Time since some fixed moment, never going back: what waits are measured with.
+  let elapsed: Duration
+
+  /// This moment on that clock.
+  init(_ clock: any BatchClock) {
+    wall = clock.now()
+    elapsed = clock.elapsed()
+  }
+
+  /// The time of day at another moment, as far as the clock is not set in between.
+  func wall(at other: Duration) -> Timestamp { wall + (other - elapsed) }
+}
+
 /// What is under way in this process, and the rules of it: the gate, what is left to send and to settle, and whether to
 /// stop. ``RunBoard`` keeps it, one change at a time.
+///
+/// It reads no clock and tells nobody: each change is handed the moment, and collects what follows from it in
+/// ``effects``, which are performed once the lock is released.
 struct BoardState: Sendable {
-  private let clock: any BatchClock
+  /// What follows from changes, to be performed outside the lock.
+  struct Effects: Sendable {
+    /// What observers are to be told, in order.
+    var events: [RunEvent] = []
+    /// Whether tasks that wait for any change are to look again.
+    var wakesWaiting = false
+    /// Whether the settler is to look again.
+    var wakesSettler = false
+  }
+
   private let random: any RandomSource
-  private let observer: any RunObserver
   private let settings: RunSettings
   private let items: Int
 
@@ -13,41 +41,45 @@ struct BoardState: Sendable {
   private var isPendingKnownEmpty: Bool
   private var lastOrder = 0
   /// No pending chunk is ready before that moment, or the rate limits permit none.
-  private var nothingBefore: Timestamp?
+  private var nothingBefore: Duration?
   private var working = 0
   private var openUnknowns: Int
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
   private var isStoreInTrouble = 0
   private var hasAcceptance = false
-  private var announcedWait: StoredWait?
+  private var announcedWait: (until: Duration, reason: String)?
+  /// What the last request that came to nothing failed with.
+  private var lastFailure: String?
   /// Counts the times chunks became pending: a claim that began before cannot say that none is.
   private var pendingEpoch = 0
-  /// Raised at every change.
-  let signal = ChangeSignal()
-  /// Raised only for what concerns the settler, which would else wake at every answer.
-  let settlingSignal = ChangeSignal()
+  /// What follows from the changes since it was last taken.
+  private var effects = Effects()
 
-  /// Whether the user gives the run up; true from then on, whatever else stops it.
-  private(set) var isGivenUp = false
-  /// Why no new request leaves; `nil` while sending goes on.
+  /// Whether a person cancelled the run; true from then on, whatever else stops it. A cancelled run sends nothing more
+  /// and is still settled.
+  private(set) var isCancelled = false
+  /// Why nothing more is sent or settled; `nil` while work goes on. A cause is replaced only by a stronger one.
   private(set) var stop: StopCause?
   /// The counts after the last change.
   private(set) var counts: StateCounts
 
-  init(
-    settings: RunSettings, standing: RunStanding, clock: any BatchClock, random: any RandomSource,
-    observer: any RunObserver
-  ) {
+  init(settings: RunSettings, standing: RunStanding, now: Moment, random: any RandomSource) {
     self.settings = settings
-    self.clock = clock
     self.random = random
-    self.observer = observer
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
     isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
-    gate = GateState(concurrency: settings.concurrency, now: clock.now(), wait: standing.wait)
+    gate = GateState(
+      concurrency: settings.concurrency, now: now.elapsed,
+      wait: standing.wait.map { ($0.left(at: now.wall), $0.reason) })
+  }
+
+  /// What follows from the changes so far, which is from now on the caller's to perform.
+  mutating func takeEffects() -> Effects {
+    defer { effects = Effects() }
+    return effects
   }
 
   // MARK: Sending
@@ -57,38 +89,37 @@ struct BoardState: Sendable {
     /// Claim a chunk; a slot is taken. What the claim finds missing is true of that epoch only.
     case claim(epoch: Int)
     /// Look again when something changes, at the latest at that moment.
-    case wait(version: Int, until: Timestamp?)
+    case wait(until: Duration?)
     /// There is nothing left to do, or no new request may leave.
     case leave
   }
 
   /// A worker asks for work.
-  mutating func next() -> Next {
-    if stop != nil || isDone { return .leave }
+  mutating func next(at now: Moment) -> Next {
+    if isSendingOver || isDone { return .leave }
     // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
     // manifest of which every chunk is refused would else be sent to its end for nothing.
     if isStoreInTrouble > 0 || isPendingKnownEmpty || doubted > 0 && doubted + working >= settings.concurrency
     {
-      return .wait(version: signal.version, until: nil)
+      return .wait(until: nil)
     }
-    let now = clock.now()
     if let nothingBefore {
-      guard nothingBefore <= now else { return .wait(version: signal.version, until: nothingBefore) }
+      guard nothingBefore <= now.elapsed else { return .wait(until: nothingBefore) }
       self.nothingBefore = nil
     }
-    switch gate.admit(now: now) {
+    switch gate.admit(now: now.elapsed) {
     case .go:
       working += 1
       if announcedWait != nil {
         announcedWait = nil
-        observer.observe(.waitOver)
+        tell(.waitOver)
       }
       return .claim(epoch: pendingEpoch)
     case .wait(let until):
-      announce(StoredWait(until: until, reason: gate.reason))
-      return .wait(version: signal.version, until: until)
+      announce(until: until, reason: gate.reason, at: now)
+      return .wait(until: until)
     case .full:
-      return .wait(version: signal.version, until: nil)
+      return .wait(until: nil)
     }
   }
 
@@ -98,20 +129,26 @@ struct BoardState: Sendable {
     giveBackSlot()
   }
 
-  /// The store has nothing that may be sent before that moment.
-  mutating func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int) {
-    if epoch == pendingEpoch { nothingBefore = moment }
+  /// The store has nothing that may be sent before that moment of the day.
+  mutating func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int, at now: Moment) {
+    let left = max(.zero, moment.since(now.wall))
+    let until = now.elapsed + left
+    if epoch == pendingEpoch { nothingBefore = until }
     switch why {
     case .ready: break
-    case .rate(let rate): announce(StoredWait(until: moment, reason: "the rate limit \(rate)"))
+    case .rate(let rate): announce(until: until, reason: "the rate limit \(rate)", at: now)
     case .wait(let reason):
-      announce(StoredWait(until: moment, reason: reason))
-      if moment.since(clock.now()) > settings.maxWait {
-        stop(
-          for: .parked(.throttled, detail: "\(reason) until \(moment), which is longer than --max-wait"))
+      announce(until: until, reason: reason, at: now)
+      if left > settings.maxWait {
+        stop(for: .parked(.throttled, detail: Self.tooLong(reason, until: moment)))
       }
     }
     giveBackSlot()
+  }
+
+  /// The sentence for a wait that is longer than the run may wait.
+  static func tooLong(_ reason: String, until moment: Timestamp) -> String {
+    "\(reason) until \(moment), which is longer than --max-wait"
   }
 
   /// A slot was taken and nothing was claimed with it.
@@ -124,19 +161,21 @@ struct BoardState: Sendable {
   /// An answer is there: the gate learns of it before it is recorded.
   ///
   /// - Parameters:
+  ///   - failure: what went wrong, for the sentence that says why nothing gets through.
   ///   - isSuspect: whether the chunk failed before while others got through.
   ///   - park: why the run has to stop because of it; set before the slot is free, so that a fault of the account
   ///     seen by the first request is seen by no other.
-  mutating func answered(_ outcome: Outcome, asked: Duration?, isSuspect: Bool, park: StopCause?) -> Passage {
+  mutating func answered(
+    _ outcome: Outcome, asked: Duration?, failure: String?, isSuspect: Bool, park: StopCause?, at now: Moment
+  ) -> Passage {
     if let park { stop(for: park) }
-    let now = clock.now()
-    let since = gate.troubleSince ?? now
-    let effect = gate.leave(
-      outcome, asked: asked, isSuspect: isSuspect, now: now, backOff: backOff(since: since, now: now))
-    defer { changed() }
     let isFailure = outcome == .notProcessed || outcome == .unknown
+    if isFailure { lastFailure = failure }
+    let effect = gate.leave(
+      outcome, asked: asked, isSuspect: isSuspect, now: now.elapsed, backOff: backOff(now: now.elapsed))
+    defer { changed() }
     return Passage(
-      wait: follow(effect, isOutage: isFailure), isInOutage: isFailure && !gate.isOpen)
+      wait: follow(effect, isOutage: isFailure, at: now), isInOutage: isFailure && !gate.isOpen)
   }
 
   /// What the end of a request meant for everybody.
@@ -148,36 +187,41 @@ struct BoardState: Sendable {
   }
 
   /// Waits of our own choosing. One ends with `--max-wait` at the latest, so that there is one more try before the
-  /// run is parked; after that try it goes beyond, which is what parks.
-  private func backOff(since: Timestamp, now: Timestamp) -> (_ waits: Int) -> Duration {
-    { [random, maxWait = settings.maxWait] waits in
+  /// run is paused; after that try it goes beyond, which is what pauses.
+  private func backOff(now: Duration) -> (_ waits: Int) -> Duration {
+    let since = gate.troubleSince ?? now
+    return { [random, maxWait = settings.maxWait] waits in
       let wait = BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
-      let left = maxWait - now.since(since)
+      let left = maxWait - (now - since)
       return left > .zero ? min(wait, left) : max(wait, .milliseconds(1))
     }
   }
 
-  /// Tells of a wait and parks where it is too long.
+  /// Tells of a wait and pauses the run where it is too long.
   ///
   /// - Returns: the wait, where it is the service's own: a back-off of ours is not for another process to sit out.
-  private mutating func follow(_ effect: GateState.Effect, isOutage: Bool) -> StoredWait? {
-    guard case .closed(let wait) = effect else { return nil }
-    announce(wait)
+  private mutating func follow(_ effect: GateState.Effect, isOutage: Bool, at now: Moment) -> StoredWait? {
+    guard case .closed(let length, let reason) = effect else { return nil }
+    let until = now.elapsed + length
+    announce(until: until, reason: reason, at: now)
+    let wait = StoredWait(until: now.wall + length, reason: reason, length: length)
     // A quota may be used up by a success: then there is no trouble to count from, only the wait itself.
-    let since = gate.troubleSince ?? clock.now()
-    if wait.until.since(since) > settings.maxWait, hasWorkLeft {
+    let since = gate.troubleSince ?? now.elapsed
+    if until - since > settings.maxWait, hasWorkLeft {
       stop(
-        for: .parked(
-          isOutage ? .unreachable : .throttled,
-          detail: isOutage
-            ? "nothing got through since \(since)"
-            : "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
+        for: isOutage
+          ? .parked(.unreachable, detail: outage(since: now.wall(at: since)))
+          : .parked(.throttled, detail: Self.tooLong(reason, until: wait.until)))
     }
     return isOutage ? nil : wait
   }
 
+  private func outage(since moment: Timestamp) -> String {
+    "nothing got through since \(moment)" + (lastFailure.map { "; the last request failed: \($0)" } ?? "")
+  }
+
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
-  func othersGotThrough(since moment: Timestamp) -> Bool {
+  func othersGotThrough(since moment: Duration) -> Bool {
     guard let last = gate.lastThrough else { return false }
     return last >= moment
   }
@@ -187,12 +231,12 @@ struct BoardState: Sendable {
     working -= 1
     if event == .answerLost || event == .doubted {
       openUnknowns += 1
-      settlingSignal.raise()
+      effects.wakesSettler = true
     }
     if event == .doubted { doubted += 1 }
     if outcome == .accepted, !hasAcceptance {
       hasAcceptance = true
-      observer.observe(.firstAccepted(recorded.counts))
+      tell(.firstAccepted(recorded.counts))
     }
     take(recorded)
   }
@@ -208,16 +252,16 @@ struct BoardState: Sendable {
   /// Asks for a listing's request.
   ///
   /// - Parameter isFirstTry: whether it did not have to wait yet.
-  mutating func enterListing(isFirstTry: Bool) -> ListingEntry {
+  mutating func enterListing(isFirstTry: Bool, at now: Moment) -> ListingEntry {
     if stopsSettling {
       if !isFirstTry { gate.withdrawListing() }
       changed()
       return .leave
     }
-    switch gate.admitListing(now: clock.now(), isFirstTry: isFirstTry) {
+    switch gate.admitListing(now: now.elapsed, isFirstTry: isFirstTry) {
     case .go: return .go
-    case .wait(let until): return .wait(version: signal.version, until: until)
-    case .full: return .wait(version: signal.version, until: nil)
+    case .wait(let until): return .wait(until: until)
+    case .full: return .wait(until: nil)
     }
   }
 
@@ -226,18 +270,16 @@ struct BoardState: Sendable {
     /// It may be sent.
     case go
     /// Ask again when something changes, at the latest at that moment.
-    case wait(version: Int, until: Timestamp?)
+    case wait(until: Duration?)
     /// The run stops.
     case leave
   }
 
   /// A listing came back.
-  mutating func leaveListing(isThrottled: Bool, asked: Duration?) {
-    let now = clock.now()
-    let since = gate.troubleSince ?? now
+  mutating func leaveListing(isThrottled: Bool, asked: Duration?, at now: Moment) {
     let effect = gate.leaveListing(
-      isThrottled: isThrottled, asked: asked, now: now, backOff: backOff(since: since, now: now))
-    _ = follow(effect, isOutage: false)
+      isThrottled: isThrottled, asked: asked, now: now.elapsed, backOff: backOff(now: now.elapsed))
+    _ = follow(effect, isOutage: false, at: now)
     changed()
   }
 
@@ -269,45 +311,37 @@ struct BoardState: Sendable {
 
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool {
-    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || stop == .cancelled)
+    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || isCancelled)
   }
 
   /// Whether later acceptances can still bring a control.
   var canSendMore: Bool {
-    stop == nil && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
+    !isSendingOver && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
   }
 
-  /// Whether settling has to end now; a run that is given up is still settled.
-  var stopsSettling: Bool {
-    switch stop {
-    case nil, .cancelled: false
-    case .asked, .parked, .store: true
-    }
-  }
+  /// Whether settling has to end now; a run that is cancelled is still settled.
+  var stopsSettling: Bool { stop != nil }
 
-  /// What was pending is given up.
-  mutating func gaveUpPending(_ recorded: Recorded) { take(recorded) }
+  /// Whether no new request to submit may leave.
+  var isSendingOver: Bool { isCancelled || stop != nil }
+
+  /// What was pending is cancelled.
+  mutating func cancelledPending(_ recorded: Recorded) { take(recorded) }
 
   // MARK: Stopping
 
-  /// Asks the run to stop. The first cause stands, except that nothing outweighs a store that is gone, and
-  /// giving up outweighs a pause.
+  /// Asks the run to stop. That it is cancelled and that its work stops are two facts: the one does not undo the other.
+  /// Of the causes to stop, a weaker one never replaces a stronger one.
   mutating func stop(for cause: StopCause) {
-    if cause == .cancelled { isGivenUp = true }
-    switch (stop, cause) {
-    case (nil, _), (.asked, .cancelled), (.asked, .parked), (.asked, .store), (.parked, .cancelled),
-      (.parked, .store), (.cancelled, .store):
+    if case .cancelled = cause {
+      guard !isCancelled else { return }
+      isCancelled = true
+    } else {
+      guard cause.strength > stop?.strength ?? 0 else { return }
       stop = cause
-      observer.observe(.stopping(cause))
-      changed()
-    case (.cancelled, .asked):
-      // Asked to stop while unknown chunks of a cancelled run are being settled.
-      stop = cause
-      observer.observe(.stopping(cause))
-      changed()
-    default:
-      break
     }
+    tell(.stopping(cause))
+    changed()
   }
 
   /// Follows what another process asked of the run.
@@ -322,7 +356,7 @@ struct BoardState: Sendable {
   /// The store refuses changes: nothing new is sent until `storeRecovered()`.
   mutating func storeInTrouble(_ error: StoreError) {
     isStoreInTrouble += 1
-    observer.observe(.storeTrouble(error.description))
+    tell(.storeTrouble(error.description))
     changed()
   }
 
@@ -332,10 +366,12 @@ struct BoardState: Sendable {
     changed()
   }
 
-  private func changed() {
-    signal.raise()
-    if stop != nil || isDone { settlingSignal.raise() }
+  private mutating func changed() {
+    effects.wakesWaiting = true
+    if isSendingOver || isDone { effects.wakesSettler = true }
   }
+
+  private mutating func tell(_ event: RunEvent) { effects.events.append(event) }
 
   /// Whether anything is left to send or to settle: where nothing is, there is nothing to park.
   private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
@@ -354,8 +390,8 @@ struct BoardState: Sendable {
       pendingEpoch += 1
       if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
     }
-    observer.observe(.progress(counts))
-    if hasWorkLeft,
+    tell(.progress(counts))
+    if hasWorkLeft, !isCancelled,
       settings.maxFailures.isExceeded(
         lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
     {
@@ -368,9 +404,28 @@ struct BoardState: Sendable {
     changed()
   }
 
-  private mutating func announce(_ wait: StoredWait) {
-    guard announcedWait != wait else { return }
-    announcedWait = wait
-    observer.observe(.waiting(wait))
+  /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
+  private static let readingError: Duration = .milliseconds(100)
+
+  private mutating func announce(until: Duration, reason: String, at now: Moment) {
+    if let announcedWait, announcedWait.reason == reason,
+      abs((announcedWait.until - until).inSeconds) < Self.readingError.inSeconds
+    {
+      return
+    }
+    announcedWait = (until, reason)
+    tell(.waiting(StoredWait(until: now.wall(at: until), reason: reason)))
+  }
+}
+
+extension StopCause {
+  /// The order of the causes; a cancelled run goes on settling, so that being cancelled is none of them.
+  fileprivate var strength: Int {
+    switch self {
+    case .cancelled: 0
+    case .asked: 1
+    case .parked: 2
+    case .store: 3
+    }
   }
 }

@@ -2,6 +2,9 @@ import BatchDomain
 
 /// The rules of the gate, as a pure value: events go in, permissions come out. No clock is read in it.
 ///
+/// Moments are times since some fixed moment that never go back (``BatchClock/elapsed()``): a back-off of ten seconds
+/// stays one when somebody sets the machine's clock.
+///
 /// The first request goes alone; each sign of life then doubles what may be in flight, up to the run's
 /// concurrency. A wait the service asks for closes the gate for everybody, and sending starts gradually after
 /// it. When nothing gets through, that is a condition of the run: the gate closes and probes with one request
@@ -14,12 +17,12 @@ struct GateState: Equatable {
   /// Requests in flight, listings included.
   private(set) var inFlight = 0
   /// Nothing is sent before that moment.
-  private(set) var closedUntil: Timestamp?
+  private(set) var closedUntil: Duration?
   /// Why it is closed.
   private(set) var reason = ""
   /// When requests began to come to nothing, or to be told to wait, since the last sign of progress; `nil` while
   /// all is well. `--max-wait` counts from here: a wait of our own choosing is no trouble.
-  private(set) var troubleSince: Timestamp?
+  private(set) var troubleSince: Duration?
   /// Requests in a row that came to nothing: 5xx, time-outs, breaks, refused connections.
   private(set) var failures = 0
   /// Those of them that were not processed at all.
@@ -29,14 +32,17 @@ struct GateState: Equatable {
   /// Whether the service said that it is alive since the start or since the gate last closed for want of it.
   private(set) var isOpen = false
   /// When a request last got through, by its end.
-  private(set) var lastThrough: Timestamp?
+  private(set) var lastThrough: Duration?
   /// A listing waits for its turn: it goes before the next chunk.
   private(set) var listingsWaiting = 0
 
-  init(concurrency: Int, now: Timestamp, wait: StoredWait? = nil) {
+  /// A gate.
+  ///
+  /// - Parameter wait: what is left of a wait that an earlier process was asked for, and why it was.
+  init(concurrency: Int, now: Duration, wait: (left: Duration, reason: String)? = nil) {
     self.concurrency = concurrency
-    guard let wait, wait.until > now else { return }
-    closedUntil = wait.until
+    guard let wait, wait.left > .zero else { return }
+    closedUntil = now + wait.left
     reason = wait.reason
   }
 
@@ -45,19 +51,19 @@ struct GateState: Equatable {
     /// It may leave, and counts as in flight.
     case go
     /// Not before that moment.
-    case wait(until: Timestamp)
+    case wait(until: Duration)
     /// Not before something changes.
     case full
   }
 
   /// Asks for a chunk's request.
-  mutating func admit(now: Timestamp) -> Admission {
+  mutating func admit(now: Duration) -> Admission {
     guard listingsWaiting == 0 else { return .full }
     return enter(now: now)
   }
 
   /// Asks for a listing's request. One that has to wait holds the next chunk back until it had its turn.
-  mutating func admitListing(now: Timestamp, isFirstTry: Bool) -> Admission {
+  mutating func admitListing(now: Duration, isFirstTry: Bool) -> Admission {
     let admission = enter(now: now)
     if admission == .go, !isFirstTry { listingsWaiting -= 1 }
     if admission != .go, isFirstTry { listingsWaiting += 1 }
@@ -67,7 +73,7 @@ struct GateState: Equatable {
   /// A listing that was waiting gives up.
   mutating func withdrawListing() { listingsWaiting -= 1 }
 
-  private mutating func enter(now: Timestamp) -> Admission {
+  private mutating func enter(now: Duration) -> Admission {
     if let closedUntil {
       guard closedUntil <= now else { return .wait(until: closedUntil) }
       self.closedUntil = nil
@@ -83,7 +89,7 @@ struct GateState: Equatable {
   /// A listing came back. Being told to wait holds back everybody, as with a chunk; anything else says nothing
   /// about chunks.
   mutating func leaveListing(
-    isThrottled: Bool, asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+    isThrottled: Bool, asked: Duration?, now: Duration, backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     inFlight -= 1
     return isThrottled ? throttled(asked, now: now, backOff: backOff) : .none
@@ -93,8 +99,8 @@ struct GateState: Equatable {
   enum Effect: Equatable {
     /// Nothing that others have to know.
     case none
-    /// The gate is closed until then.
-    case closed(StoredWait)
+    /// The gate is closed for that long from now on.
+    case closed(for: Duration, reason: String)
   }
 
   /// A chunk's request came back.
@@ -106,7 +112,7 @@ struct GateState: Equatable {
   ///     more says nothing about the others.
   ///   - backOff: a wait drawn for the case that the gate has to choose one, from the number of waits so far.
   mutating func leave(
-    _ outcome: Outcome, asked: Duration?, isSuspect: Bool = false, now: Timestamp,
+    _ outcome: Outcome, asked: Duration?, isSuspect: Bool = false, now: Duration,
     backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     inFlight -= 1
@@ -140,7 +146,7 @@ struct GateState: Equatable {
 
   /// A wait of no length is as good as none: the gate then chooses one itself, longer each time.
   private mutating func throttled(
-    _ asked: Duration?, now: Timestamp, backOff: (_ waits: Int) -> Duration
+    _ asked: Duration?, now: Duration, backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     troubleSince = troubleSince ?? now
     if let asked, asked > .zero {
@@ -150,7 +156,7 @@ struct GateState: Equatable {
     return close(for: backOff(waits), now: now, reason: "the service asks to slow down")
   }
 
-  private mutating func signOfLife(now: Timestamp) {
+  private mutating func signOfLife(now: Duration) {
     troubleSince = nil
     lastThrough = now
     failures = 0
@@ -160,17 +166,17 @@ struct GateState: Equatable {
     allowed = min(concurrency, allowed * 2)
   }
 
-  private mutating func close(for wait: Duration, now: Timestamp, reason: String) -> Effect {
+  private mutating func close(for wait: Duration, now: Duration, reason: String) -> Effect {
     allowed = 1
     let until = now + wait
     if let closedUntil, closedUntil >= until { return .none }
     closedUntil = until
     self.reason = reason
-    return .closed(StoredWait(until: until, reason: reason))
+    return .closed(for: wait, reason: reason)
   }
 
   private mutating func closeWhenNothingGetsThrough(
-    now: Timestamp, backOff: (_ waits: Int) -> Duration
+    now: Duration, backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     let isCondition = !isOpen || unprocessed >= concurrency || failures >= 2 * concurrency
     guard isCondition else { return .none }

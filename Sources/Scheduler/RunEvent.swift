@@ -26,7 +26,8 @@ package enum RunEvent: Sendable, Equatable {
   case stopping(StopCause)
 }
 
-/// Who is told about a run. Called from several tasks, under the lock of the run's board: must not block, nor call whoever asks the board.
+/// Who is told about a run: one event after the other, in their order, from whichever task made the change, and under no
+/// lock. Must not block: tasks that send run on the network's event loop.
 package protocol RunObserver: Sendable {
   /// Takes notice of an event.
   func observe(_ event: RunEvent)
@@ -36,9 +37,9 @@ package protocol RunObserver: Sendable {
 package enum StopCause: Sendable, Equatable {
   /// It was asked to: a signal, or another process through the store.
   case asked
-  /// The user gives the run up.
+  /// A person cancelled the run.
   case cancelled
-  /// The run cannot go on now.
+  /// The run cannot go on now, and is paused for that reason.
   case parked(PauseReason, detail: String)
   /// The store cannot be used.
   case store(StoreError)

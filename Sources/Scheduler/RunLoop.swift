@@ -29,7 +29,7 @@ package struct RunLoop: Sendable {
   /// state that fits.
   ///
   /// - Parameters:
-  ///   - isCancelling: gives the run up at once: nothing is sent, what is unknown is settled.
+  ///   - isCancelling: cancels the run at once: nothing is sent, what is unknown is settled.
   ///   - stops: each element asks to stop; requests under way are waited for.
   /// - Returns: how the run was left.
   /// - Throws: ``StoreError`` when the store cannot be used; the run then keeps its owner's mark and is
@@ -38,13 +38,13 @@ package struct RunLoop: Sendable {
     let standing = try await session.standing()
     let board = RunBoard(
       settings: session.settings, standing: standing, clock: clock, random: random, observer: observer)
-    observer.observe(.started(standing))
+    board.tell(.started(standing))
     if isCancelling { board.stop(for: .cancelled) }
     board.follow(standing.request)
-    if let wait = standing.wait, wait.until.since(clock.now()) > session.settings.maxWait {
+    if let wait = standing.wait, case let left = wait.left(at: clock.now()), left > session.settings.maxWait {
       board.stop(
         for: .parked(
-          .throttled, detail: "\(wait.reason) until \(wait.until), which is longer than --max-wait"))
+          .throttled, detail: BoardState.tooLong(wait.reason, until: clock.now() + left)))
     }
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -69,41 +69,44 @@ package struct RunLoop: Sendable {
       for _ in 0..<session.settings.concurrency {
         group.addTask {
           await Worker(
-            session: session, service: service, clock: clock, random: random, observer: observer, board: board
+            session: session, service: service, clock: clock, random: random, board: board
           ).work()
         }
       }
       group.addTask {
         await Settler(
-          session: session, service: service, clock: clock, random: random, observer: observer, board: board
+          session: session, service: service, clock: clock, random: random, board: board
         ).work()
       }
-      group.addTask { await giveUpPending(on: board) }
+      group.addTask { await cancelPending(on: board) }
     }
   }
 
-  /// Once the user gives the run up, what is pending is given up at once: whatever happens to this process later,
+  /// Once a person cancels the run, what is pending is cancelled at once: whatever happens to this process later,
   /// it is not sent.
-  private func giveUpPending(on board: RunBoard) async {
-    guard await board.waitUntilGivenUp() else { return }
+  private func cancelPending(on board: RunBoard) async {
+    guard await board.waitUntilCancelled() else { return }
     do {
       let recorded = try await StoreRetry(clock: clock, board: board)({ try await session.cancelPending() })
-      board.gaveUpPending(recorded)
+      board.cancelledPending(recorded)
     } catch {
       board.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
   private func watchRequests(on board: RunBoard) async {
+    var isInTrouble = false
     while true {
       do {
         try await clock.sleep(for: Self.requestInterval)
         board.follow(try await session.request())
+        isInTrouble = false
       } catch is CancellationError {
         return
       } catch {
         // The next change meets the same trouble, and is what decides about it.
-        observer.observe(.storeTrouble(String(describing: error)))
+        if !isInTrouble { board.tell(.storeTrouble(String(describing: error))) }
+        isInTrouble = true
       }
     }
   }
@@ -114,10 +117,10 @@ package struct RunLoop: Sendable {
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, board: board)
     let ending: RunEnding
-    if board.isGivenUp {
-      // Chunks that were under way when it was given up, or that settled as not received, are pending again.
+    if board.isCancelled {
+      // Chunks that were under way when it was cancelled, or that settled as not received, are pending again.
       let counts = try await persistently { try await session.cancelPending() }.counts
-      // Given up when everything was decided already, there was nothing to give up.
+      // Where everything was decided already, there was nothing to cancel.
       ending = counts.chunks(in: .cancelled, .unknown) == 0 ? .finished : .cancelled
     } else if try await persistently({ try await session.standing() }).counts.chunks(
       in: .pending, .submitting, .unknown) == 0

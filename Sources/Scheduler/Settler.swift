@@ -10,7 +10,6 @@ struct Settler {
   let service: any TransferService
   let clock: any BatchClock
   let random: any RandomSource
-  let observer: any RunObserver
   let board: RunBoard
 
   /// Chunks looked into at the same time.
@@ -44,7 +43,7 @@ struct Settler {
           await board.waitForSettling(version: version, until: nil)
           continue
         }
-        let due = chunks.filter { (state.cases[$0.number]?.nextLook ?? $0.endedAt) <= clock.now() }
+        let due = chunks.filter { (state.cases[$0.number]?.nextLook ?? .zero) <= clock.elapsed() }
         if due.isEmpty {
           let next = chunks.compactMap { state.cases[$0.number]?.nextLook }.min()
           await board.waitForSettling(version: version, until: next)
@@ -70,7 +69,7 @@ struct Settler {
           // Only asking the service needs a delay: its listing has to catch up first.
           let delay = session.settings.onUnknown == .check ? session.settings.settleDelay : .zero
           state.cases[chunk.number] = SettlingCase(
-            attempt: chunk.attempt, nextLook: chunk.endedAt + delay)
+            attempt: chunk.attempt, nextLook: clock.elapsed() + timeLeft(of: delay, since: chunk.endedAt))
         }
         if state.cases[chunk.number]?.isHeld != true { open.append(chunk) }
       }
@@ -78,6 +77,11 @@ struct Settler {
       after = last.number
     }
     return open
+  }
+
+  /// What is left of a delay that began at a moment of the day; never more than all of it, whatever the clock was set to.
+  private func timeLeft(of delay: Duration, since moment: Timestamp) -> Duration {
+    max(.zero, min(delay, delay - clock.now().since(moment)))
   }
 
   private func look(at chunks: [UnknownChunk], _ state: inout State) async throws {
@@ -127,7 +131,7 @@ struct Settler {
     _ reading: SettlingRule.Reading, _ chunk: UnknownChunk, _ look: Look, _ state: inout State
   ) async throws {
     guard var known = state.cases[chunk.number] else { return }
-    known.nextLook = clock.now() + delay
+    known.nextLook = clock.elapsed() + delay
     var evidence = Evidence("", lastLookAt: look.startedAt, tasksListed: look.tasks)
     switch reading {
     case .received:
@@ -166,9 +170,9 @@ struct Settler {
       known.disagree()
       evidence.text = why
       if look.canSendMore { break }
-      if let notBefore, notBefore > clock.now() {
-        known.nextLook = max(known.nextLook, notBefore)
-        if notBefore.since(clock.now()) <= Self.longestWait { break }
+      if let notBefore, case let left = notBefore.since(clock.now()), left > .zero {
+        known.nextLook = max(known.nextLook, clock.elapsed() + left)
+        if left <= Self.longestWait { break }
         evidence.text += ": resume the run after \(notBefore)"
         return try await hold(chunk, evidence, &state)
       }
@@ -227,9 +231,9 @@ struct Settler {
     KillPoint.inSettling.reached()
     let recorded = try await persistently { [settlement] in try await session.settle(settlement) }
     state.cases[chunk.number] = nil
-    observer.observe(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
+    board.tell(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
     if let division = settlement.division {
-      observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
+      board.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
     board.settled(recorded, wasRefused: chunk.wasRefused)
   }
@@ -243,7 +247,7 @@ struct Settler {
       evidence: evidence, decidedAt: clock.now(), event: nil)
     try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
-    observer.observe(.held(chunk: chunk.number, why: evidence.text))
+    board.tell(.held(chunk: chunk.number, why: evidence.text))
     board.held(wasRefused: chunk.wasRefused)
   }
 }

@@ -4,8 +4,8 @@ import BatchDomain
 struct SettlingCase {
   /// The attempt whose answer was lost.
   let attempt: Int
-  /// The chunk is not looked at before that moment.
-  var nextLook: Timestamp
+  /// The chunk is not looked at before that moment of ``BatchClock/elapsed()``.
+  var nextLook: Duration
   /// Looks that said nothing since nothing more was sent that could bring a control.
   var idleLooks = 0
   /// Whether it is left to a person.
@@ -14,7 +14,7 @@ struct SettlingCase {
   private var agreed: (isSeen: [Bool], since: Timestamp)?
 
   /// A case that was not looked at.
-  init(attempt: Int, nextLook: Timestamp) {
+  init(attempt: Int, nextLook: Duration) {
     self.attempt = attempt
     self.nextLook = nextLook
   }

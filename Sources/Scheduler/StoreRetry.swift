@@ -26,7 +26,7 @@ struct StoreRetry {
     var firstFailure: Duration?
     while true {
       do {
-        if endsWithRun, board.stop != nil { throw Stopped() }
+        if endsWithRun, board.isSendingOver { throw Stopped() }
         let value = try await change()
         if tries > 0 { board.storeRecovered() }
         return value
@@ -36,7 +36,12 @@ struct StoreRetry {
         firstFailure = firstFailure ?? clock.elapsed()
         if tries == 0 { board.storeInTrouble(error) }
         tries += 1
-        try await clock.sleep(for: .seconds(min(1 << tries, 10)))
+        do {
+          try await clock.sleep(for: .seconds(min(1 << tries, 10)))
+        } catch {
+          board.storeRecovered()
+          throw error
+        }
       } catch {
         if tries > 0 { board.storeRecovered() }
         throw error

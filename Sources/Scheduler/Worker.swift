@@ -7,7 +7,6 @@ struct Worker {
   let service: any TransferService
   let clock: any BatchClock
   let random: any RandomSource
-  let observer: any RunObserver
   let board: RunBoard
 
   private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
@@ -64,9 +63,10 @@ struct Worker {
     let took = clock.elapsed() - started
     let outcome = RetryContract.outcome(of: exchange)
     do {
-      let judgement = await judge(outcome, chunk)
+      let judgement = await judge(outcome, chunk, startedAt: started)
       let passage = board.answered(
-        outcome, asked: exchange.askedWait, isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
+        outcome, asked: exchange.askedWait, failure: exchange.text,
+        isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
         park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
@@ -76,7 +76,7 @@ struct Worker {
         readyAt: readyAt(after: outcome, judgement, chunk), division: next.division,
         rejectsRest: next.rejectsRest, isInOutage: passage.isInOutage, wait: passage.wait)
       if outcome != .accepted {
-        observer.observe(
+        board.tell(
           .setback(
             chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
             message: exchange.message))
@@ -95,7 +95,7 @@ struct Worker {
       }
       let recorded = try await persistently { try await session.record(result) }
       if let division = result.division {
-        observer.observe(.divided(chunk: chunk.number, pieces: division.pieces.count))
+        board.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
       board.recorded(recorded, outcome: outcome, event: result.event)
     } catch {
@@ -129,7 +129,9 @@ struct Worker {
     return nil
   }
 
-  private func judge(_ outcome: Outcome, _ chunk: ClaimedChunk) async -> Judgement {
+  private func judge(
+    _ outcome: Outcome, _ chunk: ClaimedChunk, startedAt: Duration
+  ) async -> Judgement {
     var circumstances = AttemptCircumstances(
       countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts)
     switch outcome {
@@ -140,11 +142,11 @@ struct Worker {
         } catch {
           // The outcome is known and has to be recorded; the chunk is then refused instead of the run parked, and
           // the record meets the same trouble.
-          observer.observe(.storeTrouble(StoreError(wrapping: error).description))
+          board.tell(.storeTrouble(StoreError(wrapping: error).description))
         }
       }
     case .notProcessed:
-      circumstances.othersGetThrough = board.othersGotThrough(since: chunk.startedAt)
+      circumstances.othersGetThrough = board.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
@@ -178,19 +180,22 @@ struct Worker {
   }
 
   private func detail(of reason: PauseReason, _ exchange: Exchange) -> String {
-    let answer = [exchange.status.map { "HTTP \($0)" }, exchange.code, exchange.message].compactMap { $0 }
-      .joined(separator: " ")
     let settings = session.settings
     return switch reason {
     case .endpoint:
       "\(settings.destination) does not answer as the transfers endpoint of profile "
-        + "\(settings.profile.rawValue): \(answer)"
-    default: answer
+        + "\(settings.profile.rawValue): \(exchange.text)"
+    default: exchange.text
     }
   }
 }
 
 extension Exchange {
+  /// Status, code and message in one line.
+  fileprivate var text: String {
+    [status.map { "HTTP \($0)" }, code, message].compactMap { $0 }.joined(separator: " ")
+  }
+
   /// HTTP status; `nil` when no answer came.
   fileprivate var status: Int? {
     switch self {

@@ -5,9 +5,9 @@ import Testing
 
 @Suite("Gate")
 struct GateStateTests {
-  static let start = Timestamp(milliseconds: 1_750_000_000_000)
+  static let start = Duration.seconds(1_000)
 
-  func at(_ seconds: Int) -> Timestamp { Self.start + .seconds(seconds) }
+  func at(_ seconds: Int) -> Duration { Self.start + .seconds(seconds) }
 
   /// Requests that may leave at that moment, none of them coming back.
   func admitted(_ gate: inout GateState, at seconds: Int = 0) -> Int {
@@ -79,7 +79,7 @@ struct GateStateTests {
     }
     #expect(gate.admit(now: at(0)) == .go)
     let effect = leave(&gate, .throttled, asked: .seconds(30))
-    #expect(effect == .closed(StoredWait(until: at(30), reason: "the service asks to wait")))
+    #expect(effect == .closed(for: .seconds(30), reason: "the service asks to wait"))
     #expect(gate.admit(now: at(29)) == .wait(until: at(30)))
     #expect(admitted(&gate, at: 30) == 1)
   }
@@ -158,7 +158,7 @@ struct GateStateTests {
     var gate = GateState(concurrency: 3, now: Self.start)
     #expect(gate.admitListing(now: at(0), isFirstTry: true) == .go)
     let effect = gate.leaveListing(isThrottled: true, asked: .seconds(20), now: at(0)) { _ in .seconds(1) }
-    #expect(effect == .closed(StoredWait(until: at(20), reason: "the service asks to wait")))
+    #expect(effect == .closed(for: .seconds(20), reason: "the service asks to wait"))
     #expect(gate.admit(now: at(19)) == .wait(until: at(20)))
   }
 
@@ -178,7 +178,7 @@ struct GateStateTests {
   @Test("a wait from before a restart is kept")
   func storedWait() {
     var gate = GateState(
-      concurrency: 1, now: Self.start, wait: StoredWait(until: at(100), reason: "r"))
+      concurrency: 1, now: Self.start, wait: (.seconds(100), "r"))
     #expect(gate.admit(now: at(99)) == .wait(until: at(100)))
     #expect(gate.admit(now: at(100)) == .go)
   }

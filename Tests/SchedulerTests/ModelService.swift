@@ -35,22 +35,25 @@ final class ModelService: TransferService {
     var maxInFlight = 0
     var listings = 0
     var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    var listingWatchers: [CheckedContinuation<Void, Never>] = []
   }
 
   let pageLimit = 10
   private let clock: ManualClock
   private let script: @Sendable (_ request: Int, _ names: [String]) -> Reply
   private let listingLag: Duration
+  private let listingTakes: Duration
   private let isListed: Bool
   private let state = NIOLockedValueBox(State())
 
   /// A service whose n-th request, from 0, is answered as `script` says.
   init(
-    clock: ManualClock, listingLag: Duration = .zero, isListed: Bool = true,
+    clock: ManualClock, listingLag: Duration = .zero, listingTakes: Duration = .zero, isListed: Bool = true,
     script: @escaping @Sendable (_ request: Int, _ names: [String]) -> Reply = { _, _ in .accept }
   ) {
     self.clock = clock
     self.listingLag = listingLag
+    self.listingTakes = listingTakes
     self.isListed = isListed
     self.script = script
   }
@@ -76,6 +79,18 @@ final class ModelService: TransferService {
     }
   }
 
+  /// Suspends until a page was asked for.
+  func waitForListing() async {
+    await withCheckedContinuation { continuation in
+      let isMet = state.withLockedValue { state in
+        if state.listings > 0 { return true }
+        state.listingWatchers.append(continuation)
+        return false
+      }
+      if isMet { continuation.resume() }
+    }
+  }
+
   func submit(_ submission: Submission) async -> Exchange {
     let names = Self.names(in: submission.filePart)
     let (request, watchers) = state.withLockedValue { state -> (Int, [CheckedContinuation<Void, Never>]) in
@@ -94,9 +109,19 @@ final class ModelService: TransferService {
 
   func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
     guard isListed else { throw .refused(ServiceAnswer(status: 404)) }
+    let watchers = state.withLockedValue { state in
+      state.listings += 1
+      defer { state.listingWatchers = [] }
+      return state.listingWatchers
+    }
+    for watcher in watchers { watcher.resume() }
+    do {
+      if listingTakes > .zero { try await clock.sleep(for: listingTakes) }
+    } catch {
+      throw .transport(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
+    }
     let now = clock.now()
     return state.withLockedValue { state in
-      state.listings += 1
       let shown = state.rows.filter { ($0.createdAt ?? now) + listingLag <= now }.reversed()
       return Array(shown.dropFirst((page - 1) * pageLimit).prefix(pageLimit))
     }

@@ -103,7 +103,25 @@ struct SettlingTests {
     #expect(service.sent.filter { $0 == ["000005.mp4"] }.count == 2)
   }
 
-  @Test("giving a run up still settles what is unknown")
+  @Test("a run that is asked to stop while it is cancelled and settled sends no further listing")
+  func stoppedWhileCancelling() async throws {
+    let scene = try await RunScene(items: 12) { $0.settleDelay = .seconds(1) }
+    let service = ModelService(
+      clock: scene.clock, listingLag: .seconds(86_400), listingTakes: .seconds(20)
+    ) { request, _ in request == 3 ? .takeAndLose : .after(.milliseconds(100), .accept) }
+    let ending = try await scene.run(service) { stopper in
+      await service.waitForListing()
+      // What another process asked for stays in the row, and is read again each second.
+      try await scene.store.ask(.cancel, of: scene.session.run)
+      stopper.yield(.cancelled)
+      stopper.yield(.asked)
+    }
+    #expect(ending == .cancelled)
+    #expect(service.listings == 1)
+    #expect(try await scene.summary().counts.items(in: .unknown) == 1)
+  }
+
+  @Test("cancelling a run still settles what is unknown")
   func cancelSettles() async throws {
     let scene = try await RunScene(items: 30) { $0.settleDelay = .seconds(2) }
     let service = ModelService(clock: scene.clock) { request, _ in
