@@ -29,6 +29,10 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+// Elsewhere the system has that library itself.
+let systemPackage: Target.Dependency = .product(
+  name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -58,11 +62,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: [
     // C modules over the system's libraries.
@@ -99,12 +105,15 @@ let package = Package(
         "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
         nioCore,
       ]),
-    module("Notifications", ["BatchDomain", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
+    module("ChildProcesses", [subprocess, systemPackage]),
+    module(
+      "Notifications",
+      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
-        "Notifications", argumentParser,
+        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Scheduler",
+        "Reporting", "Dashboard", "Notifications", argumentParser,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
     .executableTarget(
@@ -139,6 +148,7 @@ let package = Package(
     tests(
       "SimulationTests",
       ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+    tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(

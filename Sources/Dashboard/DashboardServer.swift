@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -65,8 +66,13 @@ package final class DashboardServer: Sendable {
       throw BindError(port: port, reason: "the server ended")
     } catch {
       serving.cancel()
-      throw (error as? BindError) ?? BindError(port: port, reason: "\(error)")
+      throw (error as? BindError) ?? BindError(port: port, reason: Self.reason(of: error))
     }
+  }
+
+  private static func reason(of error: any Error) -> String {
+    guard let error = error as? IOError else { return "\(error)" }
+    return String(cString: strerror(error.errnoCode))
   }
 
   /// Closes all connections, frees the port, and returns when nothing is under way any more.

@@ -50,10 +50,10 @@ package protocol RunLauncher: Sendable {
   /// Starts one that goes on with a run; it lives on when the dashboard ends.
   ///
   /// - Throws: when it could not be started; what becomes of it is seen in the store.
-  func resume(_ run: RunID) throws
+  func resume(_ run: RunID) async throws
 
-  /// Starts one that gives up a run that nobody owns.
-  func cancel(_ run: RunID) throws
+  /// Starts one that cancels a run that nobody owns.
+  func cancel(_ run: RunID) async throws
 }
 
 /// Text that cannot be guessed.

@@ -49,11 +49,11 @@ struct RunActions: Sendable {
       if summary.isLive {
         try await site.store.ask(.cancel, of: run)
       } else {
-        try actions.launcher.cancel(run)
+        try await actions.launcher.cancel(run)
       }
     case .resume:
       guard Self.canResume(summary) else { return Self.unfit }
-      try actions.launcher.resume(run)
+      try await actions.launcher.resume(run)
     }
     return .redirect(to: "/runs/\(run)", type: .normal)
   }

@@ -1,3 +1,4 @@
+internal import ChildProcesses
 internal import Foundation
 
 /// A command that is told about a run: a program and its arguments, started without a shell.
@@ -45,4 +46,21 @@ package struct NoticeCommand: Sendable, Equatable {
 
   /// What may be shown: the program without its arguments, one of which may be a secret.
   package var shown: String { words[0] + (words.count > 1 ? " …" : "") }
+}
+
+/// Runs commands as processes of their own group, so that a signal from the terminal does not end them and nothing of
+/// them outlives a kill.
+package struct ProcessRunner: CommandRunner {
+  /// A runner.
+  package init() {}
+
+  package func run(
+    _ command: NoticeCommand, environment: [String: String], input: String
+  ) async throws -> Int32 {
+    do {
+      return try await ChildProgram(command.words, environment: environment).run(input: input)
+    } catch let error as ChildNotStarted {
+      throw CommandNotStarted(reason: error.reason)
+    }
+  }
 }

@@ -24,10 +24,11 @@ struct ImportsTests {
     "Dashboard": ports.union([
       "Reporting", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
     ]),
-    "Notifications": ports.union(["AsyncHTTPClient", "NIOCore", "NIOHTTP1"]).union(system),
+    "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
+    "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard", "Notifications",
-      "ArgumentParser", "Logging", "NIOPosix",
+      "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
+      "Notifications", "ArgumentParser", "Logging", "NIOPosix",
       "UnixSignals", "Yams", "Dispatch",
     ]).union(system),
     "orchestrate": ["OrchestrateCommands"],

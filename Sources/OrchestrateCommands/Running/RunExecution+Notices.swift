@@ -16,7 +16,7 @@ extension RunExecution {
     let notifier = Notifier(
       targets: targets,
       transport: HTTPNoticeTransport(userAgent: "orchestrate/\(OrchestrateCommand.version)"),
-      runner: ChildProcess(),
+      runner: ProcessRunner(),
       environment: CommandEnvironment.of(context.environment, without: Self.secretVariables),
       clock: context.clock, say: { [context] in context.note($0) })
     return RunNotices(
