@@ -3,5 +3,5 @@ import OrchestrateCommands
 /// The entry point; everything else is in the command library.
 @main
 enum Orchestrate {
-  static func main() async { await OrchestrateCommand.start() }
+  static func main() { OrchestrateCommand.start() }
 }

@@ -46,13 +46,9 @@ struct DoctorCommand: Subcommand {
     let key = key(in: context)
     var checks = [key.check, await service(key.key, context)]
     checks += await store(in: context)
-    do {
-      switch format {
-      case .text: try context.output.write(HealthText.text(checks))
-      case .json: try context.output.write(HealthJSON.document(checks))
-      }
-    } catch is OutputClosed {
-      // Nobody reads the result; the status still tells it.
+    switch format {
+    case .text: try context.writeResult(HealthText.text(checks))
+    case .json: try context.writeResult(HealthJSON.document(checks))
     }
     return checks.contains { $0.status == .problem } ? .lost : .done
   }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Dispatch
 import Foundation
 
 /// The program.
@@ -34,22 +35,17 @@ package struct OrchestrateCommand: AsyncParsableCommand {
 
   /// Runs the program with the arguments of this process, and exits.
   ///
+  /// Not asynchronous itself: before the first task of a process begins, its queues open files, which would get the
+  /// numbers of standard descriptors that are closed.
+  ///
   /// SIGPIPE is ignored: a reader that goes away is an error of one write, never the end of a run.
-  package static func start() async {
+  package static func start() -> Never {
+    StandardDescriptors.hold()
     signal(SIGPIPE, SIG_IGN)
-    holdStandardDescriptors()
-    await main()
-  }
-
-  /// Puts the null device where a standard descriptor is closed: else the next file or socket gets its number, and
-  /// results would be written into it.
-  private static func holdStandardDescriptors() {
-    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
-      let null = open("/dev/null", O_RDWR)
-      if null != descriptor {
-        dup2(null, descriptor)
-        close(null)
-      }
+    Task {
+      await main()
+      Foundation.exit(EXIT_SUCCESS)
     }
+    dispatchMain()
   }
 }

@@ -34,13 +34,9 @@ struct VerifyCommand: Subcommand {
     let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
     let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)
     for note in audit.notes { context.note(note) }
-    do {
-      switch format {
-      case .text: try context.output.write(AuditText.text(audit))
-      case .json: try context.output.write(AuditJSON.document(audit))
-      }
-    } catch is OutputClosed {
-      // Nobody reads the result; the status still tells it.
+    switch format {
+    case .text: try context.writeResult(AuditText.text(audit))
+    case .json: try context.writeResult(AuditJSON.document(audit))
     }
     return audit.problemsTotal == 0 ? .done : .lost
   }

@@ -61,11 +61,31 @@ extension TextSink {
 
 /// The output cannot be written, for example to a full disk.
 package struct OutputFailed: Error {
-  /// The system's words for it.
+  /// Why, as a clause, mostly in the system's words.
   package let reason: String
+  /// Whether the program was started without that output, so that nobody can expect anything there.
+  package let isClosed: Bool
 
   /// A failure for that reason.
-  package init(reason: String) { self.reason = reason }
+  package init(reason: String, isClosed: Bool = false) {
+    self.reason = reason
+    self.isClosed = isClosed
+  }
+}
+
+extension ProcessContext {
+  /// Writes a result that the exit status tells, too: where nobody can read it, the status is kept.
+  ///
+  /// - Throws: ``OutputFailed`` when it cannot be written for another reason, such as a full disk.
+  func writeResult(_ text: String) throws {
+    do {
+      try output.write(text)
+    } catch is OutputClosed {
+      // The reader went away, and did not want more.
+    } catch let failure as OutputFailed where failure.isClosed {
+      note("warning: \(failure.reason): the result is not shown")
+    }
+  }
 }
 
 /// The reader of the output is gone, as after `| head`.

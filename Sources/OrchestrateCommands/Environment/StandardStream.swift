@@ -42,6 +42,8 @@ struct StandardStream: TextSink {
           usleep(1_000)
         } else if errno == EPIPE {
           throw OutputClosed()
+        } else if errno == EBADF, descriptor == STDOUT_FILENO {
+          throw OutputFailed(reason: "standard output is closed", isClosed: true)
         } else if errno != EINTR {
           throw OutputFailed(reason: String(cString: strerror(errno)))
         }

@@ -83,19 +83,15 @@ struct RunExecution {
     let summary = try await store.summary(of: run)
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
     await events?.flush()
-    do {
-      switch format {
-      case .text:
-        let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-        var report = try await RunReport(of: run, in: store)
-        if isLeft { report.run.isLive = false }
-        try context.output.write(text.report(report))
-      case .json:
-        try context.output.write(
-          RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
-      }
-    } catch is OutputClosed {
-      // Nobody reads the result; the status still tells it.
+    switch format {
+    case .text:
+      let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
+      var report = try await RunReport(of: run, in: store)
+      if isLeft { report.run.isLive = false }
+      try context.writeResult(text.report(report))
+    case .json:
+      try context.writeResult(
+        RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
     }
     return ExitStatus(of: summary)
   }
