@@ -210,6 +210,7 @@ final class Database: Sendable {
   ///
   /// - Returns: `nil` when one of several failed; nothing is changed then.
   private static func makeTogether(_ changes: [Change], on connection: Connection) throws -> [(any Error)?]? {
+    try connection.setSpilling(true)
     try connection.begin()
     for change in changes {
       do {
@@ -218,6 +219,7 @@ final class Database: Sendable {
         // Some errors end the whole transaction by themselves.
         guard connection.isInTransaction else { throw error }
         try connection.run("ROLLBACK")
+        connection.revise()
         return changes.count == 1 ? [error] : nil
       }
     }
@@ -228,17 +230,9 @@ final class Database: Sendable {
   /// Makes each change in a savepoint of its own.
   private static func makeApart(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
     // SQLite 3.40.1 leaves wrong checksums in the log where a savepoint is undone after pages went there before the
-    // commit: what is committed then is lost to whoever reads the log after a crash. Not by a statement that is kept: SQLite
-    // does this when it prepares it.
-    try connection.execute("PRAGMA cache_spill = OFF")
-    let outcomes = try makeInSavepoints(changes, on: connection)
-    try connection.execute("PRAGMA cache_spill = ON")
-    return outcomes
-  }
-
-  private static func makeInSavepoints(
-    _ changes: [Change], on connection: Connection
-  ) throws -> [(any Error)?] {
+    // commit: what is committed then is lost to whoever reads the log after a crash. It is permitted again before the next
+    // transaction, not after this one: what fails behind a commit must not be told as a commit that failed.
+    try connection.setSpilling(false)
     try connection.begin()
     var outcomes: [(any Error)?] = []
     for change in changes {
@@ -264,6 +258,7 @@ final class Database: Sendable {
       return try transaction()
     } catch {
       let cause = error
+      connection.revise()
       if connection.isInTransaction {
         // Where even this fails, the next change finds the transaction open and says so; the cause is the
         // better thing to report now.

@@ -23,6 +23,7 @@ final class Connection {
   private(set) var revision = 0
 
   private let handle: OpaquePointer
+  private var isSpilling = true
   private var conclusions: [(Connection) throws -> Void] = []
   private var statements: [StatementText: Statement] = [:]
   /// Statements that were run.
@@ -93,6 +94,7 @@ final class Connection {
   }
 
   deinit {
+    assert(!hasBusyStatement, "a connection is closed while one of its statements is in use")
     // Statements are finalised first; a statement left open would keep the connection as a zombie.
     statements.removeAll()
     sqlite3_close_v2(handle)
@@ -101,6 +103,16 @@ final class Connection {
   /// Whether a transaction is open. SQLite ends one by itself after some errors
   /// (https://sqlite.org/c3ref/get_autocommit.html).
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Whether pages may go to the log before their transaction is committed. Set where it has to change and at no other
+  /// time: it is a statement of its own, which can fail.
+  ///
+  /// Not by a statement that is kept: SQLite does this when it prepares it.
+  func setSpilling(_ isSpilling: Bool) throws(SQLiteFailure) {
+    guard isSpilling != self.isSpilling else { return }
+    try execute("PRAGMA cache_spill = \(isSpilling ? "ON" : "OFF")")
+    self.isSpilling = isSpilling
+  }
 
   /// Begins a transaction that writes.
   func begin() throws(SQLiteFailure) {
@@ -170,19 +182,34 @@ final class Connection {
     return try statement.step() ? try read(statement) : nil
   }
 
-  /// The prepared statement of a text, made once per connection.
+  /// The prepared statement of a text, made once per connection; whoever gets it resets it in the end.
+  ///
+  /// One that is still in use, further out, gets a companion for this use: stepped by two, it would show either the
+  /// rows of the other. One that failed is made anew.
   func prepare(_ sql: String) throws(SQLiteFailure) -> Statement {
     statementsRun += 1
-    if let statement = statements[StatementText(sql)] { return statement }
+    let key = StatementText(sql)
+    let kept = statements[key]
+    if let kept, !kept.isInUse, !kept.hasFailed {
+      kept.isInUse = true
+      return kept
+    }
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
       throw failure(code, operation: "prepare \(Self.name(of: sql))")
     }
     let statement = Statement(handle: prepared, database: handle, name: Self.name(of: sql))
-    statements[StatementText(sql)] = statement
+    statement.isInUse = true
+    if kept?.isInUse != true { statements[key] = statement }
     return statement
   }
+
+  /// Whether a statement was stepped and not reset.
+  var hasBusyStatement: Bool { statements.values.contains { $0.isBusy } }
+
+  /// Steps of SQLite's virtual machine that the statements took so far.
+  var machineSteps: Int { statements.values.reduce(0) { $0 + $1.machineSteps } }
 
   /// Moves the whole write-ahead log into the database, as far as readers permit, and starts it anew.
   ///

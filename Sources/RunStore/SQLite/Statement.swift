@@ -5,6 +5,10 @@ final class Statement {
   private let handle: OpaquePointer
   private let database: OpaquePointer
   private let name: String
+  /// Whether somebody has it: handed out by ``Connection/prepare(_:)`` and not reset yet.
+  var isInUse = false
+  /// Whether a step failed since it was prepared.
+  private(set) var hasFailed = false
 
   init(handle: OpaquePointer, database: OpaquePointer, name: String) {
     self.handle = handle
@@ -51,10 +55,18 @@ final class Statement {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false
     default:
+      hasFailed = true
       throw SQLiteFailure(
         code: code, message: String(cString: sqlite3_errmsg(database)), operation: "run \(name)")
     }
   }
+
+  /// Whether it was stepped and neither came to its end nor was reset: it holds a transaction open.
+  var isBusy: Bool { sqlite3_stmt_busy(handle) != 0 }
+
+  /// Steps of SQLite's virtual machine it took since it was prepared: what a query costs, on every machine the same
+  /// (https://sqlite.org/c3ref/c_stmtstatus_counter.html).
+  var machineSteps: Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }
 
   /// Makes it ready to be stepped again with new values for all of its parameters.
   func rewind() {
@@ -67,6 +79,7 @@ final class Statement {
     // The code repeats the error of the last step, which was thrown there.
     _ = sqlite3_reset(handle)
     sqlite3_clear_bindings(handle)
+    isInUse = false
   }
 
   /// An integer column, from 0; NULL reads as 0.
