@@ -87,6 +87,7 @@ let package = Package(
         .embedInCode("0001_runs.sql"), .embedInCode("0002_splitting.sql"),
         .embedInCode("0003_checks_by_comparison.sql"), .embedInCode("0004_tally_by_commit.sql"),
         .embedInCode("0005_item_blocks.sql"), .embedInCode("0006_length_of_waits.sql"),
+        .embedInCode("0007_cancelling.sql"),
       ],
       swiftSettings: swiftSettings),
     module(

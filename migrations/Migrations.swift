@@ -26,5 +26,6 @@ package enum Migrations {
     Step(number: 4, name: "0004_tally_by_commit.sql", sql: PackageResources._004_tally_by_commit_sql),
     Step(number: 5, name: "0005_item_blocks.sql", sql: PackageResources._005_item_blocks_sql),
     Step(number: 6, name: "0006_length_of_waits.sql", sql: PackageResources._006_length_of_waits_sql),
+    Step(number: 7, name: "0007_cancelling.sql", sql: PackageResources._007_cancelling_sql),
   ]
 }

@@ -39,19 +39,20 @@ struct RunActions: Sendable {
 
   /// Does what was asked and leads back to the run.
   func perform(_ action: Action, on run: RunID) async throws -> Response {
-    let summary = try await site.store.summary(of: run)
     switch action {
     case .pause:
-      guard summary.isLive, summary.state == .running else { return Self.unfit }
-      try await site.store.ask(.pause, of: run)
+      // Whether somebody sends the run is found out by asking: between a look and a request it may end.
+      guard try await site.store.ask(.pause, of: run) == .left else { return Self.unfit }
     case .cancel:
-      guard summary.state == .running || summary.state == .paused else { return Self.unfit }
-      if summary.isLive {
-        try await site.store.ask(.cancel, of: run)
-      } else {
+      if try await site.store.ask(.cancel, of: run) == .nobody {
+        let summary = try await site.store.summary(of: run)
+        guard !summary.isLive, summary.state == .running || summary.state == .paused else {
+          return Self.unfit
+        }
         try await actions.launcher.cancel(run)
       }
     case .resume:
+      let summary = try await site.store.summary(of: run)
       guard Self.canResume(summary) else { return Self.unfit }
       try await actions.launcher.resume(run)
     }

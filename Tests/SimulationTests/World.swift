@@ -222,7 +222,7 @@ final class World: Sendable {
       let other = try await open()
       let request = dice.pick([RunRequest.pause, .pause, .cancel])
       process.note("\(request.rawValue) is asked of the run")
-      try await other.ask(request, of: run)
+      _ = try await other.ask(request, of: run)
     } catch is CancellationError {
       // The run ended before it was asked anything.
     }

@@ -11,7 +11,10 @@ package protocol BatchStore: RunCatalog {
   /// What the dead owner was submitting becomes `unknown`. The take-over is at once: it depends on the
   /// owner being dead, not on any time passing.
   ///
-  /// - Parameter isCancelling: whether it is taken to be given up; that stays true for whoever has to take it
+  /// A request that another process made of the former owner is gone; only a cancellation that the owner had begun
+  /// goes on (``RunSession/cancelPending()``, or a take-over to cancel).
+  ///
+  /// - Parameter isCancelling: whether it is taken to be cancelled; that stays true for whoever has to take it
   ///   over again.
   /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
   ///   planned or was cancelled (and is not taken for that again), `no_such_run`.

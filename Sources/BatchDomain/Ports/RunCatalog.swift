@@ -33,8 +33,23 @@ package protocol RunCatalog: Sendable {
   /// Source texts of the items of a run in these states, in order, leaving out those up to `after`.
   func items(of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int) async throws -> [StoredItem]
 
-  /// Asks the owner of a run for something; it looks at least every second.
-  func ask(_ request: RunRequest, of run: RunID) async throws
+  /// Asks the owner of a run for something.
+  ///
+  /// A request belongs to the ownership it was made for: it ends when that process leaves the run or dies, and nobody
+  /// who takes the run later finds it. A request to pause never replaces one to cancel.
+  ///
+  /// - Returns: what became of it. It may be asked again, and is one request then.
+  func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt
+}
+
+/// What became of a request to the owner of a run.
+package enum RequestReceipt: Sendable, Equatable {
+  /// The live owner has it. It looks at least every second, and may leave the run for another reason before.
+  case left
+  /// The owner was asked to cancel before, which stands.
+  case outranked
+  /// No live process sends the run; nothing was left behind.
+  case nobody
 }
 
 /// An item with the text it came with.

@@ -67,10 +67,11 @@ package protocol RunSession: Sendable {
   /// to it; `nil` ends the wait.
   func remember(wait: StoredWait?) async throws
 
-  /// What another process asked of this run since it was taken.
+  /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
   func request() async throws -> RunRequest?
 
-  /// Moves `pending` chunks to `cancelled`, once the user gives the run up.
+  /// Moves `pending` chunks to `cancelled`. From then on the run is being cancelled: whoever takes it over when this
+  /// process dies goes on with that.
   func cancelPending() async throws -> Recorded
 
   /// Moves rejected or failed chunks back to `pending` with a fresh allowance of attempts.

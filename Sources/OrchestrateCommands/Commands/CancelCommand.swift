@@ -41,40 +41,52 @@ struct CancelCommand: Subcommand {
     let id = try await store.resolve(run)
     let execution = RunExecution(
       console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)
-    if try await !isCancelledByOwner(id, in: store, context) {
-      try await cancelHere(id, in: store, execution, context)
-    }
+    try await cancel(id, in: store, execution, context)
     guard try await store.exists(id) else { return .done }
     // Lost answers that could not be settled are said with the status of held items.
     return try await execution.conclude(id) == .held ? .held : .done
   }
 
-  /// Asks a live owner and waits until it has done so.
-  ///
-  /// - Returns: `false` when nobody owns the run, or its owner died meanwhile.
-  private func isCancelledByOwner(
-    _ id: RunID, in store: SQLiteStore, _ context: ProcessContext
-  ) async throws -> Bool {
-    var summary = try await store.summary(of: id)
-    guard summary.isLive else { return false }
-    if summary.state == .planning {
-      throw StoreError(
-        .owned, "run \(id) is being planned by another live process",
-        remedy: "stop that process with a signal; nothing was sent")
-    }
-    try await store.ask(.cancel, of: id)
-    context.note("cancelling run \(id): waiting for the process that owns it")
-    while summary.isLive {
+  /// Has the owner of the run cancel it and waits until it has; where nobody owns it, or its owner dies meanwhile,
+  /// cancels it here.
+  private func cancel(
+    _ id: RunID, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
+  ) async throws {
+    var wasAsked = false
+    while true {
+      let summary = try await store.summary(of: id)
+      if summary.isLive {
+        if summary.state == .planning {
+          throw StoreError(
+            .owned, "run \(id) is being planned by another live process",
+            remedy: "stop that process with a signal; nothing was sent")
+        }
+        // Asked at each look: when the owner dies and another process resumes the run, that one has to be told, too.
+        if try await store.ask(.cancel, of: id) == .left, !wasAsked {
+          wasAsked = true
+          context.note("cancelling run \(id): waiting for the process that owns it")
+        }
+      } else if wasAsked, summary.state == .cancelled {
+        return
+      } else if wasAsked, summary.state == .finished {
+        throw StoreError(
+          .wrongState, "run \(id) finished before it could be cancelled",
+          remedy: "`orchestrate report \(id)` shows what became of it")
+      } else {
+        do {
+          return try await cancelHere(summary, in: store, execution, context)
+        } catch let error as StoreError where error.code == .owned {
+          // Another process took the run between the look and the take-over: it is asked next.
+        }
+      }
       try await context.clock.sleep(for: Self.lookInterval)
-      summary = try await store.summary(of: id)
     }
-    return summary.state == .cancelled
   }
 
   private func cancelHere(
-    _ id: RunID, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
+    _ summary: RunSummary, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
   ) async throws {
-    let summary = try await store.summary(of: id)
+    let id = summary.run
     switch summary.state {
     case .finished:
       throw StoreError(

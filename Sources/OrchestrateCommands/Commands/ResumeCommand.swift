@@ -61,7 +61,8 @@ struct ResumeCommand: Subcommand {
   private func resume(_ summary: RunSummary, _ execution: RunExecution) async throws -> ExitStatus {
     let (id, store, context) = (summary.run, execution.store, execution.context)
     let signals = await StopSignals()
-    guard summary.state != .finished || retry != nil || summary.counts.items(in: .unknown) > 0 else {
+    let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
+    guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
       return try await execution.conclude(id)
     }
     try await store.refuseOwned(id)

@@ -56,6 +56,8 @@ struct SettleCommand: Subcommand {
         .wrongState, "run \(id) died while it was being planned; nothing was sent",
         remedy: "`orchestrate resume \(id)` plans it again")
     }
+    // Looked at first: a run in which nothing is to be settled stays as it is.
+    guard try await isSettleable(before, in: store) else { throw nothingToSettle(id) }
     let session = try await store.take(
       id, isCancelling: before.state == .cancelled, at: context.clock.now())
     let settled = try await settle(in: session, at: context.clock.now())
@@ -68,6 +70,16 @@ struct SettleCommand: Subcommand {
       console: RunConsole(quietIn: context), store: store, database: storeOptions.path, format: format)
     _ = try await execution.conclude(id)
     return .done
+  }
+
+  /// Whether there is a chunk to settle. What a dead process was submitting becomes unknown when the run is taken.
+  private func isSettleable(_ run: RunSummary, in store: SQLiteStore) async throws -> Bool {
+    guard let chunk else { return run.counts.chunks(in: .unknown, .submitting) > 0 }
+    let (before, isOverflow) = chunk.subtractingReportingOverflow(1)
+    guard !isOverflow else { return false }
+    let found = try await store.chunks(of: run.run, after: ChunkNumber(before), limit: 1).first
+    guard let found, found.number.rawValue == chunk else { return false }
+    return found.state == .unknown || found.state == .submitting
   }
 
   private func settle(

@@ -167,12 +167,39 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
-  /// Leaves a request for the owner.
-  package func ask(_ request: RunRequest, of run: RunID) async throws {
-    try await database.write { connection in
-      let row = try Self.row(of: run, in: connection)
-      try connection.run(
-        "UPDATE run SET request = ? WHERE id = ?", .text(request.rawValue), .integer(row))
+  /// Leaves a request for the live owner, and for nobody else.
+  package func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt {
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    // Asked again and again by whoever waits for the owner: what it has already is not written anew.
+    if let receipt = try await database.read({ [database] connection in
+      try Self.standingReceipt(for: request, row, database.locks, in: connection)
+    }) {
+      return receipt
     }
+    return try await database.write { [database] connection in
+      if let receipt = try Self.standingReceipt(for: request, row, database.locks, in: connection) {
+        return receipt
+      }
+      let changed = try connection.run(
+        """
+        UPDATE run SET request = ?1
+        WHERE id = ?2 AND state = 'running' AND cancelling = 0 AND (request IS NULL OR ?1 = 'cancel')
+        """, .text(request.rawValue), .integer(row))
+      return changed == 1 ? .left : .nobody
+    }
+  }
+
+  /// What is known of a request before it is written; `nil` when a live owner has to be told of it.
+  private static func standingReceipt(
+    for request: RunRequest, _ row: Int64, _ locks: LockFile, in connection: Connection
+  ) throws -> RequestReceipt? {
+    let found = try connection.first(
+      "SELECT state, iif(cancelling, 'cancel', request) FROM run WHERE id = ?", .integer(row)
+    ) { (state: $0.text(0), request: $0.optionalText(1).flatMap(RunRequest.init(rawValue:))) }
+    guard let found, found.state == RunState.running.rawValue, try locks.isRunOwned(row) else {
+      return .nobody
+    }
+    if found.request == request { return .left }
+    return found.request == .cancel ? .outranked : nil
   }
 }

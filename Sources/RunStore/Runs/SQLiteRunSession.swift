@@ -98,15 +98,18 @@ final class SQLiteRunSession: RunSession {
   }
 
   func request() async throws -> RunRequest? {
-    try await database.read { [row] connection in
-      try connection.first("SELECT request FROM run WHERE id = ?", .integer(row)) {
-        $0.optionalText(0)
-      }.flatMap { $0 }.flatMap(RunRequest.init(rawValue:))
+    try await database.read { [row, owner] connection in
+      try connection.first(
+        "SELECT iif(cancelling, 'cancel', request) FROM run WHERE id = ? AND owner = ?", .integer(row),
+        .integer(owner)
+      ) { $0.optionalText(0) }.flatMap { $0 }.flatMap(RunRequest.init(rawValue:))
     }
   }
 
   func cancelPending() async throws -> Recorded {
     try await change { [row] connection, _ in
+      // From here on it is followed by whoever takes the run over, also when this process dies.
+      try connection.run("UPDATE run SET cancelling = 1 WHERE id = ? AND cancelling = 0", .integer(row))
       let state = try ChunkState.pending.after(.cancelled)
       try connection.run(
         """
@@ -148,7 +151,7 @@ final class SQLiteRunSession: RunSession {
       }
       let changed = try connection.run(
         """
-        UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL
+        UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL, cancelling = 0
         WHERE id = ? AND owner = ?
         """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
         .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
@@ -201,7 +204,8 @@ final class SQLiteRunSession: RunSession {
   private func readFacts(in connection: Connection) throws -> RunFacts {
     let facts = try connection.first(
       """
-      SELECT run.request, run.attempts, origin.wait_until, origin.wait_reason, origin.wait_ms
+      SELECT iif(run.cancelling, 'cancel', run.request), run.attempts, origin.wait_until, origin.wait_reason,
+             origin.wait_ms
       FROM run JOIN origin ON origin.id = ? WHERE run.id = ? AND run.owner = ?
       """, .integer(origin), .integer(row), .integer(owner)
     ) {

@@ -66,7 +66,7 @@ extension SQLiteStore: BatchStore {
         }
         let host = Host.current
         try connection.run(
-          "UPDATE run SET owner = owner + 1, owner_host = ?, owner_pid = ? WHERE id = ?",
+          "UPDATE run SET request = NULL, owner = owner + 1, owner_host = ?, owner_pid = ? WHERE id = ?",
           .text(host.name), .integer(Int(host.processID)), .integer(row))
       }
       let session = SQLitePlanningSession(database: database, row: row, run: run, settings: settings)
@@ -153,7 +153,7 @@ extension SQLiteStore: BatchStore {
     try connection.run(
       """
       UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
-                     request = iif(?, 'cancel', nullif(request, 'pause')), owner = ?, owner_host = ?,
+                     request = NULL, cancelling = max(cancelling, ?), owner = ?, owner_host = ?,
                      owner_pid = ?
       WHERE id = ?
       """,
