@@ -61,7 +61,8 @@ struct HumanTests {
     ("\u{0}\u{1b}\u{7f}\u{9b}", "\\x00\\x1b\\x7f\\x9b"),
     ("\u{202e}abc\u{2066}", "\\u{202e}abc\\u{2066}"),
     ("\u{feff}\u{200b}\u{e0041}", "\\u{feff}\\u{200b}\\u{e0041}"),
-    ("\r\n", "\\r\\n"), ("👩\u{200d}👩", "👩\u{200d}👩"),
+    ("\u{61c}\u{2060}\u{3164}", "\\u{61c}\\u{2060}\\u{3164}"), ("\r\n", "\\r\\n"),
+    ("👩\u{200d}👩", "👩\u{200d}👩"),
   ])
   func textFromOutsideIsHarmless(text: String, escaped: String) {
     #expect(TerminalText.escape(text) == escaped)

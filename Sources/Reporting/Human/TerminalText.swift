@@ -1,9 +1,11 @@
+import BatchDomain
+
 /// Text from outside (service messages, names, paths, manifests) made harmless for a terminal.
 package enum TerminalText {
   /// The text with everything that a terminal obeys or hides written out: control characters as `\n`, `\t`,
   /// `\x1b`, and the controls of writing direction, invisible marks and separators as `\u{202e}`.
   ///
-  /// Source of the direction controls: Unicode Standard Annex 9, section 2.
+  /// Which characters these are is decided by ``VisibleText/isHidden(_:)``.
   package static func escape(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
     var escaped = ""
@@ -37,12 +39,5 @@ package enum TerminalText {
   }
 
   /// Whether a terminal obeys or hides it.
-  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7F...0x9F: true
-    case 0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-    case 0xFFF9...0xFFFB, 0xE0000...0xE007F: true
-    default: false
-    }
-  }
+  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool { VisibleText.isHidden(scalar) }
 }
