@@ -75,26 +75,24 @@ extension ElementScanner {
     }
     let unit = codeUnit(of: start)
     guard unit >= 0 else { return -1 }
-    var issue: Issue.Kind?
+    var isAlone = false
     var next = start + 6
-    if unit == 0 {
-      issue = .nulCharacter
-    } else if unit & 0xFC00 == 0xDC00 {
-      issue = .loneSurrogate
+    if unit & 0xFC00 == 0xDC00 {
+      isAlone = true
     } else if unit & 0xFC00 == 0xD800 {
-      issue = .loneSurrogate
+      isAlone = true
       if text[next] == UInt8(ascii: "\\"), text[next + 1] == UInt8(ascii: "u") {
         let low = codeUnit(of: next)
         guard low >= 0 else { return -1 }
         if low & 0xFC00 == 0xDC00 {
-          issue = nil
+          isAlone = false
           next += 6
         }
       }
     }
-    if let issue, !hasIssue, issues.count < ElementScanner.issueLimit {
+    if isAlone, !hasIssue, issues.count < ElementScanner.issueLimit {
       hasIssue = true
-      issues.append(Issue(kind: issue, offset: start))
+      issues.append(Issue(offset: start))
     }
     return next
   }

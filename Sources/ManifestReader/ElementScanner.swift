@@ -28,10 +28,8 @@ struct ElementScanner {
     var valueIsEscaped = false
   }
 
-  /// A string that is well formed but must not be sent on.
+  /// Half of a surrogate pair in a string: well formed, but it must not be sent on.
   struct Issue {
-    enum Kind { case loneSurrogate, nulCharacter }
-    var kind: Kind
     /// The offset of the backslash of the escape.
     var offset: Int
   }

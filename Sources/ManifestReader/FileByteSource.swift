@@ -10,12 +10,24 @@
 final class FileByteSource: ByteSource {
   /// Size and time of a regular file, nil for a pipe or a terminal.
   let facts: ManifestSource.FileFacts?
-  private let descriptor: Int32
+  /// -1 for a named pipe that is not yet open.
+  private var descriptor: Int32
   private let name: String
   private let closesAtEnd: Bool
 
   /// Opens `path`; throws `manifest_not_found`, `manifest_is_directory` or `manifest_unreadable`.
+  ///
+  /// A named pipe is opened by the first read: opening it waits until something writes to it, for as long as that
+  /// takes, and only the thread that reads may be kept waiting.
   init(path: String) throws(ManifestError) {
+    if FileByteSource.isNamedPipe(path) {
+      guard access(path, R_OK) == 0 else { throw ManifestError.system(errno, opening: path) }
+      facts = nil
+      descriptor = -1
+      name = path
+      closesAtEnd = true
+      return
+    }
     let descriptor = FileByteSource.openForReading(path)
     guard descriptor >= 0 else { throw ManifestError.system(errno, opening: path) }
     do {
@@ -38,10 +50,14 @@ final class FileByteSource: ByteSource {
   }
 
   deinit {
-    if closesAtEnd { close(descriptor) }
+    if closesAtEnd, descriptor >= 0 { close(descriptor) }
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+    if descriptor < 0 {
+      descriptor = FileByteSource.openForReading(name)
+      guard descriptor >= 0 else { throw ManifestError.system(errno, opening: name) }
+    }
     while true {
       #if canImport(Darwin)
         let count = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
@@ -53,6 +69,11 @@ final class FileByteSource: ByteSource {
       if count >= 0 { return count }
       if errno != EINTR { throw ManifestError.system(errno, opening: name) }
     }
+  }
+
+  private static func isNamedPipe(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
   }
 
   private static func openForReading(_ path: String) -> Int32 {

@@ -17,13 +17,50 @@ enum FindingText {
     return VisibleText.escaped(text, limit: excerptLimit)
   }
 
-  /// A byte outside any string.
-  static func byte(_ byte: UInt8) -> String {
-    switch byte {
-    case 0x21...0x7E: "`" + String(Unicode.Scalar(byte)) + "`"
-    case 0x20: "a space"
-    case 0x0A: "the end of the line"
-    default: "the byte 0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+  /// The character at `offset`, where `text` breaks a rule: as it is when everyone can see it, else by its number and
+  /// name in Unicode.
+  static func character(_ text: UnsafeBufferPointer<UInt8>, at offset: Int) -> String {
+    // The scanner's padding stands for the end of the text.
+    guard offset < text.count else { return "the end of the manifest" }
+    switch text[offset] {
+    case 0x21...0x7E: return "`" + String(Unicode.Scalar(text[offset])) + "`"
+    case 0x20: return "a space"
+    case 0x0A: return "the end of the line"
+    default: break
+    }
+    guard let scalar = scalar(text, at: offset) else {
+      if let half = surrogate(text, at: offset) {
+        return "U+" + String(half, radix: 16, uppercase: true) + ", half of a surrogate pair,"
+      }
+      return "the byte 0x" + (text[offset] < 16 ? "0" : "")
+        + String(text[offset], radix: 16, uppercase: true)
+    }
+    let name = VisibleText.name(of: scalar)
+    if scalar == "\u{FEFF}" { return name + " (a byte order mark)" }
+    return VisibleText.isHidden(scalar) || scalar.properties.isWhitespace ? name : "`\(scalar)` (\(name))"
+  }
+
+  /// The scalar at `offset`, nil where the bytes are not UTF-8.
+  static func scalar(_ text: UnsafeBufferPointer<UInt8>, at offset: Int) -> Unicode.Scalar? {
+    var decoder = UTF8()
+    var bytes = text[offset..<min(text.count, offset + 4)].makeIterator()
+    guard case .scalarValue(let scalar) = decoder.decode(&bytes) else { return nil }
+    return scalar
+  }
+
+  /// The half of a surrogate pair that stands at `offset` as if UTF-8 had it: from UTF-16, or from CESU-8.
+  private static func surrogate(_ text: UnsafeBufferPointer<UInt8>, at offset: Int) -> UInt32? {
+    guard offset + 2 < text.count, text[offset] == 0xED, (0xA0...0xBF).contains(text[offset + 1]),
+      text[offset + 2] & 0xC0 == 0x80
+    else { return nil }
+    return 0xD000 | UInt32(text[offset + 1] & 0x3F) << 6 | UInt32(text[offset + 2] & 0x3F)
+  }
+
+  /// Quotation marks of typography, which editors for prose put in place of `"`.
+  static func isTypographicQuote(_ scalar: Unicode.Scalar?) -> Bool {
+    switch scalar?.value ?? 0 {
+    case 0x2018...0x201F, 0xAB, 0xBB, 0x2039, 0x203A, 0x300C...0x300F, 0x301D...0x301F, 0xFF02: true
+    default: false
     }
   }
 
@@ -40,18 +77,36 @@ enum FindingText {
     }
   }
 
-  /// The kind of finding that a broken rule of RFC 8259 is, and its message; `found` is the offending byte.
-  static func syntax(_ kind: SyntaxFault.Kind, found byte: UInt8) -> (code: Finding.Code, message: String) {
-    let found = self.byte(byte)
+  /// The kind of finding that a broken rule of RFC 8259 is, and its message; `offset` is where `text` breaks it.
+  static func syntax(
+    _ kind: SyntaxFault.Kind, _ text: UnsafeBufferPointer<UInt8>, at offset: Int
+  ) -> (code: Finding.Code, message: String) {
+    let found = character(text, at: offset)
+    if isTypographicQuote(offset < text.count ? scalar(text, at: offset) : nil) {
+      return (.syntaxError, "found the typographic quotation mark \(found), expected `\"`")
+    }
     return switch kind {
     case .incomplete: (.truncated, "the text ends inside an element")
-    case .expectedValue: (.syntaxError, "found \(found), expected a JSON value")
-    case .expectedName: (.syntaxError, "found \(found), expected a member name in double quotes")
+    case .expectedValue where found == "`N`" || found == "`T`" || found == "`F`":
+      (
+        .syntaxError,
+        "found a word that starts with \(found), as Python writes values, expected null, true, false or another JSON value"
+      )
+    case .expectedValue: (.syntaxError, "found \(found), expected a JSON value" + comment(found))
+    case .expectedName where found == "`'`":
+      (
+        .syntaxError,
+        "found \(found), as Python and JavaScript quote names, expected a member name in double quotes"
+      )
+    case .expectedName:
+      (.syntaxError, "found \(found), expected a member name in double quotes" + comment(found))
     case .trailingComma:
       (.syntaxError, "found \(found) after a comma, expected a further element or no comma")
     case .expectedColon: (.syntaxError, "found \(found) after a member name, expected `:`")
-    case .expectedCommaOrBrace: (.syntaxError, "found \(found) after a member, expected `,` or `}`")
-    case .expectedCommaOrBracket: (.syntaxError, "found \(found) after an element, expected `,` or `]`")
+    case .expectedCommaOrBrace:
+      (.syntaxError, "found \(found) after a member, expected `,` or `}`" + comment(found))
+    case .expectedCommaOrBracket:
+      (.syntaxError, "found \(found) after an element, expected `,` or `]`" + comment(found))
     case .invalidNumber:
       (.syntaxError, "the number that starts with \(found) is not a JSON number, expected one as in RFC 8259")
     case .invalidLiteral:
@@ -69,5 +124,9 @@ enum FindingText {
     case .tooManyMembers:
       (.tooManyMembers, "the item has more than \(ElementScanner.memberLimit) members, expected fewer")
     }
+  }
+
+  private static func comment(_ found: String) -> String {
+    found == "`/`" || found == "`#`" ? "; JSON has no comments" : ""
   }
 }

@@ -34,12 +34,22 @@ extension ItemCollector {
     {
       return
     }
+    let text = String(decoding: value, as: UTF8.self).unicodeScalars
+    guard !text.allSatisfy(\.properties.isWhitespace) else {
+      report(
+        .emptyIndexID, element: item.element, from: item.position, at: item.place(member.valueStart),
+        """
+        index_id is \(text.isEmpty ? "empty" : "nothing but white space"), \
+        expected \(ItemCollector.indexIDLength) hexadecimal digits
+        """)
+      return
+    }
     report(
       .unusualIndexID, element: item.element, from: item.position, at: item.place(member.valueStart),
       """
       index_id is \(FindingText.quoted(value)) \
-      (\(String(decoding: value, as: UTF8.self).unicodeScalars.count) characters), \
-      expected \(ItemCollector.indexIDLength) hexadecimal digits
+      (\(text.count) characters), \
+      expected \(ItemCollector.indexIDLength) hexadecimal digits\(ObjectName.remark(on: text))
       """)
   }
 
@@ -102,13 +112,20 @@ extension ItemCollector {
     _ location: S3Location, of value: UnsafeBufferPointer<UInt8>, _ field: StaticString,
     _ member: ElementScanner.Member, in item: ScannedItem
   ) {
-    if !location.hasUsualBucket(value) {
+    let bucket = value[location.bucket]
+    if !bucket.elementsEqual(soundBucket) {
+      if let expected = BucketRules.expectation(bucket) {
+        report(
+          .unusualBucket, element: item.element, from: item.position, at: item.place(member.valueStart),
+          "the bucket of \(field) is \(FindingText.quoted(bucket)), expected \(expected)")
+      } else {
+        soundBucket = Array(bucket)
+      }
+    }
+    if let doubt = ObjectName.doubt(about: value, key: location.key) {
       report(
-        .unusualBucket, element: item.element, from: item.position, at: item.place(member.valueStart),
-        """
-        the bucket of \(field) is \(FindingText.quoted(value[location.bucket])), \
-        expected 3 to 63 lower-case letters, digits, dots and hyphens
-        """)
+        doubt.code, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "\(field) is \(FindingText.quoted(value)), \(doubt.text)")
     }
     if location.key.count > S3Location.keyLimit {
       report(

@@ -4,21 +4,32 @@ extension ItemCollector {
   /// How many unknown names are compared pair by pair before a set is cheaper.
   private static let pairwiseLimit = 16
 
-  /// Reports strings that are well formed but must not be sent.
+  /// Reports halves of surrogate pairs: no text can be made of them.
   mutating func report(_ issues: [ElementScanner.Issue], in item: ScannedItem) {
     for issue in issues {
       let escape = FindingText.source(item.text[(issue.offset - item.start)...].prefix(6))
-      switch issue.kind {
-      case .loneSurrogate:
-        report(
-          .loneSurrogate, element: item.element, from: item.position, at: item.place(issue.offset),
-          "\(escape) is half of a surrogate pair, expected a high and a low half together")
-      case .nulCharacter:
-        report(
-          .nulCharacter, element: item.element, from: item.position, at: item.place(issue.offset),
-          "\(escape) is the NUL character, expected text without it")
-      }
+      report(
+        .loneSurrogate, element: item.element, from: item.position, at: item.place(issue.offset),
+        "\(escape) is half of a surrogate pair, expected a high and a low half together")
     }
+  }
+
+  /// Reports NUL in the fields that the service documents; what it means elsewhere is not ours to say.
+  mutating func reportNUL(_ scanner: borrowing ElementScanner, in item: ScannedItem) {
+    reportNUL(scanner.indexID, in: item)
+    reportNUL(scanner.language, in: item)
+    reportNUL(scanner.object, in: item)
+    reportNUL(scanner.transcription, in: item)
+  }
+
+  @inline(__always)
+  private mutating func reportNUL(_ member: ElementScanner.Member, in item: ScannedItem) {
+    guard member.valueIsEscaped, member.kind == .string, let offset = item.offsetOfNUL(in: member) else {
+      return
+    }
+    report(
+      .nulCharacter, element: item.element, from: item.position, at: item.place(offset),
+      "\\u0000 is the NUL character, expected text without it")
   }
 
   /// Reports members whose names occurred before, and those the service does not document.

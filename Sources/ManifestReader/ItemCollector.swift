@@ -11,6 +11,10 @@ struct ItemCollector {
   var pending = PendingBatch()
   var findings = FindingLog()
   let hash: ItemHash
+  /// The kind of elements that one finding has told of already, as what the whole list holds.
+  var passesOver = ElementScanner.ValueKind.absent
+  /// The bucket that was found to be in order last, in nearly all manifests that of every item.
+  var soundBucket: [UInt8] = []
 
   init(maxItemBytes: Int, batchBytes: Int, hash: ItemHash) {
     self.maxItemBytes = maxItemBytes
@@ -30,7 +34,7 @@ struct ItemCollector {
   /// Records a finding; place and message are made only if it might be kept. `from` is at or before the place.
   mutating func report(
     _ code: Finding.Code, element: Int?, from: TextPosition, at place: @autoclosure () -> TextPosition,
-    _ message: @autoclosure () -> String
+    _ message: @autoclosure () -> String, remedy: @autoclosure () -> Finding.Remedy? = nil
   ) {
     guard findings.mightKeep(code.severity, line: from.line, column: from.column) else {
       findings.count(code.severity)
@@ -38,7 +42,9 @@ struct ItemCollector {
     }
     let place = place()
     findings.record(
-      Finding(code: code, line: place.line, column: place.column, item: element, message: message()))
+      Finding(
+        code: code, line: place.line, column: place.column, item: element, message: message(),
+        remedy: remedy()))
   }
 
   /// Takes the element that `scanner` has just scanned from `start` to `end`.
@@ -48,6 +54,7 @@ struct ItemCollector {
     let item = ScannedItem(
       text: UnsafeBufferPointer(start: scanner.text + start, count: end - start), start: start,
       position: position, element: element)
+    if passesOver != .absent, isPassedOver(scanner) { return }
     guard scanner.kind == .object else {
       report(
         .notAnObject, element: element, from: position, at: position,
@@ -57,6 +64,7 @@ struct ItemCollector {
     }
     let fatalBefore = findings.fatalCount
     if !scanner.issues.isEmpty { report(scanner.issues, in: item) }
+    reportNUL(scanner, in: item)
     if !scanner.others.isEmpty { reportOthers(scanner.others, in: item) }
     var indexID = PendingItem.Text(offset: 0, length: 0, isInSide: false)
     var object = indexID
@@ -105,6 +113,14 @@ struct ItemCollector {
       let name = UnsafeBufferPointer(rebasing: address[(address.count - nameLength)...])
       return (nameLength, hash.fingerprint(index, name))
     }
+  }
+
+  /// Whether an element is one of those that a finding about the whole list has told of.
+  private func isPassedOver(_ scanner: borrowing ElementScanner) -> Bool {
+    scanner.kind == passesOver
+      && (scanner.kind != .object
+        || (scanner.indexID.kind == .absent && scanner.object.kind == .absent
+          && scanner.language.kind == .absent))
   }
 
   /// How many bytes follow the last slash.

@@ -41,12 +41,17 @@ enum KnownField: UInt8 {
     var name: [UInt8] = []
     let all = UnsafeBufferPointer(start: text, count: member.nameEnd)
     JSONString.decode(all, from: member.nameStart, to: member.nameEnd, into: &name)
-    switch String(decoding: name, as: UTF8.self) {
-    case "index_id": self = .indexID
-    case "language": self = .language
-    case "object": self = .object
-    case "transcription": self = .transcription
-    default: return nil
+    // By bytes: two strings that differ may be equal for `==`.
+    if name.elementsEqual("index_id".utf8) {
+      self = .indexID
+    } else if name.elementsEqual("language".utf8) {
+      self = .language
+    } else if name.elementsEqual("object".utf8) {
+      self = .object
+    } else if name.elementsEqual("transcription".utf8) {
+      self = .transcription
+    } else {
+      return nil
     }
   }
 

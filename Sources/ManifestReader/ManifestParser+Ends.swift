@@ -10,11 +10,8 @@ extension ManifestParser {
     case (.start, UInt8(ascii: "[")):
       start += 1
       phase = .firstElement
-    case (.start, UInt8(ascii: "{")): phase = .line
-    case (.start, _):
-      stop(
-        .notJSON, text, &collector,
-        "found \(FindingText.byte(byte)), expected `[` of a JSON array or `{` of JSON lines, in UTF-8")
+    case (.start, UInt8(ascii: "{")): phase = .item
+    case (.start, _): return foreign(text, &collector)
     case (.firstElement, UInt8(ascii: "]")):
       stop(.emptyArray, text, &collector, "the array is empty, expected at least one item")
       start += 1
@@ -27,13 +24,53 @@ extension ManifestParser {
       start += 1
       phase = .afterArray
     case (.separator, _):
-      stop(
-        .syntaxError, text, &collector,
-        "found \(FindingText.byte(byte)) after an element, expected `,` or `]`")
-    default:
+      guard canName(start) else { return false }
+      stop(.syntaxError, text, &collector, "found \(found(text)) after an element, expected `,` or `]`")
+    case (_, UInt8(ascii: "[")):
       stop(
         .trailingContent, text, &collector,
-        "found \(FindingText.byte(byte)) after the array, expected the end of the manifest")
+        "a second array begins here, expected one array of all items",
+        Conversion.behind(
+          input,
+          Finding.Remedy(
+            "Put the items of all arrays together with jq", commands: ["jq -c '.[]'"],
+            output: "converted.jsonl")))
+    default:
+      guard canName(start) else { return false }
+      stop(
+        .trailingContent, text, &collector,
+        "found \(found(text)) after the array, expected the end of the manifest")
+    }
+    return true
+  }
+
+  /// Whether the character at an offset is there as a whole, so that it can be named.
+  func canName(_ offset: Int) -> Bool { offset + 4 <= filled || isAtEnd }
+
+  private func found(_ text: UnsafeBufferPointer<UInt8>) -> String {
+    FindingText.character(UnsafeBufferPointer(rebasing: text[..<filled]), at: start)
+  }
+
+  /// Handles a text that begins like no JSON that could be a manifest; false when it needs more of it.
+  private mutating func foreign(
+    _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
+  ) -> Bool {
+    guard filled - start >= ForeignFormat.headLength || isAtEnd else { return false }
+    let head = UnsafeBufferPointer(rebasing: text[start..<min(filled, start + ForeignFormat.headLength)])
+    let isWhole = isAtEnd && start + head.count == filled
+    if let format = ForeignFormat(head, isWhole: isWhole, source: input) {
+      let whole = input.isCompressed ? "the content of the gzip file" : "the manifest"
+      stop(
+        .notJSON, text, &collector,
+        "\(whole) is \(format.name), expected a JSON array of items, or one item after the other",
+        format.remedy)
+    } else {
+      let line = head.prefix { $0 >= 0x20 }.prefix(200)
+      let isText = (0x21..<0x7F).contains(head[0]) && line.count > 1
+      let shown = isText ? FindingText.quoted(line) : FindingText.character(head, at: 0)
+      stop(
+        .notJSON, text, &collector,
+        "the manifest begins with \(shown), expected `[` of a JSON array or `{` of an item")
     }
     return true
   }
@@ -54,9 +91,11 @@ extension ManifestParser {
 
   mutating func reportEmpty(_ collector: inout ItemCollector) {
     let place = TextPosition(line: 1, column: 1)
+    let found = sawText ? "the manifest holds only white space" : "the manifest is empty"
     collector.report(
       .emptyManifest, element: nil, from: place, at: place,
-      "the manifest is empty, expected a JSON array of items or one item on each line")
+      "\(found), expected a JSON array of items or one item after the other",
+      remedy: Finding.Remedy("Check that the program that wrote it came to its end, and write it again"))
   }
 
   /// Reports a broken rule inside the element at `start`.
@@ -64,16 +103,86 @@ extension ManifestParser {
     _ fault: SyntaxFault, element: Int?, _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
   ) {
     let from = place(in: text)
-    let rest = UnsafeBufferPointer(rebasing: text[start...])
-    var (code, message) = FindingText.syntax(fault.kind, found: text[fault.offset])
+    let rest = UnsafeBufferPointer(rebasing: text[start..<filled])
+    let offset = fault.offset - start
+    var (code, message) = FindingText.syntax(fault.kind, rest, at: offset)
+    var remedy: Finding.Remedy?
     if fault.kind == .incomplete {
-      let whole = phase == .line && fault.offset < filled ? "line" : "manifest"
-      let expected = phase == .line ? "a whole item on each line (JSON lines)" : "the rest of it"
+      let whole = phase == .item && fault.offset < filled ? "line" : "manifest"
+      let expected = phase == .item ? "a whole item on each line (JSON lines)" : "the rest of it"
       message = "the \(whole) ends inside an element, expected \(expected)"
       code = .truncated
+    } else if let cause = cause(of: fault, rest, at: offset) {
+      guard told.insert(cause).inserted else { return }
+      remedy = self.remedy(for: cause)
+    } else if fault.kind == .invalidUTF8, offset < rest.count, rest[offset] != 0xED {
+      remedy = Conversion.behind(
+        input,
+        Finding.Remedy(
+          "If a program of Windows wrote it, convert it to UTF-8",
+          commands: ["iconv -f WINDOWS-1252 -t UTF-8"]))
     }
     collector.report(
-      code, element: element, from: from, at: from.advanced(over: rest, to: fault.offset - start), message)
+      code, element: element, from: from, at: from.advanced(over: rest, to: offset), message, remedy: remedy)
+  }
+
+  /// The habit of another program that a fault comes from, which then occurs in every item; nil for any other fault.
+  private func cause(of fault: SyntaxFault, _ text: UnsafeBufferPointer<UInt8>, at offset: Int) -> Once? {
+    guard offset < text.count else { return nil }
+    if FindingText.isTypographicQuote(FindingText.scalar(text, at: offset)) { return .typographicQuote }
+    let isQuote = text[offset] == UInt8(ascii: "'")
+    return isQuote && (fault.kind == .expectedName || fault.kind == .expectedValue) ? .otherLanguage : nil
+  }
+
+  private func remedy(for cause: Once) -> Finding.Remedy {
+    let remedy =
+      switch cause {
+      case .comma:
+        Finding.Remedy(
+          "Take the commas off", commands: [#"sed 's/^[[:space:]]*,//; s/,[[:space:]]*$//'"#],
+          output: "converted.jsonl")
+      case .typographicQuote:
+        Finding.Remedy(
+          "Write it with plain quotation marks",
+          commands: [#"sed 's/“/"/g; s/”/"/g; s/„/"/g; s/‟/"/g; s/«/"/g; s/»/"/g'"#])
+      case .otherLanguage:
+        Conversion.python(
+          "Let the program that wrote it write JSON (json.dumps in Python, JSON.stringify in JavaScript), or read it with Python",
+          "ast, json, sys",
+          phase == .item
+            ? "(ast.literal_eval(l) for l in sys.stdin if l.strip())" : "ast.literal_eval(sys.stdin.read())")
+      }
+    return Conversion.behind(input, remedy)
+  }
+
+  /// Reports, once, that commas stand between items that are in no array.
+  mutating func reportComma(_ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector) {
+    guard told.insert(.comma).inserted else { return }
+    let place = place(in: text)
+    collector.report(
+      .syntaxError, element: nil, from: place, at: place,
+      "found `,` between items, expected none in JSON lines, or `[` before the first item and `]` after the last",
+      remedy: remedy(for: .comma))
+  }
+
+  /// Reports, once, that the manifest is another list than one of items, of which the element at `start` is the first.
+  mutating func report(
+    _ shape: JSONShape, _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
+  ) {
+    let place = place(in: text)
+    let path = (phase == .item ? "" : ".[]") + shape.path
+    let found =
+      switch shape.elements {
+      case _ where shape.path.first == "." && shape.path != ".[]":
+        "the manifest is one JSON object with a list inside (\(shape.path))"
+      case .keys: "the list is that of a bucket, with a \"Key\" in each element"
+      case .addresses, .names: "the list holds strings"
+      case .items, .other: "the list holds lists"
+      }
+    collector.report(
+      .otherList, element: nil, from: place, at: place,
+      "\(found), expected items: objects with index_id, language and object",
+      remedy: Conversion.behind(input, Conversion.jq(path.isEmpty ? "." : path, shape.elements)))
   }
 
   mutating func reportTooLong(_ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector) {
@@ -85,10 +194,10 @@ extension ManifestParser {
 
   private mutating func stop(
     _ code: Finding.Code, _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector,
-    _ message: String
+    _ message: String, _ remedy: Finding.Remedy? = nil
   ) {
     let place = place(in: text)
-    collector.report(code, element: nil, from: place, at: place, message)
+    collector.report(code, element: nil, from: place, at: place, message, remedy: remedy)
     phase = .ended
   }
 }

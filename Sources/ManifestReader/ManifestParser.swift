@@ -8,14 +8,16 @@ struct ManifestParser {
   /// The longest source text of one element; more is not kept in memory.
   static let elementLimit = 8 * 1024 * 1024
   /// Below this many bytes a cut element is scanned again with every block.
-  private static let eagerLimit = 64 * 1024
+  static let eagerLimit = 64 * 1024
 
   enum Outcome {
     case needsInput, full, ended
   }
 
   enum Phase {
-    case start, firstElement, element, separator, afterArray, line, restOfLongLine, ended
+    /// `item` is the phase of items one after the other: on lines of their own (JSON lines), over several, or not
+    /// even divided.
+    case start, firstElement, element, separator, afterArray, item, restOfLine, restOfItem, ended
   }
 
   /// How many elements were met, unsound ones and unreadable lines included.
@@ -26,11 +28,21 @@ struct ManifestParser {
   var isAtEnd = false
   /// How much must be in the buffer before the pending element is scanned again.
   var retryAt = 0
+  /// What the source has found out about the file.
+  var input = ManifestInput()
+  /// The line on which the item before ended, when items follow one another.
+  var lastItemLine = 0
+  /// What is told once only, however often it occurs.
+  var told: Set<Once> = []
+
+  enum Once { case comma, typographicQuote, otherLanguage }
 
   private var buffer: [UInt8] = []
   private var sawByteOrderMark = false
+  /// Whether the manifest has any bytes.
+  private(set) var sawText = false
   /// The line of `mark`, and how many scalars of that line are before it.
-  private var line = 1
+  private(set) var line = 1
   private var columnBase = 0
   private var mark = 0
   private var scanner: (issues: [ElementScanner.Issue], others: [ElementScanner.Member]) = ([], [])
@@ -66,6 +78,7 @@ struct ManifestParser {
     }
     self.filled += count
     isAtEnd = count == 0
+    if count > 0 { sawText = true }
     for position in self.filled..<self.filled + ElementScanner.padding { buffer[position] = 0 }
   }
 
@@ -95,12 +108,20 @@ struct ManifestParser {
   private mutating func step(
     _ text: UnsafeBufferPointer<UInt8>, _ scanner: inout ElementScanner, _ collector: inout ItemCollector
   ) -> Bool {
-    if phase == .restOfLongLine { return skipRestOfLine(text) }
+    if phase == .restOfLine { return skipRestOfLine(text) }
+    if phase == .restOfItem { return skipRestOfItem(text) }
     if phase == .start, !sawByteOrderMark, !skipByteOrderMark(text) { return false }
     skipSpace(text)
+    if start < filled, text[start] == 0xEF {
+      switch skipInnerMark(text) {
+      case true?: return true
+      case nil: return false
+      case false?: break
+      }
+    }
     guard start < filled else { return isAtEnd ? end(text, &collector) : false }
     switch phase {
-    case .line: return lineElement(text, &scanner, &collector)
+    case .item: return item(text, &scanner, &collector)
     case .element: return arrayElement(text, &scanner, &collector)
     default: return punctuation(text, &collector)
     }
@@ -116,6 +137,15 @@ struct ManifestParser {
       mark = start
     }
     sawByteOrderMark = true
+    return true
+  }
+
+  /// Passes over a byte order mark between elements: files of which each began with one were put together. Whether
+  /// there was one; nil when it cannot yet be told.
+  private mutating func skipInnerMark(_ text: UnsafeBufferPointer<UInt8>) -> Bool? {
+    guard filled - start >= 3 || isAtEnd else { return nil }
+    guard filled - start >= 3, text[start + 1] == 0xBB, text[start + 2] == 0xBF else { return false }
+    start += 3
     return true
   }
 
@@ -142,8 +172,29 @@ struct ManifestParser {
       if isAtEnd { phase = .ended }
       return isAtEnd
     }
-    phase = .line
+    phase = .item
     return true
+  }
+
+  /// Goes on at the next line that begins with a brace: programs that write an item over several lines write only
+  /// its first one there.
+  private mutating func skipRestOfItem(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    while true {
+      let feed = lineEnd(text)
+      start = feed
+      guard feed < filled else { break }
+      guard feed + 1 < filled || isAtEnd else { return false }
+      line += 1
+      columnBase = 0
+      mark = feed + 1
+      start = feed + 1
+      if start < filled, text[start] == UInt8(ascii: "{") {
+        phase = .item
+        return true
+      }
+    }
+    if isAtEnd { phase = .ended }
+    return isAtEnd
   }
 
   /// Moves `mark` forward; every byte of a line is looked at once.

@@ -99,6 +99,7 @@ package struct ManifestReader {
       case .needsInput:
         let source = source
         try parser.fill { (space) throws(ManifestError) -> Int in try source.read(into: space) }
+        parser.input = ManifestInput(isCompressed: source.isCompressed, encoding: source.encoding)
       case .full: return true
       case .ended:
         isFinished = true

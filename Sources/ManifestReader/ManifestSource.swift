@@ -1,4 +1,5 @@
-/// The bytes of one manifest, decompressed when they are gzip (RFC 1952), in blocks and once.
+/// The text of one manifest in UTF-8, in blocks and once: decompressed when it is gzip (RFC 1952), and turned into UTF-8
+/// when it is UTF-16.
 ///
 /// Not Sendable: one reader uses it. Reads block the calling thread for as long as the file or pipe does.
 package final class ManifestSource {
@@ -32,11 +33,16 @@ package final class ManifestSource {
   package private(set) var bytesRead = 0
   /// Whether the manifest is gzip; known after the first read.
   package private(set) var isCompressed = false
+  /// How the text is written; known after the first read.
+  package private(set) var encoding = TextEncoding.utf8
 
   private let source: any ByteSource
   private var head: [UInt8] = []
   private var isStarted = false
   private var inflater: GzipInflater?
+  /// The beginning of the text, read to tell how it is written.
+  private var textHead: [UInt8] = []
+  private var decoder: UTF16Decoder?
 
   /// Opens a file, or standard input when `path` is `-`.
   /// Throws `manifest_not_found`, `manifest_is_directory` or `manifest_unreadable`.
@@ -61,32 +67,49 @@ package final class ManifestSource {
   /// the end only. Throws `manifest_unreadable`, `gzip_damaged` or `gzip_truncated`.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
     if !isStarted { try start() }
-    if let inflater { return try inflater.read(into: buffer, from: readRaw) }
-    return try readRaw(into: buffer)
+    if let decoder { return try decoder.read(into: buffer, from: readText) }
+    return try readText(into: buffer)
   }
 
-  /// Reads the two bytes that tell gzip (RFC 1952, section 2.3.1: ID1 31, ID2 139).
+  /// Reads what tells gzip (RFC 1952, section 2.3.1: ID1 31, ID2 139), and what tells UTF-16.
   private func start() throws(ManifestError) {
     isStarted = true
-    var first: [UInt8] = []
-    while first.count < 2 {
-      var byte: UInt8 = 0
-      let count = try ManifestSource.reading(&byte, from: source)
-      guard count > 0 else { break }
-      first.append(byte)
-    }
-    head = first
-    isCompressed = first == [0x1F, 0x8B]
+    head = try ManifestSource.head { (space) throws(ManifestError) -> Int in try source.read(into: space) }
+    isCompressed = head.starts(with: [0x1F, 0x8B])
     if isCompressed { inflater = try GzipInflater(name: name) }
+    textHead = try ManifestSource.head(readInflated)
+    encoding = TextEncoding(head: textHead)
+    if encoding != .utf8 { decoder = UTF16Decoder(isBigEndian: encoding == .utf16BigEndian) }
   }
 
-  private static func reading(
-    _ byte: inout UInt8, from source: any ByteSource
-  ) throws(ManifestError) -> Int {
+  /// The first bytes, as many as tell how a text is written or all when there are fewer; not one more is read.
+  private static func head(
+    _ read: (UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int
+  ) throws(ManifestError) -> [UInt8] {
+    var bytes: UInt32 = 0
     // Annotated because `withUnsafeMutableBytes` takes a closure of a typed error only when told.
-    try withUnsafeMutableBytes(of: &byte) { (pointer) throws(ManifestError) -> Int in
-      try source.read(into: pointer)
+    return try withUnsafeMutableBytes(of: &bytes) { (space) throws(ManifestError) -> [UInt8] in
+      var filled = 0
+      while filled < TextEncoding.headLength {
+        let count = try read(UnsafeMutableRawBufferPointer(rebasing: space[filled...]))
+        guard count > 0 else { break }
+        filled += count
+      }
+      return Array(space.prefix(filled))
     }
+  }
+
+  private func readText(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+    guard !textHead.isEmpty else { return try readInflated(into: buffer) }
+    let count = min(textHead.count, buffer.count)
+    buffer.copyBytes(from: textHead.prefix(count))
+    textHead.removeFirst(count)
+    return count
+  }
+
+  private func readInflated(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+    if let inflater { return try inflater.read(into: buffer, from: readRaw) }
+    return try readRaw(into: buffer)
   }
 
   private func readRaw(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {

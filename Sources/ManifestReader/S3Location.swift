@@ -3,8 +3,6 @@
 /// Percent signs mean nothing: whether the service decodes them is documented nowhere, so nothing here does.
 struct S3Location: Equatable {
   private static let scheme = Array("s3://".utf8)
-  /// Amazon S3 User Guide, "Bucket naming rules".
-  private static let bucketLengths = 3...63
   /// Amazon S3 User Guide, "Naming Amazon S3 objects": at most 1,024 bytes of UTF-8.
   static let keyLimit = 1024
 
@@ -21,18 +19,48 @@ struct S3Location: Equatable {
     bucket = start..<slash
     key = slash + 1..<text.count
   }
+}
 
-  /// Whether the bucket name has 3 to 63 lower-case letters, digits, dots and hyphens.
-  func hasUsualBucket(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-    guard S3Location.bucketLengths.contains(bucket.count) else { return false }
-    for position in bucket {
-      switch text[position] {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."),
-        UInt8(ascii: "-"):
-        break
-      default: return false
-      }
+/// The rules for names of general purpose buckets (Amazon S3 User Guide, "General purpose bucket naming rules").
+enum BucketRules {
+  private static let lengths = 3...63
+  private static let reservedStarts = ["xn--", "sthree-", "amzn-s3-demo-"]
+  private static let reservedEnds = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+
+  /// What a name should be and is not, as what follows `expected`; nil for a name that S3 allows.
+  static func expectation(_ name: some BidirectionalCollection<UInt8>) -> String? {
+    guard lengths.contains(name.count),
+      name.allSatisfy({ isLetterOrDigit($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") })
+    else { return "3 to 63 lower-case letters, digits, dots and hyphens" }
+    guard let first = name.first, let last = name.last, isLetterOrDigit(first), isLetterOrDigit(last) else {
+      return "a letter or digit at either end"
     }
-    return true
+    for (byte, next) in zip(name, name.dropFirst())
+    where byte == UInt8(ascii: ".") || next == UInt8(ascii: ".") {
+      if byte == next { return "no two dots together" }
+      if byte == UInt8(ascii: "-") || next == UInt8(ascii: "-") { return "no hyphen beside a dot" }
+    }
+    if isAddress(name) { return "a name that is not an IP address" }
+    if let start = reservedStarts.first(where: { name.starts(with: $0.utf8) }) {
+      return "a name that does not begin with \(start), which S3 reserves"
+    }
+    if let end = reservedEnds.first(where: { name.reversed().starts(with: $0.utf8.reversed()) }) {
+      return "a name that does not end in \(end), which S3 reserves"
+    }
+    return nil
+  }
+
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+      || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  }
+
+  /// Whether it is four numbers with dots between them.
+  private static func isAddress(_ name: some BidirectionalCollection<UInt8>) -> Bool {
+    let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy {
+        (1...3).contains($0.count) && $0.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains)
+      }
   }
 }

@@ -28,6 +28,21 @@ struct ScannedItem {
     decoded(member.valueStart, member.valueEnd)
   }
 
+  /// The scanner's offset of the first escape of NUL in a member that is a string.
+  func offsetOfNUL(in member: ElementScanner.Member) -> Int? {
+    var position = member.valueStart - start
+    let end = member.valueEnd - start
+    while position < end {
+      guard text[position] == UInt8(ascii: "\\") else {
+        position += 1
+        continue
+      }
+      if text[position...].starts(with: "\\u0000".utf8) { return position + start }
+      position += 2
+    }
+    return nil
+  }
+
   /// Where the decoded value of a string member lies once this item's text is at `base` of the batch: in that text,
   /// or, if it had escapes, in `side`, where it is appended.
   @inline(__always)

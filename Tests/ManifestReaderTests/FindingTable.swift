@@ -49,7 +49,60 @@ private let ob = #""object":"s3://bucket/1.mp4""#
 private let good = "{\(id),\(en),\(ob)}"
 
 extension FindingCase {
-  static let all: [FindingCase] = texts + syntax + fields + items
+  static let all: [FindingCase] = texts + syntax + fields + items + lists + names
+
+  /// Sound JSON that is no list of items: one finding, however long it is.
+  static let lists: [FindingCase] = [
+    FindingCase(
+      "list in an object", "{\n \"Contents\": [{\"Key\":\"a\"},\n{\"Key\":\"b\"}]}", [.init(.otherList, 1, 1)]
+    ),
+    FindingCase("list of a bucket", "[\n {\"Key\":\"a\"},{\"Key\":\"b\"}]", [.init(.otherList, 2, 2)]),
+    FindingCase("lines of a bucket", "{\"Key\":\"a\"}\n{\"Key\":\"b\"}\n", [.init(.otherList, 1, 1)]),
+    FindingCase("list of addresses", "[\"s3://bucket/a\",\"s3://bucket/b\"]", [.init(.otherList, 1, 2)]),
+    FindingCase("list of lists", "[[\(good)],[\(good)]]", [.init(.otherList, 1, 2)]),
+    FindingCase(
+      "an unknown list in an item", "{\"tags\":[{}],\(id),\(en),\(ob)}",
+      [.init(.unknownField, 1, 2, item: 0)], items: 1),
+  ]
+
+  /// Addresses that are well formed and doubtful.
+  static let names: [FindingCase] =
+    [
+      ("folder", "s3://bucket/a/", Finding.Code.folderObject),
+      ("Finder", "s3://bucket/.DS_Store", .systemFile),
+      ("Explorer", "s3://bucket/a/Thumbs.db", .systemFile), ("ini", "s3://bucket/a/Desktop.ini", .systemFile),
+      ("fork", "s3://bucket/a/._1.mp4", .systemFile), ("Hadoop", "s3://bucket/a_$folder$", .systemFile),
+      ("space", "s3://bucket/1.mp4 ", .surroundingSpace),
+      ("space first", "s3://bucket/a/ 1.mp4", .surroundingSpace),
+      ("key with a space first", "s3://bucket/ a/1.mp4", .surroundingSpace),
+      ("line feed", "s3://bucket/1.mp4\\n", .surroundingSpace),
+      ("no-break space", "s3://bucket/1.mp4\u{A0}", .surroundingSpace),
+      ("escape", "s3://bucket/\\u001b[31m.mp4", .hiddenCharacter),
+      ("zero width", "s3://bucket/1\u{200B}.mp4", .hiddenCharacter),
+      ("delete", "s3://bucket/1\u{7F}.mp4", .hiddenCharacter),
+      ("direction", "s3://bucket/\u{202E}4pm.mp4", .hiddenCharacter),
+    ].map { title, object, code in
+      .field(title, "\(id),\(en),\n\"object\":\"\(object)\"", [.init(code, 2, 10, item: 0)], items: 1)
+    }
+    + [
+      "s3://bucket/a b/c d.mp4", "s3://bucket/é/👩\u{200D}👩.mp4", "s3://bucket/.well-known/1.mp4",
+      "s3://bucket/web.db.mp4",
+      "s3://bucket/DS_Store.mp4", "s3://bucket/a./.b.mp4",
+    ].map { .field("usual: \($0)", "\(id),\(en),\n\"object\":\"\($0)\"", [], items: 1) }
+    + [
+      "a..b", "192.168.0.1", "-media", "media-", ".media", "media.", "a.-b", "a-.b", "xn--media",
+      "sthree-media",
+      "amzn-s3-demo-1", "media-s3alias", "media--ol-s3", "media.mrap", "media--x-s3", "media--table-s3",
+      "Media",
+      "me_dia", "me",
+    ].map {
+      .field(
+        "bucket \($0)", "\(id),\(en),\n\"object\":\"s3://\($0)/1.mp4\"",
+        [.init(.unusualBucket, 2, 10, item: 0)], items: 1)
+    }
+    + ["192.168.0", "1.2.3.4.5", "a.b-c.d", "my--bucket", "xn-media", "0ab"].map {
+      .field("bucket \($0)", "\(id),\(en),\n\"object\":\"s3://\($0)/1.mp4\"", [], items: 1)
+    }
 
   static let texts: [FindingCase] = [
     FindingCase("empty", "", [.init(.emptyManifest, 1, 1)]),
@@ -58,8 +111,9 @@ extension FindingCase {
     FindingCase("empty array", "\n []", [.init(.emptyArray, 2, 3)]),
     FindingCase("empty array, garbage", "[] x", [.init(.emptyArray, 1, 2), .init(.trailingContent, 1, 4)]),
     FindingCase("neither", "\n  index_id,object", [.init(.notJSON, 2, 3)]),
-    FindingCase("UTF-16", bytes: [0xFF, 0xFE, 0x5B, 0x00], [.init(.notJSON, 1, 1)]),
-    FindingCase("mark twice", "\u{FEFF}\u{FEFF}[]", [.init(.notJSON, 1, 1)]),
+    FindingCase("UTF-16, cut off", bytes: [0xFF, 0xFE, 0x5B, 0x00], [.init(.truncated, 1, 2)]),
+    FindingCase("mark twice", "\u{FEFF}\u{FEFF}[]", [.init(.emptyArray, 1, 3)]),
+    FindingCase("two arrays", "[\(good)]\n[\(good)]", [.init(.trailingContent, 2, 1)], items: 1),
     FindingCase("open array", "[", [.init(.truncated, 1, 2)]),
     FindingCase("open after item", "[\(good)\n", [.init(.truncated, 2, 1)], items: 1),
     FindingCase("open after comma", "[\(good),", [.init(.truncated, 1, good.count + 3)], items: 1),
@@ -72,8 +126,30 @@ extension FindingCase {
     FindingCase(
       "line goes on", "\(good)\n{\"index_id\":\n\(good.replacing("1.mp4", with: "2.mp4"))",
       [.init(.truncated, 2, 13, item: 1)], items: 2),
-    FindingCase("two on a line", "\(good) \(good)", [.init(.syntaxError, 1, good.count + 2, item: 0)]),
-    FindingCase("comma behind line", "\(good),\n", [.init(.syntaxError, 1, good.count + 1, item: 0)]),
+    FindingCase(
+      "two on a line", "\(good) \(good)\(good.replacing("1.mp4", with: "2.mp4"))",
+      [.init(.repeatedItem, 1, good.count + 2, item: 1)], items: 2),
+    FindingCase(
+      "commas behind lines", "\(good),\n\(good.replacing("1.mp4", with: "2.mp4")),\n",
+      [.init(.syntaxError, 1, good.count + 1)], items: 2),
+    FindingCase(
+      "word behind item", "\(good) x\n17",
+      [
+        .init(.syntaxError, 1, good.count + 2, item: 0), .init(.notAnObject, 2, 1, item: 1),
+      ], items: 1),
+    FindingCase(
+      "item over lines", "\(good.replacing(",", with: ",\n  "))\n{\n\(good.dropFirst())",
+      [.init(.repeatedItem, 4, 1, item: 1)],
+      items: 1),
+    FindingCase(
+      "fault in an item over lines", "{\n \(id),\n  01,\n \(ob)\n}\n\(good)",
+      [.init(.syntaxError, 3, 3, item: 0)], items: 1),
+    FindingCase(
+      "fault in the first line of several", "{ 'a': 1,\n  'b': 2\n}\n\(good)",
+      [.init(.syntaxError, 1, 3, item: 0)], items: 1),
+    FindingCase(
+      "several items over lines, cut off", "{\n\(good.dropFirst())\n{\n \(id),\n",
+      [.init(.truncated, 5, 1, item: 1)], items: 1),
     FindingCase("no object on line", "\(good)\r\n\r\n 17 \n", [.init(.notAnObject, 3, 2, item: 1)], items: 1),
     FindingCase("last line cut", "\(good)\n{\"a\":tr", [.init(.truncated, 2, 8, item: 1)], items: 1),
   ]
@@ -181,6 +257,16 @@ extension FindingCase {
       [.init(.unknownField, 2, 1, item: 0), .init(.loneSurrogate, 2, 2, item: 0)]),
     .field(
       "surrogate pair", "\(id),\(en),\"object\":\"s3://bucket/\\ud83d\\ude00.mp4\"", [], items: 1),
+    .field(
+      "NUL elsewhere", "\(id),\(en),\(ob),\n\"x\":\"\\u0000\"", [.init(.unknownField, 2, 1, item: 0)],
+      items: 1),
+    .field(
+      "index empty", "\"index_id\":\"\",\(en),\(ob)", [.init(.emptyIndexID, 1, 14, item: 0)]),
+    .field(
+      "index of spaces", "\"index_id\":\" \\u00a0\\t\",\(en),\(ob)", [.init(.emptyIndexID, 1, 14, item: 0)]),
+    .field(
+      "index with a space", "\"index_id\":\"629d807aa9e2a3a33a92c00b \",\(en),\(ob)",
+      [.init(.unusualIndexID, 1, 14, item: 0)], items: 1),
     .field(
       "NUL", "\(id),\(en),\n\"object\":\"s3://bucket/k\\u0000\"", [.init(.nulCharacter, 2, 24, item: 0)]),
     .field(

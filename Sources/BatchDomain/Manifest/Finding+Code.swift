@@ -3,11 +3,13 @@ extension Finding {
   package enum Code: String, Sendable, CaseIterable {
     // Fatal: the text.
 
-    /// The first byte that is not whitespace is neither `[` nor `{`.
+    /// The file is of another kind than JSON; the message names the kind where it is known.
     case notJSON = "not_json"
+    /// The JSON is another list than one of items: a list inside one object, of addresses, of a bucket's keys.
+    case otherList = "other_list"
     /// The text breaks a rule of RFC 8259.
     case syntaxError = "syntax_error"
-    /// The bytes are not UTF-8 (RFC 3629).
+    /// The bytes are not UTF-8 (RFC 3629), or UTF-16 with half of a surrogate pair.
     case invalidUTF8 = "invalid_utf8"
     /// The manifest, or a line of JSON lines, ends inside an element or before the closing bracket.
     case truncated = "truncated"
@@ -21,7 +23,7 @@ extension Finding {
     case itemTooLong = "item_too_long"
     /// A `\u` escape is half of a surrogate pair.
     case loneSurrogate = "lone_surrogate"
-    /// A string holds `\u0000`.
+    /// One of the fields that the service documents holds `\u0000`.
     case nulCharacter = "nul_character"
 
     // Fatal: the items.
@@ -38,6 +40,8 @@ extension Finding {
     case missingField = "missing_field"
     /// `index_id`, `language` or `object` is not a string.
     case notAString = "not_a_string"
+    /// `index_id` is empty, or nothing but white space.
+    case emptyIndexID = "empty_index_id"
     /// `object` is not `s3://bucket/key`.
     case invalidObject = "invalid_object"
     /// `transcription` is neither `s3://bucket/key` nor null, empty or absent.
@@ -57,6 +61,14 @@ extension Finding {
     case unusualTranscription = "unusual_transcription"
     /// A bucket name is outside the rules of S3.
     case unusualBucket = "unusual_bucket"
+    /// A key ends in a slash: the empty object that stands for a folder.
+    case folderObject = "folder_object"
+    /// A file that a system leaves beside others (`.DS_Store`, `Thumbs.db`), not a video.
+    case systemFile = "system_file"
+    /// A name begins or ends in white space.
+    case surroundingSpace = "surrounding_space"
+    /// A value holds control characters or characters that are not shown.
+    case hiddenCharacter = "hidden_character"
     /// A key is longer than the 1024 bytes that S3 allows.
     case longKey = "long_key"
     /// The item has a field that the service does not document; it is passed through untouched.
@@ -69,12 +81,14 @@ extension Finding {
     /// How much a finding of this kind weighs.
     package var severity: Severity {
       switch self {
-      case .notJSON, .syntaxError, .invalidUTF8, .truncated, .trailingContent, .nestingTooDeep,
+      case .notJSON, .otherList, .syntaxError, .invalidUTF8, .truncated, .trailingContent, .nestingTooDeep,
         .tooManyMembers, .itemTooLong, .loneSurrogate, .nulCharacter, .emptyManifest, .emptyArray,
-        .notAnObject, .duplicateMember, .missingField, .notAString, .invalidObject, .invalidTranscription,
+        .notAnObject, .duplicateMember, .missingField, .notAString, .emptyIndexID, .invalidObject,
+        .invalidTranscription,
         .itemExceedsChunk, .conflictingItem:
         .fatal
-      case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .longKey,
+      case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .folderObject,
+        .systemFile, .surroundingSpace, .hiddenCharacter, .longKey,
         .unknownField, .repeatedItem, .nameClash:
         .warning
       }

@@ -8,6 +8,39 @@ package struct Finding: Sendable, Equatable {
     case warning
   }
 
+  /// What makes a manifest of the file after all, as a value: the edge knows what the file is called there.
+  package struct Remedy: Sendable, Equatable {
+    /// What to do, a sentence in the imperative without its full stop.
+    package var sentence: String
+    /// The commands of a pipeline that writes the manifest, in the language of a POSIX shell; each but a first one
+    /// that `takesName` reads standard input. Empty when no command does it.
+    package var commands: [String]
+    /// Whether the first command takes the name of the file as its last argument.
+    package var takesName: Bool
+    /// The file that the pipeline writes; never a name that the manifest is likely to have, which the shell would
+    /// empty first.
+    package var output: String
+
+    /// Makes advice from its parts.
+    package init(
+      _ sentence: String, commands: [String] = [], takesName: Bool = false, output: String = "converted.json"
+    ) {
+      self.sentence = sentence
+      self.commands = commands
+      self.takesName = takesName
+      self.output = output
+    }
+
+    /// The advice as a sentence; `file` is the manifest's name as a word of a shell.
+    package func text(file: String) -> String {
+      guard !commands.isEmpty else { return sentence + "." }
+      var pipeline = commands
+      pipeline[0] += (takesName ? " " : " < ") + file
+      let target = file.hasSuffix(output) ? "new-" + output : output
+      return "\(sentence): `\(pipeline.joined(separator: " | ")) > \(target)`."
+    }
+  }
+
   /// The most characters a message has; a longer one is cut and ends in an ellipsis.
   package static let messageLimit = 200
 
@@ -21,14 +54,19 @@ package struct Finding: Sendable, Equatable {
   package let item: Int?
   /// What was found and what was expected, at most `messageLimit` characters, without control characters.
   package let message: String
+  /// What to do about it, when that is more than to correct the place.
+  package let remedy: Remedy?
 
   /// Makes a finding; `message` may be of any length and hold anything, it is escaped and cut here.
-  package init(code: Code, line: Int?, column: Int?, item: Int?, message: String) {
+  package init(
+    code: Code, line: Int?, column: Int?, item: Int?, message: String, remedy: Remedy? = nil
+  ) {
     self.code = code
     self.line = line
     self.column = column
     self.item = item
     self.message = VisibleText.escaped(message, limit: Finding.messageLimit)
+    self.remedy = remedy
   }
 
   /// How much the finding weighs.

@@ -30,6 +30,11 @@ package struct ItemMembers {
     }
   }
 
+  /// The offset behind the value that `text` begins with; the end of the text when the value is cut off.
+  package static func end(ofValueIn text: UnsafeBufferPointer<UInt8>) -> Int {
+    JSONWalk.endOfValue(text, at: 0)
+  }
+
   /// The decoded name of a member, in UTF-8.
   package func name(of member: Member) -> [UInt8] { decoded(member.name) }
 

@@ -27,13 +27,13 @@ struct ManifestVerdict {
     if findings.hasFatal {
       let count = findings.fatalCount
       message = "manifest \(name) is refused: \(count) \(count == 1 ? "error" : "errors") found"
-      remedy = "mend what is listed and submit it again; nothing was recorded and nothing was sent"
+      remedy = advice
     } else if isStrict, findings.warningCount > 0 {
       let count = findings.warningCount
       message =
         "manifest \(name) is refused: \(count) \(count == 1 ? "warning" : "warnings") found, "
         + "and --strict makes warnings errors"
-      remedy = "mend what is listed or leave --strict out; nothing was recorded and nothing was sent"
+      remedy = "fix the problems listed or leave --strict out; nothing was recorded and nothing was sent"
     } else {
       return nil
     }
@@ -42,5 +42,16 @@ struct ManifestVerdict {
       ErrorDocument(
         code: "manifest_refused", message: message, remedy: remedy, findings: reported,
         findingsTotal: findings.total), manifest: manifest)
+  }
+
+  /// What to do about the errors: what the first of them that knows better says, else to correct them.
+  private var advice: String {
+    let nothingDone = "nothing was recorded and nothing was sent"
+    let remedies = findings.kept.filter { $0.severity == .fatal }.compactMap(\.remedy)
+    guard let remedy = remedies.first else {
+      return "fix the problems listed and submit it again; \(nothingDone)"
+    }
+    let file = manifest == "-" ? "FILE" : ShellText.quote(manifest)
+    return "\(remedy.text(file: file)) Nothing was recorded and nothing was sent."
   }
 }

@@ -1,0 +1,89 @@
+import BatchDomain
+
+/// What makes the key of an object doubtful: it can hardly be a video, or hardly the name that was meant.
+enum ObjectName {
+  /// One doubt, as a kind of finding and what follows the name in its message.
+  struct Doubt {
+    var code: Finding.Code
+    var text: String
+  }
+
+  /// Files that Finder, Explorer and Hadoop leave beside others, in lower case: the first three compare names without
+  /// regard to case.
+  private static let systemFiles = [
+    ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized", ".spotlight-v100", ".trashes",
+    ".fseventsd",
+  ]
+
+  /// The first doubt about the address `text`, of which `key` is the key; nil for nearly all.
+  @inline(__always)
+  static func doubt(about text: UnsafeBufferPointer<UInt8>, key: Range<Int>) -> Doubt? {
+    guard mayBeDoubtful(text, key) else { return nil }
+    return doubt(inDetail: UnsafeBufferPointer(rebasing: text[key]))
+  }
+
+  /// Whether a closer look is due, at the cost of one pass over the bytes.
+  private static func mayBeDoubtful(_ text: UnsafeBufferPointer<UInt8>, _ key: Range<Int>) -> Bool {
+    var slash = key.lowerBound - 1
+    for position in key {
+      let byte = text[position]
+      if byte <= 0x20 || byte >= 0x7F {
+        // Spaces inside a name are usual.
+        if byte != 0x20 || position == slash + 1 || position == key.upperBound - 1 { return true }
+      } else if byte == UInt8(ascii: "/") {
+        slash = position
+      }
+    }
+    guard slash + 1 < key.upperBound else { return true }
+    // The ends of Thumbs.db and desktop.ini, or of Hadoop's marks; no video ends so.
+    let last = text[key.upperBound - 1] | 0x20
+    return text[slash + 1] == UInt8(ascii: ".") || last == UInt8(ascii: "b") || last == UInt8(ascii: "i")
+      || last == UInt8(ascii: "$")
+  }
+
+  private static func doubt(inDetail key: UnsafeBufferPointer<UInt8>) -> Doubt? {
+    if key.last == UInt8(ascii: "/") {
+      return Doubt(
+        code: .folderObject, text: "whose key ends in `/`: it stands for a folder, expected a video")
+    }
+    let scalars = Array(String(decoding: key, as: UTF8.self).unicodeScalars)
+    let name = scalars[((scalars.lastIndex(of: "/") ?? -1) + 1)...]
+    if isSystemFile(name) {
+      return Doubt(code: .systemFile, text: "a file that a system keeps beside others, expected a video")
+    }
+    for (place, end) in [
+      (scalars.last, "ends in"), (name.first, "has a file name that begins with"),
+      (scalars.first, "has a key that begins with"),
+    ] {
+      if let place, place.properties.isWhitespace {
+        return Doubt(
+          code: .surroundingSpace, text: "which \(end) \(VisibleText.name(of: place)), expected none there")
+      }
+    }
+    // NUL is an error of its own.
+    guard let hidden = scalars.first(where: { VisibleText.isHidden($0) && $0.value != 0 }) else { return nil }
+    return Doubt(
+      code: .hiddenCharacter,
+      text: "which holds \(VisibleText.name(of: hidden)), expected characters that are seen")
+  }
+
+  private static func isSystemFile(_ name: ArraySlice<Unicode.Scalar>) -> Bool {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: name)
+    let small = String(text).lowercased()
+    return small.hasPrefix("._") || small.hasSuffix("_$folder$")
+      || systemFiles.contains { $0.utf8.elementsEqual(small.utf8) }
+  }
+
+  /// What is wrong with the characters of another value, to be put behind what was expected of it; mostly nothing.
+  static func remark(on text: String.UnicodeScalarView) -> String {
+    if let last = text.last, last.properties.isWhitespace {
+      return "; it ends in \(VisibleText.name(of: last))"
+    }
+    if let first = text.first, first.properties.isWhitespace {
+      return "; it begins with \(VisibleText.name(of: first))"
+    }
+    guard let hidden = text.first(where: VisibleText.isHidden) else { return "" }
+    return "; it holds \(VisibleText.name(of: hidden))"
+  }
+}
