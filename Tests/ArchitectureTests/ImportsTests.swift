@@ -29,7 +29,7 @@ struct ImportsTests {
     "OrchestrateCommands": ports.union([
       "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
       "Notifications", "ArgumentParser", "Logging", "NIOPosix",
-      "UnixSignals", "Yams", "Dispatch",
+      "UnixSignals", "Yams", "Dispatch", "DequeModule",
     ]).union(system),
     "orchestrate": ["OrchestrateCommands"],
     "TransferSimulator": [

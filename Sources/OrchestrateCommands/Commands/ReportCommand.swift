@@ -101,7 +101,7 @@ struct ReportCommand: Subcommand {
     } else {
       let path = try storeOptions.resolved(in: context)
       let isThere = try SQLiteStore.exists(at: path)
-      if !isThere { context.note("there is no database at \(TerminalText.escape(path)) yet") }
+      if !isThere { await context.tell("there is no database at \(TerminalText.escape(path)) yet") }
       let reporter = HistoryReporter(
         context: context, store: isThere ? try await SQLiteStore.openForReading(path: path) : nil,
         database: storeOptions.path, format: format, rows: rows)

@@ -37,7 +37,7 @@ struct StatusCommand: Subcommand {
     let isThere = try SQLiteStore.exists(at: path)
     let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
     guard let store, let last = try await store.summaries(before: nil, limit: 1).first else {
-      if !isThere, storeOptions.path != nil { context.note("there is no database at \(path) yet") }
+      if !isThere, storeOptions.path != nil { await context.tell("there is no database at \(path) yet") }
       try context.output.write(Self.welcome)
       return .done
     }

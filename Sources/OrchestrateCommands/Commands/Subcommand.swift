@@ -25,7 +25,9 @@ extension Subcommand {
 
   /// Runs the command in this process.
   func run() async throws {
-    let status = await status(in: .current())
+    let context = ProcessContext.current()
+    let status = await status(in: context)
+    await context.diagnostics.drained()
     if status != .done { throw ExitCode(status.rawValue) }
   }
 
@@ -40,7 +42,7 @@ extension Subcommand {
       let failure = CommandFailure(error).naming(database: databaseGiven)
       do {
         try context.diagnostics.write(failure.document.text(path: failure.manifest))
-        if wantsJSON { try context.output.write(failure.document.json(jsonLayout)) }
+        if wantsJSON { try await context.deliver(failure.document.json(jsonLayout)) }
       } catch {
         // Nobody can be told; the status still says it.
       }

@@ -33,7 +33,7 @@ struct VerifyCommand: Subcommand {
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
     let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)
-    for note in audit.notes { context.note(note) }
+    for note in audit.notes { await context.tell(note) }
     switch format {
     case .text: try context.writeResult(AuditText.text(audit))
     case .json: try context.writeResult(AuditJSON.document(audit))

@@ -1,44 +1,190 @@
+import DequeModule
 import Dispatch
 import NIOConcurrencyHelpers
 
 /// Does what writes to a place that may be slow or stuck (a stopped terminal, a pipe that nobody reads) in order, on a
 /// thread of its own, so that nobody else waits for that place.
+///
+/// What waits is bounded: of progress the oldest is left out first, and of lasting pieces only when there are very many.
+/// What was left out is counted and said before the next piece.
 final class OutputQueue: Sendable {
-  private let queue: DispatchQueue
-  private let count = NIOLockedValueBox(0)
+  /// What becomes of a piece of work when too much waits.
+  enum Importance: Sendable {
+    /// It only says how far something is: a later piece says the same, and more.
+    case progress
+    /// It is left out only when nothing else can be.
+    case lasting
+  }
 
-  /// A queue.
-  ///
-  /// - Parameter label: its name in a debugger.
-  init(label: String) { queue = DispatchQueue(label: label) }
+  /// How much may wait.
+  struct Limits: Sendable {
+    /// Pieces of progress.
+    var progress = 1_000
+    /// Other pieces.
+    var lasting = 20_000
+  }
 
-  /// Pieces of work that have not ended yet.
-  var waiting: Int { count.withLockedValue { $0 } }
+  private struct Piece {
+    let number: Int
+    let work: @Sendable () -> Void
+  }
 
-  /// Does work after all that was handed in before.
-  func add(_ work: @escaping @Sendable () -> Void) {
-    count.withLockedValue { $0 += 1 }
-    queue.async { [count] in
-      work()
-      count.withLockedValue { $0 -= 1 }
+  private struct Waiter {
+    /// It waits for all pieces with smaller numbers.
+    let end: Int
+    let continuation: CheckedContinuation<Bool, Never>
+  }
+
+  private struct State {
+    var progress: Deque<Piece> = []
+    var lasting: Deque<Piece> = []
+    /// The number of the next piece.
+    var next = 0
+    /// The number of the piece that is being done.
+    var underWay: Int?
+    /// Pieces left out that nobody was told of.
+    var leftOut = 0
+    /// Grows with every sign that the place takes something.
+    var steps = 0
+    /// Whether somebody waited for the place in vain since it last took something.
+    var isStuck = false
+    var nextWaiter = 0
+    var waiters: [Int: Waiter] = [:]
+
+    /// Whether all pieces with numbers below `end` are done or left out.
+    func isDone(before end: Int) -> Bool {
+      let open = [underWay, progress.first?.number, lasting.first?.number].compactMap { $0 }.min()
+      return open.map { $0 >= end } ?? true
+    }
+
+    /// The piece that comes next, taken out.
+    mutating func takeFirst() -> Piece? {
+      guard let first = progress.first else { return lasting.popFirst() }
+      guard let other = lasting.first, other.number < first.number else { return progress.popFirst() }
+      return lasting.popFirst()
     }
   }
 
-  /// How long an end waits for a place that takes nothing: long enough for a slow one, short enough for a script.
-  private static let patience = DispatchTimeInterval.seconds(30)
+  private let queue: DispatchQueue
+  private let limits: Limits
+  private let patience: Duration
+  private let sayLeftOut: @Sendable (Int) -> Void
+  private let state = NIOLockedValueBox(State())
 
-  /// Suspends until all that was handed in is done, or the place has taken nothing for half a minute.
+  /// A queue.
+  ///
+  /// - Parameters:
+  ///   - label: its name in a debugger.
+  ///   - limits: how much may wait.
+  ///   - patience: how long an end waits for a place that takes nothing at all.
+  ///   - sayLeftOut: writes how many pieces were left out; called on the queue, before the piece that follows them.
+  init(
+    label: String, limits: Limits = Limits(), patience: Duration = .seconds(1),
+    sayLeftOut: @escaping @Sendable (Int) -> Void = { _ in }
+  ) {
+    queue = DispatchQueue(label: label)
+    self.limits = limits
+    self.patience = patience
+    self.sayLeftOut = sayLeftOut
+  }
+
+  /// Does work after all that was handed in before.
+  ///
+  /// - Returns: whether something, this piece or an older one, was left out for it.
+  @discardableResult
+  func add(_ importance: Importance = .lasting, _ work: @escaping @Sendable () -> Void) -> Bool {
+    let (isIdle, isTooMuch) = state.withLockedValue { state in
+      let piece = Piece(number: state.next, work: work)
+      state.next += 1
+      var isTooMuch = false
+      switch importance {
+      case .progress:
+        if state.progress.count >= limits.progress { isTooMuch = state.progress.popFirst() != nil }
+        state.progress.append(piece)
+      case .lasting:
+        if state.lasting.count >= limits.lasting { isTooMuch = state.lasting.popFirst() != nil }
+        state.lasting.append(piece)
+      }
+      if isTooMuch { state.leftOut += 1 }
+      let isIdle = state.underWay == nil
+      // Held until the queue comes to it, so that only one of several callers wakes the queue.
+      if isIdle { state.underWay = piece.number }
+      return (isIdle, isTooMuch)
+    }
+    if isIdle { queue.async { self.workThrough() } }
+    return isTooMuch
+  }
+
+  private func workThrough() {
+    while true {
+      let (piece, leftOut, met) = state.withLockedValue { state in
+        let piece = state.takeFirst()
+        state.underWay = piece?.number
+        let leftOut = state.leftOut
+        state.leftOut = 0
+        state.steps += 1
+        state.isStuck = false
+        return (piece, leftOut, Self.takeMet(&state))
+      }
+      for continuation in met { continuation.resume(returning: true) }
+      if leftOut > 0 { sayLeftOut(leftOut) }
+      guard let piece else { return }
+      piece.work()
+    }
+  }
+
+  /// Takes note that the place took a part of a piece of work that is long.
+  func step() {
+    state.withLockedValue { state in
+      state.steps += 1
+      state.isStuck = false
+    }
+  }
+
+  /// Suspends until all that was handed in so far is done, or the place has taken nothing for as long as the queue's
+  /// patience. A place that was waited for in vain is not waited for again until it takes something.
   ///
   /// - Returns: whether it is done.
   @discardableResult
   func drained() async -> Bool {
     await withCheckedContinuation { continuation in
-      let answer = NIOLockedValueBox<CheckedContinuation<Bool, Never>?>(continuation)
-      let resume: @Sendable (Bool) -> Void = { isDone in
-        answer.withLockedValue { $0.take() }?.resume(returning: isDone)
+      let (answer, waiter, steps) = state.withLockedValue { state -> (Bool?, Int, Int) in
+        if state.isDone(before: state.next) { return (true, 0, 0) }
+        if state.isStuck { return (false, 0, 0) }
+        state.nextWaiter += 1
+        state.waiters[state.nextWaiter] = Waiter(end: state.next, continuation: continuation)
+        return (nil, state.nextWaiter, state.steps)
       }
-      queue.async { resume(true) }
-      DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience) { resume(false) }
+      if let answer { return continuation.resume(returning: answer) }
+      watch(waiter, since: steps)
     }
+  }
+
+  /// Gives a waiter its answer if the place takes nothing for as long as the queue's patience.
+  private func watch(_ waiter: Int, since steps: Int) {
+    DispatchQueue.global().asyncAfter(deadline: .now() + patience.inSecondsForDispatch) { [self] in
+      let (lost, seen) = state.withLockedValue { state -> (Waiter?, Int?) in
+        guard state.waiters[waiter] != nil else { return (nil, nil) }
+        guard state.steps == steps else { return (nil, state.steps) }
+        state.isStuck = true
+        return (state.waiters.removeValue(forKey: waiter), nil)
+      }
+      lost?.continuation.resume(returning: false)
+      if let seen { watch(waiter, since: seen) }
+    }
+  }
+
+  private static func takeMet(_ state: inout State) -> [CheckedContinuation<Bool, Never>] {
+    guard !state.waiters.isEmpty else { return [] }
+    let met = state.waiters.filter { [state] in state.isDone(before: $0.value.end) }
+    for id in met.keys { state.waiters[id] = nil }
+    return met.values.map(\.continuation)
+  }
+}
+
+extension Duration {
+  /// Seconds, as deadlines of Dispatch take them.
+  fileprivate var inSecondsForDispatch: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1e18
   }
 }

@@ -7,7 +7,8 @@ extension ProcessContext {
   static func current() -> ProcessContext {
     ProcessContext(
       environment: ProcessInfo.processInfo.environment, output: StandardStream.output,
-      diagnostics: StandardStream.diagnostics, clock: SystemClock(), random: SystemRandom(),
+      diagnostics: QueuedOutput(
+        to: StandardStream.diagnostics, label: "orchestrate.diagnostics", name: "standard error"), clock: SystemClock(), random: SystemRandom(),
       zone: LocalZone { moment in
         TimeZone.current.secondsFromGMT(for: Date(timeIntervalSince1970: Double(moment.milliseconds) / 1_000))
       })
@@ -18,4 +19,7 @@ extension ProcessContext {
   func note(_ line: String) {
     do { try diagnostics.write(line + "\n") } catch {}
   }
+
+  /// Writes a line to standard error that only says how far something is.
+  func noteProgress(_ line: String) { diagnostics.writeProgress(line + "\n") }
 }

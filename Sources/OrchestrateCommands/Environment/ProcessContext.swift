@@ -45,8 +45,15 @@ package protocol TextSink: Sendable {
   /// - Throws: ``OutputClosed`` when nobody reads it any more, ``OutputFailed`` when it cannot be written.
   func write(_ text: String) throws
 
+  /// Writes a line that only says how far something is: it may be left out when its reader is slow.
+  func writeProgress(_ text: String)
+
   /// Writes text if that can be done without waiting, for a process that ends at once.
   func writeIfReady(_ text: String)
+
+  /// Suspends until all that was written so far is out, where that takes time; not for longer than a second in which
+  /// nothing of it is taken.
+  func drained() async
 }
 
 extension TextSink {
@@ -54,6 +61,14 @@ extension TextSink {
   package func writeIfReady(_ text: String) {
     do { try write(text) } catch {}
   }
+
+  /// Writes the line, whatever becomes of it.
+  package func writeProgress(_ text: String) {
+    do { try write(text) } catch {}
+  }
+
+  /// Returns at once: most places have taken what was written.
+  package func drained() async {}
 
   /// No size: most places are no terminals.
   package var size: TerminalSize? { nil }

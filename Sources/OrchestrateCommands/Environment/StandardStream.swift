@@ -38,8 +38,9 @@ struct StandardStream: TextSink {
         if count > 0 {
           rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         } else if errno == EAGAIN {
-          // A terminal that another program made non-blocking.
-          usleep(1_000)
+          // A terminal or pipe that another program made non-blocking.
+          var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          _ = poll(&wanted, 1, -1)
         } else if errno == EPIPE {
           throw OutputClosed()
         } else if errno == EBADF, descriptor == STDOUT_FILENO {

@@ -36,7 +36,7 @@ final class PlanningProgress {
     case .lines:
       guard now - lastShown >= RunProgress.interval else { return }
       lastShown = now
-      console.context.note(text.line(standing))
+      console.context.noteProgress(text.line(standing))
     case .live(let display):
       guard now - startedAt >= RunProgress.firstDrawing, now - lastShown >= RunProgress.drawing else {
         return

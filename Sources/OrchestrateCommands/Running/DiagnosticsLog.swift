@@ -29,8 +29,9 @@ struct DiagnosticsLog: LogHandler {
     switch format {
     case .text:
       let words = all.map { " \($0.key)=\(TerminalText.escape("\($0.value)", cutAt: 200))" }.joined()
-      context.note(
-        "\(context.clock.now()) \(event.level): \(TerminalText.escape("\(event.message)"))\(words)")
+      write(
+        "\(context.clock.now()) \(event.level): \(TerminalText.escape("\(event.message)"))\(words)",
+        event.level)
     case .json:
       var json = JSONWriter(.compact)
       json.beginObject()
@@ -45,7 +46,12 @@ struct DiagnosticsLog: LogHandler {
         json.value("\(value)")
       }
       json.endObject()
-      context.note(json.take())
+      write(json.take(), event.level)
     }
+  }
+
+  /// Whoever reads too slowly loses what explains before what warns.
+  private func write(_ line: String, _ level: Logger.Level) {
+    if level < .warning { context.noteProgress(line) } else { context.note(line) }
   }
 }

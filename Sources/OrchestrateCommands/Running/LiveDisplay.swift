@@ -8,9 +8,6 @@ import Synchronization
 /// that is stopped or gone holds nobody up. It asks for the terminal's size at each drawing, so a window may be resized
 /// at any time.
 final class LiveDisplay: TextSink {
-  /// Texts that may wait for a stopped terminal; what comes on top of them is left out.
-  static let limit = 10_000
-
   private struct State {
     /// The lines as they are on the terminal, the cursor behind the last one.
     var lines: [LiveLine] = []
@@ -19,11 +16,9 @@ final class LiveDisplay: TextSink {
 
   private let sink: any TextSink
   private let isColored: Bool
-  private let queue = OutputQueue(label: "orchestrate.display")
+  private let queue: OutputQueue
   /// Only the queue's work takes the lock, so it is held by one thread and never waited for.
   private let state = NIOLockedValueBox(State())
-  /// Whether lines are drawn, or about to be; else text is written at once.
-  private let isOpen = Atomic(false)
   /// Whether lines are on the terminal; beside the lock, for ``leave()``.
   private let isDrawn = Atomic(false)
   /// Whether a drawing waits for its turn: further ones would only say the same later.
@@ -31,7 +26,10 @@ final class LiveDisplay: TextSink {
 
   /// A display on a terminal.
   init(on sink: any TextSink, isColored: Bool) {
-    self.sink = sink
+    // What is drawn and what is written share one queue, and so their order.
+    let queued = sink as? QueuedOutput
+    self.sink = queued?.base ?? sink
+    queue = queued?.queue ?? OutputQueue(label: "orchestrate.display")
     self.isColored = isColored
   }
 
@@ -43,7 +41,6 @@ final class LiveDisplay: TextSink {
   /// - Parameter make: the lines for a terminal on which a line takes at most that many columns.
   func draw(_ make: @escaping @Sendable (_ columns: Int) -> [LiveLine]) {
     guard !isDrawing.exchange(true, ordering: .relaxed) else { return }
-    isOpen.store(true, ordering: .relaxed)
     queue.add { [self] in
       isDrawing.store(false, ordering: .relaxed)
       change { state in
@@ -61,8 +58,7 @@ final class LiveDisplay: TextSink {
     }
   }
 
-  /// Removes the lines; from then on text is written at once. Returns when that is done, or the terminal does not take
-  /// it.
+  /// Removes the lines. Returns when that is done, or the terminal does not take it.
   func end() async {
     queue.add { [self] in
       change { state in
@@ -75,17 +71,18 @@ final class LiveDisplay: TextSink {
       }
     }
     await drained()
-    isOpen.store(false, ordering: .relaxed)
   }
 
   /// Suspends until the terminal shows all that was written so far, or does not take it.
   func drained() async { await queue.drained() }
 
   /// Writes text above the lines.
-  func write(_ text: String) throws {
-    guard isOpen.load(ordering: .relaxed) else { return try sink.write(text) }
-    guard queue.waiting < Self.limit else { return }
-    queue.add { [self] in
+  func write(_ text: String) { write(text, .lasting) }
+
+  func writeProgress(_ text: String) { write(text, .progress) }
+
+  private func write(_ text: String, _ importance: OutputQueue.Importance) {
+    queue.add(importance) { [self] in
       change { state in
         guard !state.lines.isEmpty, let size = sink.size else {
           state.lines = []

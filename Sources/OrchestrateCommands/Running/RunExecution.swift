@@ -82,16 +82,28 @@ struct RunExecution {
   func conclude(_ run: RunID, isLeft: Bool = false) async throws -> ExitStatus {
     let summary = try await store.summary(of: run)
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
-    await events?.flush()
-    switch format {
-    case .text:
-      let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-      var report = try await RunReport(of: run, in: store)
-      if isLeft { report.run.isLive = false }
-      try context.writeResult(text.report(report))
-    case .json:
-      try context.writeResult(
-        RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
+    let isReadable = await events?.flush() ?? true
+    // The result comes after the events: a reader that does not read these does not read it either.
+    guard isReadable || events?.isStandardOutput != true else { return ExitStatus(of: summary) }
+    do {
+      switch format {
+      case .text:
+        let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
+        var report = try await RunReport(of: run, in: store)
+        if isLeft { report.run.isLive = false }
+        try await context.deliver(text.report(report))
+      case .json:
+        try await context.deliver(
+          RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
+      }
+    } catch is OutputClosed {
+      // Nobody reads the result; the status still tells it.
+    } catch let failure as OutputFailed where failure.isClosed {
+      context.note("warning: \(failure.reason): the result is not shown")
+    } catch is OutputStuck {
+      context.note(
+        "warning: nobody reads standard output, so the result was not written; "
+          + "`\(RunCommands(run: run, database: database).report)` shows it")
     }
     return ExitStatus(of: summary)
   }

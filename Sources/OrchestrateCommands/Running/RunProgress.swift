@@ -71,7 +71,7 @@ final class RunProgress: RunObserver {
     case .waiting(let wait): waiting(wait)
     case .waitOver:
       change { $0.run.wait = nil }
-      if state.withLockedValue({ $0.isWaitShown }) { condition("sending goes on") }
+      if state.withLockedValue({ $0.isWaitShown }) { condition("sending resumed") }
     case .setback(let chunk, let attempt, let outcome, let code, let message):
       change {
         $0.run.failure = LiveRun.Failure(
@@ -132,7 +132,7 @@ final class RunProgress: RunObserver {
           state.lastLine = elapsed
           return state.run
         }
-        if let run { show(line(run)) }
+        if let run { showProgress(line(run)) }
       }
     } catch {
       // The only error of a sleep: the work is done.
@@ -226,7 +226,7 @@ final class RunProgress: RunObserver {
       state.lastLine = now
       return state.run
     }
-    if let run { show(line(run)) }
+    if let run { showProgress(line(run)) }
   }
 
   private func change(_ body: (inout State) -> Void) {
@@ -245,5 +245,12 @@ final class RunProgress: RunObserver {
     if case .none = console.progress { return }
     state.withLockedValue { $0.lastLine = context.clock.elapsed() }
     context.note(line)
+  }
+
+  /// A line that a later one makes superfluous.
+  private func showProgress(_ line: String) {
+    if case .none = console.progress { return }
+    state.withLockedValue { $0.lastLine = context.clock.elapsed() }
+    context.noteProgress(line)
   }
 }

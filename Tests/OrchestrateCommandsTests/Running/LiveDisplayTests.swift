@@ -35,14 +35,14 @@ struct LiveDisplayTests {
   func above() async throws {
     let display = LiveDisplay(on: screen, isColored: false)
     await draw(display, lines("10%", "b"))
-    try display.write("a note\n")
+    display.write("a note\n")
     await display.drained()
     await draw(display, lines("20%", "b"))
-    try display.write("another\n")
+    display.write("another\n")
     await display.drained()
     #expect(screen.seen == ["a note", "another", "20%", "b"])
     await display.end()
-    try display.write("the result\n")
+    display.write("the result\n")
     await display.drained()
     #expect(screen.seen == ["a note", "another", "the result"])
   }
@@ -94,7 +94,7 @@ struct LiveDisplayTests {
     let display = LiveDisplay(on: screen, isColored: false)
     await draw(display, lines("10%", "b"))
     screen.resize(columns: nil)
-    try display.write("\nstopping\n")
+    display.write("\nstopping\n")
     await display.drained()
     await display.end()
     #expect(screen.seen == ["10%", "b", "stopping"])
@@ -127,7 +127,7 @@ struct LiveDisplayTests {
     display.draw(lines("0%"))
     for percent in 1...100 {
       display.draw(lines("\(percent)%"))
-      try display.write("note \(percent)\n")
+      display.write("note \(percent)\n")
     }
     display.leave()
     terminal.goOn()

@@ -128,7 +128,7 @@ struct RunProgressTests {
     let lines = sink.written.split(separator: "\n")
     #expect(
       lines.map { String($0.prefix(15)) } == [
-        "first chunk acc", "waiting until 1", "sending goes on", "40% 20/50 items",
+        "first chunk acc", "waiting until 1", "sending resumed", "40% 20/50 items",
       ])
   }
 

@@ -2,14 +2,15 @@ import NIOConcurrencyHelpers
 import Reporting
 
 /// Writes events, one line each, away from the tasks that send: a reader that is slow, stuck or gone holds nothing up
-/// and changes nothing.
+/// and changes nothing. Of what waits for a slow one, the oldest progress is left out first.
 final class EventOutput: Sendable {
-  /// Events that may wait to be written; what comes on top of them is left out.
-  static let limit = 10_000
+  /// Events that may wait to be written.
+  static let limits = OutputQueue.Limits(progress: 1_000, lasting: 10_000)
 
   private struct State {
     var isLost = false
     var isLate = false
+    var isStuck = false
   }
 
   /// Whether events go to standard output, and the result after them.
@@ -17,7 +18,7 @@ final class EventOutput: Sendable {
 
   private let sink: any TextSink
   private let say: @Sendable (String) -> Void
-  private let queue = OutputQueue(label: "orchestrate.events")
+  private let queue = OutputQueue(label: "orchestrate.events", limits: EventOutput.limits)
   private let state = NIOLockedValueBox(State())
 
   /// An output.
@@ -31,27 +32,28 @@ final class EventOutput: Sendable {
 
   /// Writes a line, without waiting for it.
   ///
-  /// - Parameter isLast: whether it says how the run was left, which is never left out.
-  func write(_ line: String, isLast: Bool = false) {
+  func write(_ line: String, _ importance: OutputQueue.Importance = .lasting) {
     guard !state.withLockedValue({ $0.isLost }) else { return }
-    guard isLast || queue.waiting < Self.limit else {
-      let isFirst = state.withLockedValue { state in
-        defer { state.isLate = true }
-        return !state.isLate
-      }
-      if isFirst { say("warning: events are read too slowly, some are left out; the run goes on") }
-      return
+    guard queue.add(importance, { [self] in put(line) }) else { return }
+    let isFirst = state.withLockedValue { state in
+      defer { state.isLate = true }
+      return !state.isLate
     }
-    queue.add { [self] in put(line) }
+    if isFirst { say("warning: events are read too slowly, the oldest are left out; the run goes on") }
   }
 
-  /// Suspends until everything was written, or cannot be, or a reader has not read for half a minute.
+  /// Suspends until everything was written, or cannot be, or its reader has read nothing for a second.
   ///
-  /// In standard output the result comes after the events and needs the same reader; then there is nothing to be gained by
-  /// not waiting, but a run that has ended must not hang for a file.
-  func flush() async {
-    if await queue.drained() { return }
-    say("warning: nobody reads the events; those that wait are left out")
+  /// - Returns: whether nothing waits any more.
+  @discardableResult
+  func flush() async -> Bool {
+    if await queue.drained() { return true }
+    let isFirst = state.withLockedValue { state in
+      defer { state.isStuck = true }
+      return !state.isStuck
+    }
+    if isFirst { say("warning: nobody reads the events; those that wait are left out") }
+    return false
   }
 
   /// Does work, and writes the events that still wait when it ends, well or not: what is said of its end comes after them.

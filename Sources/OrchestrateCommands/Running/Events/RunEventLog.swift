@@ -81,7 +81,7 @@ final class RunEventLog: RunObserver {
   ///   - reason: why it is paused; `nil` when it is not.
   ///   - counts: chunks and items by state; `nil` when the store cannot tell.
   func ended(_ state: RunState, reason: PauseReason?, counts: StateCounts?) {
-    write("ended", isLast: true) { json in
+    write("ended") { json in
       json.member("state", state.rawValue)
       json.member("reason", reason?.rawValue)
       if let counts {
@@ -100,7 +100,7 @@ final class RunEventLog: RunObserver {
       last = now
       return true
     }
-    if isDue { write("progress") { RunJSON.write(counts, to: &$0) } }
+    if isDue { write("progress", .progress) { RunJSON.write(counts, to: &$0) } }
   }
 
   private func stopping(_ cause: StopCause) {
@@ -114,7 +114,9 @@ final class RunEventLog: RunObserver {
     }
   }
 
-  private func write(_ event: String, isLast: Bool = false, _ members: (inout JSONWriter) -> Void) {
+  private func write(
+    _ event: String, _ importance: OutputQueue.Importance = .lasting, _ members: (inout JSONWriter) -> Void
+  ) {
     var json = JSONWriter(.compact)
     json.beginObject()
     json.member("event", event)
@@ -123,7 +125,7 @@ final class RunEventLog: RunObserver {
     json.member("run_id", run.rawValue)
     members(&json)
     json.endObject()
-    output.write(json.take() + "\n", isLast: isLast)
+    output.write(json.take() + "\n", importance)
   }
 }
 
