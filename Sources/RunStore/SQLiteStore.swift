@@ -51,11 +51,13 @@ package final class SQLiteStore: Sendable {
     // whatever else is made meanwhile.
     let mask = umask(0o077)
     defer { umask(mask) }
-    let locks = try LockFile(besideDatabase: resolved)
+    let locks = try LockFile(besideDatabase: resolved, isMade: false)
     let database = try await Database.open(path: resolved, mode: .readWrite, locks: locks, queue: queue) {
       connection in
       let migrator = Migrator(steps: steps)
       _ = try migrator.need(of: connection, path: resolved)
+      // A file that is refused gets no lock file beside it.
+      try locks.make()
       try connection.enableDurableLog()
       try migrator.migrate(connection, path: resolved, locks: locks, now: now)
     }
@@ -69,8 +71,8 @@ package final class SQLiteStore: Sendable {
     guard let resolved = try StorePath.existing(path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
-    let locks = try LockFile(besideDatabase: resolved)
-    let database = try await Database.open(path: resolved, mode: .readOnly, locks: locks) { connection in
+    let locks = try LockFile(besideDatabase: resolved, isMade: false)
+    let database = try await ReadingPlace.open(path: resolved, locks: locks) { connection in
       switch try Migrator(steps: Migrations.all).need(of: connection, path: resolved) {
       case .nothing:
         return
@@ -86,6 +88,13 @@ package final class SQLiteStore: Sendable {
   /// Whether there is a file at a path where a database would be. The file is not opened.
   package static func exists(at path: String) throws(StoreError) -> Bool {
     try StorePath.existing(path) != nil
+  }
+
+  /// The path without symbolic links, of a file that may not be there yet. The file is not opened.
+  ///
+  /// - Throws: ``StoreError`` when a folder on the way is missing, or links lead in a circle.
+  package static func withoutLinks(_ path: String) throws(StoreError) -> String {
+    try StorePath.withoutLinks(path)
   }
 
   /// Path of the database, symbolic links resolved.

@@ -31,3 +31,19 @@ extension FileHandle {
     }
   }
 }
+
+/// Does work that blocks, such as opening a pipe by its name, on a thread of its own: the shared pool has no more threads
+/// than the machine has cores, and tests run beside each other.
+package func onOwnThread<Value: Sendable>(
+  _ work: @escaping @Sendable () throws -> Value
+) async throws -> Value {
+  try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread {
+      do {
+        continuation.resume(returning: try work())
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+}

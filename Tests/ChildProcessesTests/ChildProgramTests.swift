@@ -58,12 +58,12 @@ struct ChildProgramTests {
     let program = ChildProgram([path], environment: ["OUT": folder.path, "PATH": Self.path])
     let task = Task { try await program.run(input: "") }
     // Opening a pipe by name waits for whoever writes into it; it ends when the last of them does.
-    let ready = try await Task.detached {
+    let ready = try await onOwnThread {
       let pipe = try FileHandle(forReadingFrom: URL(fileURLWithPath: folder.file("ready")))
       let first = try pipe.nextBytes()
       task.cancel()
       return (first, try pipe.remainingBytes())
-    }.value
+    }
     #expect(ready.0 == Data("ready\n".utf8))
     #expect(ready.1.isEmpty)
     #expect(try await task.value == 128 + SIGKILL)
@@ -95,7 +95,7 @@ struct ChildProgramTests {
       #expect(listener > 2 && file > 2)
       let path = try script(Self.look, in: folder)
       let program = ChildProgram([path], environment: ["OUT": folder.path, "PATH": Self.path])
-      let end = Task.detached {
+      async let end = onOwnThread {
         try FileHandle(forReadingFrom: URL(fileURLWithPath: folder.file("end"))).remainingBytes()
       }
       if isDetached {
@@ -103,7 +103,7 @@ struct ChildProgramTests {
       } else {
         #expect(try await program.run(input: "") == 0)
       }
-      #expect(try await end.value == Data("done\n".utf8))
+      #expect(try await end == Data("done\n".utf8))
 
       let files = try read(folder.file("files")).split(separator: "\n")
       #expect(!files.contains { $0.hasPrefix("socket:") || $0.hasSuffix("/open") }, "\(files)")

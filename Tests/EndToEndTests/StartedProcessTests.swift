@@ -29,7 +29,7 @@ struct StartedProcessTests {
   @Test("a run that the dashboard resumes outlives it and does not keep its port")
   func resumedByDashboard() async throws {
     let scene = try await Scene { $0.delay = .seconds(60) }
-    let sending = try scene.startSubmit(try scene.manifest(20), "--chunk-size", "5")
+    let sending = try scene.startSubmit(try scene.manifest(20), "--chunk-size", "5", "--concurrency", "1")
     try await scene.server.ledger.waitFor(transfers: 1)
     sending.send(SIGKILL)
     await sending.ended()
@@ -38,7 +38,7 @@ struct StartedProcessTests {
 
     let first = try await dashboard(scene)
     #expect(try await press("resume", run: run, port: first.port) == 200)
-    try await scene.server.ledger.waitFor(transfers: 5)
+    try await scene.server.ledger.waitFor(transfers: 2)
     first.process.send(SIGTERM)
     #expect(await first.process.ended().status == 0)
 

@@ -1,4 +1,5 @@
 import Foundation
+import RunStore
 
 /// The files of a database: closing any of them beside SQLite drops SQLite's locks, so no command opens one.
 enum DatabaseFiles {
@@ -6,18 +7,23 @@ enum DatabaseFiles {
   static func contain(_ path: String, of database: String) -> Bool {
     let place = resolved(path)
     // The files beside a database are beside what a link to it leads to.
-    let places = Set([database, resolved(database)])
+    let places = [database, resolved(database)]
     return ["", "-wal", "-shm", "-journal", ".lock"].contains { ending in
       places.contains { main in
         let file = main + ending
         if let here = FileIdentity(path: path) { return here == FileIdentity(path: file) }
-        return place == resolved(file)
+        // Names are bytes: two ways to write one letter are two files.
+        return place.utf8.elementsEqual(resolved(file).utf8)
       }
     }
   }
 
-  /// The path without links; of one that is not there, its folder without links.
+  /// The path at the end of all links, of a file that may not be there; one in a folder that is not there, as it is.
   private static func resolved(_ path: String) -> String {
-    URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    do {
+      return try SQLiteStore.withoutLinks(path)
+    } catch {
+      return URL(fileURLWithPath: path).standardizedFileURL.path
+    }
   }
 }

@@ -16,26 +16,51 @@ final class LockFile: Sendable {
   /// First byte of the runs.
   static let firstRunByte: Int64 = 4_096
 
-  private let descriptor: Int32
+  private let opened: NIOLockedValueBox<Int32?>
   /// Runs this object owns: a lock never conflicts with another of the same open file.
   private let ownedRuns = NIOLockedValueBox<Set<Int64>>([])
   private let path: String
 
-  /// Opens the file, making it when it is not there.
-  init(besideDatabase databasePath: String) throws(StoreError) {
+  /// The lock file of a database.
+  ///
+  /// - Parameter isMade: whether the file is made when it is not there. Whoever only reads makes none; nobody owns a run
+  ///   of a database without one.
+  /// - Throws: ``StoreError`` when the file is there and cannot be opened, or cannot be made.
+  init(besideDatabase databasePath: String, isMade: Bool = true) throws(StoreError) {
     path = databasePath + ".lock"
-    var opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    // A reader on a read-only file system can still ask who holds what.
-    if opened < 0 { opened = open(path, O_RDONLY | O_CLOEXEC) }
-    guard opened >= 0 else {
-      throw StoreError(
-        .unavailable, "failed to open the lock file \(path): \(String(cString: strerror(errno)))",
-        remedy: "check that the folder exists and that this user may write there, or use --db")
-    }
-    descriptor = opened
+    opened = NIOLockedValueBox(try Self.open(path, isMade: isMade))
   }
 
-  deinit { close(descriptor) }
+  /// Makes the file when it is not there.
+  func make() throws(StoreError) { _ = try descriptor(isMade: true) }
+
+  /// Opens a file; `nil` when there is none and none is to be made.
+  private static func open(_ path: String, isMade: Bool) throws(StoreError) -> Int32? {
+    var descriptor = Foundation.open(path, O_RDWR | O_CLOEXEC | (isMade ? O_CREAT : 0), 0o600)
+    // A reader on a read-only file system can still ask who holds what.
+    if descriptor < 0 { descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC) }
+    guard descriptor < 0 else { return descriptor }
+    if !isMade, errno == ENOENT { return nil }
+    throw StoreError(
+      .unavailable, "failed to open the lock file \(path): \(String(cString: strerror(errno)))",
+      remedy: "check that the folder exists and that this user may write there, or use --db")
+  }
+
+  /// The open file; looked for again as long as there is none, since another process may make it.
+  private func descriptor(isMade: Bool) throws(StoreError) -> Int32? {
+    if let descriptor = opened.withLockedValue({ $0 }) { return descriptor }
+    guard let found = try Self.open(path, isMade: isMade) else { return nil }
+    let kept = opened.withLockedValue { opened in
+      if opened == nil { opened = found }
+      return opened
+    }
+    if kept != found { close(found) }
+    return kept
+  }
+
+  deinit {
+    if let descriptor = opened.withLockedValue({ $0 }) { close(descriptor) }
+  }
 
   /// Takes the lock of a run, which is held until ``releaseRun(_:)`` or the end of this object.
   ///
@@ -91,6 +116,7 @@ final class LockFile: Sendable {
 
   /// Takes a lock when it is free.
   func lock(_ byte: Int64, exclusive: Bool) throws(StoreError) -> Bool {
+    guard let descriptor = try descriptor(isMade: true) else { throw failure(ENOENT) }
     let code = csqlite_lock(descriptor, byte, exclusive ? 1 : 0)
     switch code {
     case 0: return true
@@ -100,9 +126,13 @@ final class LockFile: Sendable {
   }
 
   /// Gives a lock back.
-  func unlock(_ byte: Int64) { _ = csqlite_unlock(descriptor, byte) }
+  func unlock(_ byte: Int64) {
+    // Without an open file there is no lock.
+    if let descriptor = opened.withLockedValue({ $0 }) { _ = csqlite_unlock(descriptor, byte) }
+  }
 
   private func findLock(from byte: Int64, length: Int64) throws(StoreError) -> Int64? {
+    guard let descriptor = try descriptor(isMade: false) else { return nil }
     var held: Int64 = 0
     let found = csqlite_find_lock(descriptor, byte, length, &held)
     guard found >= 0 else { throw failure(-found) }

@@ -2,8 +2,13 @@ import BatchDomain
 import Foundation
 
 /// Finds where a database really is, without ever opening its file.
+///
+/// Symbolic links are followed to their end also where nothing is there yet: SQLite makes the database at the end of the
+/// links, and all processes have to agree on the place of the lock file beside it.
 enum StorePath {
   /// The path with symbolic links resolved; folders that are missing are made with mode 0700.
+  ///
+  /// A folder that a link leads to is not made: where it is missing, a disk is not mounted.
   static func preparing(_ path: String) throws(StoreError) -> String {
     let folder = (path as NSString).deletingLastPathComponent
     if !folder.isEmpty {
@@ -12,21 +17,32 @@ enum StorePath {
           atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       } catch {
         throw StoreError(
-          .unavailable, "failed to make the folder \(folder) for the database: \(reason(of: error))",
+          .unavailable, "failed to make the folder \(folder) for the database: \(reason(of: error, folder))",
           remedy: "name a database in a folder this user may write, with --db")
       }
     }
     if let found = try existing(path) { return found }
-    return try resolvedFolder(of: path)
+    let place = try withoutLinks(path)
+    let target = (place as NSString).deletingLastPathComponent
+    guard access(target, W_OK | X_OK) == 0 else {
+      throw StoreError(
+        .unavailable, "failed to make the database \(place): \(String(cString: strerror(errno)))",
+        remedy: "name a database in a folder this user may write, with --db")
+    }
+    return place
   }
 
   /// The path with symbolic links resolved; `nil` when no file is there.
   static func existing(_ path: String) throws(StoreError) -> String? {
     guard let resolved = realpath(path, nil) else {
-      if errno == ENOENT { return nil }
-      throw StoreError(
-        .unavailable, "failed to find the database \(path): \(String(cString: strerror(errno)))",
-        remedy: "check the folders on the way to it, or use --db")
+      switch errno {
+      case ENOENT: return nil
+      case ELOOP: throw loop(path)
+      default:
+        throw StoreError(
+          .unavailable, "failed to find the database \(path): \(String(cString: strerror(errno)))",
+          remedy: "check the folders on the way to it, or use --db")
+      }
     }
     defer { free(resolved) }
     let found = String(cString: resolved)
@@ -39,20 +55,61 @@ enum StorePath {
     return found
   }
 
-  private static func resolvedFolder(of path: String) throws(StoreError) -> String {
-    let name = (path as NSString).lastPathComponent
-    let folder = (path as NSString).deletingLastPathComponent
-    guard let resolved = realpath(folder.isEmpty ? "." : folder, nil) else {
-      throw StoreError(
-        .unavailable, "failed to find the folder of \(path): \(String(cString: strerror(errno)))",
-        remedy: "name a database in a folder this user may write, with --db")
+  /// Links that are followed, as many as Linux follows (path_resolution(7)).
+  private static let mostLinks = 40
+
+  /// The path at the end of all links, the last of which may lead to nothing.
+  ///
+  /// - Throws: ``StoreError`` when a folder on the way is missing, or links lead in a circle.
+  static func withoutLinks(_ path: String) throws(StoreError) -> String {
+    var place = path
+    for _ in 0..<mostLinks {
+      let name = (place as NSString).lastPathComponent
+      let folder = (place as NSString).deletingLastPathComponent
+      guard let resolved = realpath(folder.isEmpty ? "." : folder, nil) else {
+        if errno == ELOOP { throw loop(path) }
+        let reason = String(cString: strerror(errno))
+        throw place == path
+          ? StoreError(
+            .unavailable, "failed to find the folder of \(path): \(reason)",
+            remedy: "name a database in a folder this user may write, with --db")
+          : StoreError(
+            .unavailable,
+            "the database \(path) is a symbolic link to \(place), and the folder \(folder) cannot be used: "
+              + reason,
+            remedy: "mount or make that folder, or name another database with --db")
+      }
+      let found = String(cString: resolved)
+      free(resolved)
+      let file = found == "/" ? "/\(name)" : "\(found)/\(name)"
+      guard let target = link(at: file) else { return file }
+      place = target.hasPrefix("/") ? target : "\(found)/\(target)"
     }
-    defer { free(resolved) }
-    let found = String(cString: resolved)
-    return found == "/" ? "/\(name)" : "\(found)/\(name)"
+    throw loop(path)
   }
 
-  private static func reason(of error: any Error) -> String {
+  /// What a symbolic link says; `nil` when there is none.
+  private static func link(at path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    let count = readlink(path, &buffer, buffer.count)
+    return count < 0 ? nil : String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  private static func loop(_ path: String) -> StoreError {
+    StoreError(
+      .unavailable, "the database \(path) is a symbolic link that leads in a circle",
+      remedy: "mend the link, or name another database with --db")
+  }
+
+  private static func reason(of error: any Error, _ folder: String) -> String {
+    // A link to nothing on the way is in the way of a folder, which the system tells as "File exists".
+    var place = folder
+    while !place.isEmpty, place != "/" {
+      if let target = link(at: place), access(place, F_OK) != 0 {
+        return "\(place) is a symbolic link to \(target), which is not there"
+      }
+      place = (place as NSString).deletingLastPathComponent
+    }
     let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     guard let cause, cause.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
     return String(cString: strerror(Int32(cause.code)))

@@ -11,6 +11,10 @@ final class Connection {
     case readWrite
     /// Reads only; a missing file is an error.
     case readOnly
+    /// Reads a file that does not change meanwhile and beside which nothing can be made.
+    case unchanging
+    /// The same, with a write-ahead log beside it: its index is kept in memory. No file is locked.
+    case unchangingWithLog
   }
 
   /// Pages in the write-ahead log after the last commit of this connection.
@@ -50,10 +54,13 @@ final class Connection {
     let access =
       switch mode {
       case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-      case .readOnly: SQLITE_OPEN_READONLY
+      case .readOnly, .unchangingWithLog: SQLITE_OPEN_READONLY
+      case .unchanging: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
     let code = sqlite3_open_v2(
-      path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, CSQLITE_GATHERING_VFS)
+      mode == .unchanging ? Self.unchangingAddress(of: path) : path, &opened,
+      access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      mode == .unchangingWithLog ? "unix-none" : CSQLITE_GATHERING_VFS)
     guard code == SQLITE_OK, let opened else {
       let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
       sqlite3_close_v2(opened)
@@ -64,6 +71,9 @@ final class Connection {
     _ = csqlite_set_no_checkpoint_on_close(handle, 1)
     _ = csqlite_set_defensive(handle, 1)
     // From here on an error is cleaned up by `deinit`.
+    // Without others there is no need for an index of the log that they could see
+    // (https://sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+    if mode == .unchangingWithLog { try execute("PRAGMA locking_mode = EXCLUSIVE") }
     try execute(
       """
       PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
@@ -78,6 +88,17 @@ final class Connection {
         Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages)
         return SQLITE_OK
       }, context)
+  }
+
+  /// The address that tells SQLite that a file does not change (https://sqlite.org/uri.html).
+  private static func unchangingAddress(of path: String) -> String {
+    let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-".utf8)
+    let escaped = path.utf8.map { byte in
+      if plain.contains(byte) { return String(UnicodeScalar(byte)) }
+      let digits = String(byte, radix: 16, uppercase: true)
+      return byte < 16 ? "%0\(digits)" : "%\(digits)"
+    }
+    return "file:\(escaped.joined())?immutable=1"
   }
 
   /// Makes every commit durable before it returns, through a write-ahead log. Done only once the file is known

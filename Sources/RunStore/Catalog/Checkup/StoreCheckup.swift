@@ -2,7 +2,7 @@ package import BatchDomain
 import Foundation
 import Migrations
 
-/// Looks whether a store can be worked with. Makes no database and changes none; the lock file beside one that is there
+/// Looks whether a store can be worked with. Makes no database and changes none; the lock file beside one of this program
 /// is made when it is missing.
 package struct StoreCheckup: Sendable {
   private let path: String
@@ -47,7 +47,7 @@ package struct StoreCheckup: Sendable {
         ?? HealthCheck(.database, .ok, "\(resolved) can be read and written")
     ]
     checks += found.checks
-    checks.append(Self.locks(beside: resolved))
+    checks += found.isOurs ? [Self.locks(beside: resolved)] : Self.skipped([.locks])
     checks.append(
       found.need.map { space($0, in: folder) }
         ?? HealthCheck(.space, .skipped, "what is left to do cannot be read"))
@@ -57,19 +57,21 @@ package struct StoreCheckup: Sendable {
   private struct Content: Sendable {
     var checks: [HealthCheck]
     var need: SpaceNeed?
+    var isOurs = false
   }
 
   /// Schema and integrity, and what the newest unfinished run needs.
   private func content(of resolved: String) async -> Content {
     do {
-      let locks = try LockFile(besideDatabase: resolved)
-      let database = try await Database.open(
-        path: resolved, mode: .readOnly, locks: locks, busyTimeout: busyTimeout, prepare: { _ in })
+      let locks = try LockFile(besideDatabase: resolved, isMade: false)
+      let database = try await ReadingPlace.open(
+        path: resolved, locks: locks, busyTimeout: busyTimeout, prepare: { _ in })
       let migrator = Migrator(steps: Migrations.all)
       let need = try await database.read { try migrator.need(of: $0, path: resolved) }
       let content = Content(
         checks: [Self.schema(need), await Self.integrity(of: database)],
-        need: need == .nothing ? try await database.read { try SpaceNeed.read(in: $0) } : SpaceNeed())
+        need: need == .nothing ? try await database.read { try SpaceNeed.read(in: $0) } : SpaceNeed(),
+        isOurs: true)
       try await database.close()
       return content
     } catch {
