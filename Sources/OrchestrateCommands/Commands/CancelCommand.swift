@@ -108,7 +108,7 @@ struct CancelCommand: Subcommand {
       let key: APIKey
       let route: ServiceRoute
       do {
-        key = try KeySource.key(
+        key = try await KeySource.key(
           commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
         route = try context.route(to: session.settings.baseURL)
       } catch {

@@ -43,7 +43,7 @@ struct DoctorCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let key = key(in: context)
+    let key = await key(in: context)
     var checks = [key.check, await service(key.key, context)]
     checks += await store(in: context)
     switch format {
@@ -53,9 +53,9 @@ struct DoctorCommand: Subcommand {
     return checks.contains { $0.status == .problem } ? .lost : .done
   }
 
-  private func key(in context: ProcessContext) -> (check: HealthCheck, key: APIKey?) {
+  private func key(in context: ProcessContext) async -> (check: HealthCheck, key: APIKey?) {
     do {
-      let key = try KeySource.key(
+      let key = try await KeySource.key(
         commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
       let place = apiKeyFile.map { "in the file \($0)" } ?? "in $\(KeySource.variable)"
       return (HealthCheck(.key, .ok, "the API key is \(place)"), key)

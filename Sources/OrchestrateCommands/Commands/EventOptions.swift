@@ -30,9 +30,10 @@ struct EventOptions: ParsableArguments {
   ///   - manifest: path of the manifest; `nil` when it is not read.
   /// - Throws: ``CommandFailure`` with status 2.
   func open(beside database: String, manifest: String?, in context: ProcessContext) throws -> EventOutput? {
-    guard let events else { return nil }
+    guard let given = events else { return nil }
     let say: @Sendable (String) -> Void = { context.note($0) }
     guard !areOnOutput else { return EventOutput(to: context.output, isStandardOutput: true, say: say) }
+    let events = try context.path(given)
     let isTaken =
       DatabaseFiles.contain(events, of: database) || manifest.map { Self.same($0, events) } == true
     guard !isTaken else {

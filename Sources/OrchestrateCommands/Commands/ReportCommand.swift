@@ -83,7 +83,7 @@ struct ReportCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let file = try output.map {
-      try ReplacedFile(at: $0, beside: try storeOptions.resolved(in: context))
+      try ReplacedFile(at: try context.path($0), beside: try storeOptions.resolved(in: context))
     }
     var output = ClosureOutput { try file?.write($0) ?? context.output.write($0) }
     if let object {

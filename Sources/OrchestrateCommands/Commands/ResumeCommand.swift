@@ -73,7 +73,7 @@ struct ResumeCommand: Subcommand {
           "`\(RunCommands(run: id, database: storeOptions.path).report)` has the command that sends what was given up"
       )
     }
-    let key = try KeySource.key(
+    let key = try await KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
     let route = try context.route(to: settings.baseURL)

@@ -64,7 +64,7 @@ struct SubmitCommand: Subcommand {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
     let resolved = try settings(in: context)
-    guard let path = resolved.manifest else {
+    guard let path = try resolved.manifest.map(context.path) else {
       throw CommandFailure(
         .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
         remedy: "add `manifest:` to it, or name the manifest on the command line")
@@ -74,7 +74,7 @@ struct SubmitCommand: Subcommand {
         resolved: resolved, manifest: path, format: show.format, console: console
       ).perform()
     }
-    let key = try KeySource.key(
+    let key = try await KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: resolved.apiKeyFile, environment: context.environment)
     let route = try context.route(to: resolved.settings.baseURL)
     // Opened before the store is, so that a mistyped path leaves nothing behind.
@@ -141,7 +141,9 @@ struct SubmitCommand: Subcommand {
     try noticeOptions.apply(to: &given)
     var environment = SettingsLayers.environment(context.environment)
     try environment.readNotices(from: context.environment)
-    let jobFile = try job.map { try JobFile.load($0, home: context.environment["HOME"] ?? "") }
+    let jobFile = try job.map {
+      try JobFile.load(try context.path($0), home: context.environment["HOME"] ?? "")
+    }
     return try SettingsLayers(
       commandLine: given, environment: environment,
       jobFile: jobFile?.overrides ?? SettingsOverrides()

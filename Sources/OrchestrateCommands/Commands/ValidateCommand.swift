@@ -34,6 +34,7 @@ struct ValidateCommand: Subcommand {
     let settings = try SettingsLayers(
       commandLine: given, environment: SettingsOverrides(), jobFile: SettingsOverrides()
     ).resolve().settings
+    let manifest = try context.path(manifest)
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: settings, context: context) { session in
       let progress = PlanningProgress(

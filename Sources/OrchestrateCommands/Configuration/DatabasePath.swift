@@ -6,13 +6,15 @@ package enum DatabasePath {
   /// Finds the path: the one given, then `$ORCHESTRATE_DB`, then `$XDG_STATE_HOME/orchestrate/orchestrate.db`,
   /// then `$HOME/.local/state/orchestrate/orchestrate.db`.
   ///
+  /// `~` at the beginning is a home folder, as in ``HomePath``.
+  ///
   /// Empty variables count as not set, and so does a relative `$XDG_STATE_HOME` (XDG Base Directory
   /// Specification: "all paths must be absolute ... should consider the path invalid and ignore it").
   ///
   /// - Parameters:
   ///   - given: the path of `--db`, or of the job file where neither option nor variable is there.
   ///   - variables: the environment.
-  /// - Throws: ``ConfigurationError`` with code `no_database_path`.
+  /// - Throws: ``ConfigurationError`` with code `no_database_path`, or `bad_value` for a home folder that is not known.
   package static func resolve(
     given: String?, environment variables: [String: String]
   ) throws(ConfigurationError) -> String {
@@ -20,11 +22,14 @@ package enum DatabasePath {
       guard !given.isEmpty, !given.utf8.contains(0) else {
         throw .badValue(SettingKey.db.option, given, expected: "a path")
       }
-      return given
+      return try HomePath.expand(given, home: variables["HOME"])
     }
-    if let path = variables[variable], !path.isEmpty { return path }
-    if let state = variables["XDG_STATE_HOME"], state.hasPrefix("/") {
-      return join(state, "orchestrate/orchestrate.db")
+    if let path = variables[variable], !path.isEmpty {
+      return try HomePath.expand(path, home: variables["HOME"])
+    }
+    if let state = variables["XDG_STATE_HOME"] {
+      let folder = try HomePath.expand(state, home: variables["HOME"])
+      if folder.hasPrefix("/") { return join(folder, "orchestrate/orchestrate.db") }
     }
     if let home = variables["HOME"], home.hasPrefix("/") {
       return join(home, ".local/state/orchestrate/orchestrate.db")

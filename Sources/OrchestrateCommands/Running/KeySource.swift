@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import Reporting
 import TransferClient
 
 /// Where the key comes from: a file named on the command line, else the environment, else a file named by the
@@ -8,29 +9,108 @@ enum KeySource {
   /// The environment variable.
   static let variable = "TWELVELABS_API_KEY"
 
-  /// Finds the key.
+  /// Finds the key. A pipe is read to its end, off the shared task pool: the command that writes it may take its time.
   ///
   /// - Throws: ``CommandFailure`` with status 2 when there is none, ``TransferClientError`` when it cannot be one.
   static func key(
     commandLineFile: String?, jobFile: String?, environment: [String: String]
-  ) throws -> APIKey {
-    if let commandLineFile { return try read(commandLineFile) }
+  ) async throws -> APIKey {
+    if let commandLineFile {
+      return try await KeyFile(path: HomePath.expand(commandLineFile, home: environment["HOME"])).key()
+    }
     if let key = environment[variable], !key.isEmpty { return try APIKey(key) }
-    if let jobFile { return try read(jobFile) }
+    if let jobFile { return try await KeyFile(path: jobFile).key() }
     throw CommandFailure(
       .badInput, code: "key_missing", "there is no API key: \(variable) is not set",
       remedy: "set \(variable), or name a file that holds the key with --api-key-file")
   }
+}
 
-  private static func read(_ path: String) throws -> APIKey {
-    let content: Data
-    do {
-      content = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw CommandFailure(
-        .badInput, code: "key_unreadable", "failed to read the API key from the file \(path)",
-        remedy: "check that the file exists and that this user may read it")
+/// A file that holds the key: a regular file, or a pipe such as `<(pass show service)` or `/dev/stdin`.
+struct KeyFile {
+  /// Where it is.
+  let path: String
+
+  /// Bytes a key file may have: many times what a key needs.
+  static let maximumBytes = 64 << 10
+
+  /// Reads the key.
+  ///
+  /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``TransferClientError`` when what is in it
+  ///   cannot be a key.
+  func key() async throws -> APIKey {
+    let bytes = try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread {
+        do {
+          continuation.resume(returning: try read())
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
     }
-    return try APIKey(String(decoding: content, as: UTF8.self))
+    let text = try text(of: bytes)
+    let isBlank = text.utf8.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    guard !isBlank else {
+      throw failure(
+        "it is empty", remedy: "put the key into it; from a pipe, check the command that writes the key")
+    }
+    return try APIKey(text)
+  }
+
+  private func read() throws -> [UInt8] {
+    guard !path.isEmpty, !path.utf8.contains(0) else { throw failure("that is no path") }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    guard descriptor >= 0 else { throw failure(errno) }
+    defer { close(descriptor) }
+    var facts = stat()
+    guard fstat(descriptor, &facts) == 0 else { throw failure(errno) }
+    guard facts.st_mode & S_IFMT != S_IFDIR else { throw failure("it is a folder") }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    while true {
+      let count = Foundation.read(descriptor, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure(errno) }
+      guard count > 0 else { return bytes }
+      bytes += buffer[..<count]
+      guard bytes.count <= Self.maximumBytes else {
+        throw failure("it has more than 64 KiB, and a key is one word")
+      }
+    }
+  }
+
+  /// The text of a file as editors write it: UTF-8, or UTF-16 with a byte-order mark, which is no part of the key.
+  private func text(of bytes: [UInt8]) throws -> String {
+    switch (bytes.first, bytes.dropFirst().first) {
+    case (0xEF, 0xBB) where bytes.count > 2 && bytes[2] == 0xBF:
+      return String(decoding: bytes.dropFirst(3), as: UTF8.self)
+    case (0xFF, 0xFE), (0xFE, 0xFF):
+      guard bytes.count.isMultiple(of: 2) else { throw failure("it is UTF-16 that is cut off") }
+      let isLittle = bytes[0] == 0xFF
+      let units = stride(from: 2, to: bytes.count, by: 2).map { place in
+        let (low, high) = isLittle ? (bytes[place], bytes[place + 1]) : (bytes[place + 1], bytes[place])
+        return UInt16(high) << 8 | UInt16(low)
+      }
+      return String(decoding: units, as: UTF16.self)
+    default:
+      return String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
+  private func failure(_ code: Int32) -> CommandFailure {
+    switch code {
+    case ENOENT: failure("there is no such file", remedy: "check the path given for the key file")
+    case EACCES, EPERM:
+      failure(String(cString: strerror(code)), remedy: "let this user read the file, or name another one")
+    default: failure(String(cString: strerror(code)))
+    }
+  }
+
+  private func failure(
+    _ reason: String, remedy: String = "name a file that holds the key and nothing else"
+  ) -> CommandFailure {
+    CommandFailure(
+      .badInput, code: "key_unreadable",
+      "failed to read the API key from \(TerminalText.escape(path)): \(reason)", remedy: remedy)
   }
 }

@@ -191,7 +191,8 @@ struct JobFileTests {
     ("a.yaml", "m.json", "m.json"), ("jobs/a.yaml", "./m.json", "jobs/m.json"),
     ("/j/a.yaml", "../m", "/j/../m"),
     ("jobs/a.yaml", "/m.json", "/m.json"), ("jobs/a.yaml", "-", "-"), ("jobs/a.yaml", "~/m", "/home/me/m"),
-    ("/a.yaml", "m", "/m"),
+    ("/a.yaml", "m", "/m"), ("a.yaml", "./-", "./-"), ("a.yaml", "./~/m", "./~/m"),
+    ("jobs/a.yaml", "./~x", "jobs/~x"), ("a.yaml", "~", "/home/me"),
   ])
   func pathsAreRelativeToTheJobFile(file: String, path: String, result: String) throws {
     #expect(try parse("manifest: \"\(path)\"", path: file, home: "/home/me/").overrides.manifest == result)

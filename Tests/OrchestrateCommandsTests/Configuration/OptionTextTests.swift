@@ -123,6 +123,42 @@ struct OptionTextTests {
     #expect(error?.remedy?.contains("https://") == true)
   }
 
+  @Test(arguments: [
+    ("https://api.twelvelabs.io/v1", "https://api.twelvelabs.io", "v1"),
+    ("https://api.twelvelabs.io/v1.3/", "https://api.twelvelabs.io", "v1.3"),
+    ("HTTPS://API.twelvelabs.io/V1.2//", "https://api.twelvelabs.io", "V1.2"),
+    ("https://api.twelvelabs.io/v1/indexes/tasks/transfers", "https://api.twelvelabs.io", "v1"),
+    ("https://api.twelvelabs.io/v1.2/tasks", "https://api.twelvelabs.io", "v1.2"),
+    ("https://proxy.example/labs/v1", "https://proxy.example/labs", "v1"),
+    ("http://127.0.0.1:8080/v1.3", "http://127.0.0.1:8080", "v1.3"),
+  ])
+  func addressWithAVersionIsRefusedWithTheRightOne(text: String, right: String, version: String) throws {
+    for read in [
+      { (text: String) in _ = try BaseURLText.parse(text, for: "base-url") },
+      { (text: String) in
+        var overrides = SettingsOverrides()
+        try overrides.read(text, as: .baseURL)
+      },
+      { (text: String) in
+        var settings = RunSettings()
+        settings.baseURL = text
+        try SettingsCheck.check(settings)
+      },
+    ] {
+      let error = #expect(throws: ConfigurationError.self) { try read(text) }
+      #expect(error?.message.contains("has the version \(version) in it") == true, "\(text)")
+      #expect(error?.remedy == "give \(right), and the version with --profile", "\(text)")
+    }
+  }
+
+  @Test(arguments: [
+    "https://gateway.example/v1/twelvelabs", "https://v1.example", "https://host/v1x", "https://host/v",
+    "https://host/version1",
+  ])
+  func versionOfSomethingElseStays(text: String) throws {
+    #expect(try BaseURLText.parse(text, for: "--base-url") == text)
+  }
+
   @Test(arguments: ["", "  ", "two\nlines", "\u{1b}[31m"])
   func labelThatCannotBeListedIsRefused(text: String) {
     #expect(throws: ConfigurationError.self) { try LabelText.parse(text, for: "--name") }

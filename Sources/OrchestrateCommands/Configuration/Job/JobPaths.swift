@@ -10,22 +10,15 @@ struct JobPaths {
     self.home = home
   }
 
-  /// Joins a path to the folder of the job file, or to the home folder when it begins with `~/`; absolute
-  /// paths and `-` (standard input) stay.
+  /// Joins a path to the folder of the job file, or to a home folder when it begins with `~`; absolute paths and `-`
+  /// (standard input) stay.
   ///
   /// `..` is left to the system: taking it out here would be wrong where a folder is a symbolic link.
   func resolve(_ path: String) throws(ConfigurationError) -> String {
     if path == "-" || path.hasPrefix("/") { return path }
-    guard path == "~" || path.hasPrefix("~/") else {
-      return folder + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
-    }
-    guard let home, home.hasPrefix("/") else {
-      throw ConfigurationError(
-        .badValue,
-        "the path \(ConfigurationError.quoted(path)) needs the home folder, and $HOME does not name one")
-    }
-    var base = home
-    while base.hasSuffix("/") { base.removeLast() }
-    return base + path.dropFirst(1)
+    let path = try HomePath.expand(path, home: home)
+    // Beside a job file in the current folder `./-` and `./~x` are files of those names, and stay written so.
+    guard !path.hasPrefix("/"), !folder.isEmpty else { return path }
+    return folder + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
   }
 }

@@ -3,7 +3,8 @@ package enum BaseURLText {
   private static let remedy =
     "give an address such as https://api.twelvelabs.io, or http://127.0.0.1:PORT for a local stand-in"
 
-  /// Reads an address: https, or http to this machine; no user, no query, no fragment.
+  /// Reads an address: https, or http to this machine; no user, no query, no fragment, and no version at its end, which
+  /// is a setting of its own.
   ///
   /// The result has scheme and host in lower case, no default port and no slash at its end, so that two ways
   /// to write one address are one destination.
@@ -36,7 +37,30 @@ package enum BaseURLText {
       throw refuse("is http to another machine, which would show the API key to everyone between")
     }
     let shownPort = port == nil || port == (isSecure ? 443 : 80) ? "" : ":\(port ?? 0)"
-    return (isSecure ? "https://" : "http://") + host + shownPort + path
+    let origin = (isSecure ? "https://" : "http://") + host + shownPort
+    if let (before, version) = splitAtVersion(path) {
+      // Nothing in this part of the address can be a secret any more.
+      throw ConfigurationError(
+        .badValue,
+        "\(thing) has the version \(version) in it, which this program adds by itself; expected "
+          + origin + before,
+        remedy: "give \(origin)\(before), and the version with --profile")
+    }
+    return origin + path
+  }
+
+  /// Collections of the service that come after its version in an address.
+  private static let collections: Set<Substring> = ["tasks", "indexes", "assets"]
+
+  /// The part of a path before a version of the service, such as `/v1.2` at its end or in `/v1/indexes/tasks`, and that
+  /// version; `nil` when there is none. A version elsewhere belongs to whatever is between.
+  private static func splitAtVersion(_ path: Substring) -> (before: Substring, version: Substring)? {
+    let parts = path.split(separator: "/")
+    for (place, part) in parts.enumerated() where part.wholeMatch(of: /[vV][0-9]+(\.[0-9]+)*/) != nil {
+      guard place + 1 == parts.count || collections.contains(parts[place + 1]) else { continue }
+      return (path[..<path.index(before: part.startIndex)], part)
+    }
+    return nil
   }
 
   /// Whether the host is this machine whatever a name server says.
