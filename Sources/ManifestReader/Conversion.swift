@@ -15,21 +15,22 @@ enum Conversion {
     #"{index_id: "INDEX_ID", language: "en", object: \#(object)}"#
   }
 
-  /// Takes what `path` (a path of jq such as `.videos[]`) leads to.
+  /// Takes what `path` (a path of jq such as `.videos[]`; empty for the input itself) leads to.
   static func jq(_ path: String, _ elements: JSONShape.Elements) -> Finding.Remedy {
+    let start = path.isEmpty ? "" : path + " | "
     let filter: String
     var sentence = "Take the items out with jq"
     switch elements {
-    case .items, .other: filter = path
+    case .items, .other: filter = path.isEmpty ? "." : path
     case .keys:
       let isFolder = #"select(.Key | endswith("/") | not)"#
-      filter = "\(path) | \(isFolder) | " + jqItem(#"("s3://BUCKET/" + .Key)"#)
+      filter = "\(start)\(isFolder) | " + jqItem(#"("s3://BUCKET/" + .Key)"#)
       sentence = "Make items with jq, and " + bucketHint
     case .addresses:
-      filter = "\(path) | " + jqItem(".")
+      filter = start + jqItem(".")
       sentence = "Make items with jq, and " + indexHint
     case .names:
-      filter = "\(path) | " + jqItem(#"("s3://BUCKET/" + .)"#)
+      filter = start + jqItem(#"("s3://BUCKET/" + .)"#)
       sentence = "Make items with jq, and " + bucketHint
     }
     return Finding.Remedy(

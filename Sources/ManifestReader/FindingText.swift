@@ -30,7 +30,7 @@ enum FindingText {
     }
     guard let scalar = scalar(text, at: offset) else {
       if let half = surrogate(text, at: offset) {
-        return "U+" + String(half, radix: 16, uppercase: true) + ", half of a surrogate pair,"
+        return "U+" + String(half, radix: 16, uppercase: true) + " (half of a surrogate pair)"
       }
       return "the byte 0x" + (text[offset] < 16 ? "0" : "")
         + String(text[offset], radix: 16, uppercase: true)
@@ -118,6 +118,8 @@ enum FindingText {
       )
     case .controlCharacter:
       (.syntaxError, "a string holds \(found) as it is, expected control characters to be escaped")
+    case .invalidUTF8 where found.hasPrefix("U+"):
+      (.invalidUTF8, "found \(found), expected a high and a low half together")
     case .invalidUTF8: (.invalidUTF8, "\(found) is not valid UTF-8 here, expected UTF-8 text")
     case .tooDeep:
       (.nestingTooDeep, "values are nested deeper than \(ElementScanner.depthLimit) levels, expected fewer")

@@ -38,7 +38,7 @@ struct ForeignFormat: Equatable {
   private static func binary(_ bytes: [UInt8]) -> ForeignFormat? {
     func has(_ magic: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: magic) }
     func has(_ magic: String, at offset: Int = 0) -> Bool { has(Array(magic.utf8), at: offset) }
-    if has([0x1F, 0x8B]) { return packed("gzip data inside gzip data", "gzip -dc") }
+    if has([0x1F, 0x8B]) { return packed("gzip data once more", "gzip -dc") }
     if has([0x28, 0xB5, 0x2F, 0xFD]) { return packed("compressed with zstd", "zstd -dc") }
     if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) { return packed("compressed with xz", "xz -dc") }
     if has("BZh") && has([0x31, 0x41, 0x59, 0x26, 0x53, 0x59], at: 4) {
@@ -52,6 +52,8 @@ struct ForeignFormat: Equatable {
       return ForeignFormat("a 7z archive", Finding.Remedy("Unpack it, and submit the file that is in it"))
     }
     if has("PAR1") { return parquet }
+    if has("ftyp", at: 4) { return video("a video (MP4 or MOV)") }
+    if has([0x1A, 0x45, 0xDF, 0xA3]) { return video("a video (Matroska or WebM)") }
     if has([0, 0, 0xFE, 0xFF]) || has([0xFF, 0xFE, 0, 0]) { return utf32("UTF-32") }
     if bytes.count >= 8, bytes[1..<4].allSatisfy({ $0 == 0 }), bytes[0] != 0, bytes[4] != 0 {
       return utf32("UTF-32LE")
@@ -64,18 +66,13 @@ struct ForeignFormat: Equatable {
         "a block of NUL bytes, as a copy that was cut off leaves it",
         Finding.Remedy("Copy or export the manifest again"))
     }
-    let others: [(name: String, magic: String, offset: Int)] = [
-      ("a SQLite database", "SQLite format 3\0", 0), ("an Avro file", "Obj\u{1}", 0),
-      ("an ORC file", "ORC", 0),
-      ("a PDF document", "%PDF-", 0), ("a video (MP4 or MOV)", "ftyp", 4),
+    let others: [(name: String, magic: String)] = [
+      ("a SQLite database", "SQLite format 3\0"), ("an Avro file", "Obj\u{1}"), ("an ORC file", "ORC"),
+      ("a PDF document", "%PDF-"),
     ]
-    if has([0x1A, 0x45, 0xDF, 0xA3]) { return video("a video (Matroska or WebM)") }
-    for other in others where has(other.magic, at: other.offset) {
-      return other.offset == 4
-        ? video(other.name)
-        : ForeignFormat(other.name, Finding.Remedy("Export its rows as JSON, one item on each line"))
+    return others.first { has($0.magic) }.map {
+      ForeignFormat($0.name, Finding.Remedy("Export what it lists as JSON, one item on each line"))
     }
-    return nil
   }
 
   private static func packed(_ name: String, _ command: String) -> ForeignFormat {

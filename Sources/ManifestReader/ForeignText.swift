@@ -129,12 +129,14 @@ struct ForeignText {
       guard counts[0] > 1, counts.allSatisfy({ $0 == counts[0] }) || isQuoted || hasKnownName,
         lines.count > 1 || isQuoted || hasKnownName
       else { continue }
-      return ForeignText.table(cells, names, separator)
+      return ForeignText.table(cells, names, separator, isInventory: isInventory(separator))
     }
     return nil
   }
 
-  private static func table(_ cells: [String], _ names: [String], _ separator: Character) -> ForeignFormat {
+  private static func table(
+    _ cells: [String], _ names: [String], _ separator: Character, isInventory: Bool
+  ) -> ForeignFormat {
     let delimiter =
       switch separator {
       case "\t": #", delimiter="\t""#
@@ -159,8 +161,9 @@ struct ForeignText {
       return ForeignFormat(
         name,
         Conversion.python(
-          "Make items with Python, and " + Conversion.bucketHint, "csv, json, sys",
-          "(\(item) for r in \(records))"))
+          "Make items with Python, and "
+            + (names.contains("bucket") ? Conversion.indexHint : Conversion.bucketHint),
+          "csv, json, sys", "(\(item) for r in \(records))"))
     }
     if let column = cells.firstIndex(where: { $0.hasPrefix("s3://") }) {
       let item = Conversion.pythonItem("r[\(column)]")
@@ -170,10 +173,10 @@ struct ForeignText {
           "Make items with Python, and " + Conversion.indexHint, "csv, json, sys",
           "(\(item) for r in \(rows) if r)"))
     }
-    if separator == ",", cells.count >= 2, cells[0].utf8.count >= 3, cells[0].utf8.allSatisfy(isOfBucket) {
+    if isInventory {
       let item = Conversion.pythonItem(#""s3://" + r[0] + "/" + u.unquote_plus(r[1])"#)
       return ForeignFormat(
-        "an inventory of a bucket in CSV, or a table like one",
+        "an inventory of a bucket in CSV",
         Conversion.python(
           "Make items with Python, and " + Conversion.indexHint, "csv, json, sys, urllib.parse as u",
           "(\(item) for r in \(rows) if r and not r[1].endswith(\"/\"))"))
@@ -185,13 +188,16 @@ struct ForeignText {
         "csv, json, sys", records))
   }
 
-  private static func isOfBucket(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."),
-      UInt8(ascii: "-"):
-      true
-    default: false
+  /// Whether each line begins with the same bucket and what may be a key in it (Amazon S3 User Guide, "Amazon S3
+  /// Inventory list": the files have no heading).
+  private func isInventory(_ separator: Character) -> Bool {
+    let rows = lines.map { ForeignText.cells($0, separator) }
+    guard separator == ",", let bucket = rows.first?.first, BucketRules.expectation(Array(bucket.utf8)) == nil
+    else {
+      return false
     }
+    return rows.allSatisfy { $0.count > 1 && $0[0].utf8.elementsEqual(bucket.utf8) && !$0[1].isEmpty }
+      && (rows.count > 1 || lines[0].hasPrefix("\""))
   }
 
   /// The cells of a line, quotes taken off; a quote doubled inside a cell is not looked at.

@@ -28,7 +28,7 @@ struct JSONShape: Equatable {
   }
 
   /// The way to the list in the language of jq, from an element of the manifest: empty when the element itself is of
-  /// the list, else `.Contents[]`.
+  /// the list, else such as `.Contents[]`, `["a name"][]` or, for a list in a list, `[]`.
   var path: String
   var elements: Elements
 
@@ -50,7 +50,7 @@ struct JSONShape: Equatable {
       guard let inner = JSONShape.firstElement(of: text), let elements = JSONShape.kind(of: inner) else {
         return nil
       }
-      self.init(path: ".[]", elements: elements)
+      self.init(path: "[]", elements: elements)
     case UInt8(ascii: "\""):
       guard let elements = JSONShape.kind(of: text) else { return nil }
       self.init(path: "", elements: elements)
@@ -108,7 +108,7 @@ struct JSONShape: Equatable {
       if scalar == "\"" || scalar == "\\" { literal += "\\" }
       literal.unicodeScalars.append(VisibleText.isHidden(scalar) || scalar == "`" ? "?" : scalar)
     }
-    return ".[\"\(literal)\"]"
+    return "[\"\(literal)\"]"
   }
 
   /// The text of an array from its first element on; nil when it has none.

@@ -7,6 +7,9 @@ extension ManifestParser {
   ) -> Bool {
     let byte = text[start]
     switch (phase, byte) {
+    // Three zero bytes behind the first character of ASCII are UTF-32.
+    case (.start, _) where start + 3 < filled && text[start + 1..<start + 4].allSatisfy({ $0 == 0 }):
+      return foreign(text, &collector)
     case (.start, UInt8(ascii: "[")):
       start += 1
       phase = .firstElement
@@ -30,11 +33,13 @@ extension ManifestParser {
       stop(
         .trailingContent, text, &collector,
         "a second array begins here, expected one array of all items",
-        Conversion.behind(
-          input,
-          Finding.Remedy(
-            "Put the items of all arrays together with jq", commands: ["jq -c '.[]'"],
-            output: "converted.jsonl")))
+        collector.findings.hasFatal
+          ? nil
+          : Conversion.behind(
+            input,
+            Finding.Remedy(
+              "Put the items of all arrays together with jq", commands: ["jq -c '.[]'"],
+              output: "converted.jsonl")))
     default:
       guard canName(start) else { return false }
       stop(
@@ -68,9 +73,11 @@ extension ManifestParser {
       let line = head.prefix { $0 >= 0x20 }.prefix(200)
       let isText = (0x21..<0x7F).contains(head[0]) && line.count > 1
       let shown = isText ? FindingText.quoted(line) : FindingText.character(head, at: 0)
+      let isComment = ["//", "/*", "#"].contains { line.starts(with: $0.utf8) }
       stop(
         .notJSON, text, &collector,
-        "the manifest begins with \(shown), expected `[` of a JSON array or `{` of an item")
+        "the manifest begins with \(shown), expected `[` of a JSON array or `{` of an item"
+          + (isComment ? "; JSON has no comments" : ""))
     }
     return true
   }
@@ -82,7 +89,8 @@ extension ManifestParser {
     case .firstElement, .element, .separator:
       stop(
         .truncated, text, &collector,
-        "the manifest ends after \(elementCount) elements without `]`, expected the rest of the array")
+        "the manifest ends after \(elementCount) elements without `]`, expected the rest of the array",
+        ManifestParser.cutOff)
     default: break
     }
     phase = .ended
@@ -91,12 +99,15 @@ extension ManifestParser {
 
   mutating func reportEmpty(_ collector: inout ItemCollector) {
     let place = TextPosition(line: 1, column: 1)
-    let found = sawText ? "the manifest holds only white space" : "the manifest is empty"
+    let found = sawSpace ? "the manifest holds only white space" : "the manifest is empty"
     collector.report(
       .emptyManifest, element: nil, from: place, at: place,
       "\(found), expected a JSON array of items or one item after the other",
       remedy: Finding.Remedy("Check that the program that wrote it came to its end, and write it again"))
   }
+
+  private static let cutOff = Finding.Remedy(
+    "Copy or export the manifest again; it was probably cut off on the way")
 
   /// Reports a broken rule inside the element at `start`.
   mutating func report(
@@ -112,6 +123,7 @@ extension ManifestParser {
       let expected = phase == .item ? "a whole item on each line (JSON lines)" : "the rest of it"
       message = "the \(whole) ends inside an element, expected \(expected)"
       code = .truncated
+      if whole == "manifest" { remedy = ManifestParser.cutOff }
     } else if let cause = cause(of: fault, rest, at: offset) {
       guard told.insert(cause).inserted else { return }
       remedy = self.remedy(for: cause)
@@ -170,19 +182,22 @@ extension ManifestParser {
     _ shape: JSONShape, _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
   ) {
     let place = place(in: text)
-    let path = (phase == .item ? "" : ".[]") + shape.path
+    var path = (phase == .item ? "" : ".[]") + shape.path
+    if path.hasPrefix("[") { path = "." + path }
     let found =
-      switch shape.elements {
-      case _ where shape.path.first == "." && shape.path != ".[]":
-        "the manifest is one JSON object with a list inside (\(shape.path))"
-      case .keys: "the list is that of a bucket, with a \"Key\" in each element"
-      case .addresses, .names: "the list holds strings"
-      case .items, .other: "the list holds lists"
+      if !shape.path.isEmpty && shape.path != "[]" {
+        "the manifest is one JSON object with a list inside (\(path))"
+      } else {
+        switch shape.elements {
+        case .keys: "the list is that of a bucket, with a \"Key\" in each element"
+        case .addresses, .names: "the list holds strings"
+        case .items, .other: "the list holds lists"
+        }
       }
     collector.report(
       .otherList, element: nil, from: place, at: place,
       "\(found), expected items: objects with index_id, language and object",
-      remedy: Conversion.behind(input, Conversion.jq(path.isEmpty ? "." : path, shape.elements)))
+      remedy: Conversion.behind(input, Conversion.jq(path, shape.elements)))
   }
 
   mutating func reportTooLong(_ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector) {

@@ -39,8 +39,8 @@ struct ManifestParser {
 
   private var buffer: [UInt8] = []
   private var sawByteOrderMark = false
-  /// Whether the manifest has any bytes.
-  private(set) var sawText = false
+  /// Whether there was white space outside elements.
+  private(set) var sawSpace = false
   /// The line of `mark`, and how many scalars of that line are before it.
   private(set) var line = 1
   private var columnBase = 0
@@ -78,7 +78,6 @@ struct ManifestParser {
     }
     self.filled += count
     isAtEnd = count == 0
-    if count > 0 { sawText = true }
     for position in self.filled..<self.filled + ElementScanner.padding { buffer[position] = 0 }
   }
 
@@ -121,6 +120,7 @@ struct ManifestParser {
     }
     guard start < filled else { return isAtEnd ? end(text, &collector) : false }
     switch phase {
+    case .start where !canName(start): return false
     case .item: return item(text, &scanner, &collector)
     case .element: return arrayElement(text, &scanner, &collector)
     default: return punctuation(text, &collector)
@@ -163,6 +163,7 @@ struct ManifestParser {
       }
       position += 1
     }
+    if position > start { sawSpace = true }
     start = position
   }
 

@@ -1,4 +1,5 @@
 import BatchDomain
+import Foundation
 import ManifestReader
 import Testing
 
@@ -92,6 +93,29 @@ import Testing
     let error = #expect(throws: ManifestError.self) { _ = try ManifestSource(path: path) }
     #expect(error?.code == code)
     #expect(error?.message.contains(path) == true)
+  }
+
+  /// Opening a named pipe waits for whoever writes to it; the test would not end if `init` did.
+  @Test func aNamedPipeIsOpenedByTheFirstRead() throws {
+    let path = "/tmp/manifest-pipe-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    try #require(mkfifo(path, 0o600) == 0)
+    defer { unlink(path) }
+    let source = try ManifestSource(path: path)
+    #expect(source.file == nil)
+    let writer = Thread {
+      let descriptor = open(path, O_WRONLY)
+      _ = write(descriptor, "[1]", 3)
+      close(descriptor)
+    }
+    writer.start()
+    var text: [UInt8] = []
+    var bytes = [UInt8](repeating: 0, count: 10)
+    while true {
+      let count = try bytes.withUnsafeMutableBytes { try source.read(into: $0) }
+      if count == 0 { break }
+      text += bytes.prefix(count)
+    }
+    #expect(text == Array("[1]".utf8))
   }
 
   @Test func readingFromAFailingSourceFails() async {

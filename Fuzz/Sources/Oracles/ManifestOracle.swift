@@ -31,9 +31,8 @@ package struct ManifestOracle {
 
   /// The manifest's items; nil when it must be refused.
   package init?(_ bytes: [UInt8], maxItemBytes: Int) {
-    guard let whole = String(validating: bytes, as: UTF8.self) else { return nil }
-    var text = Array(whole.unicodeScalars)
-    if text.first == "\u{FEFF}" { text.removeFirst() }
+    guard let whole = Self.decoded(bytes) else { return nil }
+    let text = Array(whole.unicodeScalars)
     guard let elements = Self.elements(text), !elements.isEmpty else { return nil }
     for element in elements {
       guard let item = Self.item(element, in: text), item.wire.count <= maxItemBytes else { return nil }
@@ -56,41 +55,84 @@ package struct ManifestOracle {
       })
   }
 
-  private static func elements(_ text: [Unicode.Scalar]) -> [StrictJSON.Value]? {
-    guard let start = text.firstIndex(where: { !StrictJSON.isSpace($0) }) else { return nil }
-    switch text[start] {
-    case "[":
-      // The array around the items is no level of an item.
-      guard let array = StrictJSON.read(text, depthLimit: depthLimit + 1),
-        case .array(let elements) = array.kind
-      else { return nil }
-      return elements
-    case "{":
-      var elements: [StrictJSON.Value] = []
-      var position = 0
-      while position < text.count {
-        let end = text[position...].firstIndex(of: "\n") ?? text.count
-        if !text[position..<end].allSatisfy(StrictJSON.isSpace) {
-          guard let element = StrictJSON.read(text, in: position..<end, depthLimit: depthLimit) else {
-            return nil
-          }
-          elements.append(element)
-        }
-        position = end + 1
+  /// The text, from UTF-16 where a byte order mark or the zero bytes of two ASCII characters say so; nil when it is not
+  /// valid.
+  private static func decoded(_ bytes: [UInt8]) -> String? {
+    func isASCII(_ byte: UInt8) -> Bool { byte > 0 && byte < 0x80 }
+    let head = Array(bytes.prefix(4))
+    let isLittle: Bool
+    switch head.count {
+    case 0, 1: return String(validating: bytes, as: UTF8.self)
+    case 2, 3:
+      isLittle = head[0] == 0xFF && head[1] == 0xFE || isASCII(head[0]) && head[1] == 0
+      guard isLittle || head[0] == 0xFE && head[1] == 0xFF || head[0] == 0 && isASCII(head[1]) else {
+        return String(validating: bytes, as: UTF8.self)
       }
-      return elements
-    default: return nil
+    default:
+      isLittle =
+        head[0] == 0xFF && head[1] == 0xFE && (head[2] != 0 || head[3] != 0)
+        || isASCII(head[0]) && head[1] == 0 && head[2] != 0 && head[3] == 0
+      guard
+        isLittle || head[0] == 0xFE && head[1] == 0xFF
+          || head[0] == 0 && isASCII(head[1]) && head[2] == 0 && head[3] != 0
+      else { return String(validating: bytes, as: UTF8.self) }
     }
+    var units: [UInt16] = []
+    for place in stride(from: 0, to: bytes.count - 1, by: 2) {
+      let (first, second) = (UInt16(bytes[place]), UInt16(bytes[place + 1]))
+      units.append(isLittle ? second << 8 | first : first << 8 | second)
+    }
+    guard bytes.count.isMultiple(of: 2) || [0, 0x0A, 0x0D, 0x20].contains(bytes[bytes.count - 1]) else {
+      return nil
+    }
+    return String(validating: units, as: UTF16.self)
+  }
+
+  /// The elements of an array, or values one after the other. Byte order marks may stand between elements.
+  private static func elements(_ text: [Unicode.Scalar]) -> [StrictJSON.Value]? {
+    var position = 0
+    func skip() {
+      while position < text.count, StrictJSON.isSpace(text[position]) || text[position] == "\u{FEFF}" {
+        position += 1
+      }
+    }
+    var elements: [StrictJSON.Value] = []
+    skip()
+    let isArray = position < text.count && text[position] == "["
+    if isArray {
+      position += 1
+      skip()
+    }
+    while position < text.count {
+      if isArray && elements.isEmpty && text[position] == "]" { return nil }
+      guard isArray || text[position] == "{",
+        let element = StrictJSON.readFirst(text, in: position..<text.count, depthLimit: depthLimit)
+      else { return nil }
+      elements.append(element)
+      position = element.range.upperBound
+      skip()
+      guard isArray else { continue }
+      guard position < text.count else { return nil }
+      let separator = text[position]
+      position += 1
+      skip()
+      if separator == "]" { return position == text.count ? elements : nil }
+      guard separator == "," else { return nil }
+    }
+    return isArray ? nil : elements
   }
 
   private static func item(_ element: StrictJSON.Value, in text: [Unicode.Scalar]) -> Item? {
     guard case .object(let members) = element.kind, members.count <= memberLimit,
-      Set(members.map(\.name)).count == members.count, isFitToSend(element)
+      Set(members.map(\.name)).count == members.count, isFitToSend(element),
+      members.allSatisfy({ !fields.contains($0.name.text) || !hasNUL($0.value) })
     else { return nil }
     func member(_ name: String) -> StrictJSON.Value? {
       members.first { $0.name.text == name }?.value
     }
-    guard case .string(let indexID)? = member("index_id")?.kind, case .string? = member("language")?.kind,
+    guard case .string(let indexID)? = member("index_id")?.kind,
+      !indexID.text.unicodeScalars.allSatisfy(\.properties.isWhitespace),
+      case .string? = member("language")?.kind,
       case .string(let object)? = member("object")?.kind, isAddress(object)
     else { return nil }
     var hasTranscription = false
@@ -123,6 +165,12 @@ package struct ManifestOracle {
     case .object(let members): members.allSatisfy { !$0.name.isUnfitToSend && isFitToSend($0.value) }
     case .number, .boolean, .null: true
     }
+  }
+
+  private static let fields = ["index_id", "language", "object", "transcription"]
+
+  private static func hasNUL(_ value: StrictJSON.Value) -> Bool {
+    if case .string(let string) = value.kind { string.values.contains(0) } else { false }
   }
 
   private static func isAddress(_ string: StrictJSON.CodePoints) -> Bool {

@@ -39,8 +39,8 @@ package struct StrictJSON {
     /// The code points in order.
     package var values: [UInt32] = []
 
-    /// Whether the string has NUL or half of a surrogate pair.
-    package var isUnfitToSend: Bool { values.contains { $0 == 0 || (0xD800...0xDFFF).contains($0) } }
+    /// Whether the string has half of a surrogate pair.
+    package var isUnfitToSend: Bool { values.contains { (0xD800...0xDFFF).contains($0) } }
 
     /// The string, with U+FFFD in place of each half of a surrogate pair.
     package var text: String {
@@ -77,6 +77,12 @@ package struct StrictJSON {
     } catch {
       return nil
     }
+  }
+
+  /// Reads the JSON text that a range begins with; nil when it begins with none, or one nested deeper than `depthLimit`.
+  package static func readFirst(_ text: [Unicode.Scalar], in range: Range<Int>, depthLimit: Int) -> Value? {
+    var reader = StrictJSON(text, range, depthLimit: depthLimit)
+    return try? reader.value(depth: 0)
   }
 
   /// Whether RFC 8259, section 2, calls it white space.
