@@ -35,7 +35,7 @@ struct ListingEvidence {
   /// - Returns: `nil` when the run stops meanwhile.
   func gather(for chunks: [UnknownChunk], _ memory: inout ControlMemory) async throws -> Found? {
     var found = Found()
-    for index in Set(chunks.flatMap(\.indexes)).sorted(by: { $0.rawValue < $1.rawValue }) {
+    for index in Set(chunks.flatMap(\.indexes)).sorted() {
       let concerned = chunks.filter { $0.indexes.contains(index) }
       guard let earliest = concerned.map(\.startedAt).min(), let first = concerned.map(\.intent).min(),
         let last = concerned.map(\.endedAfter).max()
@@ -128,7 +128,7 @@ struct ListingEvidence {
   }
 
   private struct Sends {
-    var byName: [String: [NamedSend]]
+    var byName: [FileName: [NamedSend]]
     var since: Timestamp
   }
 
@@ -147,8 +147,8 @@ struct ListingEvidence {
   /// The counts of names that may stand for several items.
   private func counts(
     of chunks: [UnknownChunk], in index: IndexID, among sends: Sends
-  ) -> [String: NameCount?] {
-    var counts: [String: NameCount?] = [:]
+  ) -> [FileName: NameCount?] {
+    var counts: [FileName: NameCount?] = [:]
     for chunk in chunks {
       for name in chunk.names(in: index) {
         let same = sends.byName[name] ?? []

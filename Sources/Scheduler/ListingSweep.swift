@@ -29,12 +29,12 @@ struct ListingSweep {
   ///   - names: file names that are looked for. One that is a bare UUID is no file's name unless it is among them:
   ///     the service shows such names for videos whose own it does not know.
   func sighting(
-    of index: IndexID, since windowStart: Timestamp, lookingFor names: Set<String>
+    of index: IndexID, since windowStart: Timestamp, lookingFor names: Set<FileName>
   ) async throws(Failure) -> Sighting {
     let takenAt = clock.now()
     var seen: Set<String> = []
     var tasks = 0
-    var times: [String: [Timestamp]] = [:]
+    var times: [FileName: [Timestamp]] = [:]
     var newestUnnamed: Timestamp?
 
     /// Returns whether a row was there before.
@@ -105,10 +105,10 @@ struct ListingSweep {
   }
 }
 
-extension String {
+extension FileName {
   /// Whether it is a UUID in its usual spelling, 8-4-4-4-12 hexadecimal digits, and nothing else.
   fileprivate var isBareUUID: Bool {
-    let groups = split(separator: "-", omittingEmptySubsequences: false)
+    let groups = rawValue.split(separator: "-", omittingEmptySubsequences: false)
     return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
       && groups.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
   }

@@ -47,7 +47,7 @@ package struct TaskPageDecoder: Sendable {
       }
       rows.append(
         TaskRow(
-          id: id, fileName: fileName,
+          id: id, fileName: fileName.map(FileName.init),
           createdAt: element["created_at"]?.string.flatMap(LenientTimestamp.parse)))
     }
     return rows

@@ -12,7 +12,7 @@ struct DetailTests {
     ItemPages { from, limit in
       let rows = ((from ?? 0)..<count).prefix(limit).map { sequence in
         ItemSummary(
-          sequence: sequence, indexID: "i", object: "s3://b/\(Samples.hostile)", state: .rejected,
+          sequence: sequence, indexID: "i", object: ObjectName("s3://b/\(Samples.hostile)"), state: .rejected,
           chunk: ChunkNumber(sequence / 10), attempts: 2, code: "=x", message: Samples.hostile)
       }
       return DetailPage(rows: rows, next: rows.count == limit ? (from ?? 0) + limit : nil)
@@ -101,7 +101,7 @@ struct DetailTests {
 struct DifferenceTests {
   private func item(_ number: Int, _ state: ChunkState, index: String = "i") -> ItemSummary {
     ItemSummary(
-      sequence: number, indexID: index, object: "s3://b/\(number)", state: state, chunk: ChunkNumber(0),
+      sequence: number, indexID: IndexID(index), object: ObjectName("s3://b/\(number)"), state: state, chunk: ChunkNumber(0),
       attempts: 1)
   }
 
@@ -145,7 +145,7 @@ struct DifferenceTests {
       RunDifference([
         RunDifference.Change(from: .accepted, to: .accepted, items: 4_990, objects: ["s3://b/1"]),
         RunDifference.Change(
-          from: .rejected, to: .accepted, items: 9, objects: ["s3://b/\(Samples.hostile)"]),
+          from: .rejected, to: .accepted, items: 9, objects: [ObjectName("s3://b/\(Samples.hostile)")]),
         RunDifference.Change(from: nil, to: .accepted, items: 1, objects: ["s3://b/3"]),
       ]))
     #expect(

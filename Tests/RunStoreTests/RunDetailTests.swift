@@ -27,7 +27,7 @@ struct RunDetailTests {
       try await store.items(of: scene.run, matching: RowFilter(), from: $0 ?? 0, limit: limit)
     }
     #expect(items.map(\.sequence) == Array(0..<40))
-    #expect(items.map(\.object) == (0..<40).map { "s3://bucket/\($0.padded(6)).mp4" })
+    #expect(items.map(\.object.rawValue) == (0..<40).map { "s3://bucket/\($0.padded(6)).mp4" })
     #expect(items.allSatisfy { $0.state != .split })
     #expect(items[32].chunk == ChunkNumber(10) && items[32].state == .accepted)
     #expect(items[38].chunk == ChunkNumber(13) && items[38].state == .rejected)
@@ -83,7 +83,7 @@ struct RunDetailTests {
     let rejected = try #require(causes.first { $0.states.contains(.rejected) })
     #expect(rejected.outcome == .content)
     #expect(
-      rejected.samples.first?.object == "s3://bucket/\((rejected.samples.first?.item ?? -1).padded(6)).mp4")
+      rejected.samples.first?.object?.rawValue == "s3://bucket/\((rejected.samples.first?.item ?? -1).padded(6)).mp4")
     let tried = try Raw.query(
       """
       SELECT sum(item_count) FROM chunk WHERE last_outcome IS NOT NULL

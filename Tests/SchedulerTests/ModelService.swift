@@ -166,7 +166,7 @@ final class ModelService: TransferService {
     state.withLockedValue { state in
       for name in names {
         state.taken[name, default: 0] += 1
-        state.rows.append(TaskRow(id: "task-\(state.rows.count)", fileName: name, createdAt: now))
+        state.rows.append(TaskRow(id: "task-\(state.rows.count)", fileName: FileName(name), createdAt: now))
       }
     }
   }

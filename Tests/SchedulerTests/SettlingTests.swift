@@ -31,6 +31,21 @@ struct SettlingTests {
     #expect(try await scene.summary().attempts == 31)
   }
 
+  @Test("a lost chunk is not taken for received because a name that looks the same is listed")
+  func namesThatLookAlike() async throws {
+    let names = (0..<6).map { "\($0).mp4" }
+    let alike = ["a/r\u{E9}sum\u{E9}.mp4", "b/re\u{301}sume\u{301}.mp4"]
+    let scene = try await RunScene(
+      sources: (names.prefix(1) + alike + names.dropFirst()).map {
+        #"{"index_id":"629d807aa9e2a3a33a92c00b","language":"en","object":"s3://media-north/\#($0)"}"#
+      }, chunkSize: 1
+    ) { $0.concurrency = 1 }
+    let service = ModelService(clock: scene.clock) { request, _ in request == 2 ? .lose : .accept }
+    #expect(try await scene.run(service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 8)
+    #expect(service.sent.count == 9)
+  }
+
   @Test("the last chunk of a run settles by the newest control")
   func lastChunk() async throws {
     let scene = try await RunScene(items: 10) { $0.concurrency = 1 }

@@ -42,7 +42,7 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend] {
+  func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] {
     try await read("sends", { "\($0.count)" }) { try await base.sends(of: names, since: moment) }
   }
 

@@ -10,7 +10,7 @@ package struct ChunkPlanner: Sendable {
   private var byteCount = 0
   private var nameClashes = false
   private var hasOneIndex = true
-  private var indexID = ""
+  private var indexID: IndexID = ""
   private var digest = ContentDigest()
   private var content: [UInt8] = []
 

@@ -1,11 +1,11 @@
 /// The fields of an item, read from its already validated source text. Linear in the text.
 package struct ItemText: Sendable, Equatable {
   /// The index that receives the video.
-  package private(set) var indexID = ""
+  package private(set) var indexID: IndexID = ""
   /// The language of the video.
   package private(set) var language = ""
   /// The video, `s3://bucket/key`.
-  package private(set) var object = ""
+  package private(set) var object: ObjectName = ""
   /// The transcription, `s3://bucket/key`; nil when the item has none (absent, null or "").
   package private(set) var transcription: String?
 
@@ -17,9 +17,7 @@ package struct ItemText: Sendable, Equatable {
   }
 
   /// The file name: the last path segment of `object`, by which the service's task listing names the video.
-  package var name: String {
-    String(decoding: ItemText.name(ofObject: Array(object.utf8)), as: UTF8.self)
-  }
+  package var name: FileName { object.fileName }
 
   /// The last path segment of an `object` given as UTF-8: what follows the last slash.
   package static func name(ofObject object: [UInt8]) -> ArraySlice<UInt8> {
@@ -32,9 +30,9 @@ package struct ItemText: Sendable, Equatable {
       guard let bytes = members.string(of: member) else { continue }
       let value = String(decoding: bytes, as: UTF8.self)
       switch String(decoding: members.name(of: member), as: UTF8.self) {
-      case "index_id": indexID = value
+      case "index_id": indexID = IndexID(value)
       case "language": language = value
-      case "object": object = value
+      case "object": object = ObjectName(value)
       case "transcription": transcription = value.isEmpty ? nil : value
       default: break
       }

@@ -11,11 +11,11 @@ package struct PlannedChunk: Sendable, Equatable {
   /// Whether an item of it was known, when the chunk was planned, to share its file name with another of its index.
   package var nameClashes: Bool
   /// The index of all its items, nil when they have different ones.
-  package var indexID: String?
+  package var indexID: IndexID?
 
   /// Makes a chunk from its parts.
   package init(
-    firstItem: Int, itemCount: Int, byteCount: Int, digest: [UInt8], nameClashes: Bool, indexID: String?
+    firstItem: Int, itemCount: Int, byteCount: Int, digest: [UInt8], nameClashes: Bool, indexID: IndexID?
   ) {
     self.firstItem = firstItem
     self.itemCount = itemCount

@@ -4,7 +4,7 @@ package protocol ObjectLookUp: Sendable {
   ///
   /// - Parameter object: the item's `object`, `s3://bucket/key`, compared as a whole.
   /// - Returns: one for each item with that object; a run has more than one where the indexes differ.
-  func appearances(of object: String) async throws -> [ObjectAppearance]
+  func appearances(of object: ObjectName) async throws -> [ObjectAppearance]
 }
 
 /// One item of a run that has the video that was looked for.
@@ -16,12 +16,12 @@ package struct ObjectAppearance: Sendable, Equatable {
   /// The item's sequence number within the run, from 0.
   package var item: Int
   /// The index that receives it.
-  package var index: String
+  package var index: IndexID
   /// The chunk it is in; of pieces of a divided chunk the smallest.
   package var chunk: ChunkSummary
 
   /// An appearance as the store has it.
-  package init(run: RunID, createdAt: Timestamp, item: Int, index: String, chunk: ChunkSummary) {
+  package init(run: RunID, createdAt: Timestamp, item: Int, index: IndexID, chunk: ChunkSummary) {
     self.run = run
     self.createdAt = createdAt
     self.item = item

@@ -46,7 +46,7 @@ package protocol RunSession: Sendable {
   /// - Parameters:
   ///   - names: file names by index.
   ///   - moment: only attempts that started since then.
-  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend]
+  func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend]
 
   /// How far behind the listing of an index was when this run last looked for that.
   func listingLag(of index: IndexID) async throws -> ListingLag?

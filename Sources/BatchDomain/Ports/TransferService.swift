@@ -20,12 +20,12 @@ package struct TaskRow: Sendable, Equatable {
   /// The task's id; rows may come twice while a list is read page by page.
   package var id: String
   /// The file name the service shows: the last path segment of the object, or something else.
-  package var fileName: String?
+  package var fileName: FileName?
   /// When the service made the task, by its own clock; `nil` when it cannot be read.
   package var createdAt: Timestamp?
 
   /// A row as it was decoded.
-  package init(id: String, fileName: String?, createdAt: Timestamp?) {
+  package init(id: String, fileName: FileName?, createdAt: Timestamp?) {
     self.id = id
     self.fileName = fileName
     self.createdAt = createdAt

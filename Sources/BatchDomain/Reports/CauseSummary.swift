@@ -8,12 +8,12 @@ package struct CauseSummary: Sendable, Equatable {
     /// Sequence number of its first item.
     package var item: Int
     /// The video of its first item, `s3://bucket/key`; `nil` when it is not known.
-    package var object: String?
+    package var object: ObjectName?
     /// What the service said, as it came.
     package var message: String?
 
     /// A sample in its parts.
-    package init(chunk: ChunkNumber, item: Int, object: String? = nil, message: String?) {
+    package init(chunk: ChunkNumber, item: Int, object: ObjectName? = nil, message: String?) {
       self.chunk = chunk
       self.item = item
       self.object = object

@@ -29,11 +29,8 @@ package struct DifferenceFold: Sendable {
     private static func hash(_ item: ItemSummary, salt: Int) -> Int {
       var hasher = Hasher()
       hasher.combine(salt)
-      // By bytes: texts that Swift holds for equal can be different keys to S3.
-      for text in [item.indexID, item.object] {
-        hasher.combine(text.utf8.count)
-        for byte in text.utf8 { hasher.combine(byte) }
-      }
+      hasher.combine(item.indexID)
+      hasher.combine(item.object)
       return hasher.finalize()
     }
   }

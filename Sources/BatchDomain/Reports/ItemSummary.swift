@@ -3,9 +3,9 @@ package struct ItemSummary: Sendable, Equatable {
   /// Sequence number within the run, from 0.
   package var sequence: Int
   /// The index that receives the video.
-  package var indexID: String
+  package var indexID: IndexID
   /// The video, `s3://bucket/key`.
-  package var object: String
+  package var object: ObjectName
   /// The state of the chunk that has it, never `split`.
   package var state: ChunkState
   /// The chunk that has it.
@@ -19,7 +19,7 @@ package struct ItemSummary: Sendable, Equatable {
 
   /// An item as the store has it.
   package init(
-    sequence: Int, indexID: String, object: String, state: ChunkState, chunk: ChunkNumber, attempts: Int,
+    sequence: Int, indexID: IndexID, object: ObjectName, state: ChunkState, chunk: ChunkNumber, attempts: Int,
     code: String? = nil, message: String? = nil
   ) {
     self.sequence = sequence

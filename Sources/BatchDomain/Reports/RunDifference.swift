@@ -9,10 +9,10 @@ package struct RunDifference: Sendable, Equatable {
     /// How many they are.
     package var items: Int
     /// Up to ``sampleLimit`` of their videos.
-    package var objects: [String]
+    package var objects: [ObjectName]
 
     /// A change in its parts.
-    package init(from: ChunkState?, to: ChunkState?, items: Int, objects: [String]) {
+    package init(from: ChunkState?, to: ChunkState?, items: Int, objects: [ObjectName]) {
       self.from = from
       self.to = to
       self.items = items

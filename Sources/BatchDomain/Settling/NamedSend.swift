@@ -3,9 +3,9 @@ package struct NamedSend: Sendable, Hashable {
   /// The index it went to.
   package var index: IndexID
   /// Its file name.
-  package var name: String
+  package var name: FileName
   /// The object itself, which tells two items of one name apart.
-  package var object: String
+  package var object: ObjectName
   /// When its attempt started.
   package var startedAt: Timestamp
   /// When its attempt ended; `nil` while it is under way.
@@ -15,7 +15,7 @@ package struct NamedSend: Sendable, Hashable {
 
   /// A send as the store has it.
   package init(
-    index: IndexID, name: String, object: String, startedAt: Timestamp, endedAt: Timestamp?,
+    index: IndexID, name: FileName, object: ObjectName, startedAt: Timestamp, endedAt: Timestamp?,
     isAccepted: Bool
   ) {
     self.index = index

@@ -59,7 +59,7 @@ package enum SettlingRule {
     if seen == isSeen.count { return .received }
     let missing = Set(zip(chunk.items, isSeen).filter { !$0.1 }.map(\.0.index))
     var proofs: [ChunkNumber] = []
-    for index in missing.sorted(by: { $0.rawValue < $1.rawValue }) {
+    for index in missing.sorted() {
       guard let known = evidence[index] else { continue }
       let end = max(chunk.endedAt, ends[index] ?? chunk.endedAt)
       switch control(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {

@@ -6,14 +6,14 @@ package struct Sighting: Sendable, Equatable {
   package var tasks: Int
   /// For each file name that was looked for the times, by the service's clock, at which tasks of that name were
   /// made.
-  package var times: [String: [Timestamp]]
+  package var times: [FileName: [Timestamp]]
   /// The newest time of a task that the listing shows without a file name, or with one that is no file's (a UUID); it
   /// may be anybody's.
   package var newestUnnamed: Timestamp?
 
   /// A sighting as it was made.
   package init(
-    takenAt: Timestamp, tasks: Int = 0, times: [String: [Timestamp]], newestUnnamed: Timestamp? = nil
+    takenAt: Timestamp, tasks: Int = 0, times: [FileName: [Timestamp]], newestUnnamed: Timestamp? = nil
   ) {
     self.takenAt = takenAt
     self.tasks = tasks
@@ -22,12 +22,12 @@ package struct Sighting: Sendable, Equatable {
   }
 
   /// How many tasks of a name were made since a moment of the service's clock.
-  package func count(of name: String, since moment: Timestamp) -> Int {
+  package func count(of name: FileName, since moment: Timestamp) -> Int {
     times[name, default: []].count { $0 >= moment }
   }
 
   /// Whether a task of that name was made since a moment of our clock, less the margin for the two clocks.
-  package func shows(_ name: String, since moment: Timestamp) -> Bool {
+  package func shows(_ name: FileName, since moment: Timestamp) -> Bool {
     count(of: name, since: moment - SettlingRule.clockMargin) > 0
   }
 
@@ -59,12 +59,12 @@ package struct IndexEvidence: Sendable, Equatable {
   package var recordedLag: ListingLag?
   /// For names that may stand for several items: their counts; `nil` for a name that cannot be counted. A name
   /// that is missing stands for one item.
-  package var counts: [String: NameCount?]
+  package var counts: [FileName: NameCount?]
 
   /// Evidence of one index.
   package init(
     sighting: Sighting, controls: [Control], anchors: [Control] = [], firstShown: [ChunkNumber: Timestamp],
-    recordedLag: ListingLag? = nil, counts: [String: NameCount?] = [:]
+    recordedLag: ListingLag? = nil, counts: [FileName: NameCount?] = [:]
   ) {
     self.sighting = sighting
     self.controls = controls

@@ -5,10 +5,10 @@ package struct UnknownChunk: Sendable, Equatable {
     /// The index that receives it.
     package var index: IndexID
     /// Its file name: the last path segment of its object.
-    package var name: String
+    package var name: FileName
 
     /// An item by its index and file name.
-    package init(index: IndexID, name: String) {
+    package init(index: IndexID, name: FileName) {
       self.index = index
       self.name = name
     }
@@ -94,7 +94,7 @@ package struct UnknownChunk: Sendable, Equatable {
   package var indexes: Set<IndexID> { Set(items.map(\.index)) }
 
   /// File names of its items of one index.
-  package func names(in index: IndexID) -> [String] {
+  package func names(in index: IndexID) -> [FileName] {
     items.compactMap { $0.index == index ? $0.name : nil }
   }
 }
@@ -111,16 +111,16 @@ package struct Control: Sendable, Equatable {
   /// When the service's acceptance was there.
   package var acceptedAt: Timestamp
   /// File names of its items of the index, as the listing shows them.
-  package var names: [String]
+  package var names: [FileName]
   /// Whether a name of it stands for another item of this run and index, too: it then shows only where the listing
   /// has as many tasks of each name as were sent.
   package var namesClash: Bool
   /// For names that may stand for several items: their counts.
-  package var counts: [String: NameCount] = [:]
+  package var counts: [FileName: NameCount] = [:]
 
   /// A control as the store has it.
   package init(
-    chunk: ChunkNumber, intent: Int, startedAt: Timestamp, acceptedAt: Timestamp, names: [String],
+    chunk: ChunkNumber, intent: Int, startedAt: Timestamp, acceptedAt: Timestamp, names: [FileName],
     namesClash: Bool = false
   ) {
     self.namesClash = namesClash

@@ -121,7 +121,7 @@ struct ReportCommand: Subcommand {
     let path = try storeOptions.resolved(in: context)
     let isThere = try SQLiteStore.exists(at: path)
     let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
-    let report = ObjectReport(object, try await store?.appearances(of: object) ?? [])
+    let report = ObjectReport(object, try await store?.appearances(of: ObjectName(object)) ?? [])
     switch format {
     case .text, .html: try output.write(report.text(zone: context.zone))
     case .json: try output.write(report.json())

@@ -36,7 +36,7 @@ package struct ObjectPage: Sendable {
     return Row(
       run: found.run.rawValue, created: zone.brief(found.createdAt), item: HumanNumber.text(found.item),
       swatch: StateLook.swatch(found.chunk.state), state: found.chunk.state.rawValue,
-      chunk: found.chunk.number.description, index: TerminalText.escape(found.index, cutAt: 60),
+      chunk: found.chunk.number.description, index: TerminalText.escape(found.index.rawValue, cutAt: 60),
       answer: TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 300))
   }
 

@@ -9,8 +9,8 @@ package enum DetailJSON {
   ) async throws {
     try await write(run, "items", pages, layout, to: &output) { item, json in
       json.member("item", item.sequence)
-      json.member("index_id", item.indexID)
-      json.member("object", item.object)
+      json.member("index_id", item.indexID.rawValue)
+      json.member("object", item.object.rawValue)
       json.member("state", item.state.rawValue)
       json.member("chunk", item.chunk.rawValue)
       json.member("attempts", item.attempts)

@@ -57,7 +57,7 @@ package enum ReportJSON {
       json.beginObject()
       json.member("chunk", sample.chunk.rawValue)
       json.member("item", sample.item)
-      json.member("object", sample.object)
+      json.member("object", sample.object?.rawValue)
       json.member("message", sample.message)
       json.endObject()
     }

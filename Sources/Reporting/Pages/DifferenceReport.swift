@@ -37,7 +37,7 @@ package struct DifferenceReport: Sendable {
       }
       changes.append(fold.matched)
       for (state, missing) in fold.missing {
-        var objects: [String] = []
+        var objects: [ObjectName] = []
         for sequence in missing.sequences {
           let page = try await details.items(
             of: first.run, matching: RowFilter(), from: sequence, limit: 1)
@@ -69,7 +69,7 @@ package struct DifferenceReport: Sendable {
     var table = TextTable(.left, .left, .right, .left)
     table.add("FIRST", "SECOND", "ITEMS", "FOR EXAMPLE")
     for change in difference.changes {
-      let objects = change.isChange ? change.objects.map { TerminalText.escape($0, cutAt: 100) } : []
+      let objects = change.isChange ? change.objects.map { TerminalText.escape($0.rawValue, cutAt: 100) } : []
       table.add(
         change.from?.rawValue ?? "-", change.to?.rawValue ?? "-", HumanNumber.text(change.items),
         objects.joined(separator: ", "))
@@ -106,7 +106,7 @@ package struct DifferenceReport: Sendable {
       json.member("items", change.items)
       json.key("objects")
       json.beginArray()
-      for object in change.objects { json.value(object) }
+      for object in change.objects { json.value(object.rawValue) }
       json.endArray()
       json.endObject()
     }

@@ -24,7 +24,7 @@ package struct ObjectReport: Sendable {
       table.add(
         found.run.rawValue, zone.brief(found.createdAt), String(found.item), found.chunk.state.rawValue,
         found.chunk.number.description, String(found.chunk.attempts),
-        TerminalText.escape(found.index, cutAt: 60),
+        TerminalText.escape(found.index.rawValue, cutAt: 60),
         TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 100))
     }
     return "\(name)\n\n" + table.text()
@@ -47,7 +47,7 @@ package struct ObjectReport: Sendable {
       json.key("item")
       json.value(found.item)
       json.key("index_id")
-      json.value(found.index)
+      json.value(found.index.rawValue)
       json.key("state")
       json.value(found.chunk.state.rawValue)
       json.key("chunk")
@@ -76,7 +76,7 @@ package struct ObjectReport: Sendable {
     ])
     for found in appearances {
       csv.add([
-        found.run.rawValue, found.createdAt.description, String(found.item), found.index,
+        found.run.rawValue, found.createdAt.description, String(found.item), found.index.rawValue,
         found.chunk.state.rawValue, String(found.chunk.number.rawValue), String(found.chunk.attempts),
         found.chunk.status.map(String.init), found.chunk.code, found.chunk.message,
       ])

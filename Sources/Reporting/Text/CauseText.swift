@@ -42,7 +42,7 @@ struct CauseText {
   }
 
   private func line(_ sample: CauseSummary.Sample, withMessage: Bool) -> String {
-    let object = sample.object.map { " \(TerminalText.escape($0, cutAt: 200))" } ?? ""
+    let object = sample.object.map { " \(TerminalText.escape($0.rawValue, cutAt: 200))" } ?? ""
     let message =
       withMessage ? sample.message.map { ": \(TerminalText.escape($0, cutAt: 200))" } ?? "" : ""
     return "    e.g. item \(sample.item)\(object)\(message)\n"

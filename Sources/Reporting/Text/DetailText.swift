@@ -31,7 +31,7 @@ package struct DetailText: Sendable {
     return try await text(pages, limit, &table) { item in
       [
         String(item.sequence), item.state.rawValue, item.chunk.description, String(item.attempts),
-        TerminalText.escape(item.object, cutAt: 200), answer(nil, item.code, item.message),
+        TerminalText.escape(item.object.rawValue, cutAt: 200), answer(nil, item.code, item.message),
       ]
     }
   }

@@ -2,7 +2,7 @@ package import BatchDomain
 
 extension SQLiteStore: ObjectLookUp {
   /// Where a video is, by reading the items of every run: an index over them would double what planning writes.
-  package func appearances(of object: String) async throws -> [ObjectAppearance] {
+  package func appearances(of object: ObjectName) async throws -> [ObjectAppearance] {
     let runs = try await database.read { connection in
       try connection.rows(
         "SELECT id, run_id, created_at FROM run ORDER BY run_id DESC", read: SearchedRun.init)
@@ -27,7 +27,7 @@ extension SQLiteStore: ObjectLookUp {
   ///
   /// - Returns: `nil` when there are none from `start` on.
   private func page(
-    of run: SearchedRun, _ object: String, from start: Int
+    of run: SearchedRun, _ object: ObjectName, from start: Int
   ) async throws -> (found: [ObjectAppearance], next: Int)? {
     try await database.read { connection -> ([ObjectAppearance], Int)? in
       guard let first = try ItemRows(run: run.row).nextBlock(from: start, in: connection) else { return nil }
@@ -39,7 +39,7 @@ extension SQLiteStore: ObjectLookUp {
         SELECT \(ItemBlock.columns), instr(sources, ?3) > 0 FROM item_block WHERE position >= ?1 AND position < ?2
           AND (instr(sources, ?3) > 0 OR instr(sources, '\\') > 0) ORDER BY position
         """, .integer(ItemPosition.of(run: run.row, sequence: first)),
-        .integer(ItemPosition.of(run: run.row, sequence: end)), .text(object)
+        .integer(ItemPosition.of(run: run.row, sequence: end)), .text(object.rawValue)
       ) { row in
         let block = ItemBlock(row)
         let hasObject = row.flag(5)

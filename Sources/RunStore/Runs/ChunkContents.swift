@@ -104,7 +104,7 @@ struct ChunkContents: Sendable {
     fileprivate var bytes: [UInt8] = []
     /// Where each ends in the bytes; one more than there are items.
     fileprivate var ends = [0]
-    fileprivate var indexes: [String] = []
+    fileprivate var indexes: [IndexID] = []
 
     /// The content of a `file` part with these items, which are among them.
     func content(of items: Range<Int>) -> [UInt8] {
@@ -120,9 +120,10 @@ struct ChunkContents: Sendable {
     }
 
     /// The index of all these items; `nil` when they differ.
-    func index(of items: Range<Int>) -> String? {
-      let indexes = Set(indexes[items.lowerBound - first..<items.upperBound - first])
-      return indexes.count == 1 ? indexes.first : nil
+    func index(of items: Range<Int>) -> IndexID? {
+      let found = indexes[items.lowerBound - first..<items.upperBound - first]
+      guard let index = found.first, found.allSatisfy({ $0 == index }) else { return nil }
+      return index
     }
   }
 

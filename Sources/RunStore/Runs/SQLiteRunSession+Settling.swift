@@ -42,7 +42,7 @@ extension SQLiteRunSession {
       return try found.map { found in
         var chunk = found.chunk
         chunk.items = try ItemRows(run: row).texts(of: found.items, in: connection).map {
-          UnknownChunk.Item(index: IndexID($0.indexID), name: $0.name)
+          UnknownChunk.Item(index: $0.indexID, name: $0.name)
         }
         return chunk
       }
@@ -81,13 +81,13 @@ extension SQLiteRunSession {
       return try found.compactMap { found in
         var control = found.control
         control.names = try ItemRows(run: row).texts(of: found.items, in: connection)
-          .filter { $0.indexID == index.rawValue }.map(\.name)
+          .filter { $0.indexID == index }.map(\.name)
         return control.names.isEmpty ? nil : control
       }
     }
   }
 
-  func sends(of names: [IndexID: Set<String>], since moment: Timestamp) async throws -> [NamedSend] {
+  func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] {
     try await database.read { [self] connection in
       // Names within the run clash only where planning found it; another run's chunks have to be looked at.
       let chunks = try connection.rows(
@@ -121,7 +121,7 @@ extension SQLiteRunSession {
       var sends: [NamedSend] = []
       for chunk in chunks where chunk.isSend {
         for text in try ItemRows(run: chunk.run).texts(of: chunk.items, in: connection) {
-          let index = IndexID(text.indexID)
+          let index = text.indexID
           guard names[index]?.contains(text.name) == true else { continue }
           sends.append(
             NamedSend(

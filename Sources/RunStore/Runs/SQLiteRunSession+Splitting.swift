@@ -79,7 +79,7 @@ extension SQLiteRunSession {
         FROM chunk WHERE run = ? AND number = ?
         """, .integer((last ?? 0) + 1 + offset), .integer(piece.items.lowerBound),
         .integer(piece.items.count), .integer(content.count),
-        .blob(Array(SHA256.hash(data: content))), .text(forms.index(of: piece.items)),
+        .blob(Array(SHA256.hash(data: content))), .text(forms.index(of: piece.items)?.rawValue),
         .text(piece.state.rawValue),
         .integer(division.countedAttempts), .integer(row), .integer(chunk.rawValue))
     }

@@ -11,7 +11,7 @@ struct SettlingRuleTests {
   ) -> UnknownChunk {
     UnknownChunk(
       number: ChunkNumber(4), firstItem: 40,
-      items: names.map { UnknownChunk.Item(index: Self.index, name: $0) }, attempt: 1,
+      items: names.map { UnknownChunk.Item(index: Self.index, name: FileName($0)) }, attempt: 1,
       startedAt: Self.start, endedAt: Self.start + .seconds(10), intent: 100, endedAfter: 110, loss: loss,
       wasSentElsewhere: elsewhere)
   }
@@ -22,13 +22,13 @@ struct SettlingRuleTests {
     return Control(
       chunk: ChunkNumber(number), intent: intent ?? 100 + seconds, startedAt: started,
       acceptedAt: started + .seconds(1),
-      names: ["control-\(number).mp4"])
+      names: [FileName("control-\(number).mp4")])
   }
 
   func read(
-    _ chunk: UnknownChunk, seen: [String], controls: [Control] = [],
+    _ chunk: UnknownChunk, seen: [FileName], controls: [Control] = [],
     firstShown: [ChunkNumber: Timestamp] = [:],
-    recordedLag: Duration? = nil, counts: [String: NameCount?] = [:], at seconds: Int = 60
+    recordedLag: Duration? = nil, counts: [FileName: NameCount?] = [:], at seconds: Int = 60
   ) -> SettlingRule.Reading {
     let times = Dictionary(grouping: seen) { $0 }.mapValues { $0.map { _ in Self.start + .seconds(5) } }
     let evidence = IndexEvidence(
@@ -125,7 +125,7 @@ struct SettlingRuleTests {
   func clashingSendIsLater() {
     func send(_ object: String, at seconds: Int, isAccepted: Bool) -> NamedSend {
       NamedSend(
-        index: Self.index, name: "a.mp4", object: object, startedAt: Self.start + .seconds(seconds),
+        index: Self.index, name: "a.mp4", object: ObjectName(object), startedAt: Self.start + .seconds(seconds),
         endedAt: Self.start + .seconds(seconds + 10), isAccepted: isAccepted)
     }
     let count = NameCount(
@@ -192,7 +192,7 @@ struct SettlingRuleTests {
     // Both were sent by this store, and neither is known to be accepted.
     let sends = ["x/a.mp4", "y/a.mp4"].map {
       NamedSend(
-        index: Self.index, name: "a.mp4", object: $0, startedAt: Self.start,
+        index: Self.index, name: "a.mp4", object: ObjectName($0), startedAt: Self.start,
         endedAt: Self.start + .seconds(10), isAccepted: false)
     }
     let count = NameCount(sends, since: Self.start, knownSince: Self.start - .seconds(3_600))
@@ -217,7 +217,7 @@ struct SettlingRuleTests {
 
   @Test("a task older than the attempt, less the margin for the clocks, is not this chunk's")
   func oldTask() {
-    let old = [
+    let old: [FileName: [Timestamp]] = [
       "a.mp4": [Self.start - .seconds(121)], "b.mp4": [Self.start - .seconds(121)],
       "control-9.mp4": [Self.start + .seconds(12)],
     ]

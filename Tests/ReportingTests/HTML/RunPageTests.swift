@@ -74,7 +74,7 @@ struct RunPageTests {
     let cause = CauseSummary(
       code: text, message: text, outcome: .content, items: 10, chunks: 1, firstAt: Samples.created,
       lastAt: Samples.created, states: [.rejected],
-      samples: [CauseSummary.Sample(chunk: ChunkNumber(0), item: 0, object: text, message: text)])
+      samples: [CauseSummary.Sample(chunk: ChunkNumber(0), item: 0, object: ObjectName(text), message: text)])
     let html = try page.document(
       Self.content(
         {

@@ -143,7 +143,7 @@ final class SmallRun: Sendable {
     var isOpen = false
     for chunk in try await session.unknownChunks(after: nil, limit: 100) {
       let taken = taken
-      let isTaken = chunk.items.allSatisfy { taken[$0.name] != nil }
+      let isTaken = chunk.items.allSatisfy { taken[$0.name.rawValue] != nil }
       let settlement = Settlement(
         chunk: chunk.number, attempt: chunk.attempt, verdict: isTaken ? .received : .notReceived,
         authority: .listing, evidence: Evidence("the ledger"), decidedAt: now(),
