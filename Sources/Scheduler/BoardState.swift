@@ -391,7 +391,8 @@ struct BoardState: Sendable {
       if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
     }
     tell(.progress(counts))
-    if hasWorkLeft, !isCancelled,
+    // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
+    if counts.chunks(in: .pending) > 0, !isCancelled,
       settings.maxFailures.isExceeded(
         lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
     {

@@ -53,11 +53,11 @@ struct ProgressTests {
     let wait = StoredWait(until: now + .seconds(7_200), reason: Samples.hostile)
     #expect(text.waiting(wait, now: now) == "waiting until 23:15 (in 2h): bad\\x1b[31m\\u{202e}\\nline")
     #expect(
-      text.parked(.account, detail: "401 \(Samples.hostile)", RunCommands(run: run))
+      text.paused(.account, detail: "401 \(Samples.hostile)", RunCommands(run: run))
         == "paused because the service refuses the key or the account: 401 bad\\x1b[31m\\u{202e}\\nline; go on, "
         + "once the key and the account are in order, with: orchestrate resume \(run)")
     #expect(
-      text.parked(.signal, detail: nil, RunCommands(run: run))
+      text.paused(.signal, detail: nil, RunCommands(run: run))
         == "paused because it was asked to stop; go on with: orchestrate resume \(run)")
   }
 

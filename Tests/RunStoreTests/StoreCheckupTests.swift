@@ -11,9 +11,9 @@ struct StoreCheckupTests {
   private func check(
     _ subject: HealthCheck.Subject, of path: String
   ) async throws -> HealthCheck {
-    let checks = await StoreCheckup(path: path, busyTimeout: .milliseconds(1)).checks()
+    let checks = await StoreCheckup(path: path, now: TestStore.start, busyTimeout: .milliseconds(1)).checks()
     #expect(
-      checks.map(\.subject) == [.database, .schema, .integrity, .locks, .space, .sqlite], "\(checks)")
+      checks.map(\.subject) == [.database, .schema, .integrity, .locks, .space, .waits, .sqlite], "\(checks)")
     return try #require(checks.first { $0.subject == subject })
   }
 
@@ -21,7 +21,7 @@ struct StoreCheckupTests {
   func missing() async throws {
     let folder = try TemporaryFolder()
     let path = folder.file("a/b/store.db")
-    let checks = await StoreCheckup(path: path).checks()
+    let checks = await StoreCheckup(path: path, now: TestStore.start).checks()
     #expect(checks.allSatisfy { $0.status != .problem }, "\(checks)")
     #expect(try await check(.database, of: path).message.contains("will be made at \(path)"))
     #expect(try await check(.schema, of: path).status == .skipped)
@@ -34,7 +34,7 @@ struct StoreCheckupTests {
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0), PlannedItems.source(1)], chunkSize: 1, in: store.store, at: TestStore.start)
     let before = try Raw.query("SELECT state FROM run", in: store.path)
-    let checks = await StoreCheckup(path: store.path).checks()
+    let checks = await StoreCheckup(path: store.path, now: TestStore.start).checks()
     #expect(checks.allSatisfy { $0.status == .ok }, "\(checks)")
     let space = try #require(checks.first { $0.subject == .space })
     #expect(space.message.contains("run \(session.run) still needs about 65 MiB"), "\(space.message)")

@@ -86,7 +86,9 @@ struct StorePathTests {
     await #expect(throws: StoreError.self) {
       try await SQLiteStore.open(path: folder.file("notes.txt"), now: TestStore.start)
     }
-    _ = await StoreCheckup(path: folder.file("notes.txt"), busyTimeout: .milliseconds(1)).checks()
+    _ = await StoreCheckup(
+      path: folder.file("notes.txt"), now: TestStore.start, busyTimeout: .milliseconds(1)
+    ).checks()
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["notes.txt"])
 
     let store = try await TestStore()

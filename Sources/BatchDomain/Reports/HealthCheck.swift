@@ -16,6 +16,8 @@ package struct HealthCheck: Sendable, Equatable {
     case locks
     /// Free space against what the newest unfinished run still needs.
     case space
+    /// Waits that the service asked for and that are not over.
+    case waits
     /// The version of the engine.
     case sqlite
   }

@@ -89,11 +89,13 @@ struct DoctorCommand: Subcommand {
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {
     do {
-      return await StoreCheckup(path: try storeOptions.resolved(in: context)).checks()
+      return await StoreCheckup(
+        path: try storeOptions.resolved(in: context), now: context.clock.now()
+      ).checks()
     } catch {
       let document = CommandFailure(error).document
       return [HealthCheck(.database, .problem, document.message, remedy: document.remedy)]
-        + [.schema, .integrity, .locks, .space, .sqlite].map {
+        + [.schema, .integrity, .locks, .space, .waits, .sqlite].map {
           HealthCheck($0, .skipped, "there is no place for a database")
         }
     }

@@ -16,6 +16,7 @@ struct ResumeCommand: Subcommand {
       EXAMPLES
         orchestrate resume latest
         orchestrate resume latest --retry rejected,failed
+        orchestrate resume latest --ignore-wait
         orchestrate resume 20261123-1515 --concurrency 2
       """)
 
@@ -28,6 +29,11 @@ struct ResumeCommand: Subcommand {
       valueName: "rejected,failed"),
     transform: { try StateList.parse($0, for: "--retry", among: [.rejected, .failed]) })
   var retry: Set<ChunkState>?
+
+  @Flag(
+    name: .customLong("ignore-wait"),
+    help: "End a wait that the service asked for, for every run of this database that sends to it.")
+  var ignoresWait = false
 
   @OptionGroup(title: "Pace") var pace: PaceOptions
   @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
@@ -85,6 +91,7 @@ struct ResumeCommand: Subcommand {
     }
     let session = try await store.take(id, isCancelling: false, at: context.clock.now())
     if let retry { _ = try await session.retry(retry) }
+    if ignoresWait { try await endWait(of: session, context) }
     let standing = try await session.standing()
     context.note(
       RunProgressText(zone: context.zone).resumed(id, items: standing.items, counts: standing.counts))
@@ -92,6 +99,18 @@ struct ResumeCommand: Subcommand {
       context.note("warning: run \(id) was last worked on by the host \(TerminalText.escape(host))")
     }
     return try await execution.execute(session, key: key, route: route, signals: signals)
+  }
+
+  /// Ends the wait of the service by a person's word.
+  private func endWait(of session: any RunSession, _ context: ProcessContext) async throws {
+    let now = context.clock.now()
+    guard let wait = try await session.standing().wait, wait.left(at: now) > .zero else {
+      return context.note("--ignore-wait: no wait is in force")
+    }
+    try await session.remember(wait: nil)
+    context.note(
+      "--ignore-wait ends the wait until \(context.zone.text(now + wait.left(at: now), from: now)): "
+        + TerminalText.escape(wait.reason, cutAt: 200))
   }
 
   /// Stores what changes from now on.

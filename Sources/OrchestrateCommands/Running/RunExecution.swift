@@ -72,7 +72,7 @@ struct RunExecution {
       events?.ended(.paused, reason: .store, counts: nil)
       await self.events?.flush()
     }
-    _ = try result.get()
+    progress.ended(try result.get())
   }
 
   /// Writes how a run stands.

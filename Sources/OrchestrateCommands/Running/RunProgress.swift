@@ -99,6 +99,12 @@ final class RunProgress: RunObserver {
     }
   }
 
+  /// Says why the run is paused, once it was left: what was under way when it stopped may have finished it.
+  func ended(_ ending: RunEnding) {
+    guard case .paused(let reason, let detail) = ending, reason != .signal else { return }
+    context.note(text.paused(reason, detail: detail, commands))
+  }
+
   /// Works on the run, and keeps a live display up to date meanwhile.
   func during<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
     let result: Result<Value, any Error> = await withTaskGroup(of: Void.self) { group in
@@ -209,9 +215,9 @@ final class RunProgress: RunObserver {
     case .cancelled:
       change { $0.run.phase = .cancelling }
       context.note("cancelling: no new requests")
-    case .parked(let reason, let detail):
+    case .parked(let reason, _):
       change { $0.run.phase = .stopping }
-      context.note(text.parked(reason, detail: detail, commands))
+      context.note(text.stopping(reason))
     case .store(let error):
       change { $0.run.phase = .stopping }
       context.note("the store cannot be used: \(TerminalText.escape(error.description))")

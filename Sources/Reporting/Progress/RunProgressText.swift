@@ -75,8 +75,13 @@ package struct RunProgressText: Sendable {
       + TerminalText.escape(wait.reason, cutAt: 200) + (cause ?? "")
   }
 
-  /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`.
-  package func parked(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
+  /// `stopping because <why>: no new requests, waiting for those under way`; the run may yet be finished by them.
+  package func stopping(_ reason: PauseReason) -> String {
+    "stopping because \(reason.words): no new requests, waiting for those under way"
+  }
+
+  /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`, once the run was left so.
+  package func paused(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
     var line = "paused because \(reason.words)"
     if let detail, !detail.isEmpty { line += ": \(TerminalText.escape(detail, cutAt: 400))" }
     line += "; go on"

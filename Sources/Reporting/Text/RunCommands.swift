@@ -44,6 +44,9 @@ package struct RunCommands: Sendable {
     reason == .failures ? command("resume \(run) --max-failures 100%") : resume
   }
 
+  /// Goes on with a run without the rest of a wait that the service asked for.
+  package var ignoreWait: String { command("resume \(run) --ignore-wait") }
+
   /// Writes the items in these states as a manifest.
   package func export(_ states: [ChunkState]) -> String {
     command("export \(run) --state \(Self.list(states))")

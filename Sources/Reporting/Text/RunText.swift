@@ -22,7 +22,7 @@ package struct RunText: Sendable {
   ///
   /// - Parameter isChosen: whether there may be others, which were not asked for.
   package func history(_ runs: [RunSummary], isChosen: Bool = false) -> String {
-    guard !runs.isEmpty else { return isChosen ? "no run fits\n" : "no runs yet\n" }
+    guard !runs.isEmpty else { return isChosen ? "no matching runs\n" : "no runs yet\n" }
     var table = TextTable(.left, .left, .right, .right, .right, .right, .right, .left, .right, .left)
     table.add("RUN", "STATE", "ITEMS", "ACCEPTED", "NOT TAKEN", "UNKNOWN", "LEFT", "CREATED", "AGE", "NAME")
     for run in runs {
@@ -70,14 +70,24 @@ package struct RunText: Sendable {
     if run.state == .paused, let reason = run.reason {
       text += "paused because \(reason.words)\(detail(run)) [\(reason.rawValue)]\n"
     } else if run.state == .running, !run.isLive {
-      text += "nobody is sending it: its process died\n"
+      text += "no process is sending it: its process died\n"
     }
-    if let wait = run.wait, wait.until > now, run.state == .running || run.state == .paused {
-      let line = RunProgressText(zone: zone).waiting(wait, now: now)
-      // Nobody waits while nobody sends.
-      text += (run.isLive ? "" : "the service is to be left alone; ") + line + "\n"
+    if let wait = standingWait(run) {
+      text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
+      if !run.isLive {
+        let command = RunCommands(run: run.run, database: database).ignoreWait
+        text += "if the service takes requests already, this ends the wait: \(TerminalText.escape(command))\n"
+      }
     }
     return text
+  }
+
+  /// The wait that holds the run back at this moment, with its end by the clock as it is now.
+  private func standingWait(_ run: RunSummary) -> StoredWait? {
+    guard let wait = run.wait, run.state == .running || run.state == .paused,
+      case let left = wait.left(at: now), left > .zero
+    else { return nil }
+    return StoredWait(until: now + left, reason: wait.reason, length: wait.length)
   }
 
   /// Verdicts that ``report(_:)`` is to be given, at most.

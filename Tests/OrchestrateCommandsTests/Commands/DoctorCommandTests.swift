@@ -18,7 +18,7 @@ struct DoctorCommandTests {
     #expect(checks.compactMap { $0["check"] as? String } == HealthCheck.Subject.allCases.map(\.rawValue))
     #expect(checks.allSatisfy { Set($0.keys) == ["check", "status", "message", "remedy"] })
     let states = checks.compactMap { $0["status"] as? String }
-    #expect(states == ["problem", "skipped", "ok", "skipped", "skipped", "skipped", "ok", "ok"])
+    #expect(states == ["problem", "skipped", "ok", "skipped", "skipped", "skipped", "ok", "skipped", "ok"])
     #expect((checks[0]["remedy"] as? String)?.contains("TWELVELABS_API_KEY") == true)
     #expect(!FileManager.default.fileExists(atPath: stage.database))
   }

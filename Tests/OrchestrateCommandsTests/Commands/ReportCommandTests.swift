@@ -59,7 +59,7 @@ struct ReportCommandTests {
     let stage = try CommandStage()
     let run = try await stage.planRun()
     #expect(try await report(stage, "--state", "paused,finished").contains(run.rawValue))
-    #expect(try await report(stage, "--state", "finished") == "no run fits\n")
+    #expect(try await report(stage, "--state", "finished") == "no matching runs\n")
     #expect(try await report(stage, "--since", "1d").contains(run.rawValue))
     #expect(
       try await report(stage, "--since", "2099-01-01T00:00:00Z", "--format", "csv").split(separator: "\r\n")

@@ -6,13 +6,19 @@ import Migrations
 /// is made when it is missing.
 package struct StoreCheckup: Sendable {
   private let path: String
+  private let now: Timestamp
   private let busyTimeout: Duration
 
   /// A look at the store of that path.
-  package init(path: String) { self.init(path: path, busyTimeout: Database.busyTimeout) }
+  ///
+  /// - Parameter now: the moment that waits are counted from.
+  package init(path: String, now: Timestamp) {
+    self.init(path: path, now: now, busyTimeout: Database.busyTimeout)
+  }
 
-  init(path: String, busyTimeout: Duration) {
+  init(path: String, now: Timestamp, busyTimeout: Duration) {
     self.path = path
+    self.now = now
     self.busyTimeout = busyTimeout
   }
 
@@ -22,7 +28,7 @@ package struct StoreCheckup: Sendable {
       if let resolved = try StorePath.existing(path) { return await checksOfExisting(resolved) }
       return checksOfMissing()
     } catch {
-      return [Self.problem(.database, error)] + Self.skipped([.schema, .integrity, .locks, .space])
+      return [Self.problem(.database, error)] + Self.skipped([.schema, .integrity, .locks, .space, .waits])
         + [EngineVersion.current.check]
     }
   }
@@ -36,7 +42,10 @@ package struct StoreCheckup: Sendable {
     checks += [.schema, .integrity, .locks].map {
       HealthCheck($0, .skipped, "there is no database yet")
     }
-    return checks + [space(SpaceNeed(), in: folder), EngineVersion.current.check]
+    return checks + [
+      space(SpaceNeed(), in: folder), HealthCheck(.waits, .skipped, "there is no database yet"),
+      EngineVersion.current.check,
+    ]
   }
 
   private func checksOfExisting(_ resolved: String) async -> [HealthCheck] {
@@ -51,12 +60,14 @@ package struct StoreCheckup: Sendable {
     checks.append(
       found.need.map { space($0, in: folder) }
         ?? HealthCheck(.space, .skipped, "what is left to do cannot be read"))
+    checks += found.waits.map { [$0.check(at: now)] } ?? Self.skipped([.waits])
     return checks + [EngineVersion.current.check]
   }
 
   private struct Content: Sendable {
     var checks: [HealthCheck]
     var need: SpaceNeed?
+    var waits: StandingWaits?
     var isOurs = false
   }
 
@@ -71,6 +82,8 @@ package struct StoreCheckup: Sendable {
       let content = Content(
         checks: [Self.schema(need), await Self.integrity(of: database)],
         need: need == .nothing ? try await database.read { try SpaceNeed.read(in: $0) } : SpaceNeed(),
+        waits: need == .nothing
+          ? try await database.read { try StandingWaits.read(in: $0) } : StandingWaits(),
         isOurs: true)
       try await database.close()
       return content

@@ -1,0 +1,35 @@
+import BatchDomain
+import TestSupport
+import Testing
+
+@testable import RunStore
+
+@Suite("Waits that are in force")
+struct StandingWaitsTests {
+  private func waits(of store: TestStore, at now: Timestamp) async throws -> HealthCheck {
+    let checks = await StoreCheckup(path: store.path, now: now).checks()
+    return try #require(checks.first { $0.subject == .waits })
+  }
+
+  @Test("a wait is a problem as long as it holds runs back, named with its end and what ends it")
+  func inForce() async throws {
+    let store = try await TestStore()
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    #expect(try await waits(of: store, at: TestStore.start).status == .ok)
+    let end = TestStore.start + .seconds(3_600)
+    try await session.remember(
+      wait: StoredWait(until: end, reason: "the service asks to wait", length: .seconds(3_600)))
+    let found = try await waits(of: store, at: TestStore.start)
+    #expect(found.status == .problem)
+    #expect(found.message.contains("until \(end): the service asks to wait"), "\(found.message)")
+    #expect(found.remedy?.contains("orchestrate resume \(session.run) --ignore-wait") == true)
+    #expect(try await waits(of: store, at: end).status == .ok)
+    // The clock was put back by a day: what is left is no more than what was asked.
+    let before = TestStore.start - .seconds(86_400)
+    let later = try await waits(of: store, at: before)
+    #expect(later.message.contains("until \(before + .seconds(3_600))"), "\(later.message)")
+    try await session.remember(wait: nil)
+    #expect(try await waits(of: store, at: TestStore.start).status == .ok)
+  }
+}
