@@ -35,12 +35,8 @@ package struct RunSettings: Sendable, Equatable {
   /// The defaults.
   package init() {}
 
-  /// The origin that rate limits and digests are keyed by: scheme, host and port of ``baseURL``.
-  package var origin: String {
-    guard let scheme = baseURL.firstRange(of: "://") else { return baseURL }
-    let end = baseURL[scheme.upperBound...].firstIndex(of: "/") ?? baseURL.endIndex
-    return String(baseURL[..<end]).lowercased()
-  }
+  /// The service that rate limits, waits and accepted items belong to.
+  package var origin: String { Origin.of(baseURL) }
 
   /// Where the run's requests go: what makes two runs of one manifest the same submission.
   package var destination: String { baseURL + profile.transfersPath }
