@@ -27,5 +27,7 @@ package enum Migrations {
     Step(number: 5, name: "0005_item_blocks.sql", sql: PackageResources._005_item_blocks_sql),
     Step(number: 6, name: "0006_length_of_waits.sql", sql: PackageResources._006_length_of_waits_sql),
     Step(number: 7, name: "0007_cancelling.sql", sql: PackageResources._007_cancelling_sql),
+    Step(number: 8, name: "0008_order_of_intents.sql", sql: PackageResources._008_order_of_intents_sql),
+    Step(number: 9, name: "0009_known_items.sql", sql: PackageResources._009_known_items_sql),
   ]
 }

@@ -6,6 +6,20 @@ package import Migrations
 /// The store port on one SQLite file: any number of runs, several processes at a time.
 package final class SQLiteStore: Sendable {
   let database: Database
+  /// A second connection on a queue of its own, which only reads: what may take long, while runs are sent.
+  let reader: Database
+  private let clock: (any BatchClock)?
+  /// Whether it was opened for work.
+  let canWrite: Bool
+
+  /// What the sessions of a store have in common.
+  struct Engine: Sendable {
+    let database: Database
+    let reader: Database
+    let clock: (any BatchClock)?
+  }
+
+  var engine: Engine { Engine(database: database, reader: reader, clock: clock) }
 
   /// This process as the runs it owns show it.
   struct Host: Sendable {
@@ -16,14 +30,29 @@ package final class SQLiteStore: Sendable {
       name: ProcessInfo.processInfo.hostName, processID: ProcessInfo.processInfo.processIdentifier)
   }
 
-  private init(database: Database) { self.database = database }
+  private init(database: Database, reader: Database? = nil, clock: (any BatchClock)? = nil, canWrite: Bool) {
+    self.database = database
+    self.canWrite = canWrite
+    self.reader = reader ?? database
+    self.clock = clock
+  }
 
   /// Opens the store for work, making it and its folder when they are not there.
   ///
   /// The file has mode 0600, a folder that is made has 0700. A database of an older schema is migrated, after
   /// a backup beside it and only while no run in it is live.
   ///
+  /// - Parameter clock: where intents get their times from, in the transaction that records them. Rates then hold at
+  ///   the moment when requests may leave, however long commits take.
   /// - Throws: ``StoreError``.
+  package static func open(path: String, clock: any BatchClock) async throws -> SQLiteStore {
+    try await open(
+      path: path, now: clock.now(), steps: Migrations.all,
+      queue: DispatchQueue(label: "orchestrate.database"),
+      clock: clock, readsApart: true)
+  }
+
+  /// Opens the store without a clock, for tests: intents have the times that they are claimed at.
   package static func open(path: String, now: Timestamp) async throws -> SQLiteStore {
     try await open(path: path, now: now, steps: Migrations.all)
   }
@@ -44,7 +73,8 @@ package final class SQLiteStore: Sendable {
   }
 
   private static func open(
-    path: String, now: Timestamp, steps: [Migrations.Step], queue: any WorkQueue
+    path: String, now: Timestamp, steps: [Migrations.Step], queue: any WorkQueue,
+    clock: (any BatchClock)? = nil, readsApart: Bool = false
   ) async throws -> SQLiteStore {
     let resolved = try StorePath.preparing(path)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
@@ -61,7 +91,8 @@ package final class SQLiteStore: Sendable {
       try connection.enableDurableLog()
       try migrator.migrate(connection, path: resolved, locks: locks, now: now)
     }
-    return SQLiteStore(database: database)
+    let reader = readsApart ? Database(readingLater: resolved, locks: locks) : nil
+    return SQLiteStore(database: database, reader: reader, clock: clock, canWrite: true)
   }
 
   /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
@@ -82,7 +113,7 @@ package final class SQLiteStore: Sendable {
           remedy: "run any `submit`, `resume` or `cancel` on it first, while no other run is live")
       }
     }
-    return SQLiteStore(database: database)
+    return SQLiteStore(database: database, canWrite: false)
   }
 
   /// Whether there is a file at a path where a database would be. The file is not opened.
@@ -102,6 +133,7 @@ package final class SQLiteStore: Sendable {
 
   /// Closes the database; later calls throw. The write-ahead log stays: it is emptied only by checkpoints.
   package func close() async throws {
+    if reader !== database { try await reader.close() }
     try await database.close()
   }
 

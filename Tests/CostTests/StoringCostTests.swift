@@ -113,6 +113,73 @@ struct StoringCostTests {
     let piece = bytes / (watched.counts.writes - before.writes)
     #expect(piece > 40_000, "\(piece) bytes in a write")
   }
+
+  @Test("a claim under a rate costs the same, however many intents are in its window")
+  func rateOfALargeWindow() async throws {
+    var steps: [Int] = []
+    for earlier in [50, 20_000] {
+      let folder = try TemporaryFolder()
+      let path = folder.file("store.db")
+      let store = try await SQLiteStore.open(path: path, now: start)
+      var settings = RunSettings()
+      settings.rates = [Rate(count: 10_000, window: .hour), Rate(count: 30_000, window: .day)]
+      let session = try await PlannedItems.plan(
+        (0..<200).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store, at: start)
+      // Sent by another run, two hours before.
+      try Raw.execute(
+        """
+        WITH RECURSIVE sent (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM sent WHERE n < \(earlier))
+        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
+        SELECT 99, n, 1, 1, 1, 1, \((start - .seconds(7_200)).milliseconds), 1, 1, n FROM sent
+        """, in: path)
+      _ = try await claim(session)
+      let before = try await store.database.read { $0.machineSteps }
+      for _ in 0..<100 { _ = try await claim(session) }
+      steps.append((try await store.database.read { $0.machineSteps } - before) / 100)
+    }
+    #expect(steps[1] <= steps[0] + 200, "\(steps)")
+    #expect(steps[1] < 2_000, "\(steps)")
+  }
+
+  @Test("names that clash cost planning a walk along the chunks, and no change for each")
+  func clashes() async throws {
+    var statements: [Int] = []
+    for isClashing in [false, true] {
+      let folder = try TemporaryFolder()
+      let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
+      let sources = (0..<2_000).map {
+        PlannedItems.source($0, name: isClashing ? "\($0 % 1_000)/same-\($0 % 1_000).mp4" : nil)
+      }
+      _ = try await PlannedItems.plan(sources, chunkSize: 2, in: store, at: start)
+      statements.append(try await store.database.statements)
+      let marked = try Raw.query("SELECT sum(names_clash) FROM chunk", in: folder.file("store.db"))
+      #expect(marked == [isClashing ? "1000" : "0"])
+    }
+    #expect(statements[1] <= statements[0] + 3, "\(statements)")
+  }
+
+  @Test("what settling reads of other runs does not hold up those who commit")
+  func sendsOfOthers() async throws {
+    let folder = try TemporaryFolder()
+    let clock = ManualClock(now: start)
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), clock: clock)
+    var sessions: [any RunSession] = []
+    for random in 1...2 {
+      let session = try await PlannedItems.plan(
+        (0..<100).map { PlannedItems.source($0) }, chunkSize: 10, in: store, at: start, random: UInt64(random)
+      )
+      while case .chunk(let chunk) = try await session.claim(at: start) { try await accept(chunk, session) }
+      sessions.append(session)
+    }
+    let statements = try await store.database.statements
+    let index = IndexID("629d807aa9e2a3a33a92c00b")
+    let sends = try await sessions[0].sends(of: [index: ["000007.mp4", "none"]], since: start)
+    #expect(sends.map(\.name) == ["000007.mp4"])
+    #expect(
+      try await sessions[0].controls(index: index, intents: 0..<Int.max, newestFirst: true, limit: 5).count
+        == 5)
+    #expect(try await store.database.statements == statements)
+  }
 }
 
 extension Database {

@@ -1,4 +1,5 @@
 import BatchDomain
+import Dispatch
 import TestSupport
 import Testing
 
@@ -173,5 +174,109 @@ struct RatePropertyTests {
     #expect(Array(starts.prefix(12)) == first)
     #expect(Array(starts[12..<24]) == first.map { $0 + moment(60, 1) })
     #expect(Array(starts[24...]) == [Duration](repeating: moment(120, 2), count: 3))
+  }
+
+  @Test(
+    "no window has more requests leave than its limit, however long commits take",
+    arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+  func slowCommits(seed: UInt64) async throws {
+    let random = SeededRandom(seed: seed)
+    let clock = ManualClock()
+    let folder = try TemporaryFolder()
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), clock: clock)
+    var settings = RunSettings()
+    settings.rates = [Rate(count: 3, window: .second), Rate(count: 20, window: .minute)]
+    var sessions: [any RunSession] = []
+    for _ in 0..<2 {
+      sessions.append(
+        try await PlannedItems.plan(
+          (0..<Self.chunks).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store,
+          at: clock.now(), random: random.next()))
+    }
+    var left: [Start] = []
+    var stalls = 0
+    while left.count < Self.chunks {
+      // From a disk that is busy to one that does nothing for longer than both windows.
+      let stall: Duration =
+        switch random.next() % 8 {
+        case 0...3: .milliseconds(Int64(random.next() % 20))
+        case 4...6: .milliseconds(Int64(random.next() % 5_000))
+        default: .milliseconds(Int64(random.next() % 90_000))
+        }
+      stalls += stall > .seconds(1) ? 1 : 0
+      let claims = try await claims(Int(1 + random.next() % 6), of: sessions, in: store.database) {
+        clock.advance(by: stall)
+      }
+      var free: Timestamp?
+      for claim in claims {
+        switch claim {
+        case .chunk: left.append(Start(at: clock.now(), rates: settings.rates))
+        case .notBefore(let moment, .rate): free = min(free ?? moment, moment)
+        case .notBefore, .none: Issue.record("\(claim)")
+        }
+      }
+      if let free, free > clock.now(), random.next() % 2 == 0 {
+        clock.advance(by: free.since(clock.now()))
+      } else {
+        clock.advance(by: gap(random))
+      }
+    }
+    #expect(stalls > 5)
+    for (place, start) in left.enumerated() {
+      for rate in settings.rates {
+        let count = left[...place].filter { start.at.since($0.at) < rate.window.duration }.count
+        #expect(
+          count <= rate.count, "\(count) requests in a window of \(rate) that ends with request \(place)")
+      }
+    }
+  }
+
+  /// Claims that share a commit, which takes some time after they have got their times.
+  private func claims(
+    _ count: Int, of sessions: [any RunSession], in database: Database,
+    during commit: @escaping @Sendable () -> Void
+  ) async throws -> [Claim] {
+    let gate = DispatchSemaphore(value: 0)
+    async let held: Void = database.read { _ in gate.wait() }
+    async let slow: Void = database.write { $0.beforeCommit { _ in commit() } }
+    while database.waitingChanges < 1 { await Task.yield() }
+    let claims = try await withThrowingTaskGroup(of: Claim.self) { group in
+      for place in 0..<count {
+        let session = sessions[place % sessions.count]
+        // Without a clock in the store, this would be the time of the intent.
+        group.addTask { try await session.claim(at: Timestamp(milliseconds: 0)) }
+      }
+      while database.waitingChanges < count + 1 { await Task.yield() }
+      gate.signal()
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    _ = try await (held, slow)
+    return claims
+  }
+
+  @Test("intents of a clock that was put back hold requests up for a window, and no longer")
+  func clockPutBack() async throws {
+    let clock = ManualClock()
+    let folder = try TemporaryFolder()
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), clock: clock)
+    var settings = RunSettings()
+    settings.rates = [Rate(count: 2, window: .minute)]
+    let session = try await PlannedItems.plan(
+      (0..<8).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store, at: clock.now())
+    func isClaimed() async throws -> Bool {
+      if case .chunk = try await session.claim(at: clock.now()) { true } else { false }
+    }
+    #expect(try await isClaimed())
+    #expect(try await isClaimed())
+    clock.setNow(clock.now() - .seconds(86_400))
+    #expect(try await !isClaimed())
+    clock.advance(by: .seconds(59))
+    #expect(try await !isClaimed())
+    clock.advance(by: .seconds(2))
+    #expect(try await isClaimed())
+    #expect(try await isClaimed())
+    #expect(try await !isClaimed())
+    clock.advance(by: .seconds(61))
+    #expect(try await isClaimed())
   }
 }

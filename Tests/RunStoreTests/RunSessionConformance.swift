@@ -123,6 +123,35 @@ struct RunSessionConformance {
     for (first, third) in zip(sent, sent.dropFirst(2)) { #expect(third.since(first) > .seconds(60)) }
   }
 
+  /// An interleaved manifest: no chunk has one index alone, and hardly any chunk has the rare one.
+  func rareIndexHasWitnesses() async throws {
+    let rare = [5, 290]
+    let sources = (0..<600).map { item in
+      PlannedItems.source(item, index: rare.contains(item / 2) && item % 2 == 0 ? "rare" : "index\(item % 2)")
+    }
+    let session = try await PlannedItems.plan(sources, chunkSize: 2, in: try await makeStore(), at: start)
+    while case .chunk(let chunk) = try await session.claim(at: start) {
+      // The first try of one of them came to nothing that the service could have taken.
+      if chunk.number == ChunkNumber(5), chunk.attempt == 1 {
+        _ = try await session.record(result(chunk, .throttled, .returned))
+      } else {
+        _ = try await session.record(result(chunk, .accepted, .accepted))
+      }
+    }
+    let index = IndexID("rare")
+    func chunks(_ intents: Range<Int>, newestFirst: Bool, _ limit: Int) async throws -> [Int] {
+      try await session.controls(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+        .map(\.chunk.rawValue)
+    }
+    #expect(try await chunks(0..<Int.max, newestFirst: true, 5) == [290, 5])
+    #expect(try await chunks(0..<Int.max, newestFirst: false, 5) == [5, 290])
+    #expect(try await chunks(0..<Int.max, newestFirst: true, 1) == [290])
+    #expect(try await chunks(20..<Int.max, newestFirst: false, 1) == [290])
+    #expect(try await chunks(20..<280, newestFirst: false, 5) == [])
+    let names = try await session.controls(index: index, intents: 0..<Int.max, newestFirst: false, limit: 1)
+    #expect(names.first?.names == ["000010.mp4"])
+  }
+
   func unknownIsSettledEitherWay() async throws {
     let (_, session) = try await session()
     let first = try claimed(await session.claim(at: start))
@@ -385,6 +414,7 @@ struct RunSessionConformance {
 
   /// Every rule of the port, by name.
   static let all: [(name: String, check: @Sendable (RunSessionConformance) async throws -> Void)] = [
+    ("a rare index of a mixed manifest has its witnesses", { try await $0.rareIndexHasWitnesses() }),
     ("claims in order, with their content", { try await $0.claimsInOrderWithTheirContent() }),
     ("acceptance is final", { try await $0.acceptanceIsFinal() }),
     ("an acceptance and the next claim are one change", { try await $0.acceptanceAndClaimAreOneChange() }),

@@ -75,7 +75,7 @@ package struct ManifestFile: Sendable, Equatable {
 }
 
 /// Records the items and chunks of a run in state `planning`. Calls take effect in the order they are made.
-package protocol PlanningSession: EarlierItems {
+package protocol PlanningSession: EarlierItems, IdentifiedItems {
   /// The run's id.
   var run: RunID { get }
 

@@ -14,7 +14,8 @@ package protocol RunSession: Sendable {
 
   /// Takes the next chunk to send: it becomes `submitting` and an attempt row records the intent.
   ///
-  /// - Parameter now: the time of the intent; a chunk whose `ready_at` is later is left alone, and so is
+  /// - Parameter now: when it is asked for, and the time of the intent, unless the store has a clock of its own: then the
+  ///   intent has the time at which its change is made. A chunk whose `ready_at` is later is left alone, and so is
   ///   every chunk while a rate limit of the settings is used up, by this run or any other of the same
   ///   service.
   func claim(at now: Timestamp) async throws -> Claim
@@ -30,8 +31,8 @@ package protocol RunSession: Sendable {
   /// Chunks whose answer was lost, in order of number, leaving out those up to `after`.
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
-  /// Chunks of this run with items of that index that were accepted at their first attempt, in the order of their
-  /// intents.
+  /// Chunks of this run with items of that index that were accepted while no earlier attempt may have reached the
+  /// service, in the order of their intents. As many as are asked for, if there are so many, however rare the index is.
   ///
   /// - Parameters:
   ///   - intents: only attempts whose place among the run's intents is one of these.

@@ -53,7 +53,7 @@ struct ResumeCommand: Subcommand {
     let context = console.context
     let targets = try noticeOptions.targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let store = try await SQLiteStore.open(path: path, clock: context.clock)
     let id = try await store.resolve(run)
     let summary = try await store.summary(of: id)
     let manifest = summary.state == .planning ? try await store.manifestFile(of: id)?.path : nil

@@ -47,7 +47,7 @@ struct SettleCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
+    let store = try await SQLiteStore.open(path: path, clock: context.clock)
     let id = try await store.resolve(run)
     try await store.refuseOwned(id)
     let before = try await store.summary(of: id)

@@ -47,6 +47,8 @@ final class Database: Sendable {
   /// `@unchecked Sendable`: its members are touched in the work of `Database.queue` only, one piece at a time.
   private final class Confined: @unchecked Sendable {
     var connection: Connection?
+    /// Makes the connection at its first use.
+    var opener: (() throws -> Connection)?
     var commits = 0
     var isDurable = true
     /// Set when a commit failed on the device: what is on disk is then unknown, and nothing more is written.
@@ -58,6 +60,12 @@ final class Database: Sendable {
     self.locks = locks
     self.queue = queue
     confined = Confined()
+  }
+
+  /// A second connection to a database that is open and has its schema, for reading. It is made at its first use.
+  convenience init(readingLater path: String, locks: LockFile) {
+    self.init(path: path, locks: locks, queue: DispatchQueue(label: "orchestrate.database.reader"))
+    confined.opener = { try Connection(path: path, mode: .readOnly, busyTimeout: Self.busyTimeout) }
   }
 
   /// Opens the database; `prepare` runs on its queue before anything else does.
@@ -146,7 +154,10 @@ final class Database: Sendable {
 
   /// Closes the connection; later calls throw.
   func close() async throws {
-    try await onQueue { confined in confined.connection = nil }
+    try await onQueue { confined in
+      confined.opener = nil
+      confined.connection = nil
+    }
   }
 
   private func enqueue(_ change: Change) {
@@ -287,9 +298,10 @@ final class Database: Sendable {
   }
 
   private static func connection(of confined: Confined) throws -> Connection {
-    guard let connection = confined.connection else {
-      throw StoreError(.unavailable, "the database is closed")
-    }
+    if let connection = confined.connection { return connection }
+    guard let opener = confined.opener else { throw StoreError(.unavailable, "the database is closed") }
+    let connection = try opener()
+    confined.connection = connection
     return connection
   }
 

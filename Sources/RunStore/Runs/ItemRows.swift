@@ -98,6 +98,19 @@ struct ItemRows: Sendable {
     return texts
   }
 
+  /// Whether the rows that have items of a range may have a text somewhere. What is written with a backslash may be
+  /// anything.
+  func mayHave(_ text: String, in items: Range<Int>, _ connection: Connection) throws -> Bool {
+    try connection.first(
+      """
+      SELECT 1 FROM item_block
+      WHERE position >= coalesce((SELECT max(position) FROM item_block WHERE position BETWEEN ?1 AND ?2), ?2)
+        AND position < ?3 AND (instr(sources, ?4) > 0 OR instr(sources, '\\') > 0) LIMIT 1
+      """, .integer(position(0)), .integer(position(items.lowerBound)), .integer(position(items.upperBound)),
+      .text(text)
+    ) { _ in true } ?? false
+  }
+
   /// Looks at the first items of a range that are there, in order.
   func forEach(
     _ items: Range<Int>, limit: Int, in connection: Connection,

@@ -10,15 +10,17 @@ final class SQLitePlanningSession: PlanningSession {
   static let removalBatch: Int64 = 50_000
 
   let run: RunID
-  private let database: Database
+  private let store: SQLiteStore.Engine
   private let row: Int64
   private let settings: RunSettings
   /// Items whose chunk has to be marked once all chunks are there: another item of their index has their name.
   private let clashes = NIOLockedValueBox<[Int]>([])
   private let nextChunk = NIOLockedValueBox(0)
 
-  init(database: Database, row: Int64, run: RunID, settings: RunSettings) {
-    self.database = database
+  private var database: Database { store.database }
+
+  init(store: SQLiteStore.Engine, row: Int64, run: RunID, settings: RunSettings) {
+    self.store = store
     self.row = row
     self.run = run
     self.settings = settings
@@ -76,6 +78,16 @@ final class SQLitePlanningSession: PlanningSession {
     }
   }
 
+  func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] {
+    try await store.reader.read { [row] connection in
+      var identities: [ItemIdentity] = []
+      try ItemRows(run: row).forEach(first..<first + limit, in: connection) {
+        identities.append(ItemIdentity(source: $1))
+      }
+      return identities
+    }
+  }
+
   private enum Completed: Sendable {
     case planned(owner: Int64, origin: Int64, destination: Int64)
     case repeats(RunID)
@@ -85,14 +97,7 @@ final class SQLitePlanningSession: PlanningSession {
     let flagged = clashes.withLockedValue { $0 }
     let completed = try await database.write { [row, run] connection -> Completed in
       if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) { return .repeats(earlier) }
-      for item in flagged {
-        try connection.run(
-          """
-          UPDATE chunk SET names_clash = 1 WHERE run = ?1 AND first_item =
-            (SELECT max(first_item) FROM chunk WHERE run = ?1 AND first_item <= ?2)
-          """,
-          .integer(row), .integer(item))
-      }
+      try Self.markClashes(of: flagged, run: row, in: connection)
       let changed = try connection.run(
         """
         UPDATE run SET state = 'running', items = ?, repeated = ?, manifest_digest = ?
@@ -116,8 +121,39 @@ final class SQLitePlanningSession: PlanningSession {
       try await database.checkpoint(truncating: false)
       return .planned(
         SQLiteRunSession(
-          database: database, row: row, run: run, owner: owner, origin: origin, destination: destination,
+          store: store, row: row, run: run, owner: owner, origin: origin, destination: destination,
           settings: settings))
+    }
+  }
+
+  /// Marks the chunks of items whose name another item has: in one walk along the chunks, and with one change for each
+  /// range of neighbours.
+  private static func markClashes(of items: [Int], run row: Int64, in connection: Connection) throws {
+    guard !items.isEmpty else { return }
+    var left = items.sorted()[...]
+    var ranges: [ClosedRange<Int>] = []
+    var last: Int?
+    func close(before end: Int) {
+      guard let number = last, let item = left.first, item < end else { return }
+      left = left.drop { $0 < end }
+      if let range = ranges.last, range.upperBound + 1 == number {
+        ranges[ranges.count - 1] = range.lowerBound...number
+      } else {
+        ranges.append(number...number)
+      }
+    }
+    try connection.forEach(
+      "SELECT first_item, number FROM chunk INDEXED BY chunk_items WHERE run = ? ORDER BY first_item",
+      .integer(row)
+    ) { chunk in
+      close(before: chunk.int(0))
+      last = chunk.int(1)
+    }
+    close(before: .max)
+    for range in ranges {
+      try connection.run(
+        "UPDATE chunk SET names_clash = 1 WHERE run = ? AND number BETWEEN ? AND ?", .integer(row),
+        .integer(range.lowerBound), .integer(range.upperBound))
     }
   }
 
@@ -126,14 +162,19 @@ final class SQLitePlanningSession: PlanningSession {
   private static func earlierRun(
     than row: Int64, of totals: PlanTotals, in connection: Connection
   ) throws -> RunID? {
-    try connection.first(
+    let mine = try connection.first(
+      "SELECT destination FROM run WHERE id = ? AND again = 0", .integer(row)
+    ) { $0.text(0) }
+    guard let mine else { return nil }
+    let wanted = Origin.canonical(mine)
+    let others = try connection.rows(
       """
-      SELECT other.run_id FROM run AS mine JOIN run AS other
-        ON other.manifest_digest = ? AND other.manifest_digest IS NOT NULL
-          AND other.destination = mine.destination
-      WHERE mine.id = ? AND mine.again = 0 AND other.id <> mine.id ORDER BY other.run_id DESC LIMIT 1
+      SELECT run_id, destination FROM run WHERE manifest_digest = ? AND manifest_digest IS NOT NULL AND id <> ?
+      ORDER BY run_id DESC
       """, .blob(totals.digest), .integer(row)
-    ) { $0.text(0) }.flatMap(RunID.init(rawValue:))
+    ) { (run: $0.text(0), destination: $0.text(1)) }
+    // One service has several spellings.
+    return others.first { Origin.canonical($0.destination) == wanted }.flatMap { RunID(rawValue: $0.run) }
   }
 
   func abandon() async throws {

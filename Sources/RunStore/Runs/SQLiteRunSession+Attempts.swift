@@ -30,12 +30,14 @@ extension SQLiteRunSession {
     in connection: Connection
   ) throws -> Result<Claim, StoreError> {
     guard let next = try nextPending(in: connection) else { return .success(.none) }
+    // Since it was asked for, the change may have waited for the disk.
+    let now = clock?.now() ?? now
     if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
       let end = try end(of: wait, at: now, in: connection)
       if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
     }
     for rate in settings.rates {
-      if let free = try whenFree(rate, in: connection), now < free {
+      if let free = try windows.whenFree(rate, at: now, in: connection), now < free {
         // A clock that was set back leaves attempts in the future; no window is longer than itself.
         let moment = min(free, now + rate.window.duration + .milliseconds(1))
         return .success(.notBefore(moment, .rate(rate)))
@@ -72,6 +74,11 @@ extension SQLiteRunSession {
       """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
       .integer(destination), .integer(owner), .integer(now.milliseconds), .integer(content.count),
       .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
+    try connection.run("UPDATE origin SET intents = intents + 1 WHERE id = ?", .integer(origin))
+    if let clock {
+      let begun = clock.elapsed()
+      connection.afterCommit { $0.lateness.note(clock.elapsed() - begun, at: clock.elapsed()) }
+    }
     share.moves.append((.pending, .submitting, next.plan.items.count))
     share.intent = now
     return .success(
@@ -147,17 +154,6 @@ extension SQLiteRunSession {
     let readyAt: Timestamp
 
     var number: ChunkNumber { plan.number }
-  }
-
-  /// When the next request is within a limit, judged by the intents of every run of the same service.
-  ///
-  /// The window is a rolling one: the request `count` before the next has to be a whole window old. One
-  /// millisecond is added, since stored times are cut to milliseconds.
-  private func whenFree(_ rate: Rate, in connection: Connection) throws -> Timestamp? {
-    try connection.first(
-      "SELECT started_at FROM attempt WHERE origin = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?",
-      .integer(origin), .integer(rate.count - 1)
-    ) { Timestamp(milliseconds: Int64($0.int(0))) + rate.window.duration + .milliseconds(1) }
   }
 
   private func nextPending(in connection: Connection) throws -> Pending? {

@@ -2,7 +2,8 @@ import BatchDomain
 
 extension SQLiteRunSession {
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk] {
-    try await database.read { [self] connection in
+    let destination = Origin.canonical(settings.destination)
+    return try await database.read { [self] connection in
       let found = try connection.rows(
         """
         SELECT c.number, c.first_item, c.item_count, c.names_clash, c.counted_attempts,
@@ -10,7 +11,7 @@ extension SQLiteRunSession {
                (SELECT min(lost.started_at) FROM attempt AS lost
                 WHERE lost.run = c.run AND lost.chunk = c.number
                   AND lost.outcome IN ('unknown', 'content', 'index')),
-               a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url <> ?,
+               a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url,
                (SELECT min(lost.intent) FROM attempt AS lost
                 WHERE lost.run = c.run AND lost.chunk = c.number
                   AND lost.outcome IN ('unknown', 'content', 'index')),
@@ -21,7 +22,7 @@ extension SQLiteRunSession {
         WHERE c.run = ? AND c.state = 'unknown' AND c.state <> 'accepted' AND c.state <> 'split' AND c.state <> 'cancelled'
           AND +c.number > ?
         ORDER BY c.number LIMIT ?
-        """, .text(settings.destination), .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
+        """, .integer(row), .integer(after?.rawValue ?? -1), .integer(limit)
       ) { row in
         let loss: UnknownChunk.Loss =
           switch (Outcome(rawValue: row.text(8)), row.optionalText(9), row.optionalInt(10)) {
@@ -36,7 +37,8 @@ extension SQLiteRunSession {
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
           endedAt: Timestamp(milliseconds: Int64(row.int(7))), intent: row.int(13), endedAfter: row.int(14),
           loss: loss, wasInOutage: row.flag(11),
-          countedAttempts: row.int(4), namesClash: row.flag(3), wasSentElsewhere: row.flag(12))
+          countedAttempts: row.int(4), namesClash: row.flag(3),
+          wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
         return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
       }
       return try found.map { found in
@@ -52,22 +54,45 @@ extension SQLiteRunSession {
   func controls(
     index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
   ) async throws -> [Control] {
-    try await database.read { [self] connection in
-      // The index on (run, intent) is walked from one end; acceptances are most of what it has.
-      let found = try connection.rows(
+    var found: [Control] = []
+    var left = intents
+    while found.count < limit, !left.isEmpty {
+      let page = try await controls(index: index, page: left, newestFirst: newestFirst)
+      found += page.controls.prefix(limit - found.count)
+      guard let last = page.last else { break }
+      left = newestFirst ? left.lowerBound..<last : last + 1..<left.upperBound
+    }
+    return found
+  }
+
+  /// Accepted chunks that are looked at in one read. In a mixed manifest each of them may have to be looked through.
+  private static let controlsPerRead = 128
+
+  /// The controls among the accepted chunks at one end of a range of intents.
+  ///
+  /// - Returns: them, and the intent up to which it was looked; `nil` when there are no more.
+  private func controls(
+    index: IndexID, page intents: Range<Int>, newestFirst: Bool
+  ) async throws -> (controls: [Control], last: Int?) {
+    let destination = Origin.canonical(settings.destination)
+    return try await reader.read { [self] connection in
+      // The index on (run, intent) is walked from one end; acceptances are most of what it has. An earlier attempt that
+      // may have reached the service would leave open which of the two the listing shows.
+      let accepted = try connection.rows(
         """
         SELECT c.number, c.first_item, c.item_count, a.started_at, a.finished_at, c.names_clash,
-               a.intent
+               a.intent, c.index_id IS NULL, d.url
         FROM attempt AS a INDEXED BY attempt_intent
-        JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-        WHERE a.run = ? AND a.intent >= ? AND a.intent < ?
-          AND a.outcome = 'accepted' AND a.number = 1
-          AND a.destination = (SELECT id FROM destination WHERE url = ?)
+        CROSS JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+        CROSS JOIN destination AS d ON d.id = a.destination
+        WHERE a.run = ? AND a.intent >= ? AND a.intent < ? AND a.outcome = 'accepted'
           AND (c.index_id IS NULL OR c.index_id = ?)
+          AND NOT EXISTS (SELECT 1 FROM attempt AS before
+                          WHERE before.run = a.run AND before.chunk = a.chunk AND before.number < a.number
+                            AND (before.outcome = 'unknown' OR before.outcome = 'content' OR before.outcome = 'index'))
         ORDER BY a.intent \(newestFirst ? "DESC" : "ASC") LIMIT ?
         """, .integer(row), .integer(intents.lowerBound), .integer(intents.upperBound),
-        .text(settings.destination),
-        .text(index.rawValue), .integer(limit)
+        .text(index.rawValue), .integer(Self.controlsPerRead)
       ) { row in
         (
           control: Control(
@@ -75,24 +100,62 @@ extension SQLiteRunSession {
             startedAt: Timestamp(milliseconds: Int64(row.int(3))),
             acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
             namesClash: row.flag(5)),
-          items: row.int(1)..<row.int(1) + row.int(2)
+          items: row.int(1)..<row.int(1) + row.int(2), isMixed: row.flag(7), url: row.text(8)
         )
       }
-      return try found.compactMap { found in
-        var control = found.control
-        control.names = try ItemRows(run: row).texts(of: found.items, in: connection)
+      var controls: [Control] = []
+      for chunk in accepted where Origin.canonical(chunk.url) == destination {
+        guard try !chunk.isMixed || ItemRows(run: row).mayHave(index.rawValue, in: chunk.items, connection)
+        else { continue }
+        var control = chunk.control
+        control.names = try ItemRows(run: row).texts(of: chunk.items, in: connection)
           .filter { $0.indexID == index }.map(\.name)
-        return control.names.isEmpty ? nil : control
+        if !control.names.isEmpty { controls.append(control) }
       }
+      return (controls, accepted.count < Self.controlsPerRead ? nil : accepted.last?.control.intent)
     }
   }
 
   func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] {
-    try await database.read { [self] connection in
+    let chunks = try await sentChunks(of: Set(names.keys), since: moment)
+    var sends: [NamedSend] = []
+    var left = chunks[...]
+    // Items never change, so that they can be read bit by bit: whoever else reads gets a turn in between.
+    while !left.isEmpty {
+      let page = left.prefix(Self.sendsPerRead)
+      left = left.dropFirst(page.count)
+      sends += try await reader.read { connection in
+        try page.flatMap { chunk in
+          try ItemRows(run: chunk.run).texts(of: chunk.items, in: connection).compactMap { text in
+            guard names[text.indexID]?.contains(text.name) == true else { return nil }
+            return NamedSend(
+              index: text.indexID, name: text.name, object: text.object, startedAt: chunk.startedAt,
+              endedAt: chunk.endedAt, isAccepted: chunk.isAccepted)
+          }
+        }
+      }
+    }
+    return sends
+  }
+
+  /// Chunks whose items are read at a time.
+  private static let sendsPerRead = 128
+
+  private struct SentChunk: Sendable {
+    let run: Int64
+    let items: Range<Int>
+    let startedAt: Timestamp
+    let endedAt: Timestamp?
+    let isAccepted: Bool
+  }
+
+  /// The chunks that may have been sent to the service since a moment with names of those indexes that clash.
+  private func sentChunks(of indexes: Set<IndexID>, since moment: Timestamp) async throws -> [SentChunk] {
+    try await reader.read { [self] connection in
       // Names within the run clash only where planning found it; another run's chunks have to be looked at.
       let chunks = try connection.rows(
         """
-        SELECT a.run, c.first_item, c.item_count, a.started_at, a.finished_at, a.outcome, c.state
+        SELECT a.run, c.first_item, c.item_count, a.started_at, a.finished_at, a.outcome, c.state, c.index_id
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
         WHERE a.origin = ?1 AND a.started_at >= ?2
@@ -100,7 +163,7 @@ extension SQLiteRunSession {
           AND (a.run <> ?3 OR c.names_clash = 1 OR c.state = 'unknown')
         UNION ALL
         -- Pieces that a sighting found: they were sent with the chunk they are pieces of.
-        SELECT a.run, p.first_item, p.item_count, a.started_at, a.finished_at, 'accepted', p.state
+        SELECT a.run, p.first_item, p.item_count, a.started_at, a.finished_at, 'accepted', p.state, p.index_id
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk AND c.state = 'split'
         JOIN chunk AS p INDEXED BY chunk_items ON p.run = a.run AND p.first_item >= c.first_item
@@ -109,27 +172,19 @@ extension SQLiteRunSession {
         """, .integer(origin), .integer(moment.milliseconds), .integer(row)
       ) { row in
         (
-          run: Int64(row.int(0)), items: row.int(1)..<row.int(1) + row.int(2),
-          startedAt: Timestamp(milliseconds: Int64(row.int(3))),
-          endedAt: row.optionalInt(4).map { Timestamp(milliseconds: Int64($0)) },
+          chunk: SentChunk(
+            run: Int64(row.int(0)), items: row.int(1)..<row.int(1) + row.int(2),
+            startedAt: Timestamp(milliseconds: Int64(row.int(3))),
+            endedAt: row.optionalInt(4).map { Timestamp(milliseconds: Int64($0)) },
+            isAccepted: row.text(6) == ChunkState.accepted.rawValue),
           // What settled as not received, or was refused whole, is no send that a task could stand for.
           isSend: row.optionalText(5) == Outcome.accepted.rawValue
             || [ChunkState.unknown, .submitting, .accepted].map(\.rawValue).contains(row.text(6)),
-          isAccepted: row.text(6) == ChunkState.accepted.rawValue
+          index: row.optionalText(7).map(IndexID.init)
         )
       }
-      var sends: [NamedSend] = []
-      for chunk in chunks where chunk.isSend {
-        for text in try ItemRows(run: chunk.run).texts(of: chunk.items, in: connection) {
-          let index = text.indexID
-          guard names[index]?.contains(text.name) == true else { continue }
-          sends.append(
-            NamedSend(
-              index: index, name: text.name, object: text.object, startedAt: chunk.startedAt,
-              endedAt: chunk.endedAt, isAccepted: chunk.isAccepted))
-        }
-      }
-      return sends
+      return chunks.filter { found in found.isSend && (found.index.map(indexes.contains) ?? true) }.map(
+        \.chunk)
     }
   }
 

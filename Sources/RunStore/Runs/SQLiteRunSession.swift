@@ -10,6 +10,12 @@ final class SQLiteRunSession: RunSession {
   let run: RunID
   let settings: RunSettings
   let database: Database
+  /// Reads that may take long, beside the queue that commits.
+  let reader: Database
+  /// Where times of intents come from; `nil` leaves them to whoever claims.
+  let clock: (any BatchClock)?
+  /// Where the windows of the rates begin.
+  let windows: RateWindows
   /// `run.id`.
   let row: Int64
   /// `run.owner` while this process owns the run.
@@ -27,10 +33,13 @@ final class SQLiteRunSession: RunSession {
   private let order = Atomic(0)
 
   init(
-    database: Database, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
+    store: SQLiteStore.Engine, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
     settings: RunSettings, formerHost: String? = nil
   ) {
-    self.database = database
+    database = store.database
+    reader = store.reader
+    clock = store.clock
+    windows = RateWindows(origin: origin, clock: store.clock)
     self.row = row
     self.run = run
     self.owner = owner

@@ -10,7 +10,7 @@ extension SQLiteStore: BatchStore {
       let (row, run) = try await database.write { [self] connection in
         try insert(draft, settings: settings, locked: locked, in: connection)
       }
-      return SQLitePlanningSession(database: database, row: row, run: run, settings: draft.settings)
+      return SQLitePlanningSession(store: engine, row: row, run: run, settings: draft.settings)
     } catch {
       // A transaction that failed as a whole gives the row's number back, and the next run gets it.
       if let row = locked.withLockedValue({ $0 }) { database.locks.releaseRun(row) }
@@ -69,7 +69,7 @@ extension SQLiteStore: BatchStore {
           "UPDATE run SET request = NULL, owner = owner + 1, owner_host = ?, owner_pid = ? WHERE id = ?",
           .text(host.name), .integer(Int(host.processID)), .integer(row))
       }
-      let session = SQLitePlanningSession(database: database, row: row, run: run, settings: settings)
+      let session = SQLitePlanningSession(store: engine, row: row, run: run, settings: settings)
       try await session.clear()
       return session
     }
@@ -86,7 +86,7 @@ extension SQLiteStore: BatchStore {
           row, run, isCancelling: isCancelling, now: now, connection: connection, path: path)
       }
       return SQLiteRunSession(
-        database: database, row: row, run: run, owner: taken.owner, origin: taken.origin,
+        store: engine, row: row, run: run, owner: taken.owner, origin: taken.origin,
         destination: taken.destination, settings: try StoredSettings.read(taken.settings),
         formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 })
     }
@@ -110,7 +110,7 @@ extension SQLiteStore: BatchStore {
 
   private struct Taken: Sendable {
     let owner: Int64
-    let origin: Int64
+    var origin: Int64
     let destination: Int64
     let settings: String
     let host: String?
@@ -150,15 +150,18 @@ extension SQLiteStore: BatchStore {
       break
     }
     let host = Host.current
+    var taken = found.taken
+    // A run of an older version may have another row of its service than the runs since.
+    taken.origin = try origin(try StoredSettings.read(taken.settings).origin, in: connection)
     try connection.run(
       """
       UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
                      request = NULL, cancelling = max(cancelling, ?), owner = ?, owner_host = ?,
-                     owner_pid = ?
+                     owner_pid = ?, origin = ?
       WHERE id = ?
       """,
-      .flag(isCancelling), .integer(found.taken.owner), .text(host.name), .integer(Int(host.processID)),
-      .integer(row))
+      .flag(isCancelling), .integer(taken.owner), .text(host.name), .integer(Int(host.processID)),
+      .integer(taken.origin), .integer(row))
     // Its owner died with these under way: whether they reached the service is not known.
     let lost = try ChunkState.submitting.after(.answerLost)
     try connection.run(
@@ -181,7 +184,7 @@ extension SQLiteStore: BatchStore {
       WHERE run = ?2 AND state = 'submitting' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
       """,
       .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
-    return found.taken
+    return taken
   }
 
   /// Refuses a run that a live process owns, without taking it.
@@ -236,10 +239,24 @@ extension SQLiteStore: BatchStore {
     try connection.run("INSERT INTO destination (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
   }
 
-  private static func origin(_ url: String, in connection: Connection) throws -> Int64 {
-    try connection.run("INSERT INTO origin (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
-    let id = try connection.first("SELECT id FROM origin WHERE url = ?", .text(url)) { Int64($0.int(0)) }
-    guard let id else { throw StoreError(.damaged, "the origin \(url) was recorded and is not there") }
+  /// The row of a service. Databases of older versions may have one service under several addresses; the first of them
+  /// stands for it.
+  static func origin(_ url: String, in connection: Connection) throws -> Int64 {
+    let wanted = Origin.canonical(url)
+    if let known = try origins(of: wanted, in: connection).first { return known }
+    try connection.run("INSERT INTO origin (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(wanted))
+    guard let id = try origins(of: wanted, in: connection).first else {
+      throw StoreError(.damaged, "the origin \(wanted) was recorded and is not there")
+    }
     return id
+  }
+
+  /// The rows of a service, in the order they were made.
+  static func origins(of url: String, in connection: Connection) throws -> [Int64] {
+    let wanted = Origin.canonical(url)
+    return try connection.rows("SELECT id, url FROM origin ORDER BY id") {
+      (id: Int64($0.int(0)), url: $0.text(1))
+    }
+    .filter { Origin.canonical($0.url) == wanted }.map(\.id)
   }
 }

@@ -26,9 +26,13 @@ final class Connection {
   /// may not be true any more.
   private(set) var revision = 0
 
+  /// How long the last commits took that intents were in.
+  var lateness = Lateness()
+
   private let handle: OpaquePointer
   private var isSpilling = true
   private var conclusions: [(Connection) throws -> Void] = []
+  private var notes: [(Connection) -> Void] = []
   private var statements: [StatementText: Statement] = [:]
   /// Statements that were run.
   private(set) var statementsRun = 0
@@ -139,6 +143,7 @@ final class Connection {
   func begin() throws(SQLiteFailure) {
     transaction += 1
     conclusions = []
+    notes = []
     try run("BEGIN IMMEDIATE")
   }
 
@@ -148,11 +153,16 @@ final class Connection {
   /// Has something done at the end of the transaction that is under way, once all of its changes are made.
   func beforeCommit(_ conclusion: @escaping (Connection) throws -> Void) { conclusions.append(conclusion) }
 
+  /// Has something noted as soon as the transaction that is under way is known to be on disk.
+  func afterCommit(_ note: @escaping (Connection) -> Void) { notes.append(note) }
+
   /// Ends the transaction that ``begin()`` began.
   func commit() throws {
     for conclusion in conclusions { try conclusion(self) }
     conclusions = []
     try run("COMMIT")
+    for note in notes { note(self) }
+    notes = []
   }
 
   /// Runs statements that have no parameters and whose rows are of no interest.

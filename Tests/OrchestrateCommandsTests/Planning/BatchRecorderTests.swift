@@ -35,6 +35,7 @@ struct BatchRecorderTests {
       [recorded.withLockedValue { Array(String($0.count).utf8) }]
     }
 
+    func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] { [] }
     func add(_ chunks: [PlannedChunk]) async throws {}
     func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion { .repeats(run) }
     func abandon() async throws {}

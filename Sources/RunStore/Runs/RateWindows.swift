@@ -1,0 +1,216 @@
+import BatchDomain
+import NIOConcurrencyHelpers
+
+/// Where the rolling windows of a service's rates begin: what a claim would otherwise find by counting every intent in
+/// the window.
+///
+/// For each rate the place of the intent is kept that has to be a whole window old, and moved on by as many intents as
+/// were added. `origin.intents` tells when something else happened: an intent that was not added at the end, or one that
+/// was moved or removed. The place is then looked for anew, and so it is after a transaction that was undone
+/// (``Connection/revision``). Nothing that is kept here has to survive the process.
+final class RateWindows: Sendable {
+  /// The place of an intent in the order of the index `attempt_started`.
+  private struct Place: Equatable {
+    var startedAt: Int64
+    var run: Int64
+    var chunk: Int64
+    var number: Int64
+
+    static let first = Place(startedAt: .min, run: .min, chunk: .min, number: .min)
+    static let columns = "started_at, run, chunk, number"
+
+    init(startedAt: Int64, run: Int64, chunk: Int64, number: Int64) {
+      self.startedAt = startedAt
+      self.run = run
+      self.chunk = chunk
+      self.number = number
+    }
+
+    init(_ row: Statement) {
+      self.init(
+        startedAt: Int64(row.int(0)), run: Int64(row.int(1)), chunk: Int64(row.int(2)),
+        number: Int64(row.int(3)))
+    }
+  }
+
+  private struct Window {
+    /// `origin.intents` and ``Connection/revision`` that it is of.
+    var intents: Int
+    var revision: Int
+    /// The last intent, and the last but `count - 1`; the latter only once there are so many.
+    var newest: Place
+    var oldest: Place?
+    /// How many there are, `count` at most.
+    var rows: Int
+  }
+
+  /// Intents of a clock that was put back since: when they were first seen to lie ahead, every one of them was made.
+  private struct Ahead {
+    /// The last of them.
+    var newest: Int64
+    /// On the clock that never goes back.
+    var seenAt: Duration
+  }
+
+  private struct State {
+    var windows: [Int: Window] = [:]
+    var ahead: Ahead?
+  }
+
+  /// `origin.id`.
+  private let origin: Int64
+  private let clock: (any BatchClock)?
+  private let state = NIOLockedValueBox(State())
+
+  /// No window is known yet.
+  init(origin: Int64, clock: (any BatchClock)?) {
+    self.origin = origin
+    self.clock = clock
+  }
+
+  /// An intent further ahead of the clock than this is one of a clock that was put back.
+  private static let tolerance: Int64 = 1_000
+
+  /// When the next request is within a limit, judged by the intents of every run of the same service; `nil` when it is
+  /// at any time.
+  ///
+  /// The window is a rolling one: the request `count` before the next has to be a whole window old. Requests leave once
+  /// the commit of their intent is on disk, so the longest that a commit of the window took is added. So is one
+  /// millisecond, since stored times are cut to milliseconds.
+  func whenFree(_ rate: Rate, at now: Timestamp, in connection: Connection) throws -> Timestamp? {
+    try state.withLockedValue { state in
+      let (intents, newest) = try end(in: connection)
+      guard let newest else { return nil }
+      let isAhead = newest.startedAt > now.milliseconds + Self.tolerance
+      if isAhead, let clock {
+        let ahead =
+          state.ahead.flatMap { $0.newest >= newest.startedAt ? $0 : nil }
+          ?? Ahead(newest: newest.startedAt, seenAt: clock.elapsed())
+        state.ahead = ahead
+        let left = rate.window.duration + .milliseconds(1) - (clock.elapsed() - ahead.seenAt)
+        if left <= .zero {
+          // They are a window old, whatever their times say.
+          let oldest = try place(count: rate.count, upTo: now.milliseconds, in: connection)
+          return oldest.map { self.end(of: rate, after: $0, at: now, in: connection) }
+        }
+        guard let oldest = try place(count: rate.count, upTo: .max, in: connection) else { return nil }
+        return min(self.end(of: rate, after: oldest, at: now, in: connection), now + left)
+      }
+      state.ahead = nil
+      var window: Window
+      if let known = state.windows[rate.count], known.revision == connection.revision,
+        let moved = try move(known, count: rate.count, to: intents, in: connection)
+      {
+        window = moved
+      } else {
+        window = try count(rate.count, newest: newest, in: connection)
+      }
+      window.intents = intents
+      window.revision = connection.revision
+      state.windows[rate.count] = window
+      return window.oldest.map { self.end(of: rate, after: $0, at: now, in: connection) }
+    }
+  }
+
+  private func end(of rate: Rate, after place: Place, at now: Timestamp, in connection: Connection)
+    -> Timestamp
+  {
+    let late =
+      clock.map { connection.lateness.longest(within: rate.window.duration, at: $0.elapsed()) } ?? .zero
+    return Timestamp(milliseconds: place.startedAt) + rate.window.duration + late + .milliseconds(1)
+  }
+
+  private func end(in connection: Connection) throws -> (intents: Int, newest: Place?) {
+    let intents = try connection.first("SELECT intents FROM origin WHERE id = ?", .integer(origin)) {
+      $0.int(0)
+    }
+    let newest = try connection.first(
+      """
+      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ?
+      ORDER BY started_at DESC, run DESC, chunk DESC, number DESC LIMIT 1
+      """, .integer(origin), read: Place.init)
+    return (intents ?? 0, newest)
+  }
+
+  /// Moves a window on by what was added behind its newest intent; `nil` when something else happened.
+  private func move(_ window: Window, count: Int, to intents: Int, in connection: Connection) throws
+    -> Window?
+  {
+    let added = intents - window.intents
+    // Where more were added than it holds, to count them is no more work.
+    guard added >= 0, added < count else { return nil }
+    var window = window
+    let places = try next(added + 1, after: window.newest, in: connection)
+    guard places.count == added else { return nil }
+    guard let newest = places.last else { return window }
+    window.newest = newest
+    let rows = window.rows + added
+    window.rows = min(rows, count)
+    guard rows >= count else { return window }
+    let steps = window.oldest == nil ? rows - count + 1 : added
+    guard let oldest = try next(steps, after: window.oldest ?? .first, in: connection).last else {
+      return nil
+    }
+    window.oldest = oldest
+    return window
+  }
+
+  private func next(_ limit: Int, after place: Place, in connection: Connection) throws -> [Place] {
+    try connection.rows(
+      """
+      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started
+      WHERE origin = ? AND (started_at, run, chunk, number) > (?, ?, ?, ?)
+      ORDER BY started_at, run, chunk, number LIMIT ?
+      """, .integer(origin), .integer(place.startedAt), .integer(place.run), .integer(place.chunk),
+      .integer(place.number), .integer(limit), read: Place.init)
+  }
+
+  private func count(_ count: Int, newest: Place, in connection: Connection) throws -> Window {
+    let oldest = try place(count: count, upTo: .max, in: connection)
+    let rows =
+      oldest != nil
+      ? count
+      : try connection.first(
+        "SELECT count(*) FROM attempt INDEXED BY attempt_started WHERE origin = ?", .integer(origin)
+      ) { $0.int(0) } ?? 0
+    return Window(intents: 0, revision: 0, newest: newest, oldest: oldest, rows: rows)
+  }
+
+  /// The last intent but `count - 1` of those up to a moment.
+  private func place(count: Int, upTo moment: Int64, in connection: Connection) throws -> Place? {
+    try connection.first(
+      """
+      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND started_at <= ?
+      ORDER BY started_at DESC, run DESC, chunk DESC, number DESC LIMIT 1 OFFSET ?
+      """, .integer(origin), .integer(moment), .integer(count - 1), read: Place.init)
+  }
+}
+
+/// How long commits of intents took, from the times of the intents to the moment they were known to be on disk: by so
+/// much requests leave later than their intents say.
+struct Lateness {
+  private struct Entry {
+    /// When the requests could leave, on the clock that never goes back.
+    let leftAt: Duration
+    let late: Duration
+  }
+
+  /// In the order of time; the later, the shorter. What is both earlier and shorter than another says nothing.
+  private var entries: [Entry] = []
+
+  /// Longer windows than a day are not known.
+  private static let longestWindow: Duration = .seconds(24 * 3_600)
+
+  /// Notes a commit that is known to be on disk now.
+  mutating func note(_ late: Duration, at elapsed: Duration) {
+    // Rounded up, as times of intents are cut.
+    let late = Duration.milliseconds(late.millisecondsRoundedUp)
+    entries.removeAll { $0.late <= late || $0.leftAt + Self.longestWindow < elapsed }
+    if late > .zero { entries.append(Entry(leftAt: elapsed, late: late)) }
+  }
+
+  /// The longest of those commits that ended within a window that ends now.
+  func longest(within window: Duration, at elapsed: Duration) -> Duration {
+    entries.first { $0.leftAt + window >= elapsed }?.late ?? .zero
+  }
+}
