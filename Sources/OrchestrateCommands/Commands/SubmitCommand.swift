@@ -71,7 +71,7 @@ struct SubmitCommand: Subcommand {
     }
     if isDryRun {
       return try await DryRun(
-        resolved: resolved, manifest: path, format: show.format, console: console
+        resolved: resolved, manifest: path, format: show.format, console: console, isAgain: again
       ).perform()
     }
     let key = try await KeySource.key(
@@ -83,7 +83,7 @@ struct SubmitCommand: Subcommand {
     let database = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
     try refuseDatabaseAsManifest(path, database)
     let events = try eventOptions.open(beside: database, manifest: path, in: context)
-    let store = try await SQLiteStore.open(path: database, now: context.clock.now())
+    let store = try await SQLiteStore.open(path: database, clock: context.clock)
     let execution = RunExecution(
       console: console, store: store, database: nameToShow(resolved, context), format: show.format,
       events: events, targets: resolved.notices)
@@ -104,8 +104,7 @@ struct SubmitCommand: Subcommand {
         settings: resolved.settings))
     execution.console.tidy(signals, "left at once: nothing was sent")
     let submission = PlannedSubmission(
-      planning: planning, settings: resolved.settings, manifest: path,
-      execution: execution)
+      planning: planning, settings: resolved.settings, manifest: path, execution: execution, isAgain: again)
     signals.endAtOnce(source.file == nil || path == "-")
     let planned = try await submission.plan(source, isStopped: { signals.isAsked })
     signals.endAtOnce(false)

@@ -1,6 +1,7 @@
 import BatchDomain
 import ManifestReader
 import Reporting
+import RunStore
 
 /// `submit --dry-run`: validates all of a manifest and shows the settings and the plan. Records nothing, needs no
 /// key, opens no connection.
@@ -9,6 +10,8 @@ struct DryRun {
   let manifest: String
   let format: ResultFormat
   let console: RunConsole
+  /// Whether the person said that what was submitted before is to be sent again.
+  let isAgain: Bool
 
   private var context: ProcessContext { console.context }
 
@@ -17,7 +20,9 @@ struct DryRun {
     let plan = try await ScratchStore.withPlan(of: resolved.settings, context: context) { session in
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
       let planner = RunPlanner(settings: resolved.settings, session: session, progress: progress)
-      return try await progress.during { try await planner.plan(source, isStopped: { false }) }
+      let made = try await progress.during { try await planner.plan(source, isStopped: { false }) }
+      if let made, !made.findings.hasFatal, !isAgain { try await warnOfKnownItems(session, of: made) }
+      return made
     }
     guard let plan else { return .stopped }
     let verdict = ManifestVerdict(
@@ -31,6 +36,23 @@ struct DryRun {
       try context.output.write(json(plan, verdict))
     }
     return .done
+  }
+
+  /// Says how many items the service has already, as far as the database knows. The plan is shown all the same where
+  /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
+  private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
+    let path = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
+    guard try SQLiteStore.exists(at: path) else { return }
+    do {
+      let store = try await SQLiteStore.openForReading(path: path)
+      let before = try await store.acceptedBefore(
+        session, sentTo: resolved.settings.baseURL, in: nil, isStopped: { false })
+      try await store.close()
+      if let before { context.note(before.warning(items: plan.items, database: resolved.db)) }
+    } catch let error as StoreError {
+      context.note(
+        "warning: whether items were accepted before is not known: \(TerminalText.escape(error.description))")
+    }
   }
 
   private func text(_ plan: RunPlanner.Plan) -> String {

@@ -9,6 +9,8 @@ struct PlannedSubmission {
   let settings: RunSettings
   let manifest: String
   let execution: RunExecution
+  /// Whether the person said that what was submitted before is to be sent again.
+  var isAgain = false
 
   private var console: RunConsole { execution.console }
   private var context: ProcessContext { console.context }
@@ -17,7 +19,7 @@ struct PlannedSubmission {
   ///
   /// - Returns: `nil` when it was stopped: the run stays in state `planning` and `resume` plans it again.
   /// - Throws: ``CommandFailure`` and the errors of the reader and the store; the run is then removed.
-  func plan(_ source: ManifestSource, isStopped: () -> Bool) async throws -> (any RunSession)? {
+  func plan(_ source: ManifestSource, isStopped: @Sendable () -> Bool) async throws -> (any RunSession)? {
     let plan: RunPlanner.Plan
     do {
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
@@ -47,6 +49,11 @@ struct PlannedSubmission {
         RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
       execution.eventLog(of: planning.run)?.planned(
         items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
+      if !isAgain {
+        let before = try await execution.store.acceptedBefore(
+          planning, sentTo: settings.baseURL, in: planning.run, isStopped: isStopped)
+        if let before { context.note(before.warning(items: plan.items, database: execution.database)) }
+      }
       return session
     }
   }
@@ -68,6 +75,21 @@ struct PlannedSubmission {
       .badInput, code: "already_submitted",
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
         + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: TerminalText.escape(remedy))
+  }
+}
+
+extension AcceptedBefore {
+  /// What is said before items are sent that the service has already.
+  ///
+  /// - Parameters:
+  ///   - items: distinct items of the manifest.
+  ///   - database: as advised commands have to name it.
+  func warning(items: Int, database: String?) -> String {
+    let export = RunCommands(run: newest, database: database).export([.accepted])
+    return
+      "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items)) items were already accepted in "
+      + (runs == 1 ? "run \(newest)" : "\(HumanNumber.text(runs)) earlier runs, the latest \(newest)")
+      + "; this run sends them again. `\(TerminalText.escape(export))` lists what that run sent"
   }
 }
 
