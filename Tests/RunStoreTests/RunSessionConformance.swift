@@ -138,7 +138,7 @@ struct RunSessionConformance {
         _ = try await session.record(result(chunk, .accepted, .accepted))
       }
     }
-    let index = IndexID("rare")
+    let index: IndexID = "rare"
     func chunks(_ intents: Range<Int>, newestFirst: Bool, _ limit: Int) async throws -> [Int] {
       try await session.controls(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
         .map(\.chunk.rawValue)
