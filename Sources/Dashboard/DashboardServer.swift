@@ -36,8 +36,11 @@ package final class DashboardServer: Sendable {
   /// - Parameters:
   ///   - port: the loopback port; 0 lets the system choose.
   ///   - site: what is served.
+  ///   - connections: open at a time at most, where the process can hold fewer than ``connectionLimit``.
   /// - Throws: ``BindError``.
-  package static func start(port: Int, site: DashboardSite) async throws -> DashboardServer {
+  package static func start(
+    port: Int, site: DashboardSite, connections: Int = connectionLimit
+  ) async throws -> DashboardServer {
     var logger = Logger(label: "orchestrate.dashboard")
     logger.logLevel = .critical
     let bound = NIOLockedValueBox(port)
@@ -47,7 +50,7 @@ package final class DashboardServer: Sendable {
       server: .http1(configuration: .init(idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
         address: .hostname("127.0.0.1", port: port),
-        availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit)),
+        availableConnectionsDelegate: MaximumAvailableConnections(connections)),
       onServerRunning: { channel in
         let port = channel.localAddress?.port ?? port
         bound.withLockedValue { $0 = port }
@@ -82,5 +85,5 @@ package final class DashboardServer: Sendable {
   }
 
   /// Connections at a time: far more than a person with a browser and a scraper need.
-  private static let connectionLimit = 128
+  package static let connectionLimit = 128
 }

@@ -95,6 +95,23 @@ package final class SQLiteStore: Sendable {
     return SQLiteStore(database: database, reader: reader, clock: clock, canWrite: true)
   }
 
+  /// Opens a store that nobody else sees and that is gone when the process ends, however it ends: SQLite takes the name of
+  /// its file away as soon as it is open. A small one is never written anywhere.
+  ///
+  /// The file is in the first of these folders that can be written: `$SQLITE_TMPDIR`, `$TMPDIR`, `/var/tmp`, `/usr/tmp`,
+  /// `/tmp`, the current one (https://sqlite.org/tempfiles.html).
+  ///
+  /// - Throws: ``StoreError``; later changes throw one when a file is needed and cannot be made.
+  package static func openTemporary(now: Timestamp) async throws -> SQLiteStore {
+    let (name, locks) = ("the temporary database", LockFile())
+    let database = try await Database.open(path: name, mode: .temporary, locks: locks) { connection in
+      // What is undone is one change at a time, and nothing has to survive.
+      try connection.execute("PRAGMA journal_mode = MEMORY")
+      try Migrator(steps: Migrations.all).migrate(connection, path: name, locks: locks, now: now)
+    }
+    return SQLiteStore(database: database)
+  }
+
   /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
   ///
   /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path.

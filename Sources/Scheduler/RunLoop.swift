@@ -9,20 +9,26 @@ package struct RunLoop: Sendable {
   private let clock: any BatchClock
   private let random: any RandomSource
   private let observer: any RunObserver
+  private let settings: RunSettings
 
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
 
   /// A loop over a run this process owns.
+  ///
+  /// - Parameter concurrency: requests in flight at most, where the process can hold fewer than the run's settings say.
   package init(
     session: any RunSession, service: any TransferService, clock: any BatchClock, random: any RandomSource,
-    observer: any RunObserver
+    observer: any RunObserver, concurrency: Int? = nil
   ) {
     self.session = session
     self.service = service
     self.clock = clock
     self.random = random
     self.observer = observer
+    var settings = session.settings
+    settings.concurrency = min(settings.concurrency, concurrency ?? settings.concurrency)
+    self.settings = settings
   }
 
   /// Sends until everything is decided or held, or until the run has to stop; then leaves the run in the
@@ -37,7 +43,7 @@ package struct RunLoop: Sendable {
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunEnding {
     let standing = try await session.standing()
     let board = RunBoard(
-      settings: session.settings, standing: standing, clock: clock, random: random, observer: observer)
+      settings: settings, standing: standing, clock: clock, random: random, observer: observer)
     board.tell(.started(standing))
     if isCancelling { board.stop(for: .cancelled) }
     board.follow(standing.request)
@@ -66,7 +72,7 @@ package struct RunLoop: Sendable {
 
   private func sendAndSettle(on board: RunBoard) async {
     await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<session.settings.concurrency {
+      for _ in 0..<settings.concurrency {
         group.addTask {
           await Worker(
             session: session, service: service, clock: clock, random: random, board: board

@@ -38,11 +38,15 @@ struct StartedProcessTests {
 
     let first = try await dashboard(scene)
     #expect(try await press("resume", run: run, port: first.port) == 200)
-    try await scene.server.ledger.waitFor(transfers: 2)
     first.process.send(SIGTERM)
     #expect(await first.process.ended().status == 0)
 
-    // The run is still going on, in a process that has no socket of the dashboard.
+    // The run goes on: it waits for the service's list, in a process that has no socket of the dashboard.
+    var state: String?
+    while state != "running" {
+      let now = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+      state = (now["run"] as? [String: Any])?["state"] as? String
+    }
     let refused = try await scene.orchestrate("resume", "latest")
     #expect(refused.status == 6, "\(refused.diagnostics)")
     let owner = try #require(

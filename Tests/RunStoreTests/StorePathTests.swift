@@ -139,3 +139,20 @@ struct UnchangingDatabaseTests {
         == Set(hasLog ? [name, name + "-wal"] : [name]))
   }
 }
+
+@Suite("Temporary stores")
+struct TemporaryStoreTests {
+  @Test("a temporary store plans as any other, and each is alone")
+  func plans() async throws {
+    let (one, other) = (
+      try await SQLiteStore.openTemporary(now: TestStore.start),
+      try await SQLiteStore.openTemporary(now: TestStore.start)
+    )
+    let session = try await PlannedItems.plan(
+      (0..<20).map { PlannedItems.source($0) }, chunkSize: 3, in: one, at: TestStore.start)
+    #expect(try await one.summary(of: session.run).items == 20)
+    #expect(try await other.summaries(before: nil, limit: 10).isEmpty)
+    try await one.close()
+    try await other.close()
+  }
+}

@@ -22,8 +22,10 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case noSuchRun = "no_such_run"
     /// The run is in a state in which this cannot be done.
     case wrongState = "wrong_state"
-    /// A guarded change found another state than expected: somebody else moved it.
+    /// A guarded change found another state than expected: another process moved it.
     case conflict
+    /// A change contradicts what this program itself recorded: a bug.
+    case `internal`
   }
 
   /// What kind of trouble it is.
@@ -47,7 +49,8 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   package var isTransient: Bool {
     switch code {
     case .locked, .full: true
-    case .damaged, .schema, .unavailable, .inputOutput, .owned, .busy, .noSuchRun, .wrongState, .conflict:
+    case .damaged, .schema, .unavailable, .inputOutput, .owned, .busy, .noSuchRun, .wrongState, .conflict,
+      .internal:
       false
     }
   }

@@ -33,8 +33,11 @@ struct DashboardCommand: Subcommand {
     let signals = await StopSignals()
     let site = try await site(in: context)
     let server: DashboardServer
+    let limit = OpenFileLimit.raised(for: DashboardServer.connectionLimit)
     do {
-      server = try await DashboardServer.start(port: port, site: site)
+      server = try await DashboardServer.start(
+        port: port, site: site,
+        connections: max(1, limit.connections(of: DashboardServer.connectionLimit)))
     } catch let error as DashboardServer.BindError {
       throw CommandFailure(
         .badInput, code: "port_unavailable", "\(error)",

@@ -83,7 +83,8 @@ struct ReportCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let file = try output.map {
-      try ReplacedFile(at: try context.path($0), beside: try storeOptions.resolved(in: context))
+      try AtomicFile(
+        at: try context.path($0), beside: try storeOptions.resolved(in: context), random: context.random)
     }
     var output = ClosureOutput { try file?.write($0) ?? context.output.write($0) }
     if let object {

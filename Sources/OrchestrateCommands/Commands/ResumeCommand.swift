@@ -83,6 +83,7 @@ struct ResumeCommand: Subcommand {
       commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
     let route = try context.route(to: settings.baseURL)
+    try OpenFileLimit.requireRoom()
     if summary.state == .planning {
       guard let session = try await planAgain(id, settings, in: execution, signals) else {
         return try await execution.conclude(id, isLeft: true)

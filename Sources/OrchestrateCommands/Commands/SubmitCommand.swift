@@ -77,6 +77,7 @@ struct SubmitCommand: Subcommand {
     let key = try await KeySource.key(
       commandLineFile: pace.apiKeyFile, jobFile: resolved.apiKeyFile, environment: context.environment)
     let route = try context.route(to: resolved.settings.baseURL)
+    try OpenFileLimit.requireRoom()
     // Opened before the store is, so that a mistyped path leaves nothing behind.
     let source = try ManifestSource(path: path)
     let signals = await StopSignals()

@@ -8,7 +8,8 @@ extension ProcessContext {
     ProcessContext(
       environment: ProcessInfo.processInfo.environment, output: StandardStream.output,
       diagnostics: QueuedOutput(
-        to: StandardStream.diagnostics, label: "orchestrate.diagnostics", name: "standard error"), clock: SystemClock(), random: SystemRandom(),
+        to: StandardStream.diagnostics, label: "orchestrate.diagnostics", name: "standard error"),
+      clock: SystemClock(), random: SystemRandom(),
       zone: LocalZone { moment in
         TimeZone.current.secondsFromGMT(for: Date(timeIntervalSince1970: Double(moment.milliseconds) / 1_000))
       })

@@ -36,6 +36,8 @@ struct CommandFailure: Error {
     return CommandFailure(status, document, manifest: manifest)
   }
 
+  private static let reportIt = "please report it with the command you ran"
+
   /// Puts any error into words and a status: the one place where that is decided.
   init(_ error: any Error) {
     switch error {
@@ -48,15 +50,16 @@ struct CommandFailure: Error {
     case let error as TransferClientError:
       self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
     case let error as StoreError:
-      self.init(ExitStatus(of: error), code: error.code.rawValue, error.message, remedy: error.remedy)
+      let remedy = error.code == .internal ? Self.reportIt : nil
+      self.init(
+        ExitStatus(of: error), code: error.code.rawValue, error.message, remedy: error.remedy ?? remedy)
     case let error as OutputFailed:
       self.init(
         .store, code: "output_failed", "failed to write the result: \(error.reason)",
         remedy: "`orchestrate report` shows what became of the runs")
     default:
       self.init(
-        .bug, code: "internal", "something happened that this program does not expect: \(error)",
-        remedy: "please report it with the command you ran")
+        .bug, code: "internal", "internal error: \(error)", remedy: Self.reportIt)
     }
   }
 }

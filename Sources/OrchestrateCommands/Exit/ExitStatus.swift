@@ -14,7 +14,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   case refused = 4
   /// Store trouble.
   case store = 5
-  /// The run is owned by another live process.
+  /// The run is owned by another live process, or was taken over by one.
   case owned = 6
   /// Finished, some items unknown and held.
   case held = 7
@@ -56,9 +56,9 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   package init(of error: StoreError) {
     switch error.code {
     case .locked, .full, .damaged, .schema, .unavailable, .inputOutput: self = .store
-    case .owned, .busy: self = .owned
+    case .owned, .busy, .conflict: self = .owned
     case .noSuchRun, .wrongState: self = .badInput
-    case .conflict: self = .bug
+    case .internal: self = .bug
     }
   }
 }

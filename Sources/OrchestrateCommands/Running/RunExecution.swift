@@ -46,10 +46,11 @@ struct RunExecution {
     on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool
   ) async throws {
     let settings = session.settings
+    let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session)
     let service = HTTPTransferService(
       TransferClientConfiguration(
-        baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: settings.concurrency,
+        baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: concurrency,
         userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
@@ -57,7 +58,7 @@ struct RunExecution {
     let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
       session: session, service: service, clock: context.clock, random: context.random,
-      observer: ObserverGroup(observers.compactMap { $0 }))
+      observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency)
     tidy(signals, session.run)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {

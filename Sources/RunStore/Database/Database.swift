@@ -111,7 +111,7 @@ final class Database: Sendable {
               continuation.resume(returning: value)
             } else {
               continuation.resume(
-                throwing: StoreError(.conflict, "a change was committed without being made"))
+                throwing: StoreError(.internal, "a change was committed without being made"))
             }
           }))
     }

@@ -17,6 +17,8 @@ final class LockFile: Sendable {
   static let firstRunByte: Int64 = 4_096
 
   private let opened: NIOLockedValueBox<Int32?>
+  /// Whether nobody else can see the database, so that there is nothing to lock.
+  private let isAlone: Bool
   /// Runs this object owns: a lock never conflicts with another of the same open file.
   private let ownedRuns = NIOLockedValueBox<Set<Int64>>([])
   private let path: String
@@ -29,6 +31,14 @@ final class LockFile: Sendable {
   init(besideDatabase databasePath: String, isMade: Bool = true) throws(StoreError) {
     path = databasePath + ".lock"
     opened = NIOLockedValueBox(try Self.open(path, isMade: isMade))
+    isAlone = false
+  }
+
+  /// The locks of a database that nobody else can see: all of them are free.
+  init() {
+    path = ""
+    opened = NIOLockedValueBox(nil)
+    isAlone = true
   }
 
   /// Makes the file when it is not there.
@@ -116,6 +126,7 @@ final class LockFile: Sendable {
 
   /// Takes a lock when it is free.
   func lock(_ byte: Int64, exclusive: Bool) throws(StoreError) -> Bool {
+    if isAlone { return true }
     guard let descriptor = try descriptor(isMade: true) else { throw failure(ENOENT) }
     let code = csqlite_lock(descriptor, byte, exclusive ? 1 : 0)
     switch code {
@@ -132,7 +143,7 @@ final class LockFile: Sendable {
   }
 
   private func findLock(from byte: Int64, length: Int64) throws(StoreError) -> Int64? {
-    guard let descriptor = try descriptor(isMade: false) else { return nil }
+    guard !isAlone, let descriptor = try descriptor(isMade: false) else { return nil }
     var held: Int64 = 0
     let found = csqlite_find_lock(descriptor, byte, length, &held)
     guard found >= 0 else { throw failure(-found) }

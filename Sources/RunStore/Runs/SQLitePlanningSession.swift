@@ -110,7 +110,9 @@ final class SQLitePlanningSession: PlanningSession {
         """, .integer(row)
       ) { (Int64($0.int(0)), Int64($0.int(1)), Int64($0.int(2))) }
       guard changed == 1, let found else {
-        throw StoreError(.conflict, "run \(run) was planned and is not in state planning any more")
+        throw StoreError(
+          .conflict, "run \(run) was planned, and another process took it over meanwhile",
+          remedy: "`orchestrate report \(run)` shows how it stands")
       }
       return .planned(owner: found.0, origin: found.1, destination: found.2)
     }

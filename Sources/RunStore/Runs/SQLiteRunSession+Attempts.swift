@@ -105,7 +105,9 @@ extension SQLiteRunSession {
       .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
     guard ended == 1 else {
       throw StoreError(
-        .conflict, "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another")
+        .conflict,
+        "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another process",
+        remedy: "leave the run to that process; `orchestrate report \(run)` shows how it stands")
     }
     let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
       try connection.run(
@@ -141,7 +143,8 @@ extension SQLiteRunSession {
     guard changed == 1 else {
       throw StoreError(
         .conflict,
-        "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process")
+        "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process",
+        remedy: "leave the run to the process that has it; `orchestrate report \(run)` shows how it stands")
     }
     return state
   }

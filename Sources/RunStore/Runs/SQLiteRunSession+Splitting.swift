@@ -58,7 +58,7 @@ extension SQLiteRunSession {
         $0.items.upperBound == $1.items.lowerBound
       })
     else {
-      throw StoreError(.conflict, "the pieces of chunk \(chunk) of run \(run) do not cover it exactly")
+      throw StoreError(.internal, "the pieces of chunk \(chunk) of run \(run) do not cover it exactly")
     }
     let plan = try connection.first(
       "SELECT \(ChunkContents.Plan.columns) FROM chunk WHERE run = ? AND number = ?", .integer(row),

@@ -50,6 +50,13 @@ final class SQLiteRunSession: RunSession {
     contents = ChunkContents(run: run, row: row)
   }
 
+  /// This process does not own the run any more.
+  private var takenOver: StoreError {
+    StoreError(
+      .conflict, "run \(run) was taken over by another process",
+      remedy: "leave the run to that process; `orchestrate report \(run)` shows how it stands")
+  }
+
   func standing() async throws -> RunStanding {
     try await database.read { [self] connection in
       let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
@@ -155,7 +162,7 @@ final class SQLiteRunSession: RunSession {
         try sums.write(run: row, in: connection)
         let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)
         guard left == 0 else {
-          throw StoreError(.conflict, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+          throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
         }
       }
       let changed = try connection.run(
@@ -165,7 +172,7 @@ final class SQLiteRunSession: RunSession {
         """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
         .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
       guard changed == 1 else {
-        throw StoreError(.conflict, "run \(run) was taken over by another process")
+        throw takenOver
       }
     }
     // Whoever sees the new state may take the run at once.
@@ -189,7 +196,7 @@ final class SQLiteRunSession: RunSession {
       return (value, order.add(1, ordering: .relaxed).newValue)
     }
     guard let common = shared.withLockedValue({ $0 }), let counts = common.counts else {
-      throw StoreError(.conflict, "a change of run \(run) was committed without being counted")
+      throw StoreError(.internal, "a change of run \(run) was committed without being counted")
     }
     return (value, Recorded(order: number, counts: counts, request: common.facts.request))
   }
@@ -223,7 +230,7 @@ final class SQLiteRunSession: RunSession {
         wait: StoredWait(
           untilColumn: $0.optionalInt(2), reason: $0.optionalText(3), lengthColumn: $0.optionalInt(4)))
     }
-    guard let facts else { throw StoreError(.conflict, "run \(run) was taken over by another process") }
+    guard let facts else { throw takenOver }
     return facts
   }
 }

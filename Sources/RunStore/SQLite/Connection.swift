@@ -13,7 +13,10 @@ final class Connection {
     case readOnly
     /// Reads a file that does not change meanwhile and beside which nothing can be made.
     case unchanging
-    /// The same, with a write-ahead log beside it: its index is kept in memory. No file is locked.
+    /// A database of this connection alone, in memory as far as it is small and else in a file without a name: nothing of
+    /// it outlives the process, however that ends.
+    case temporary
+    /// As `unchanging`, with a write-ahead log beside it: its index is kept in memory. No file is locked.
     case unchangingWithLog
   }
 
@@ -57,12 +60,12 @@ final class Connection {
     var opened: OpaquePointer?
     let access =
       switch mode {
-      case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+      case .readWrite, .temporary: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
       case .readOnly, .unchangingWithLog: SQLITE_OPEN_READONLY
       case .unchanging: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
     let code = sqlite3_open_v2(
-      mode == .unchanging ? Self.unchangingAddress(of: path) : path, &opened,
+      Self.name(of: path, mode), &opened,
       access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
       mode == .unchangingWithLog ? "unix-none" : CSQLITE_GATHERING_VFS)
     guard code == SQLITE_OK, let opened else {
@@ -92,6 +95,15 @@ final class Connection {
         Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages)
         return SQLITE_OK
       }, context)
+  }
+
+  /// What SQLite is given to open; the empty name is a temporary database (https://sqlite.org/inmemorydb.html).
+  private static func name(of path: String, _ mode: Mode) -> String {
+    switch mode {
+    case .readWrite, .readOnly, .unchangingWithLog: path
+    case .unchanging: unchangingAddress(of: path)
+    case .temporary: ""
+    }
   }
 
   /// The address that tells SQLite that a file does not change (https://sqlite.org/uri.html).

@@ -10,6 +10,9 @@ struct SQLiteFailure: Error {
   /// What was being done, as a fragment that completes "failed to ...".
   let operation: String
 
+  /// SQLITE_IOERR_GETTEMPPATH (https://sqlite.org/rescode.html#ioerr_gettemppath), a macro that Swift does not see.
+  static let noTemporaryFolder = SQLITE_IOERR | 25 << 8
+
   /// Primary result code.
   var primaryCode: Int32 { code & 0xff }
 }
@@ -22,6 +25,13 @@ extension StoreError {
         .damaged, "\(path) is not a SQLite database, or its beginning is damaged",
         remedy: "name the database with --db; if this is it, restore it from a backup",
         engineCode: failure.code)
+      return
+    }
+    guard failure.code != SQLiteFailure.noTemporaryFolder else {
+      self.init(
+        .unavailable,
+        "no folder for temporary files can be written: neither $TMPDIR nor /var/tmp, /usr/tmp or /tmp",
+        remedy: "set TMPDIR to a folder that this user may write", engineCode: failure.code)
       return
     }
     let found = "failed to \(failure.operation) in \(path): \(failure.message)"
@@ -38,7 +48,7 @@ extension StoreError {
       case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH:
         (.unavailable, "check that the folder exists and that this user may write there, or use --db")
       case SQLITE_CONSTRAINT:
-        (.conflict, nil)
+        (.internal, nil)
       case SQLITE_IOERR, SQLITE_NOMEM:
         (.inputOutput, "check the device and its file system, then resume the run")
       default:

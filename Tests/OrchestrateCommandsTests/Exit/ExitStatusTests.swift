@@ -41,9 +41,9 @@ struct ExitStatusTests {
     let expected: Int32 =
       switch code {
       case .locked, .full, .damaged, .schema, .unavailable, .inputOutput: 5
-      case .owned, .busy: 6
+      case .owned, .busy, .conflict: 6
       case .noSuchRun, .wrongState: 2
-      case .conflict: 70
+      case .internal: 70
       }
     #expect(CommandFailure(StoreError(code, "m")).status.rawValue == expected)
   }
