@@ -109,7 +109,7 @@ package final class SQLiteStore: Sendable {
       try connection.execute("PRAGMA journal_mode = MEMORY")
       try Migrator(steps: Migrations.all).migrate(connection, path: name, locks: locks, now: now)
     }
-    return SQLiteStore(database: database)
+    return SQLiteStore(database: database, canWrite: true)
   }
 
   /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
