@@ -34,7 +34,13 @@ package final class Notifier: Sendable {
     let notices: AsyncStream<RunNotice>
     let entry: AsyncStream<RunNotice>.Continuation
 
-    init() { (notices, entry) = AsyncStream.makeStream(of: RunNotice.self) }
+    /// Notices that may wait for a slow receiver; of more the oldest are left out: how the run ended is told last.
+    static let limit = 100
+
+    init() {
+      (notices, entry) = AsyncStream.makeStream(
+        of: RunNotice.self, bufferingPolicy: .bufferingNewest(Self.limit))
+    }
   }
 
   /// A notifier that has told nobody yet.

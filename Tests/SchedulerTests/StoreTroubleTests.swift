@@ -131,7 +131,7 @@ struct StoreTroubleTests {
     #expect(try await scene.problems() == [])
   }
 
-  @Test("a clock set back during a wait makes the wait longer by no more than what was asked")
+  @Test("a clock set back during a wait makes the wait no longer")
   func waitAcrossAJump() async throws {
     let scene = try await TroubledScene(items: 8)
     let start = scene.clock.now()
@@ -150,7 +150,7 @@ struct StoreTroubleTests {
     }
     #expect(ending == .finished)
     #expect(scene.timesTaken(service) == [1])
-    #expect(scene.clock.elapsed() < .seconds(60 + 60 + 10), "\(scene.clock.elapsed())")
+    #expect(scene.clock.elapsed() < .seconds(60 + 10), "\(scene.clock.elapsed())")
     #expect(try await scene.problems() == [])
   }
 

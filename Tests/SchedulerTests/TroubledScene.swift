@@ -17,7 +17,7 @@ struct TroubledScene {
   init(items: Int) async throws {
     self.items = items
     folder = try TemporaryFolder()
-    store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
+    store = try await SQLiteStore.open(path: folder.file("store.db"), clock: clock)
     let sources = (0..<items).map { PlannedItems.source($0) }
     var digest = ContentDigest()
     for source in sources { digest.update(WireForm.bytes(of: source.utf8) + [0x0A]) }

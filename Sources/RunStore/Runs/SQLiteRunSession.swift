@@ -27,6 +27,15 @@ final class SQLiteRunSession: RunSession {
   /// Rebuilds what chunks are made of.
   let contents: ChunkContents
   private let formerHost: String?
+  /// The wait of the service that this process was told of last.
+  private let waitSeen = NIOLockedValueBox<WaitSeen?>(nil)
+
+  private struct WaitSeen {
+    /// As it is recorded.
+    var until: Timestamp
+    /// When it is over, on the clock that never goes back.
+    var end: Duration
+  }
   /// The sums of the commit that is under way, or was last.
   private let latest = NIOLockedValueBox<CommitSums?>(nil)
   /// Numbers the changes; they are made one after the other on the database's queue.
@@ -100,13 +109,28 @@ final class SQLiteRunSession: RunSession {
       """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin),
       .integer(wait.length?.millisecondsRoundedUp))
     connection.revise()
+    if let clock, let length = wait.length {
+      waitSeen.withLockedValue { $0 = WaitSeen(until: wait.until, end: clock.elapsed() + length) }
+    }
   }
 
   /// The end of a wait by the clock as it is now. A clock that was put back since the wait began would make it longer than
   /// what was asked; the recorded end is then put right, too.
   func end(of wait: StoredWait, at now: Timestamp, in connection: Connection) throws -> Timestamp {
-    let end = now + wait.left(at: now)
-    guard end < wait.until, end > now else { return min(end, wait.until) }
+    var left = wait.left(at: now)
+    if let clock {
+      // What has passed of it in this process has passed, whatever the time of day says.
+      let elapsed = clock.elapsed()
+      let end = waitSeen.withLockedValue { seen in
+        if seen?.until != wait.until { seen = WaitSeen(until: wait.until, end: elapsed + left) }
+        return seen?.end ?? elapsed
+      }
+      left = max(.zero, min(left, end - elapsed))
+    }
+    let end = now + left
+    // Two clocks that are read one after the other differ a little; only a clock that was set makes a second of it.
+    guard wait.until.since(end) > .seconds(1) else { return wait.until }
+    waitSeen.withLockedValue { $0?.until = end }
     try connection.run(
       "UPDATE origin SET wait_until = ? WHERE id = ?", .integer(end.milliseconds), .integer(origin))
     connection.revise()
