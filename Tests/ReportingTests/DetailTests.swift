@@ -41,7 +41,7 @@ struct DetailTests {
     #expect(cut.split(separator: "\n").count == 1_002)
     #expect(cut.hasSuffix("more are left out: --limit shows that many, --format csv or json all of them\n"))
     #expect(!cut.contains("\u{1b}"))
-    #expect(try await text.items(items(0), limit: nil) == "nothing fits\n")
+    #expect(try await text.items(items(0), limit: nil) == "no matching rows\n")
   }
 
   @Test("a limit holds for every form")

@@ -197,9 +197,9 @@ struct RunTextTests {
     #expect(
       text.history(runs)
         == """
-        RUN                       STATE            ITEMS  ACCEPTED  NOT TAKEN  UNKNOWN   LEFT  CREATED           AGE  NAME
-        20261123-201505-042-9222  finished         5,000     4,990         10        0      0  2026-11-23 21:15   2h  night
-        20261122-201505-042-3222  paused: account  5,000         0          0        0  5,000  2026-11-22 21:15  26h  bad\\x1b[31m\\u{202e}\\nline
+        RUN                       STATE            ITEMS  ACCEPTED  NOT ACCEPTED  UNKNOWN   LEFT  CREATED           AGE  NAME
+        20261123-201505-042-9222  finished         5,000     4,990            10        0      0  2026-11-23 21:15   2h  night
+        20261122-201505-042-3222  paused: account  5,000         0             0        0  5,000  2026-11-22 21:15  26h  bad\\x1b[31m\\u{202e}\\nline
 
         """)
     #expect(text.history([]) == "no runs yet\n")

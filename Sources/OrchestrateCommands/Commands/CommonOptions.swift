@@ -118,14 +118,14 @@ struct PaceOptions: ParsableArguments {
   @Option(
     name: .customLong("max-wait"),
     help: ArgumentHelp(
-      "Longest wait, without progress or at the service's wish, before the run is parked. Default: 24h.",
+      "Pause the run when it makes no progress, or the service asks to wait, for longer than this. Default: 24h.",
       valueName: "duration"),
     transform: { try DurationText.parse($0, for: "--max-wait", allowingZero: true) })
   var maxWait: Duration?
 
   @Option(
     name: .customLong("on-unknown"),
-    help: "What to do about a lost answer: ask the service, send again unasked, or leave it. Default: check.")
+    help: "What to do about a lost answer: ask the service, resend without asking, or hold. Default: check.")
   var onUnknown: UnknownPolicy?
 
   @Option(
@@ -139,7 +139,7 @@ struct PaceOptions: ParsableArguments {
   @Option(
     name: .customLong("max-failures"),
     help: ArgumentHelp(
-      "Items rejected or failed, as a number or a percentage of those decided, that park the run. Default: 50%.",
+      "Pause the run when more items than this are rejected or failed: a number, or a percentage of those decided. Default: 50%.",
       valueName: "n|n%"),
     transform: { try ThresholdText.parse($0, for: "--max-failures") })
   var maxFailures: FailureThreshold?
@@ -188,7 +188,7 @@ struct PlanOptions: ParsableArguments {
   var chunkBytes: Int?
 
   @Option(
-    help: ArgumentHelp("Read only as far as that many distinct items.", valueName: "n"),
+    help: ArgumentHelp("Stop after N distinct items.", valueName: "n"),
     transform: { try WholeNumberText.parse($0, for: "--limit", in: SettingLimits.limit) })
   var limit: Int?
 

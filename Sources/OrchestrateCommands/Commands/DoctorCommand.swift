@@ -9,7 +9,7 @@ struct DoctorCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check key, service, database, disk space and SQLite.",
     discussion: """
-      Ends with 0 when nothing is in the way, with 1 when something is. It sends no item and makes no database.
+      Ends with 0 when it finds no problem, with 1 when it finds one. It sends no item and makes no database.
 
       EXAMPLES
         orchestrate doctor

@@ -9,7 +9,7 @@ struct NoticeOptions: ParsableArguments {
   @Option(
     name: .customLong("notify-url"),
     help: ArgumentHelp(
-      "Where a JSON document is posted at the end, on park and on waits over ten minutes; "
+      "Where a JSON document is posted at the end, on a pause and on waits over ten minutes; "
         + "else $ORCHESTRATE_NOTIFY_URL.", valueName: "url"))
   var notifyURL: String?
 

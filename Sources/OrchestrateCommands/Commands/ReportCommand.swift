@@ -9,7 +9,7 @@ struct ReportCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Show all runs, or what became of one.",
     discussion: """
-      Without a run it lists the runs; with one it says on one screen what happened, why, and which command mends it. \
+      Without a run it lists the runs; with one it says on one screen what happened, why, and which command fixes it. \
       --items and --attempts list single rows instead; --state, --since and --limit choose among what is listed: \
       runs, else chunks, items or attempts.
 

@@ -8,7 +8,7 @@ import TransferClient
 /// `orchestrate resume`: goes on with a run, at once, however its last process ended.
 struct ResumeCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "resume", abstract: "Go on with a run that was stopped, parked or killed.",
+    commandName: "resume", abstract: "Go on with a run that was stopped, paused or killed.",
     discussion: """
       Everything but the key is stored with the run. Pace, limits and address may be changed; manifest, chunks and \
       profile stay, and so does every option that is not given: the defaults below are those of submit. What the service took is never sent again.
@@ -153,7 +153,7 @@ struct ResumeCommand: Subcommand {
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(
       planning: planning, settings: settings, manifest: recorded.path, execution: execution)
-    execution.console.tidy(signals, "left at once: nothing was sent")
+    execution.console.tidy(signals, "exited immediately: nothing was sent")
     return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 }

@@ -103,7 +103,7 @@ struct SubmitCommand: Subcommand {
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
         manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
         settings: resolved.settings))
-    execution.console.tidy(signals, "left at once: nothing was sent")
+    execution.console.tidy(signals, "exited immediately: nothing was sent")
     let submission = PlannedSubmission(
       planning: planning, settings: resolved.settings, manifest: path, execution: execution, isAgain: again)
     signals.endAtOnce(source.file == nil || path == "-")

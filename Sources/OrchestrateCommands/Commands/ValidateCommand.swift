@@ -51,7 +51,7 @@ struct ValidateCommand: Subcommand {
       let count = plan.findings.total
       try context.output.write(
         "\(TerminalText.escape(manifest)): \(HumanNumber.text(plan.items)) items, "
-          + (count == 0 ? "nothing to object" : "\(count) \(count == 1 ? "warning" : "warnings")") + "\n")
+          + (count == 0 ? "no problems found" : "\(count) \(count == 1 ? "warning" : "warnings")") + "\n")
     case .json:
       var json = JSONWriter(.pretty)
       json.beginObject()

@@ -6,7 +6,7 @@ import RunStore
 /// `orchestrate verify`: an audit of one run from its records alone. Works while it is going on, and changes nothing.
 struct VerifyCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Hold the records of a run against one another.",
+    commandName: "verify", abstract: "Check that a run's records are consistent.",
     discussion: """
       Ends with 0 when nothing is wrong, with 1 when something is. It asks neither the service nor for a key.
 

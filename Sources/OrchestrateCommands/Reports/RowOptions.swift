@@ -22,7 +22,7 @@ struct RowOptions: ParsableArguments {
   var since: String?
 
   @Option(
-    help: ArgumentHelp("At most so many rows.", valueName: "n"),
+    help: ArgumentHelp("Show at most N rows.", valueName: "n"),
     transform: { try WholeNumberText.parse($0, for: "--limit", in: SettingLimits.limit) })
   var limit: Int?
 

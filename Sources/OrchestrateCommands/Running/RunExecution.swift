@@ -29,7 +29,7 @@ struct RunExecution {
   func tidy(_ signals: StopSignals, _ run: RunID) {
     console.tidy(
       signals,
-      "left at once: what was under way is unknown; go on with: "
+      "exited immediately; requests in flight are now unknown. Resume with: "
         + TerminalText.escape(RunCommands(run: run, database: database).resume))
   }
 

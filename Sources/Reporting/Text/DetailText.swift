@@ -54,7 +54,7 @@ package struct DetailText: Sendable {
   ) async throws -> String {
     let shown = min(limit ?? Self.rowLimit, Self.mostRows)
     let (rows, hasMore) = try await pages.first(shown)
-    guard !rows.isEmpty else { return "nothing fits\n" }
+    guard !rows.isEmpty else { return "no matching rows\n" }
     for row in rows { table.add(cells(row)) }
     return table.text()
       + (hasMore && limit != shown

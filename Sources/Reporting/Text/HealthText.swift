@@ -17,7 +17,7 @@ package enum HealthText {
     }
     let problems = checks.filter { $0.status == .problem }.count
     return text
-      + (problems == 0 ? "nothing is in the way\n" : "\(HumanNumber.text(problems, "problem")) found\n")
+      + (problems == 0 ? "no problems found\n" : "\(HumanNumber.text(problems, "problem")) found\n")
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {

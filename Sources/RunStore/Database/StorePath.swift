@@ -98,7 +98,7 @@ enum StorePath {
   private static func loop(_ path: String) -> StoreError {
     StoreError(
       .unavailable, "the database \(path) is a symbolic link that leads in a circle",
-      remedy: "mend the link, or name another database with --db")
+      remedy: "fix the link, or name another database with --db")
   }
 
   private static func reason(of error: any Error, _ folder: String) -> String {
