@@ -29,9 +29,11 @@ extension ItemCollector {
   mutating func checkIndexID(
     _ value: UnsafeBufferPointer<UInt8>, _ member: ElementScanner.Member, in item: ScannedItem
   ) {
+    if !value.isEmpty, value.isEqual(to: soundIndexID) { return }
     if value.count == ItemCollector.indexIDLength,
       value.allSatisfy({ JSONString.hexValue($0) != nil })
     {
+      soundIndexID = Array(value)
       return
     }
     let text = String(decoding: value, as: UTF8.self).unicodeScalars
@@ -112,8 +114,8 @@ extension ItemCollector {
     _ location: S3Location, of value: UnsafeBufferPointer<UInt8>, _ field: StaticString,
     _ member: ElementScanner.Member, in item: ScannedItem
   ) {
-    let bucket = value[location.bucket]
-    if !bucket.elementsEqual(soundBucket) {
+    let bucket = UnsafeBufferPointer(rebasing: value[location.bucket])
+    if !bucket.isEqual(to: soundBucket) {
       if let expected = BucketRules.expectation(bucket) {
         report(
           .unusualBucket, element: item.element, from: item.position, at: item.place(member.valueStart),

@@ -13,8 +13,9 @@ struct ItemCollector {
   let hash: ItemHash
   /// The kind of elements that one finding has told of already, as what the whole list holds.
   var passesOver = ElementScanner.ValueKind.absent
-  /// The bucket that was found to be in order last, in nearly all manifests that of every item.
+  /// The bucket and the index that were found to be in order last, in nearly all manifests those of every item.
   var soundBucket: [UInt8] = []
+  var soundIndexID: [UInt8] = []
 
   init(maxItemBytes: Int, batchBytes: Int, hash: ItemHash) {
     self.maxItemBytes = maxItemBytes

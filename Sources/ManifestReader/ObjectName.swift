@@ -22,23 +22,43 @@ enum ObjectName {
     return doubt(inDetail: UnsafeBufferPointer(rebasing: text[key]))
   }
 
-  /// Whether a closer look is due, at the cost of one pass over the bytes.
+  /// Whether a closer look is due, at the cost of a pass over the bytes, eight at a time.
+  @inline(__always)
   private static func mayBeDoubtful(_ text: UnsafeBufferPointer<UInt8>, _ key: Range<Int>) -> Bool {
-    var slash = key.lowerBound - 1
-    for position in key {
-      let byte = text[position]
-      if byte <= 0x20 || byte >= 0x7F {
-        // Spaces inside a name are usual.
-        if byte != 0x20 || position == slash + 1 || position == key.upperBound - 1 { return true }
-      } else if byte == UInt8(ascii: "/") {
-        slash = position
-      }
+    let last = text[key.upperBound - 1]
+    guard last > 0x20, last != UInt8(ascii: "/"), text[key.lowerBound] > 0x20, isPlain(text, key) else {
+      return true
     }
-    guard slash + 1 < key.upperBound else { return true }
-    // The ends of Thumbs.db and desktop.ini, or of Hadoop's marks; no video ends so.
-    let last = text[key.upperBound - 1] | 0x20
-    return text[slash + 1] == UInt8(ascii: ".") || last == UInt8(ascii: "b") || last == UInt8(ascii: "i")
-      || last == UInt8(ascii: "$")
+    var name = key.upperBound - 1
+    while name > key.lowerBound, text[name - 1] != UInt8(ascii: "/") { name -= 1 }
+    if text[name] == 0x20 || text[name] == UInt8(ascii: ".") || last == UInt8(ascii: "$") { return true }
+    // How Thumbs.db and desktop.ini end; no video does.
+    guard name + 1 < key.upperBound else { return false }
+    switch (text[key.upperBound - 2] | 0x20, last | 0x20) {
+    case (UInt8(ascii: "d"), UInt8(ascii: "b")), (UInt8(ascii: "n"), UInt8(ascii: "i")): return true
+    default: return false
+    }
+  }
+
+  /// Whether all bytes are visible characters of ASCII or spaces.
+  @inline(__always)
+  private static func isPlain(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {
+    let raw = UnsafeRawBufferPointer(text)
+    var position = range.lowerBound
+    while position + 8 <= range.upperBound {
+      let word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      // A byte below 0x20, one above 0x7F and DEL each set the highest bit of their place.
+      let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
+      let flags =
+        (word &- 0x2020_2020_2020_2020) & ~word | word | (delete &- 0x0101_0101_0101_0101) & ~delete
+      if flags & 0x8080_8080_8080_8080 != 0 { return false }
+      position += 8
+    }
+    while position < range.upperBound {
+      if !(0x20..<0x7F).contains(text[position]) { return false }
+      position += 1
+    }
+    return true
   }
 
   private static func doubt(inDetail key: UnsafeBufferPointer<UInt8>) -> Doubt? {

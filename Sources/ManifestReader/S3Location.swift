@@ -2,7 +2,6 @@
 ///
 /// Percent signs mean nothing: whether the service decodes them is documented nowhere, so nothing here does.
 struct S3Location: Equatable {
-  private static let scheme = Array("s3://".utf8)
   /// Amazon S3 User Guide, "Naming Amazon S3 objects": at most 1,024 bytes of UTF-8.
   static let keyLimit = 1024
 
@@ -11,8 +10,10 @@ struct S3Location: Equatable {
 
   /// Reads `text`; nil unless bucket and key are both there and not empty.
   init?(_ text: UnsafeBufferPointer<UInt8>) {
-    guard text.count > S3Location.scheme.count, text.starts(with: S3Location.scheme) else { return nil }
-    let start = S3Location.scheme.count
+    let start = 5
+    guard text.count > start, text[0] == UInt8(ascii: "s"), text[1] == UInt8(ascii: "3"),
+      text[2] == UInt8(ascii: ":"), text[3] == UInt8(ascii: "/"), text[4] == UInt8(ascii: "/")
+    else { return nil }
     var slash = start
     while slash < text.count, text[slash] != UInt8(ascii: "/") { slash += 1 }
     guard slash > start, slash + 1 < text.count else { return nil }
