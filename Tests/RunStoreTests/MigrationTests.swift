@@ -231,4 +231,27 @@ struct MigrationTests {
     #expect(items.map(\.sequence) == [0, 3, 4])
     #expect(items.map { String(decoding: $0.source, as: UTF8.self) }[1] == #"{ "n": 3, "t": "],{" }"#)
   }
+
+  @Test("requests of an older version go on only where the owner died, which may have followed them")
+  func olderRequests() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("old.db")
+    let old = try await SQLiteStore.open(
+      path: path, now: TestStore.start, steps: Array(Migrations.all.prefix(6)))
+    try await old.close()
+    try Raw.execute(
+      """
+      INSERT INTO origin (id, url) VALUES (1, 'https://a.example');
+      INSERT INTO run (id, run_id, state, created_at, manifest, manifest_digest, again, origin, destination,
+                       settings, finished_at, request)
+        VALUES (1, '20250101-000000-aaaa', 'finished', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', 2, 'cancel'),
+               (2, '20250101-000001-aaaa', 'running', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', NULL, 'cancel'),
+               (3, '20250101-000002-aaaa', 'running', 1, 'm', zeroblob(32), 0, 1, 'x', '{}', NULL, 'pause');
+      """, in: path)
+    _ = try await SQLiteStore.open(path: path, now: TestStore.start)
+    #expect(
+      try Raw.query("SELECT coalesce(request, '-') || cancelling FROM run ORDER BY id", in: path) == [
+        "-0", "-1", "-0",
+      ])
+  }
 }

@@ -226,4 +226,28 @@ struct RunLoopTests {
     #expect(summary.counts.items(in: .accepted) == service.taken.count)
     #expect(summary.counts.items(in: .cancelled) == 50 - service.taken.count)
   }
+
+  @Test("an acceptance that stands is counted, also when the chunk after it is damaged")
+  func damagedNext() async throws {
+    let scene = try await RunScene(items: 3) { $0.concurrency = 1 }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      do {
+        if request == 0 {
+          try Raw.execute(
+            "UPDATE item_block SET sources = replace(sources, 's3', 'S3') WHERE position = (1 << 40) + 1",
+            in: scene.store.path)
+        }
+      } catch {
+        Issue.record(error)
+      }
+      return .accept
+    }
+    await #expect { _ = try await scene.run(service) } throws: { ($0 as? StoreError)?.code == .damaged }
+    let accepted = scene.events.all.compactMap { event in
+      if case .firstAccepted(let counts) = event { counts.items(in: .accepted) } else { nil as Int? }
+    }
+    #expect(accepted == [1])
+    #expect(try await scene.summary().counts.items(in: .accepted) == 1)
+    #expect(try await scene.summary().counts.items(in: .submitting) == 0)
+  }
 }
