@@ -70,13 +70,17 @@ struct StatementTests {
     // Two changes in one commit, of which one is refused.
     let gate = DispatchSemaphore(value: 0)
     async let held: Void = database.read { _ in gate.wait() }
-    async let good: Int = database.write { try $0.run("INSERT INTO entry (number, size) VALUES (8, 1)") }
-    async let bad: Int = database.write { try $0.run("INSERT INTO entry (number, size) VALUES (9, 0)") }
+    let good = Task {
+      try await database.write { try $0.run("INSERT INTO entry (number, size) VALUES (8, 1)") }
+    }
+    let bad = Task {
+      try await database.write { try $0.run("INSERT INTO entry (number, size) VALUES (9, 0)") }
+    }
     while database.waitingChanges < 2 { await Task.yield() }
     gate.signal()
     try await held
-    #expect(try await good == 1)
-    await #expect(throws: StoreError.self) { _ = try await bad }
+    #expect(try await good.value == 1)
+    await #expect(throws: StoreError.self) { _ = try await bad.value }
     #expect(try await spill() == 0)
     try await database.write { _ = try $0.run("INSERT INTO entry (number, size) VALUES (10, 1)") }
     #expect(try await spill() == before)

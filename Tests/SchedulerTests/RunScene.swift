@@ -55,12 +55,13 @@ struct RunScene {
         }
         return nil
       }
-      var ending: RunEnding?
-      while ending == nil, let next = try await group.next() { ending = next }
-      group.cancelAll()
-      clock.release()
-      guard let ending else { throw StoreError(.conflict, "the loop never ended") }
-      return ending
+      // Also when the loop throws: whoever waits for sleepers is let go.
+      defer {
+        group.cancelAll()
+        clock.release()
+      }
+      while let next = try await group.next() { if let next { return next } }
+      throw StoreError(.conflict, "the loop never ended")
     }
   }
 
