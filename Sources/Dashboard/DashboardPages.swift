@@ -22,7 +22,8 @@ struct DashboardPages: Sendable {
 
   /// Where a video is; the form alone while nothing is looked for.
   func search(for object: String?) async throws -> Response {
-    let found = if let object { try await site.store.appearances(of: ObjectName(object)) } else { [ObjectAppearance]() }
+    let found =
+      if let object { try await site.store.appearances(of: ObjectName(object)) } else { [ObjectAppearance]() }
     return try document(
       of: try ObjectPage(zone: site.zone).sections(object, found), title: "Find a video", script: nil)
   }

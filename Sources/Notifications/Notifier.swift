@@ -135,7 +135,7 @@ package final class Notifier: Sendable {
         try await clock.sleep(for: pause)
       }
     } catch {
-      failed(.address, "failed to tell \(address.shown) about the run: it was given up")
+      failed(.address, "failed to tell \(address.shown) about the run: there was no time left")
     }
   }
 
@@ -156,7 +156,7 @@ package final class Notifier: Sendable {
     } catch let error as CommandNotStarted {
       failed(.command, "the command \(command.shown) cannot be started: \(error.reason)")
     } catch {
-      failed(.command, "the command \(command.shown) was given up")
+      failed(.command, "the command \(command.shown) was stopped")
     }
   }
 

@@ -4,7 +4,7 @@ enum RequestFault: Equatable {
   case status(Int)
   /// No answer came in time.
   case timeout
-  /// No connection came about, or it broke. Its words are not shown: they may have the address in them.
+  /// There was no connection, or it broke. Its words are not shown: they may have the address in them.
   case noAnswer
 
   /// Whether another try can help.
@@ -22,7 +22,7 @@ enum RequestFault: Equatable {
       "it answered with a redirect (\(status)), which is not followed"
     case .status(let status): "it answered \(status)"
     case .timeout: "no answer came in time"
-    case .noAnswer: "no connection came about, or it broke"
+    case .noAnswer: "could not connect, or the connection broke"
     }
   }
 }

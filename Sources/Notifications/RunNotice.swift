@@ -8,7 +8,7 @@ package struct RunNotice: Sendable, Equatable {
     case finished
     /// Nothing is left to send, and some items stay unknown.
     case held
-    /// The user gave the run up.
+    /// The user cancelled the run.
     case cancelled
     /// Sending stopped and can be resumed.
     case paused

@@ -71,7 +71,7 @@ struct NotifierTests {
     #expect(outside.requests.count == 4)
     #expect(
       lines == [
-        "warning: failed to tell https://hooks.example.org/… about the run: no connection came about, or it broke; "
+        "warning: failed to tell https://hooks.example.org/… about the run: could not connect, or the connection broke; "
           + "the run is not affected, and this is not said again"
       ])
   }

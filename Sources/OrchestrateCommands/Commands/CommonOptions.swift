@@ -131,7 +131,7 @@ struct PaceOptions: ParsableArguments {
   @Option(
     name: .customLong("settle-delay"),
     help: ArgumentHelp(
-      "Time before the service is asked about a lost answer, and between two looks. Default: 30s.",
+      "Time before the service is asked about a lost answer, and between two such questions. Default: 30s.",
       valueName: "duration"),
     transform: { try DurationText.parse($0, for: "--settle-delay", allowingZero: true) })
   var settleDelay: Duration?

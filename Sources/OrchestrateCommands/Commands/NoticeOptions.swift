@@ -1,7 +1,7 @@
 import ArgumentParser
 import Notifications
 
-/// Who is told about a run.
+/// Who gets notifications about a run.
 ///
 /// The values are read in ``validate()`` and not where they are declared: the parser repeats a value that it cannot
 /// take, and these may be secrets.
@@ -9,21 +9,21 @@ struct NoticeOptions: ParsableArguments {
   @Option(
     name: .customLong("notify-url"),
     help: ArgumentHelp(
-      "Where a JSON document is posted at the end, on a pause and on waits over ten minutes; "
+      "Post a JSON document here when the run ends, pauses or waits for more than ten minutes; "
         + "else $ORCHESTRATE_NOTIFY_URL.", valueName: "url"))
   var notifyURL: String?
 
   @Option(
     name: .customLong("notify-command"),
     help: ArgumentHelp(
-      "Command that is started at the same moments, without a shell; words, or a JSON array of them.",
+      "Start this command at the same moments, without a shell; words, or a JSON array of them.",
       valueName: "command"))
   var notifyCommand: String?
 
   @Option(
     name: .customLong("heartbeat-url"),
     help: ArgumentHelp(
-      "Address that is asked for each minute while the run goes on; else $ORCHESTRATE_HEARTBEAT_URL.",
+      "Get this address each minute while the run goes on; else $ORCHESTRATE_HEARTBEAT_URL.",
       valueName: "url"))
   var heartbeatURL: String?
 

@@ -35,8 +35,8 @@ struct ResumeCommand: Subcommand {
     help: "End a wait that the service asked for, for every run of this database that sends to it.")
   var ignoresWait = false
 
-  @OptionGroup(title: "Pace") var pace: PaceOptions
-  @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
+  @OptionGroup(title: "Sending") var pace: PaceOptions
+  @OptionGroup(title: "Notifications") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions

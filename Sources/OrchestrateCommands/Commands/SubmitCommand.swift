@@ -42,8 +42,8 @@ struct SubmitCommand: Subcommand {
   var isDryRun = false
 
   @OptionGroup(title: "Plan") var planOptions: PlanOptions
-  @OptionGroup(title: "Pace") var pace: PaceOptions
-  @OptionGroup(title: "Telling") var noticeOptions: NoticeOptions
+  @OptionGroup(title: "Sending") var pace: PaceOptions
+  @OptionGroup(title: "Notifications") var noticeOptions: NoticeOptions
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions

@@ -10,7 +10,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   case badInput = 2
   /// Stopped early, resumable.
   case stopped = 3
-  /// The service refused the account, the endpoint or the index; parked, resumable.
+  /// The service refused the account, the endpoint or the index; paused, resumable.
   case refused = 4
   /// Store trouble.
   case store = 5

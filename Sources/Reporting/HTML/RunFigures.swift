@@ -8,7 +8,7 @@ struct RunFigures {
     var cards = [
       Card(id: "items", name: "items", value: HumanNumber.text(run.items)),
       Card(id: "accepted", name: "accepted", value: HumanNumber.text(counts.items(in: .accepted))),
-      Card(id: "lost", name: "lost", value: HumanNumber.text(counts.lostItems)),
+      Card(id: "lost", name: lostName(counts), value: HumanNumber.text(counts.lostItems)),
       Card(
         id: "left", name: "still open",
         value: HumanNumber.text(counts.items(in: .pending, .submitting, .unknown))),
@@ -29,6 +29,12 @@ struct RunFigures {
         items: state == .split ? "–" : HumanNumber.text(items), chunks: HumanNumber.text(chunks))
     }
     return try template.render(Values(cards: cards, share: share(run), states: states))
+  }
+
+  /// What the items are called that will not be sent again by themselves: the names of their states.
+  private static func lostName(_ counts: StateCounts) -> String {
+    let states = [ChunkState.rejected, .failed].filter { counts.items(in: $0) > 0 }
+    return states.isEmpty ? ChunkState.rejected.rawValue : states.map(\.rawValue).joined(separator: " or ")
   }
 
   /// One bar whose parts are the shares of the states.

@@ -46,7 +46,7 @@ package struct RunsPage: Sendable {
       name: (run.name ?? run.job).map { TerminalText.escape($0, cutAt: 60) }, look: RunHeader.look(run),
       state: run.state.rawValue, reason: run.reason?.rawValue, items: HumanNumber.text(run.items),
       accepted: HumanNumber.text(run.counts.items(in: .accepted)),
-      lost: HumanNumber.text(run.counts.lostItems),
+      notAccepted: HumanNumber.text(run.counts.items(in: .rejected, .failed, .cancelled)),
       left: HumanNumber.text(run.counts.items(in: .pending, .submitting, .unknown)),
       created: zone.brief(run.createdAt))
   }
@@ -60,7 +60,7 @@ package struct RunsPage: Sendable {
     let reason: String?
     let items: String
     let accepted: String
-    let lost: String
+    let notAccepted: String
     let left: String
     let created: String
   }
@@ -80,10 +80,10 @@ package struct RunsPage: Sendable {
     {{/isEmpty}}
     {{^isEmpty}}
     <div class="scroll"><table>
-    <thead><tr><th>run</th><th>state</th><th class="n">items</th><th class="n">accepted</th><th class="n">lost</th><th class="n">open</th><th>created</th></tr></thead>
+    <thead><tr><th>run</th><th>state</th><th class="n">items</th><th class="n">accepted</th><th class="n">not accepted</th><th class="n">open</th><th>created</th></tr></thead>
     <tbody>
     {{#runs}}
-    <tr><td class="nowrap">{{#link}}<a class="id" href="{{link}}">{{run}}</a>{{/link}}{{^link}}<span class="id">{{run}}</span>{{/link}}{{#name}}<br><span class="quiet">{{name}}</span>{{/name}}</td><td class="nowrap"><span class="badge {{look}}">{{state}}{{#reason}}: {{reason}}{{/reason}}</span></td><td class="n">{{items}}</td><td class="n">{{accepted}}</td><td class="n">{{lost}}</td><td class="n">{{left}}</td><td class="nowrap">{{created}}</td></tr>
+    <tr><td class="nowrap">{{#link}}<a class="id" href="{{link}}">{{run}}</a>{{/link}}{{^link}}<span class="id">{{run}}</span>{{/link}}{{#name}}<br><span class="quiet">{{name}}</span>{{/name}}</td><td class="nowrap"><span class="badge {{look}}">{{state}}{{#reason}}: {{reason}}{{/reason}}</span></td><td class="n">{{items}}</td><td class="n">{{accepted}}</td><td class="n">{{notAccepted}}</td><td class="n">{{left}}</td><td class="nowrap">{{created}}</td></tr>
     {{/runs}}
     </tbody>
     </table></div>

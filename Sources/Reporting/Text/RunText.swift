@@ -24,7 +24,8 @@ package struct RunText: Sendable {
   package func history(_ runs: [RunSummary], isChosen: Bool = false) -> String {
     guard !runs.isEmpty else { return isChosen ? "no matching runs\n" : "no runs yet\n" }
     var table = TextTable(.left, .left, .right, .right, .right, .right, .right, .left, .right, .left)
-    table.add("RUN", "STATE", "ITEMS", "ACCEPTED", "NOT ACCEPTED", "UNKNOWN", "LEFT", "CREATED", "AGE", "NAME")
+    table.add(
+      "RUN", "STATE", "ITEMS", "ACCEPTED", "NOT ACCEPTED", "UNKNOWN", "LEFT", "CREATED", "AGE", "NAME")
     for run in runs {
       table.add(
         run.run.rawValue, state(run), HumanNumber.text(run.items),

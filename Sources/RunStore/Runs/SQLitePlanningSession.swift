@@ -62,7 +62,8 @@ final class SQLitePlanningSession: PlanningSession {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')
         """,
         .integer(row), .integer(first + offset), .integer(chunk.firstItem), .integer(chunk.itemCount),
-        .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID?.rawValue), .flag(chunk.nameClashes))
+        .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID?.rawValue),
+        .flag(chunk.nameClashes))
     }
   }
 

@@ -35,7 +35,9 @@ struct RunPageTests {
     let html = try page.document(Self.content())
     #expect(html.contains("<h1>4,990 of 5,000 items accepted, 10 rejected</h1>"))
     #expect(html.contains("<dd id=\"accepted\">4,990</dd>"))
-    #expect(html.contains("<dd id=\"lost\">10</dd>"))
+    // What the text calls rejected is called so here, too.
+    #expect(html.contains("<dt>rejected</dt><dd id=\"lost\">10</dd>"))
+    #expect(!html.contains(">lost<"))
     #expect(html.contains("<td class=\"n\" id=\"items-rejected\">10</td>"))
     #expect(html.contains("at most 1,234 in 1s"))
     #expect(html.contains("<dd id=\"p50\">40ms</dd>"))
