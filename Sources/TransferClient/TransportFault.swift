@@ -14,7 +14,9 @@ internal import NIOSSL
 /// What an error of the transport means, in one stable word. Whether the request may have arrived is never read
 /// from the error but from the ``WriteProgress`` of the request.
 enum TransportFault: String, Sendable, CaseIterable {
-  /// The host's name has no address.
+  /// This process, or the machine, can open no more files, and a connection is one.
+  case openFiles = "open_files"
+  /// The host's name cannot be resolved.
   case dns
   /// Nobody listens at the address.
   case connectRefused = "connect_refused"
@@ -24,8 +26,14 @@ enum TransportFault: String, Sendable, CaseIterable {
   case connectTimeout = "connect_timeout"
   /// No encrypted connection came about, or it broke.
   case tls
-  /// The certificate of the other side is not trusted, or is another host's.
+  /// No authority that this machine trusts signed the certificate of the other side.
   case certificate
+  /// The certificate of the other side has expired.
+  case certificateExpired = "certificate_expired"
+  /// The certificate of the other side is not valid yet.
+  case certificateNotYetValid = "certificate_not_yet_valid"
+  /// The certificate of the other side is another host's.
+  case certificateHost = "certificate_host"
   /// The proxy wants a user name and a password, or others.
   case proxyUnauthorized = "proxy_unauthorized"
   /// The proxy did not open a tunnel.
@@ -51,6 +59,7 @@ enum TransportFault: String, Sendable, CaseIterable {
     switch fault {
     case .timeout where stage == .nothing: self = .connectTimeout
     case .reset where stage < .everything, .closed where stage < .everything: self = .resetEarly
+    case .dns where OpenFiles.areUsedUp, .tls where stage == .nothing && OpenFiles.areUsedUp: self = .openFiles
     default: self = fault
     }
   }
@@ -58,8 +67,8 @@ enum TransportFault: String, Sendable, CaseIterable {
   /// Whether it can only happen before a request is begun.
   var isBeforeRequest: Bool {
     switch self {
-    case .dns, .connectRefused, .unreachable, .connectTimeout, .certificate, .proxyUnauthorized,
-      .proxyRefused:
+    case .openFiles, .dns, .connectRefused, .unreachable, .connectTimeout, .certificate, .certificateExpired,
+      .certificateNotYetValid, .certificateHost, .proxyUnauthorized, .proxyRefused:
       true
     case .tls, .resetEarly, .timeout, .reset, .closed, .earlyAnswer, .protocol, .cancelled: false
     }
@@ -70,19 +79,30 @@ enum TransportFault: String, Sendable, CaseIterable {
   /// - Parameters:
   ///   - origin: scheme, host and port of the service.
   ///   - proxy: host and port of the proxy that connections go through.
-  func message(origin: String, proxy: String? = nil) -> String {
+  ///   - detail: what ``detail(of:)`` says about the error.
+  func message(origin: String, proxy: String? = nil, detail: String? = nil) -> String {
     let first = proxy.map { "the proxy \($0)" } ?? origin
     let way = proxy == nil ? "" : ", by way of \(first)"
     return switch self {
-    case .dns: "the name of \(first) has no address"
-    case .connectRefused: "nobody listens at \(first)"
-    case .unreachable: "there is no way to \(first) from this machine"
-    case .connectTimeout: "no connection to \(origin) came about in time\(way)"
-    case .tls: "no encrypted connection to \(origin) came about, or it broke\(way)"
+    case .openFiles:
+      "too many open files: a connection to \(first) needs one more than the limit"
+        + (OpenFiles.limit.map { " of \($0)" } ?? "") + " (ulimit -n); raise it, or lower --concurrency"
+    case .dns: "cannot resolve \(first)"
+    case .connectRefused: "connection refused by \(first)"
+    case .unreachable: "no route to \(first)"
+    case .connectTimeout: "could not connect to \(origin) in time\(way)"
+    case .tls: "could not open an encrypted connection to \(origin), or it broke\(way)"
     case .certificate:
-      "the certificate that \(origin) shows is not trusted on this machine, or is another host's; "
-        + "$SSL_CERT_FILE can name the authority to trust"
-    case .proxyUnauthorized: "\(first) refuses the user name and password in $HTTPS_PROXY, or wants some"
+      "the certificate of \(origin) "
+        + (detail ?? "is not signed by an authority that this machine trusts, or an authority's own has expired; "
+          + "$SSL_CERT_FILE can name a file with the authority to trust")
+    case .certificateExpired: "the certificate of \(origin) \(detail ?? "has expired")"
+    case .certificateNotYetValid: "the certificate of \(origin) \(detail ?? "is not valid yet")"
+    case .certificateHost:
+      "the certificate of \(origin) is another host's; check the address, and whether something on the way "
+        + "answers instead"
+    case .proxyUnauthorized:
+      "\(first) refuses the user name and password in $HTTPS_PROXY, or requires them"
     case .proxyRefused: "\(first) opens no tunnel to \(origin)"
     case .resetEarly: "the connection to \(origin) broke before the request was written\(way)"
     case .timeout: "no whole answer from \(origin) in time"
@@ -94,21 +114,26 @@ enum TransportFault: String, Sendable, CaseIterable {
     }
   }
 
+  /// What is known about an error beside its fault, as a part of the sentence; `nil` for most.
+  static func detail(of error: any Error) -> String? {
+    switch error {
+    case let error as CertificateFault: error.detail
+    case ConnectionError.unverifiable:
+      "cannot be checked behind a proxy, since the address has no host name; use the service's host name"
+    default: nil
+    }
+  }
+
   private static func fault(of error: any Error) -> TransportFault {
     switch error {
+    case let error as CertificateFault: fault(of: error)
     case let error as ConnectionError: fault(of: error)
     case let error as NIOHTTP1ProxyConnectHandler.Error: fault(of: error)
     case let error as NIOConnectionError: fault(of: error)
     case let error as IOError: fault(ofErrno: error.errnoCode)
     case let error as ChannelError: fault(of: error)
-    case let error as NIOSSLError:
-      switch error {
-      case .uncleanShutdown: .closed
-      case .handshakeFailed(let reason): isAboutCertificate(reason) ? .certificate : .tls
-      default: .tls
-      }
-    case let error as NIOSSLExtraError: error == .failedToValidateHostname ? .certificate : .tls
-    case let error as BoringSSLError: isAboutCertificate(error) ? .certificate : .tls
+    case let error as NIOSSLError: error == .uncleanShutdown ? .closed : .tls
+    case is NIOSSLExtraError, is BoringSSLError: .tls
     case let error as HTTPParserError: error == .invalidEOFState ? .closed : .protocol
     case is NIOHTTPDecoderError: .protocol
     case is SocketAddressError, is SocketAddressError.UnknownHost: .dns
@@ -117,9 +142,13 @@ enum TransportFault: String, Sendable, CaseIterable {
     }
   }
 
-  /// BoringSSL has a number for it and shows it only as text.
-  private static func isAboutCertificate(_ error: BoringSSLError) -> Bool {
-    "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+  private static func fault(of error: CertificateFault) -> TransportFault {
+    switch error {
+    case .expired: .certificateExpired
+    case .notYetValid: .certificateNotYetValid
+    case .otherHost: .certificateHost
+    case .untrusted: .certificate
+    }
   }
 
   private static func fault(of error: ConnectionError) -> TransportFault {
@@ -161,6 +190,7 @@ enum TransportFault: String, Sendable, CaseIterable {
     case ECONNREFUSED: .connectRefused
     case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, EADDRNOTAVAIL: .unreachable
     case ETIMEDOUT: .timeout
+    case let code where OpenFiles.isLimit(code): .openFiles
     default: .reset
     }
   }

@@ -12,7 +12,7 @@ struct SubmissionFailureTests {
       let failure = try await withClient(url) { await $0.submit(submission()) }.failure
       #expect(failure?.progress == .notWritten)
       #expect(failure?.code == "connect_refused")
-      #expect(failure?.message == "nobody listens at \(url)")
+      #expect(failure?.message == "connection refused by \(url)")
     }
   }
 

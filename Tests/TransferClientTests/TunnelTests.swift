@@ -102,7 +102,7 @@ struct TunnelTests {
       ) { await $0.submit(submission()) }.failure
       #expect(absent?.progress == .notWritten)
       #expect(absent?.code == "connect_refused")
-      #expect(absent?.message == "nobody listens at the proxy 127.0.0.1:\(port)")
+      #expect(absent?.message == "connection refused by the proxy 127.0.0.1:\(port)")
     }
   }
 
@@ -165,11 +165,12 @@ struct TunnelTests {
 
   @Test(arguments: [
     // Another authority, no authority but the system's, the right authority but another host's certificate.
-    (TestCertificates.stranger, TestCertificates.service), (nil, TestCertificates.service),
-    (TestCertificates.authority, TestCertificates.elsewhere),
+    (TestCertificates.stranger, TestCertificates.service, "certificate"),
+    (nil, TestCertificates.service, "certificate"),
+    (TestCertificates.authority, TestCertificates.elsewhere, "certificate_host"),
   ])
   func `any other certificate is refused, and nothing written`(
-    authority: String?, identity: TestCertificates.Identity
+    authority: String?, identity: TestCertificates.Identity, code: String
   ) async throws {
     let server = try await ScriptedServer([.startTLS(identity), .readRequest, Self.answer])
     let exchange = try await withAuthority(authority ?? TestCertificates.stranger) { file in
@@ -178,9 +179,28 @@ struct TunnelTests {
       ) { await $0.submit(submission()) }
     }
     #expect(exchange.failure?.progress == .notWritten)
-    #expect(exchange.failure?.code == "certificate", "\(exchange)")
+    #expect(exchange.failure?.code == code, "\(exchange)")
     #expect(server.requests.entries.isEmpty)
     try await server.stop()
+  }
+
+  @Test func `a certificate that is out of date says so, with its date and the clock's`() async throws {
+    for (identity, code, words) in [
+      (TestCertificates.expired, "certificate_expired", "expired at 2021-01-01T00:00:00.000Z"),
+      (TestCertificates.future, "certificate_not_yet_valid", "is not valid before 2110-01-01T00:00:00.000Z"),
+    ] {
+      let server = try await ScriptedServer([.startTLS(identity), .readRequest, Self.answer])
+      let failure = try await withAuthority(TestCertificates.datedAuthority) { file in
+        try await withClient(
+          "https://localhost:\(server.port)", environment: ["SSL_CERT_FILE": file]
+        ) { await $0.submit(submission()) }.failure
+      }
+      #expect(failure?.progress == .notWritten)
+      #expect(failure?.code == code, "\(String(describing: failure))")
+      #expect(failure?.message.contains(words) == true, "\(String(describing: failure))")
+      #expect(failure?.message.contains("the clock of this machine says 2026-11-23T") == true)
+      try await server.stop()
+    }
   }
 
   @Test func `a name is checked at the end of a tunnel too`() async throws {
@@ -193,7 +213,7 @@ struct TunnelTests {
       ) { await $0.submit(submission()) }.failure
     }
     #expect(failure?.progress == .notWritten)
-    #expect(failure?.code == "certificate")
+    #expect(failure?.code == "certificate_host")
     #expect(proxy.requests.entries.count == 1)
     try await proxy.stop()
   }

@@ -1,3 +1,4 @@
+internal import BatchDomain
 internal import NIOCore
 internal import NIOExtras
 internal import NIOHTTP1
@@ -18,6 +19,7 @@ final class ConnectionOpener {
   private let origin: ServiceOrigin
   private let route: ServiceRoute
   private let timeout: TimeAmount
+  private let clock: any BatchClock
   private let eventLoop: any EventLoop
   /// What all encrypted connections have in common; it reads the system's certificates, so that it is made once, and
   /// not on the event loop.
@@ -25,11 +27,17 @@ final class ConnectionOpener {
 
   /// An opener for that service; nothing is opened yet.
   ///
-  /// - Parameter timeout: the most that may pass until a connection is ready, tunnel and encryption included.
-  init(origin: ServiceOrigin, route: ServiceRoute, timeout: Duration, eventLoop: any EventLoop) {
+  /// - Parameters:
+  ///   - timeout: the most that may pass until a connection is ready, tunnel and encryption included.
+  ///   - clock: what the dates of certificates are held against.
+  init(
+    origin: ServiceOrigin, route: ServiceRoute, timeout: Duration, clock: any BatchClock,
+    eventLoop: any EventLoop
+  ) {
     self.origin = origin
     self.route = route
     self.timeout = .nanoseconds(timeout.wholeNanoseconds)
+    self.clock = clock
     self.eventLoop = eventLoop
   }
 
@@ -64,6 +72,7 @@ final class ConnectionOpener {
   private func connect(_ opening: ConnectionOpening) -> EventLoopFuture<Void> {
     // The limit on all of it ends what takes longer; this one must not come before.
     let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(timeout + .seconds(1))
+      .channelInitializer { SocketCloser.install(in: $0) }
     let host = route.proxy?.host ?? origin.host
     let port = route.proxy?.port ?? origin.port
     return bootstrap.connect(host: host, port: port).assumeIsolated()
@@ -116,7 +125,10 @@ final class ConnectionOpener {
       do {
         let name = ServiceAddress.isAddress(self.origin.host) ? nil : self.origin.host
         let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
-        try opening.usableChannel().pipeline.syncOperations.addHandlers([handler, OpeningWaiter(done)])
+        let waiter = OpeningWaiter(done) {
+          CertificateFault($0, shown: handler.peerCertificate, now: self.clock.now()) ?? $0
+        }
+        try opening.usableChannel().pipeline.syncOperations.addHandlers([handler, waiter])
       } catch {
         done.fail(error)
       }

@@ -23,7 +23,7 @@ final class ConnectionOpening {
   /// Notes that the other side accepted.
   func accept(_ channel: any Channel) {
     self.channel = channel
-    if isOver { channel.close(promise: nil) }
+    if isOver { channel.reset() }
   }
 
   /// The channel, as long as it is of use.
@@ -48,7 +48,7 @@ final class ConnectionOpening {
   func abandon(_ error: any Error) -> EventLoopFuture<Void>? {
     guard !isOver else { return nil }
     isOver = true
-    channel?.close(promise: nil)
+    channel?.reset()
     promise.fail(error)
     return channel?.closeFuture
   }

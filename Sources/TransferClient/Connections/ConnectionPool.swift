@@ -32,7 +32,7 @@ final class ConnectionPool {
   func send(_ exchange: OngoingExchange) {
     guard !isShutDown else { return exchange.fail(ConnectionError.cancelled) }
     if !policy.allowsReuse {
-      for connection in idle where connection.wasUsed { connection.drop() }
+      for connection in idle where connection.wasUsed { connection.retire() }
     }
     while let connection = idle.popLast() {
       if connection.isUsable { return connection.send(exchange) }
@@ -93,7 +93,7 @@ final class ConnectionPool {
   private func closeIdle() {
     sweep = nil
     let before = NIODeadline.now() - .nanoseconds(idleTime.wholeNanoseconds)
-    for connection in idle where connection.idleSince <= before { connection.drop() }
+    for connection in idle where connection.idleSince <= before { connection.retire() }
     if let oldest = idle.min(by: { $0.idleSince < $1.idleSince }) { scheduleSweep(of: oldest) }
   }
 }

@@ -8,7 +8,9 @@ struct HTTPExchange: Sendable {
     /// The head of an answer came; the body may be in part.
     case answered(Answer)
     /// No head came.
-    case failed(TransportFault, WriteProgress.Stage)
+    ///
+    /// - Parameter detail: more about the fault, as a part of its sentence.
+    case failed(TransportFault, WriteProgress.Stage, detail: String? = nil)
   }
 
   /// An answer as it came.
@@ -52,8 +54,8 @@ struct HTTPExchange: Sendable {
   ) async -> Result {
     guard !Task.isCancelled else { return .failed(.cancelled, progress.judge()) }
     let exchange = NIOLoopBoundBox.makeBoxSendingValue(
-      OngoingExchange(request, progress: progress, bodyLimit: bodyLimit, onHead: onHead), eventLoop: eventLoop
-    )
+      OngoingExchange(request, progress: progress, timeout: timeout, bodyLimit: bodyLimit, onHead: onHead),
+      eventLoop: eventLoop)
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         onLoop {

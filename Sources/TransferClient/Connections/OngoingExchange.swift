@@ -10,6 +10,8 @@ final class OngoingExchange {
   let request: ServiceRequest
   /// What the writing of the request's body is reported to.
   let progress: WriteProgress
+  /// The most it may take, from its beginning to the end of the answer.
+  let timeout: Duration
 
   private let bodyLimit: Int
   private let onHead: (@Sendable (Int) -> Void)?
@@ -21,13 +23,16 @@ final class OngoingExchange {
   /// An exchange that has not begun.
   ///
   /// - Parameters:
+  ///   - timeout: the most it may take, from now to the end of the answer; whoever sends it sees to that.
   ///   - bodyLimit: the most bytes of the answer's body to keep.
   ///   - onHead: is told the status when the head of the answer came.
   init(
-    _ request: ServiceRequest, progress: WriteProgress, bodyLimit: Int, onHead: (@Sendable (Int) -> Void)?
+    _ request: ServiceRequest, progress: WriteProgress, timeout: Duration, bodyLimit: Int,
+    onHead: (@Sendable (Int) -> Void)?
   ) {
     self.request = request
     self.progress = progress
+    self.timeout = timeout
     self.bodyLimit = bodyLimit
     self.onHead = onHead
   }
@@ -72,7 +77,11 @@ final class OngoingExchange {
   /// Nothing more can come.
   func fail(_ error: any Error) {
     let stage = progress.judge()
-    guard var answer else { return end(with: .failed(TransportFault(error, stage: stage), stage)) }
+    guard var answer else {
+      return end(
+        with: .failed(
+          TransportFault(error, stage: stage), stage, detail: TransportFault.detail(of: error)))
+    }
     answer.cut = .broken(TransportFault(error, stage: .everything))
     end(with: .answered(answer))
   }

@@ -14,7 +14,7 @@ struct RequestHeads: Sendable {
     let host = configuration.origin.split(separator: "/").last.map { String($0) } ?? ""
     common = [
       "Host": host, "x-api-key": configuration.key.value, "User-Agent": configuration.userAgent,
-      "Accept": "application/json",
+      "Accept": "application/json", "Accept-Encoding": "identity",
     ]
   }
 

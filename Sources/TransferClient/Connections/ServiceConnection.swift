@@ -20,6 +20,8 @@ final class ServiceConnection: ChannelInboundHandler {
   private var isWaiting = false
   /// Whether the request under way is the last.
   private var isLast = false
+  /// Whether an answer came before the request under way was written whole.
+  private var isOvertaken = false
   private var isClosedByUs = false
 
   /// Since when it waits for a request.
@@ -55,6 +57,12 @@ final class ServiceConnection: ChannelInboundHandler {
     requests += 1
     isWaiting = true
     isLast = !policy.allowsReuse
+    do {
+      try context.channel.limitSilence(to: exchange.timeout)
+    } catch {
+      drop()
+      return exchange.fail(error)
+    }
     self.exchange = exchange
     exchange.begins(on: self)
     context.write(wrapOutboundOut(.head(exchange.request.head)), promise: nil)
@@ -113,6 +121,7 @@ final class ServiceConnection: ChannelInboundHandler {
     {
       isLast = true
     }
+    if body != nil { isOvertaken = true }
     body?.failed()
     body = nil
     exchange?.receive(head)
@@ -121,8 +130,10 @@ final class ServiceConnection: ChannelInboundHandler {
   private func finish() {
     let ended = exchange
     exchange = nil
-    if isLast {
+    if isOvertaken {
       drop()
+    } else if isLast {
+      retire()
     } else if isUsable {
       pool.putBack(self)
     }
@@ -131,14 +142,23 @@ final class ServiceConnection: ChannelInboundHandler {
 
   // MARK: Closing
 
-  /// Closes it; whatever was under way is over for whoever sent it. It carries no request from now on, however long the
-  /// closing takes.
+  /// Closes it by a reset: whatever was under way is over for whoever sent it, and nothing more of it arrives.
   func drop() {
+    leave()
+    context?.channel.reset()
+  }
+
+  /// Closes it in order; nothing is under way. It carries no request from now on, however long the closing takes.
+  func retire() {
+    leave()
+    context?.channel.closeInOrder()
+  }
+
+  private func leave() {
     isClosedByUs = true
     pool.remove(self)
     exchange = nil
     body = nil
-    context?.close(promise: nil)
   }
 
   /// Closes it in the middle of an exchange, or between two.
@@ -146,8 +166,12 @@ final class ServiceConnection: ChannelInboundHandler {
   /// - Returns: when it is closed; `nil` for one that is.
   func shutDown() -> EventLoopFuture<Void>? {
     let closed = context?.channel.closeFuture
-    exchange?.fail(ConnectionError.cancelled)
-    drop()
+    if let exchange {
+      exchange.fail(ConnectionError.cancelled)
+      drop()
+    } else {
+      retire()
+    }
     return closed
   }
 

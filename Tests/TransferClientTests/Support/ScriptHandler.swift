@@ -29,6 +29,7 @@ final class ScriptHandler: ChannelInboundHandler {
   private let requests: Journal<[UInt8]>
   private let connections: Journal<Void>
   private let closings: Journal<Void>
+  private let errors: Journal<String>
   private let marks: Journal<Void>
   private let gate: Gate
   private var script: [ScriptedServer.Step] = []
@@ -39,12 +40,13 @@ final class ScriptHandler: ChannelInboundHandler {
 
   init(
     scripts: ScriptQueue, requests: Journal<[UInt8]>, connections: Journal<Void>, closings: Journal<Void>,
-    marks: Journal<Void>, gate: Gate
+    errors: Journal<String>, marks: Journal<Void>, gate: Gate
   ) {
     self.scripts = scripts
     self.requests = requests
     self.connections = connections
     self.closings = closings
+    self.errors = errors
     self.marks = marks
     self.gate = gate
   }
@@ -64,7 +66,10 @@ final class ScriptHandler: ChannelInboundHandler {
     if isRunning { step(context) } else { begin(context) }
   }
 
-  func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    errors.append("\(error)")
+    context.close(promise: nil)
+  }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) { flood(context) }
 

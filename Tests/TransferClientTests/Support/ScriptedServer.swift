@@ -36,6 +36,8 @@ final class ScriptedServer: Sendable {
   let connections = Journal<Void>()
   /// One entry per closed connection.
   let closings = Journal<Void>()
+  /// Errors of connections: a reset by the other side among them.
+  let errors = Journal<String>()
   /// One entry per ``Step/mark``.
   let marks = Journal<Void>()
   /// What scripts wait for.
@@ -50,7 +52,8 @@ final class ScriptedServer: Sendable {
   init(scripts: [[Step]]) async throws {
     let queue = ScriptQueue(scripts)
     self.scripts = queue
-    let (requests, connections, closings, marks, gate) = (requests, connections, closings, marks, gate)
+    let (requests, connections, closings) = (requests, connections, closings)
+    let (errors, marks, gate) = (errors, marks, gate)
     channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // Read only when a script asks for it.
@@ -60,7 +63,7 @@ final class ScriptedServer: Sendable {
           try channel.pipeline.syncOperations.addHandler(
             ScriptHandler(
               scripts: queue, requests: requests, connections: connections, closings: closings,
-              marks: marks, gate: gate))
+              errors: errors, marks: marks, gate: gate))
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()

@@ -80,4 +80,64 @@ enum TestCertificates {
       uBlzK7sCfJfnBFwMyKGQKMthNCo7dMRc5I/foawYLrkuXSt5i/z0XMeA
       -----END PRIVATE KEY-----
       """)
+
+  /// The authority of ``expired`` and ``future``.
+  static let datedAuthority = """
+    -----BEGIN CERTIFICATE-----
+    MIIBejCCASCgAwIBAgIUey4ayH5xtO07ul1AbaTXs04O0WcwCgYIKoZIzj0EAwIw
+    GjEYMBYGA1UEAwwPRGF0ZWQgYXV0aG9yaXR5MCAXDTIwMDEwMTAwMDAwMFoYDzIx
+    MjAwMTAxMDAwMDAwWjAaMRgwFgYDVQQDDA9EYXRlZCBhdXRob3JpdHkwWTATBgcq
+    hkjOPQIBBggqhkjOPQMBBwNCAARUJXPex1ZUEWw74iaMTqhozdqB4zMzTg8lVc7X
+    uge0iMRNMydPjll7KS618WTJSKPX0pXn+wO3Yz0RR4vPTXOMo0IwQDAPBgNVHRMB
+    Af8EBTADAQH/MA4GA1UdDwEB/wQEAwIBBjAdBgNVHQ4EFgQUASkUxjBVGAaz+lqi
+    zoSy3tAt3iAwCgYIKoZIzj0EAwIDSAAwRQIgN+sS+HZv2kVRNrJHAVCiHtVzu3EH
+    QY4Sbu89vu5PMuoCIQCU8iYjgNRAD5kKpcRf9il8pW8D/H8n65bnbXMgv9onAw==
+    -----END CERTIFICATE-----
+    """
+
+  /// Signed by ``datedAuthority`` for `localhost`, valid in 2020 alone.
+  static let expired = Identity(
+    certificate: """
+      -----BEGIN CERTIFICATE-----
+      MIIBpzCCAUygAwIBAgIUARM3We6oMXSO8pw+SzDKol4/QW0wCgYIKoZIzj0EAwIw
+      GjEYMBYGA1UEAwwPRGF0ZWQgYXV0aG9yaXR5MB4XDTIwMDEwMTAwMDAwMFoXDTIx
+      MDEwMTAwMDAwMFowEjEQMA4GA1UEAwwHc2VydmljZTBZMBMGByqGSM49AgEGCCqG
+      SM49AwEHA0IABJrs4CSIYfebIS9BNg/KIvmFrI9GDj5W010y2SXMEIGKh/WYctSp
+      YKvwnMJ3fUsU9mGC+n2FlZ2rd6NsYWfa4AijeDB2MBQGA1UdEQQNMAuCCWxvY2Fs
+      aG9zdDAJBgNVHRMEAjAAMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBTR
+      0/I4QVQiKoXCEiIE43PotlDs9zAfBgNVHSMEGDAWgBQBKRTGMFUYBrP6WqLOhLLe
+      0C3eIDAKBggqhkjOPQQDAgNJADBGAiEA/wWBmGOFzVMvSRqpDKRSEO6jz7sU08+N
+      b+sd06aFS98CIQDbQhk0NTALbZSWlYMD9YbsOj+Q8bDlWbzGicskwUVLYA==
+      -----END CERTIFICATE-----
+      """,
+    key: """
+      -----BEGIN PRIVATE KEY-----
+      MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+VCQlzwCkfLV+uqZ
+      TOfqhTO/KOwB3DVCHssXLWsYN7+hRANCAASa7OAkiGH3myEvQTYPyiL5hayPRg4+
+      VtNdMtklzBCBiof1mHLUqWCr8JzCd31LFPZhgvp9hZWdq3ejbGFn2uAI
+      -----END PRIVATE KEY-----
+      """)
+
+  /// Signed by ``datedAuthority`` for `localhost`, valid from 2110 on.
+  static let future = Identity(
+    certificate: """
+      -----BEGIN CERTIFICATE-----
+      MIIBqjCCAVCgAwIBAgIUO2fPoV9JHCz+nHDF5daMIqqAJA4wCgYIKoZIzj0EAwIw
+      GjEYMBYGA1UEAwwPRGF0ZWQgYXV0aG9yaXR5MCIYDzIxMTAwMTAxMDAwMDAwWhgP
+      MjEyMDAxMDEwMDAwMDBaMBIxEDAOBgNVBAMMB3NlcnZpY2UwWTATBgcqhkjOPQIB
+      BggqhkjOPQMBBwNCAASkC7o2G02EwNF1hsQhO++CKimnv1+ZFh1HLB4hqwn0Ad2S
+      mIl0odj4ikhCB16GZ72Yg2IqmfozkecJYzXNINtTo3gwdjAUBgNVHREEDTALggls
+      b2NhbGhvc3QwCQYDVR0TBAIwADATBgNVHSUEDDAKBggrBgEFBQcDATAdBgNVHQ4E
+      FgQUVIqNjPShMeJVGpKbmy+nd/CJ/TQwHwYDVR0jBBgwFoAUASkUxjBVGAaz+lqi
+      zoSy3tAt3iAwCgYIKoZIzj0EAwIDSAAwRQIgOVaBFeGzqPLmPvqtuGxwwCIMd+E6
+      zTX3abNj5EQV52oCIQDn3EbyjLwt5jZ65IAPS/BVnQeBqb5RKxOWW19zF1aw+w==
+      -----END CERTIFICATE-----
+      """,
+    key: """
+      -----BEGIN PRIVATE KEY-----
+      MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMMF302KYUDTM+XVZ
+      k18zmSHEZlzDrU/NP2/j4AsFjBChRANCAASkC7o2G02EwNF1hsQhO++CKimnv1+Z
+      Fh1HLB4hqwn0Ad2SmIl0odj4ikhCB16GZ72Yg2IqmfozkecJYzXNINtT
+      -----END PRIVATE KEY-----
+      """)
 }
