@@ -114,7 +114,8 @@ struct Settler {
       let reading =
         own.map { SettlingRule.Reading.open($0) }
         ?? SettlingRule.read(
-          chunk, evidence: found.evidence, settleDelay: session.settings.settleDelay)
+          chunk, evidence: found.evidence, settleDelay: session.settings.settleDelay,
+          grace: session.settings.settleGrace)
       let look = Look(startedAt: lookedAt, tasks: found.tasks(of: chunk), canSendMore: canSendMore)
       try await follow(reading, chunk, look, &state)
     }

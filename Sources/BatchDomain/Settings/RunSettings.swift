@@ -27,6 +27,9 @@ package struct RunSettings: Sendable, Equatable {
   package var onUnknown: UnknownPolicy = .check
   /// How long after a lost answer the service is first asked, and the time between two such looks.
   package var settleDelay: Duration = .seconds(30)
+  /// How long after the end of a request that ran out of time, or that a gateway gave up, a look may first conclude that
+  /// the service did not receive it: the gateway may still hold the request.
+  package var settleGrace: Duration = .seconds(60)
   /// Whether refused chunks are divided until the items to blame stand alone.
   package var bisect: Bool = true
   /// How many items may be lost before the run is parked.

@@ -28,8 +28,10 @@ package enum SettlingRule {
   ///   - chunk: the unknown chunk.
   ///   - evidence: what is known of each of its indexes; an index that is missing could not be listed.
   ///   - settleDelay: the shortest time after which an absence means anything.
+  ///   - grace: how long something on the way may hold a request that it gave up, or that ran out of time. Such an
+  ///     attempt counts as ended only then: what is not there before may still come.
   package static func read(
-    _ chunk: UnknownChunk, evidence: [IndexID: IndexEvidence], settleDelay: Duration
+    _ chunk: UnknownChunk, evidence: [IndexID: IndexEvidence], settleDelay: Duration, grace: Duration
   ) -> Reading {
     if chunk.wasSentElsewhere {
       return .undecidable("it was sent to another address than the run's present one")
@@ -61,7 +63,7 @@ package enum SettlingRule {
     var proofs: [ChunkNumber] = []
     for index in missing.sorted() {
       guard let known = evidence[index] else { continue }
-      let end = max(chunk.endedAt, ends[index] ?? chunk.endedAt)
+      let end = max(chunk.arrivesBefore(grace: grace), ends[index] ?? chunk.endedAt)
       switch control(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
       case .success(let control): proofs.append(control)
       case .failure(let lack):
@@ -100,7 +102,8 @@ package enum SettlingRule {
   /// What was begun later is told by the order of the intents, which no change of the machine's clock disturbs; the
   /// times have to agree, since the service's tasks are found by time.
   ///
-  /// - Parameter end: when the attempt ended, and every other send that may be mistaken for it.
+  /// - Parameter end: when the attempt ended, with the time in which its request may still arrive, and every other send
+  ///   that may be mistaken for it.
   private static func control(
     for chunk: UnknownChunk, endedAt end: Timestamp, in known: IndexEvidence, settleDelay: Duration
   ) -> Result<ChunkNumber, Lack> {
@@ -112,7 +115,12 @@ package enum SettlingRule {
       return .failure(
         Lack(text: "the listing does not show chunk \(anchors[0].chunk), accepted before it, either"))
     }
-    let later = known.controls.filter { $0.intent > chunk.endedAfter && $0.startedAt > end }
+    // Time that only the clock says has passed does not count.
+    let skipped = known.stepsForward.reduce(Duration.zero) {
+      $0 + ($1.noticedAt > chunk.endedAt ? $1.by : .zero)
+    }
+    let counted = chunk.mayArriveLater ? end + skipped : end
+    let later = known.controls.filter { $0.intent > chunk.endedAfter && $0.startedAt > counted }
     if let shown = later.first(where: { known.sighting.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
       return .failure(
@@ -131,12 +139,14 @@ package enum SettlingRule {
         Lack(text: "the machine's clock was set, so that how far the listing is behind is not known"))
     }
     let needed = max(settleDelay, lag * 2)
-    // Time that only the clock says has passed does not count.
-    let skipped = known.stepsForward.reduce(Duration.zero) { $0 + ($1.noticedAt > end ? $1.by : .zero) }
-    guard known.sighting.takenAt.since(end) - skipped >= needed else {
+    let passed = known.sighting.takenAt.since(end) - skipped
+    guard passed >= needed else {
+      let mayStillCome = chunk.mayArriveLater && passed < .zero
       return .failure(
         Lack(
-          text: "the listing may be behind by \(lag.components.seconds) s, as chunk \(newest.chunk) shows",
+          text: mayStillCome
+            ? "something on the way may still hold its request (--settle-grace)"
+            : "the listing may be behind by \(lag.components.seconds) s, as chunk \(newest.chunk) shows",
           notBefore: end + needed + skipped))
     }
     return .success(newest.chunk)

@@ -49,6 +49,8 @@ package struct UnknownChunk: Sendable, Equatable {
   package var endedAfter: Int
   /// How the answer of its last attempt came to be missing.
   package var loss: Loss
+  /// Whether something on the way may still hold the request of its last attempt.
+  package var mayArriveLater: Bool
   /// Whether that was while nothing got through for anyone.
   package var wasInOutage: Bool
   /// Attempts so far that count towards the limit.
@@ -61,7 +63,8 @@ package struct UnknownChunk: Sendable, Equatable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
-    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, wasInOutage: Bool = false,
+    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, mayArriveLater: Bool = false,
+    wasInOutage: Bool = false,
     countedAttempts: Int = 0,
     namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
@@ -74,6 +77,7 @@ package struct UnknownChunk: Sendable, Equatable {
     self.intent = intent
     self.endedAfter = endedAfter
     self.loss = loss
+    self.mayArriveLater = mayArriveLater
     self.wasInOutage = wasInOutage
     self.countedAttempts = countedAttempts
     self.namesClash = namesClash
@@ -83,6 +87,11 @@ package struct UnknownChunk: Sendable, Equatable {
   /// Whether its failure says something about the chunk itself: answered with a status while others got through.
   /// Such attempts count when they settle as not received.
   package var isOwnFault: Bool { loss == .answered && !wasInOutage }
+
+  /// The moment from which on the request of its last attempt can no longer arrive.
+  ///
+  /// - Parameter grace: how long something on the way may hold a request.
+  package func arrivesBefore(grace: Duration) -> Timestamp { mayArriveLater ? endedAt + grace : endedAt }
 
   /// Whether the service refused it, for an index it does not know included.
   package var wasRefused: Bool { loss == .refused || loss == .indexRefused }

@@ -137,6 +137,15 @@ struct PaceOptions: ParsableArguments {
   var settleDelay: Duration?
 
   @Option(
+    name: .customLong("settle-grace"),
+    help: ArgumentHelp(
+      "Time after a time-out, or a 408, 502, 503 or 504, before a request counts as not received. Default: 60s. "
+        + "A gateway may hold such a request; with a shorter time it may arrive after it was sent again.",
+      valueName: "duration"),
+    transform: { try DurationText.parse($0, for: "--settle-grace", allowingZero: true) })
+  var settleGrace: Duration?
+
+  @Option(
     name: .customLong("max-failures"),
     help: ArgumentHelp(
       "Pause the run when more items than this are rejected or failed: a number, or a percentage of those decided. Default: 50%.",
@@ -164,6 +173,7 @@ struct PaceOptions: ParsableArguments {
     overrides.maxWait = maxWait
     overrides.onUnknown = onUnknown
     overrides.settleDelay = settleDelay
+    overrides.settleGrace = settleGrace
     overrides.maxFailures = maxFailures
     overrides.bisect = bisect
     overrides.apiKeyFile = apiKeyFile

@@ -28,6 +28,8 @@ package enum SettingKey: String, Sendable, CaseIterable {
   case onUnknown = "on-unknown"
   /// How long after a lost answer the service is first asked.
   case settleDelay = "settle-delay"
+  /// How long after a time-out or a gateway's error a request may still arrive.
+  case settleGrace = "settle-grace"
   /// How many items may be lost.
   case maxFailures = "max-failures"
   /// Whether refused chunks are divided until the items to blame are found.

@@ -25,6 +25,7 @@ package struct SettingWords: Sendable, Equatable {
       SettingWords("max-wait", text(settings.maxWait)),
       SettingWords("on-unknown", settings.onUnknown.rawValue),
       SettingWords("settle-delay", text(settings.settleDelay)),
+      SettingWords("settle-grace", text(settings.settleGrace)),
       SettingWords("max-failures", settings.maxFailures.text), SettingWords("bisect", settings.bisect),
       SettingWords(
         name: "limit", value: settings.limit.map(String.init) ?? "none",

@@ -36,9 +36,11 @@ extension SQLiteRunSession {
           number: ChunkNumber(row.int(0)), firstItem: row.int(1), items: [], attempt: row.int(5),
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
           endedAt: Timestamp(milliseconds: Int64(row.int(7))), intent: row.int(13), endedAfter: row.int(14),
-          loss: loss, wasInOutage: row.flag(11),
-          countedAttempts: row.int(4), namesClash: row.flag(3),
-          wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
+          loss: loss,
+          mayArriveLater: RetryContract.mayArriveLater(
+            status: row.optionalInt(10), code: row.optionalText(9)),
+          wasInOutage: row.flag(11),
+          countedAttempts: row.int(4), namesClash: row.flag(3), wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
         return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
       }
       return try found.map { found in

@@ -17,6 +17,8 @@ struct StoredSettings: Codable {
   var maxWaitMilliseconds: Int64
   var onUnknown: UnknownPolicy
   var settleDelayMilliseconds: Int64
+  /// Missing in runs of versions that had no such wait.
+  var settleGraceMilliseconds: Int64?
   var maxFailures: String
   /// Missing in runs of versions that could not divide a chunk.
   var bisect: Bool?
@@ -35,6 +37,7 @@ struct StoredSettings: Codable {
     maxWaitMilliseconds = settings.maxWait.millisecondsRoundedUp
     onUnknown = settings.onUnknown
     settleDelayMilliseconds = settings.settleDelay.millisecondsRoundedUp
+    settleGraceMilliseconds = settings.settleGrace.millisecondsRoundedUp
     maxFailures = settings.maxFailures.text
     bisect = settings.bisect
   }
@@ -60,6 +63,7 @@ struct StoredSettings: Codable {
     settings.maxWait = .milliseconds(maxWaitMilliseconds)
     settings.onUnknown = onUnknown
     settings.settleDelay = .milliseconds(settleDelayMilliseconds)
+    if let settleGraceMilliseconds { settings.settleGrace = .milliseconds(settleGraceMilliseconds) }
     settings.maxFailures = threshold
     settings.bisect = bisect ?? false
     return settings

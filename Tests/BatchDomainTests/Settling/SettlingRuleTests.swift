@@ -7,13 +7,14 @@ struct SettlingRuleTests {
   static let start = Timestamp(milliseconds: 1_750_000_000_000)
 
   func chunk(
-    names: [String] = ["a.mp4", "b.mp4"], loss: UnknownChunk.Loss = .broken, elsewhere: Bool = false
+    names: [String] = ["a.mp4", "b.mp4"], loss: UnknownChunk.Loss = .broken, mayArriveLater: Bool = false,
+    elsewhere: Bool = false
   ) -> UnknownChunk {
     UnknownChunk(
       number: ChunkNumber(4), firstItem: 40,
       items: names.map { UnknownChunk.Item(index: Self.index, name: FileName($0)) }, attempt: 1,
       startedAt: Self.start, endedAt: Self.start + .seconds(10), intent: 100, endedAfter: 110, loss: loss,
-      wasSentElsewhere: elsewhere)
+      mayArriveLater: mayArriveLater, wasSentElsewhere: elsewhere)
   }
 
   /// One intent leaves each second.
@@ -35,7 +36,7 @@ struct SettlingRuleTests {
       sighting: Sighting(takenAt: Self.start + .seconds(seconds), times: times), controls: controls,
       firstShown: firstShown,
       recordedLag: recordedLag.map { ListingLag(acceptedAt: Self.start, lag: $0) }, counts: counts)
-    return SettlingRule.read(chunk, evidence: [Self.index: evidence], settleDelay: .seconds(30))
+    return SettlingRule.read(chunk, evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
   }
 
   func isOpen(_ reading: SettlingRule.Reading) -> Bool {
@@ -55,6 +56,58 @@ struct SettlingRuleTests {
   func laterControl() {
     let reading = read(chunk(), seen: ["control-9.mp4"], controls: [control(9, startedAfter: 11)])
     #expect(reading == .absent(controls: [ChunkNumber(9)]))
+  }
+
+  @Test("what something on the way may still hold is absent only beside a control begun after the grace")
+  func laterControlAfterGrace() {
+    let held = chunk(mayArriveLater: true)
+    // The attempt ended after 10 s, the grace is over after 70 s.
+    for (begun, isProof) in [(11, false), (70, false), (71, true)] {
+      let reading = read(
+        held, seen: ["control-9.mp4"], controls: [control(9, startedAfter: begun)], at: begun + 2)
+      #expect(isOpen(reading) != isProof, "\(begun)")
+      let some = read(
+        held, seen: ["a.mp4", "control-9.mp4"], controls: [control(9, startedAfter: begun)], at: begun + 2)
+      #expect(isOpen(some) != isProof, "\(begun)")
+    }
+    #expect(
+      read(held, seen: ["a.mp4", "b.mp4"], at: 12) == .received, "what is there needs no grace")
+  }
+
+  @Test("at the end of a run the grace comes before the time that the listing may be behind")
+  func newestControlAfterGrace() {
+    func reading(_ mayArriveLater: Bool, at seconds: Int) -> SettlingRule.Reading {
+      read(
+        chunk(mayArriveLater: mayArriveLater), seen: ["control-3.mp4"],
+        controls: [control(3, startedAfter: -5)], recordedLag: .seconds(1), at: seconds)
+    }
+    #expect(reading(false, at: 40) == .absent(controls: [ChunkNumber(3)]))
+    #expect(isOpen(reading(true, at: 69)))
+    #expect(isOpen(reading(true, at: 99)))
+    guard case .open(let why, let notBefore) = reading(true, at: 60) else {
+      Issue.record("concluded within the grace")
+      return
+    }
+    #expect(why.contains("--settle-grace"))
+    #expect(notBefore == Self.start + .seconds(100))
+    #expect(reading(true, at: 100) == .absent(controls: [ChunkNumber(3)]))
+  }
+
+  @Test("a clock set forward does not end the grace")
+  func clockSetForwardInGrace() {
+    let later = control(9, startedAfter: 75)
+    func reading(steps: [ClockStep]) -> SettlingRule.Reading {
+      var evidence = IndexEvidence(
+        sighting: Sighting(
+          takenAt: Self.start + .seconds(80), times: ["control-9.mp4": [Self.start + .seconds(76)]]),
+        controls: [later], firstShown: [:])
+      evidence.stepsForward = steps
+      return SettlingRule.read(
+        chunk(mayArriveLater: true), evidence: [Self.index: evidence], settleDelay: .seconds(30),
+        grace: .seconds(60))
+    }
+    #expect(reading(steps: []) == .absent(controls: [ChunkNumber(9)]))
+    #expect(isOpen(reading(steps: [ClockStep(noticedAt: Self.start + .seconds(20), by: .seconds(50))])))
   }
 
   @Test("a later control that the listing does not show proves that it lags")
@@ -99,7 +152,7 @@ struct SettlingRuleTests {
       evidence.stepsForward = [
         ClockStep(noticedAt: Self.start + .seconds(seconds), by: .milliseconds(1_500))
       ]
-      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
+      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     }
     #expect(isOpen(reading(noticedAfter: 11)))
     #expect(reading(noticedAfter: 9) == .absent(controls: [ChunkNumber(3)]))
@@ -115,7 +168,7 @@ struct SettlingRuleTests {
         controls: [earlier], firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(60)],
         recordedLag: ListingLag(acceptedAt: Self.start, lag: .seconds(1)))
       evidence.wasMissing = wasMissing ? [ChunkNumber(3)] : []
-      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
+      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     }
     #expect(isOpen(reading(wasMissing: true)))
     #expect(reading(wasMissing: false) == .absent(controls: [ChunkNumber(3)]))
@@ -224,12 +277,12 @@ struct SettlingRuleTests {
     let evidence = IndexEvidence(
       sighting: Sighting(takenAt: Self.start + .seconds(60), times: old),
       controls: [control(9, startedAfter: 11)], firstShown: [:])
-    let reading = SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30))
+    let reading = SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     #expect(reading == .absent(controls: [ChunkNumber(9)]))
   }
 
   @Test("an index that could not be listed leaves everything open")
   func missingListing() {
-    #expect(isOpen(SettlingRule.read(chunk(), evidence: [:], settleDelay: .seconds(30))))
+    #expect(isOpen(SettlingRule.read(chunk(), evidence: [:], settleDelay: .seconds(30), grace: .seconds(60))))
   }
 }

@@ -39,6 +39,7 @@ struct JobFileTests {
       max-wait: 1h30m
       on-unknown: hold
       settle-delay: 0s
+      settle-grace: 2m
       max-failures: 2.5%
       bisect: false
       limit: 1000
@@ -61,6 +62,7 @@ struct JobFileTests {
     expected.maxWait = .seconds(5_400)
     expected.onUnknown = .hold
     expected.settleDelay = .zero
+    expected.settleGrace = .seconds(120)
     expected.maxFailures = .percent(2.5)
     expected.bisect = false
     expected.limit = 1_000

@@ -9,7 +9,7 @@ struct ResumeSettingsTests {
     var overrides = SettingsOverrides()
     for (key, text) in [
       (SettingKey.baseURL, "https://example.org"), (.concurrency, "9"), (.rate, "1/s"), (.timeout, "5s"),
-      (.maxAttempts, "2"), (.maxWait, "1h"), (.onUnknown, "hold"), (.settleDelay, "0s"), (.maxFailures, "7"),
+      (.maxAttempts, "2"), (.maxWait, "1h"), (.onUnknown, "hold"), (.settleDelay, "0s"), (.settleGrace, "5m"), (.maxFailures, "7"),
     ] { try overrides.read(text, as: key) }
     var stored = RunSettings()
     stored.chunkSize = 3
@@ -24,6 +24,7 @@ struct ResumeSettingsTests {
     expected.maxWait = .seconds(3_600)
     expected.onUnknown = .hold
     expected.settleDelay = .zero
+    expected.settleGrace = .seconds(300)
     expected.maxFailures = .items(7)
     #expect(settings == expected)
     #expect(try ResumeSettings.apply(SettingsOverrides(), to: stored) == stored)

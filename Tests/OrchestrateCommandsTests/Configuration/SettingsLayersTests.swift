@@ -53,7 +53,7 @@ struct SettingsLayersTests {
     arguments: [
       { $0.chunkSize = 0 }, { $0.chunkBytes = 1 }, { $0.concurrency = 0 }, { $0.concurrency = 257 },
       { $0.maxAttempts = 0 }, { $0.timeout = .zero }, { $0.maxWait = .seconds(-1) },
-      { $0.settleDelay = .seconds(-1) },
+      { $0.settleDelay = .seconds(-1) }, { $0.settleGrace = .seconds(-1) },
       { $0.limit = 0 }, { $0.rates = [Rate(count: 0, window: .second)] },
       { $0.baseURL = "http://example.org" },
       { $0.maxWait = .seconds(Int64.max / 4) },

@@ -19,7 +19,7 @@ enum SettingShape: Sendable {
       .text
     case .notifyCommand: .wordList
     case .chunkSize, .concurrency, .maxAttempts, .limit: .number
-    case .chunkBytes, .rate, .timeout, .maxWait, .settleDelay, .maxFailures: .quantity
+    case .chunkBytes, .rate, .timeout, .maxWait, .settleDelay, .settleGrace, .maxFailures: .quantity
     case .bisect, .strict: .flag
     }
   }

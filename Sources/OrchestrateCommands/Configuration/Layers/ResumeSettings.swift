@@ -27,6 +27,7 @@ package enum ResumeSettings {
     settings.maxWait = overrides.maxWait ?? stored.maxWait
     settings.onUnknown = overrides.onUnknown ?? stored.onUnknown
     settings.settleDelay = overrides.settleDelay ?? stored.settleDelay
+    settings.settleGrace = overrides.settleGrace ?? stored.settleGrace
     settings.maxFailures = overrides.maxFailures ?? stored.maxFailures
     settings.bisect = overrides.bisect ?? stored.bisect
     try SettingsCheck.check(settings)

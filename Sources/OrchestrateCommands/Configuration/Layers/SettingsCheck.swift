@@ -14,6 +14,7 @@ package enum SettingsCheck {
     try check(settings.timeout, .timeout, least: .milliseconds(1))
     try check(settings.maxWait, .maxWait, least: .zero)
     try check(settings.settleDelay, .settleDelay, least: .zero)
+    try check(settings.settleGrace, .settleGrace, least: .zero)
     for rate in settings.rates { try check(rate.count, .rate, in: 1...Int.max) }
     _ = try BaseURLText.parse(settings.baseURL, for: SettingKey.baseURL.rawValue)
   }

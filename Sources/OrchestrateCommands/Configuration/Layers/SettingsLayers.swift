@@ -50,6 +50,7 @@ package struct SettingsLayers: Sendable {
     settings.maxWait = merge.pick(\.maxWait, .maxWait, defaults.maxWait, DurationText.format)
     settings.onUnknown = merge.pick(\.onUnknown, .onUnknown, defaults.onUnknown, \.rawValue)
     settings.settleDelay = merge.pick(\.settleDelay, .settleDelay, defaults.settleDelay, DurationText.format)
+    settings.settleGrace = merge.pick(\.settleGrace, .settleGrace, defaults.settleGrace, DurationText.format)
     settings.maxFailures = merge.pick(\.maxFailures, .maxFailures, defaults.maxFailures, \.text)
     settings.bisect = merge.pick(\.bisect, .bisect, defaults.bisect) { $0 ? "true" : "false" }
     settings.limit = merge.pick(\.limit, .limit, String.init)

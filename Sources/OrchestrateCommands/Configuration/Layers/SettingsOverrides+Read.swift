@@ -34,6 +34,7 @@ extension SettingsOverrides {
     case .timeout: timeout = try DurationText.parse(text, for: thing)
     case .maxWait: maxWait = try DurationText.parse(text, for: thing, allowingZero: true)
     case .settleDelay: settleDelay = try DurationText.parse(text, for: thing, allowingZero: true)
+    case .settleGrace: settleGrace = try DurationText.parse(text, for: thing, allowingZero: true)
     case .maxFailures: maxFailures = try ThresholdText.parse(text, for: thing)
     case .bisect: bisect = try Self.flag(text, for: thing)
     case .strict: strict = try Self.flag(text, for: thing)

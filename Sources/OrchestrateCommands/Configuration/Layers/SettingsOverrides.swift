@@ -31,6 +31,8 @@ package struct SettingsOverrides: Sendable, Equatable {
   package var onUnknown: UnknownPolicy?
   /// How long after a lost answer the service is first asked.
   package var settleDelay: Duration?
+  /// How long after a time-out or a gateway's error a request may still arrive.
+  package var settleGrace: Duration?
   /// How many items may be lost.
   package var maxFailures: FailureThreshold?
   /// Whether refused chunks are divided.
