@@ -98,8 +98,8 @@ let package = Package(
     module(
       "TransferClient",
       [
-        "BatchDomain", "KillPoints", nioConcurrencyHelpers, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
-        nioTLS,
+        "BatchDomain", "CZlib", "KillPoints", nioConcurrencyHelpers, nioCore, nioExtras, nioHTTP1, nioPosix,
+        nioSSL, nioTLS,
       ]),
     module("Scheduler", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),

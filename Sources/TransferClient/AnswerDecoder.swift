@@ -4,7 +4,8 @@ package import BatchDomain
 /// service, and through whose ``Scrubber`` every text goes.
 ///
 /// Shapes of error bodies: v1 `{"error_code", "message"}`, a legacy sample with a number as code; v1.2
-/// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML.
+/// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML. A compressed body is
+/// decompressed, up to a limit.
 package struct AnswerDecoder: Sendable {
   private let scrubber: Scrubber
   private let profile: ServiceProfile
@@ -25,11 +26,13 @@ package struct AnswerDecoder: Sendable {
   ///   - headers: header lines.
   ///   - body: the body, or as much of it as came or was read.
   ///   - isCut: whether the body is not whole.
+  ///   - isLong: whether that is because it is longer than was to be read.
   ///   - now: when the answer came, by this machine's clock.
   package func decode(
-    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, now: Timestamp
+    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, isLong: Bool = false,
+    now: Timestamp
   ) -> ServiceAnswer {
-    let source = Source(body: body, isCut: isCut, headers)
+    let source = Source(body: body, isCut: isCut, isLong: isLong, headers)
     return answer(status: status, headers: headers, words: words(of: source), now: now)
   }
 
@@ -39,17 +42,23 @@ package struct AnswerDecoder: Sendable {
     var body: [UInt8]
     /// Whether the body is not whole.
     var isCut: Bool
+    /// Whether that is because it is longer than was to be read.
+    var isLong: Bool
     /// Values of `Content-Type`.
     var contentType: [String]
     /// Values of `Content-Encoding`.
     var encodings: [String]
+    /// Values of `Server`.
+    var server: [String]
 
     /// The parts of an answer that are looked at.
-    package init(body: [UInt8], isCut: Bool, _ headers: AnswerHeaders) {
+    package init(body: [UInt8], isCut: Bool, isLong: Bool = false, _ headers: AnswerHeaders) {
       self.body = body
-      self.isCut = isCut
+      self.isCut = isCut || isLong
+      self.isLong = isLong
       contentType = headers["content-type"]
       encodings = headers["content-encoding"]
+      server = headers["server"]
     }
   }
 
@@ -61,21 +70,61 @@ package struct AnswerDecoder: Sendable {
     var message: String?
     /// Type and subtype of the body.
     var mediaType: String?
+    /// What the body is.
+    var body = ServiceAnswer.Body.empty
   }
 
   /// What an answer says.
   package func words(of source: Source) -> Words {
-    let json = LenientJSON.parse(source.body)
+    let mediaType = source.contentType.first.flatMap(mediaType)
+    var plain = source
+    switch ContentCoding.decoded(source.body, values: source.encodings, limit: Self.longestBody) {
+    case .unreadable(let coding):
+      return Words(
+        message: "its body is compressed (\(scrubber.scrub(coding))), which was not asked for and cannot be read",
+        mediaType: mediaType, body: .unreadable)
+    case .bytes(let bytes, let isCut, let isLong):
+      plain.body = bytes
+      plain.isCut = source.isCut || isCut || isLong
+      plain.isLong = source.isLong || isLong
+    }
+    let json = LenientJSON.parse(plain.body)
+    let text = json == nil ? text(of: plain) : nil
+    if json == nil, let page = MarkupPage(text ?? "", mediaType: mediaType), !plain.body.isEmpty {
+      return Words(message: page.words(server: server(of: plain)), mediaType: mediaType, body: .page)
+    }
     return Words(
-      code: json.flatMap(code), message: message(json, of: source),
-      mediaType: source.contentType.first.flatMap(mediaType))
+      code: json.flatMap(code), message: message(json, text ?? self.text(of: plain)),
+      mediaType: mediaType, body: kind(of: plain, json))
+  }
+
+  /// Bytes that are made of a compressed body at most.
+  private static let longestBody = 64 * 1_024
+
+  private func kind(of source: Source, _ json: LenientJSON?) -> ServiceAnswer.Body {
+    if json != nil { return .json }
+    let first = source.body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) }
+    guard let first else { return source.isCut ? .other : .empty }
+    return source.isLong && (first == UInt8(ascii: "{") || first == UInt8(ascii: "[")) ? .json : .other
+  }
+
+  /// The first value of `Server`, if it is short and visible.
+  private func server(of source: Source) -> String? {
+    guard let name = source.server.first.map({ scrubber.scrub($0) }), (1...60).contains(name.utf8.count),
+      name.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+    else { return nil }
+    return name
   }
 
   /// An answer of which it is known what it says.
   func answer(status: Int, headers: AnswerHeaders, words: Words, now: Timestamp) -> ServiceAnswer {
     let requested = RequestedWait(headers, status: status, now: now)
+    var message = words.message
+    if status == 407 {
+      message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
+    }
     return ServiceAnswer(
-      status: status, code: words.code, message: words.message, mediaType: words.mediaType,
+      status: status, code: words.code, message: message, mediaType: words.mediaType, body: words.body,
       wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
   }
 
@@ -105,17 +154,20 @@ package struct AnswerDecoder: Sendable {
   }
 
   /// The service's `message`; without one the body, if it is text.
-  private func message(_ json: LenientJSON?, of source: Source) -> String? {
+  private func message(_ json: LenientJSON?, _ text: @autoclosure () -> String?) -> String? {
     if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
       return message
     }
-    let isEncoded = source.encodings.contains { $0.lowercased() != "identity" }
+    return text().flatMap(BodyText.message)
+  }
+
+  /// The beginning of the body without secrets, if it is text.
+  private func text(of source: Source) -> String? {
     // What is kept is far shorter than what is looked at; a secret at the cut is dropped with its beginning.
     let isLong = source.body.count > Self.longestExcerpt
-    guard !isEncoded, let text = BodyText.text(of: source.body.prefix(Self.longestExcerpt)) else {
-      return nil
+    return BodyText.text(of: source.body.prefix(Self.longestExcerpt)).map {
+      scrubber.scrub($0, isCut: source.isCut || isLong)
     }
-    return BodyText.message(scrubber.scrub(text, isCut: source.isCut || isLong))
   }
 
   /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).

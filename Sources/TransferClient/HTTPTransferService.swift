@@ -48,7 +48,7 @@ package final class HTTPTransferService: TransferService {
     heads = RequestHeads(configuration)
     let opener = ConnectionOpener(
       origin: ServiceOrigin(configuration.baseURL), route: configuration.route,
-      timeout: configuration.connectTimeout, eventLoop: eventLoop)
+      timeout: configuration.connectTimeout, clock: clock, eventLoop: eventLoop)
     let pool = ConnectionPool(
       opener: opener, policy: reuse, idleTime: configuration.idleConnectionTime, eventLoop: eventLoop)
     exchange = HTTPExchange(
@@ -84,8 +84,9 @@ package final class HTTPTransferService: TransferService {
         return .answered(decoded(answer))
       }
       return .failed(failure(.earlyAnswer, progress: .maybeWritten))
-    case .failed(let fault, let stage):
-      return .failed(failure(fault, progress: stage == .everything ? .maybeWritten : .notWritten))
+    case .failed(let fault, let stage, let detail):
+      return .failed(
+        failure(fault, progress: stage == .everything ? .maybeWritten : .notWritten, detail: detail))
     }
   }
 
@@ -95,7 +96,7 @@ package final class HTTPTransferService: TransferService {
   ///   code ``unreadableCode`` when only reading failed; `transport` when no whole answer came.
   package func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
     let query = TaskListQuery(index: index, page: page, limit: pageLimit)
-    return try rows(await list(query.target(path: configuration.profile.tasksPath)))
+    return try await rows(list(query.target(path: configuration.profile.tasksPath)))
   }
 
   /// Reads from the list of tasks.
@@ -108,8 +109,9 @@ package final class HTTPTransferService: TransferService {
       progress: WriteProgress(stage: .everything), timeout: configuration.listTimeout,
       bodyLimit: Self.pageByteLimit)
     switch result {
-    case .failed(let fault, _):
-      throw .transport(failure(fault, progress: fault.isBeforeRequest ? .notWritten : .maybeWritten))
+    case .failed(let fault, _, let detail):
+      throw .transport(
+        failure(fault, progress: fault.isBeforeRequest ? .notWritten : .maybeWritten, detail: detail))
     case .answered(let answer): return answer
     }
   }

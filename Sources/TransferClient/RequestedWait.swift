@@ -5,14 +5,18 @@ package import BatchDomain
 /// Order: `Retry-After` (RFC 9110 section 10.2.3), else `X-Ratelimit-Reset`, in seconds since 1970, which the
 /// service documents for v1.2 beside `X-Ratelimit-Remaining`. Moments are held against the answer's own `Date`
 /// where it has one, so that a wrong clock on either side cancels out.
+///
+/// A number is read for what it can only mean, in either header: a number of seconds up to ``longest``, a moment in
+/// seconds since 1970 from 10^9 on, a moment in milliseconds with 13 digits. A longer wait than ``longest`` is
+/// somebody's mistake, and says nothing.
 package struct RequestedWait: Sendable, Equatable {
-  /// How long to wait from the answer on, zero to ten years; `nil` when the answer does not say.
+  /// How long to wait from the answer on, zero to ``longest``; `nil` when the answer does not say.
   package var wait: Duration?
   /// Whether the quota is said to be used up: `X-Ratelimit-Remaining` is 0, and its reset is not over.
   package var quotaUsedUp: Bool
 
-  /// No wait is longer than this.
-  package static let longest: Duration = .seconds(315_360_000)
+  /// The longest wait that is believed: 30 days.
+  package static let longest: Duration = .seconds(30 * 86_400)
 
   private static let names = ["retry-after", "x-ratelimit-reset", "x-ratelimit-remaining"]
 
@@ -36,22 +40,33 @@ package struct RequestedWait: Sendable, Equatable {
     wait = retryAfter ?? (status == 429 || status == 503 || quotaUsedUp ? reset : nil)
   }
 
-  /// Seconds from now, or a date. A negative number says nothing; a date that is past asks for no wait.
+  /// A number, or a date. A negative number says nothing; a moment that is past asks for no wait.
   private static func retryAfter(_ text: String, reference: Timestamp) -> Duration? {
-    if let seconds = seconds(text) { return seconds < 0 ? nil : duration(seconds) }
-    return HTTPDate.parse(text, now: reference).map { max(.zero, min(longest, $0.since(reference))) }
+    if let number = seconds(text) { return ahead(number, reference: reference) }
+    return HTTPDate.parse(text, now: reference).flatMap { believed($0.since(reference).inSeconds) }
   }
 
-  /// Seconds since 1970. A moment that is not ahead says nothing: the window it closed is over.
+  /// A number. A moment that is not ahead says nothing: the window it closed is over.
   private static func reset(_ text: String, reference: Timestamp) -> Duration? {
-    guard let seconds = seconds(text) else { return nil }
-    let ahead = seconds - Double(reference.milliseconds) / 1_000
-    return ahead > 0 ? duration(ahead) : nil
+    guard let number = seconds(text), let wait = ahead(number, reference: reference) else { return nil }
+    return wait > .zero ? wait : nil
   }
 
-  private static func duration(_ seconds: Double) -> Duration {
-    guard seconds < longest.inSeconds else { return longest }
-    return .milliseconds(Int64((seconds * 1_000).rounded(.up)))
+  private static let leastMoment = 1e9
+  private static let milliseconds = 1e12..<1e13
+
+  /// How far ahead the moment is that a number names.
+  private static func ahead(_ number: Double, reference: Timestamp) -> Duration? {
+    let now = Double(reference.milliseconds) / 1_000
+    if milliseconds.contains(number) { return believed(number / 1_000 - now) }
+    if number > leastMoment { return believed(number - now) }
+    return number < 0 ? nil : believed(number)
+  }
+
+  /// That many seconds; none where they are over, `nil` where nobody can mean them.
+  private static func believed(_ seconds: Double) -> Duration? {
+    guard seconds <= longest.inSeconds else { return nil }
+    return .milliseconds(Int64((max(0, seconds) * 1_000).rounded(.up)))
   }
 
   /// A decimal number with an optional sign and fraction, of any size; no exponent, no `inf`.

@@ -16,7 +16,7 @@ struct ImportsTests {
     "KillPoints": ["Foundation", "Synchronization"],
     "RunStore": ports.union(["CSQLite", "KillPoints", "Migrations", "Crypto", "Dispatch"]),
     "TransferClient": ports.union([
-      "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
+      "CZlib", "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
       "FoundationEssentials",
     ]).union(system),
     "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),

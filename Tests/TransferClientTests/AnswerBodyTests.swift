@@ -96,7 +96,7 @@ struct AnswerBodyTests {
     let body = "{\"code\":\"bad_\(testKey)\",\"message\":\"no such key: \(testKey)\"}"
     let answer = HTTPAnswer.text(
       401, body, type: testKey, headers: ["X-Key: \(testKey)", "Retry-After: \(testKey)", "Date: \(testKey)"])
-    let html = HTTPAnswer.text(500, "<p>\(testKey)</p>", type: "text/\(testKey)")
+    let html = HTTPAnswer.text(500, "<title>\(testKey)</title>", type: "text/\(testKey)")
     let server = try await ScriptedServer([.readRequest, .send(answer)], [.readRequest, .send(html)])
     try await withClient(server.url) { service in
       for _ in 0..<2 {

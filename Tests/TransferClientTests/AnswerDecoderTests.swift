@@ -98,7 +98,6 @@ import TransferClient
   @Test func `the message is the service's, else the body as text`() throws {
     #expect(try decode(#"{"message":"Succesfully requested"}"#).message == "Succesfully requested")
     #expect(try decode(#"{"error":"x"}"#).message == #"{"error":"x"}"#)
-    #expect(try decode("<h1>502</h1>").message == "<h1>502</h1>")
     #expect(try decode("").message == nil)
     #expect(try decode(" \r\n").message == nil)
   }
@@ -106,7 +105,8 @@ import TransferClient
   @Test func `a body that is not text is no message`() throws {
     #expect(try decode(bytes: [0, 1, 2, 3]).message == nil)
     #expect(try decode(bytes: Array(repeating: 0xFF, count: 50)).message == nil)
-    #expect(try decode("text", headers: ["Content-Encoding": "gzip"]).message == nil)
+    // Named in the header, and not done.
+    #expect(try decode("text", headers: ["Content-Encoding": "gzip"]).message == "text")
     #expect(try decode("text", headers: ["Content-Encoding": "identity"]).message == "text")
   }
 
@@ -164,5 +164,68 @@ import TransferClient
   @Test func `JSON nested too deep is only text`() throws {
     let body = String(repeating: "[", count: 20_000)
     #expect(try decode(body).code == nil)
+  }
+
+  @Test(arguments: [
+    ("", .empty), (" \r\n", .empty), ("{}", .json), ("[]", .json), ("\"ok\"", .json), ("200", .json), ("null", .json),
+    ("OK", .other), ("{\"message\":\"half", .other), ("{} trailing", .other),
+    ("<!DOCTYPE html><title>x</title>", .page), ("\n<html>", .page), ("<?xml version=\"1.0\"?><Error/>", .page),
+    ("<h1>502</h1>", .page), ("< 5", .other),
+  ] as [(String, ServiceAnswer.Body)])
+  func `what a body is shows in itself`(text: String, body: ServiceAnswer.Body) throws {
+    #expect(try decode(text, status: 200).body == body)
+  }
+
+  @Test func `a body named as a page is one, unless it is JSON`() throws {
+    for type in ["text/html; charset=utf-8", "application/xhtml+xml", "text/xml", "application/atom+xml"] {
+      #expect(try decode("please log in", headers: ["Content-Type": type]).body == .page)
+      #expect(try decode("{\"code\":\"a\"}", headers: ["Content-Type": type]).body == .json)
+    }
+    #expect(try decode("please log in", headers: ["Content-Type": "text/plain"]).body == .other)
+  }
+
+  @Test func `a body that is not whole is not the service's word`() throws {
+    for text in ["", "{\"message\":\"half", "{"] {
+      let answer = try decode(text, status: 200, isCut: true)
+      #expect(answer.body == .other)
+      #expect(RetryContract.outcome(of: answer) == .unknown)
+    }
+  }
+
+  @Test func `of a body that is too long the beginning counts`() throws {
+    let decoder = AnswerDecoder(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
+    for (text, body) in [("{\"tasks\":[", ServiceAnswer.Body.json), ("xxxx", .other), ("<html>", .page)] {
+      let answer = decoder.decode(
+        status: 200, headers: [:], body: Array(text.utf8), isLong: true, now: HTTPDateTests.now)
+      #expect(answer.body == body)
+    }
+  }
+
+  @Test(arguments: [
+    ("<title>Just a moment...</title>", "an HTML page titled “Just a moment...” (server: cloudflare)"),
+    ("<TITLE lang=\"en\">\n 403 &amp; all\n</TITLE>", "an HTML page titled “403 & all” (server: cloudflare)"),
+    ("<p>no title</p>", "an HTML page (server: cloudflare)"), ("<title></title>", "an HTML page (server: cloudflare)"),
+    ("<title>\(testKey)</title>", "an HTML page titled “[removed]” (server: cloudflare)"),
+  ])
+  func `a page is named and never shown`(text: String, words: String) throws {
+    let body = "<!DOCTYPE html><html><head>\(text)</head><body>\(String(repeating: "y", count: 5_000))</body></html>"
+    let answer = try decode(
+      body, status: 403, headers: ["Content-Type": "text/html", "Server": "cloudflare"])
+    let message = try #require(answer.message)
+    #expect(message.hasPrefix(words + ", which is not the service's"), "\(message)")
+    #expect(message.contains("proxy, firewall or gateway"))
+    #expect(message.utf8.count < 400)
+    #expect(RetryContract.outcome(of: answer) == .endpoint)
+  }
+
+  @Test func `a long title is cut, and an odd server is left out`() throws {
+    let title = String(repeating: "é", count: 300)
+    let answer = try decode(
+      "<html><title>\(title)</title>", headers: ["Server": String(repeating: "s", count: 61)])
+    #expect(answer.message?.hasPrefix("an HTML page titled “\(title.prefix(99))…”, which") == true)
+  }
+
+  @Test func `a proxy's demand is named`() throws {
+    #expect(try decode("", status: 407).message == "a proxy on the way wants a user name and a password")
   }
 }

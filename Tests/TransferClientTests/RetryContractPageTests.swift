@@ -38,6 +38,21 @@ import Testing
     }
   }
 
+  @Test func `every example of a wait is read as its row says`() throws {
+    for row in try ContractPage.rows("header", "value", "wait") {
+      var headers: AnswerHeaders = ["Date": "Mon, 23 Nov 2026 15:00:00 GMT"]
+      headers.add(try ContractPage.code(row[0]), try ContractPage.code(row[1]))
+      // The clock of the machine is wrong, which is no matter.
+      let wait = RequestedWait(headers, status: 429, now: Timestamp(milliseconds: 1_000)).wait
+      let words = wait.map { wait in
+        let milliseconds = wait.millisecondsRoundedUp
+        let rest = milliseconds % 1_000 == 0 ? "" : ".\(milliseconds % 1_000 / 100)"
+        return "\(milliseconds / 1_000)\(rest) s"
+      }
+      #expect(row[2] == words ?? "none", "\(row)")
+    }
+  }
+
   private func decode(_ profile: ServiceProfile, _ body: String) throws -> ServiceAnswer {
     AnswerDecoder(profile: profile, scrubber: Scrubber(key: try APIKey(testKey)))
       .decode(status: 400, headers: [:], body: Array(body.utf8), now: HTTPDateTests.now)

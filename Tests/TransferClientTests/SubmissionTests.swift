@@ -21,7 +21,8 @@ struct SubmissionTests {
       Set(head.dropFirst().map { $0.lowercased() }) == [
         "x-api-key: \(testKey.lowercased())",
         "content-type: multipart/form-data; boundary=----chunk-000017",
-        "user-agent: orchestrate/0.0.0-test", "accept: application/json", "host: 127.0.0.1:\(server.port)",
+        "user-agent: orchestrate/0.0.0-test", "accept: application/json",
+        "accept-encoding: identity", "host: 127.0.0.1:\(server.port)",
         "content-length: \(expected.utf8.count)",
       ])
     #expect(head.contains { $0.hasSuffix(testKey) })

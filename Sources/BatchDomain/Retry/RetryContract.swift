@@ -31,6 +31,24 @@ package enum RetryContract {
   /// Statuses that speak about the address, not about the chunk, when no code says otherwise.
   package static let endpointStatuses: Set<Int> = [402, 404, 405, 410, 415, 426]
 
+  /// Words of the transport for faults that stay until a person puts them right.
+  package static let personFaults: Set<String> = [
+    "proxy_unauthorized", "certificate", "certificate_expired", "certificate_not_yet_valid", "certificate_host",
+  ]
+
+  /// The transport's word for a name that could not be resolved.
+  package static let unresolved = "dns"
+  /// The transport's word for a limit on open files that is reached.
+  package static let openFiles = "open_files"
+  /// The transport's word for an answer that did not come in time.
+  package static let timeOut = "timeout"
+
+  /// Statuses of a gateway that gave up waiting for the service, or lost it, while it may hold the request: those of
+  /// RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
+  package static let heldStatuses: Set<Int> = [
+    408, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599,
+  ]
+
   /// What an exchange came to.
   package static func outcome(of exchange: Exchange) -> Outcome {
     switch exchange {
@@ -46,21 +64,64 @@ package enum RetryContract {
 
   /// What an answer came to.
   package static func outcome(of answer: ServiceAnswer) -> Outcome {
+    let ofCode = answer.code.flatMap(outcome(ofCode:))
     if (200..<300).contains(answer.status) {
-      // A web page with status 200 is a captive portal or a proxy, not the service.
-      return answer.mediaType == "text/html" ? .unknown : .accepted
+      // A page with status 200 is a captive portal's or a proxy's. Some gateways answer errors with 200, too.
+      return answer.isSuccess && ofCode == nil ? .accepted : .unknown
     }
-    if let code = answer.code, let outcome = outcome(ofCode: code) { return outcome }
+    if let ofCode { return ofCode }
     return switch answer.status {
-    case 401, 403: .account
     case 429: .throttled
     case 503: answer.wait == nil ? .unknown : .throttled
     case 408, 425: .unknown
     case 300..<400: .endpoint
+    case 413: .content
+    case 400..<500 where answer.isForeign: .endpoint
+    case 401, 403: .account
     case let status where endpointStatuses.contains(status): .endpoint
-    case 400..<500: .content
+    // Whose word it is cannot be read, so that it refuses nothing.
+    case 400..<500: answer.body == .unreadable ? .endpoint : .content
     default: .unknown
     }
+  }
+
+  /// What an exchange about that many items came to.
+  ///
+  /// A page that calls a request too large is obeyed as long as a part of it can be sent instead. Of a single item it
+  /// is somebody else's word, who does not know the service's limits.
+  package static func outcome(of exchange: Exchange, items: Int) -> Outcome {
+    if case .answered(let answer) = exchange, answer.status == 413, answer.isForeign, items == 1 {
+      return answer.code.flatMap(outcome(ofCode:)) ?? .endpoint
+    }
+    return outcome(of: exchange)
+  }
+
+  /// Why the run has to be paused after an exchange, whatever it came to for the chunk: something is wrong that only a
+  /// person can put right, and every further request meets it again. `nil` when the run goes on.
+  package static func pause(after exchange: Exchange) -> PauseReason? {
+    switch exchange {
+    case .failed(let failure):
+      return personFaults.contains(failure.code) ? .endpoint : nil
+    case .answered(let answer):
+      // An error in a success: the chunk is looked up, since the status says that it was taken.
+      guard (200..<300).contains(answer.status), let code = answer.code else { return nil }
+      return switch outcome(ofCode: code) {
+      case .account: .account
+      case .endpoint: .endpoint
+      default: nil
+      }
+    }
+  }
+
+  /// Whether a request whose attempt ended so may still arrive: something on the way may hold it. Settling waits for
+  /// `--settle-grace` then.
+  ///
+  /// - Parameters:
+  ///   - status: HTTP status of the answer; `nil` when none came.
+  ///   - code: the service's error code, or the transport's word.
+  package static func mayArriveLater(status: Int?, code: String?) -> Bool {
+    guard let status else { return code == timeOut }
+    return heldStatuses.contains(status) || code.map(unknownCodes.contains) == true
   }
 
   /// What an error code says by itself; `nil` for a code that is not in the table.

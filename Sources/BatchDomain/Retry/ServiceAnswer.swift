@@ -1,5 +1,19 @@
 /// What came back from the service, decoded leniently; the same for every version of it.
 package struct ServiceAnswer: Sendable, Equatable {
+  /// What a body is, as far as it matters for whose word it is.
+  package enum Body: String, Sendable, CaseIterable {
+    /// There is none.
+    case empty
+    /// JSON of any kind; of one that is too long to be read whole, its beginning.
+    case json
+    /// A page of HTML or another kind of XML. The service sends none: something on the way does.
+    case page
+    /// In a coding that this program does not read and did not ask for.
+    case unreadable
+    /// Anything else, an unfinished body included.
+    case other
+  }
+
   /// HTTP status, 100 to 599.
   package var status: Int
   /// The service's error code (`code`, or `error_code` in v1), a number as its digits; `nil` when the body
@@ -9,6 +23,8 @@ package struct ServiceAnswer: Sendable, Equatable {
   package var message: String?
   /// Media type of the body in lower case without parameters, for example `text/html`.
   package var mediaType: String?
+  /// What the body is.
+  package var body: Body
   /// How long the service asks to wait before the next request; `nil` when it does not say.
   package var wait: Duration?
   /// Whether the service said with this answer that nothing more may be sent before ``wait`` is over
@@ -18,15 +34,26 @@ package struct ServiceAnswer: Sendable, Equatable {
   /// An answer as it was decoded.
   package init(
     status: Int, code: String? = nil, message: String? = nil, mediaType: String? = nil,
-    wait: Duration? = nil, quotaUsedUp: Bool = false
+    body: Body = .empty, wait: Duration? = nil, quotaUsedUp: Bool = false
   ) {
     self.status = status
     self.code = code
     self.message = message
     self.mediaType = mediaType
+    self.body = body
     self.wait = wait
     self.quotaUsedUp = quotaUsedUp
   }
+}
+
+extension ServiceAnswer {
+  /// Whether it is visibly not the service's own: a page, or a proxy's demand for a password.
+  package var isForeign: Bool { isPage || status == 407 }
+
+  /// Whether its body is what the service sends with a success: JSON, or nothing.
+  var isSuccess: Bool { !isPage && (body == .empty || body == .json) }
+
+  private var isPage: Bool { body == .page || body == .empty && mediaType == "text/html" }
 }
 
 /// What went wrong before a usable answer was there.

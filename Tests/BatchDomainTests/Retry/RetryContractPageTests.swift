@@ -7,7 +7,6 @@ import Testing
 struct RetryContractPageTests {
   private static let statuses = 100...599
   private static let waits: [Duration?] = [nil, .zero, .seconds(3)]
-  private static let mediaTypes: [String?] = [nil, "application/json", "text/html"]
 
   private static func outcome(_ cell: String) throws -> Outcome {
     try #require(Outcome(rawValue: try ContractPage.code(cell)), "\(cell)")
@@ -22,9 +21,10 @@ struct RetryContractPageTests {
   /// Every answer without a code of the table.
   private static let answers: [ServiceAnswer] = statuses.flatMap { status in
     waits.flatMap { wait in
-      mediaTypes.flatMap { type in
+      ServiceAnswer.Body.allCases.flatMap { body in
         [nil, "a_code_nobody_knows"].map {
-          ServiceAnswer(status: status, code: $0, message: "never read", mediaType: type, wait: wait)
+          ServiceAnswer(
+            status: status, code: $0, message: "never read", mediaType: "never/read", body: body, wait: wait)
         }
       }
     }
@@ -38,12 +38,16 @@ struct RetryContractPageTests {
       var holds: (ServiceAnswer) -> Bool
       var outcome: Outcome
     }
-    let success = try ContractPage.rows("status", "media type", "outcome").map { cells in
-      let isPage = cells[1].hasPrefix("`text/html`")
-      try #require(isPage || cells[1] == "any other, or none", "\(cells)")
+    let success = try ContractPage.rows("status", "body", "outcome").map { cells in
+      let isKnown: (ServiceAnswer) -> Bool = { $0.code.flatMap(RetryContract.outcome(ofCode:)) != nil }
+      let isOwn: (ServiceAnswer) -> Bool = { [.empty, .json].contains($0.body) }
+      let kinds: [(beginning: String, holds: (ServiceAnswer) -> Bool)] = [
+        ("empty, or JSON without a code", { isOwn($0) && !isKnown($0) }),
+        ("JSON with a code", { isOwn($0) && isKnown($0) }), ("anything else", { !isOwn($0) }),
+      ]
+      let kind = try #require(kinds.first { cells[1].hasPrefix($0.beginning) }, "\(cells)")
       return Row(
-        title: "\(cells)", range: try Self.range(cells[0]),
-        holds: { ($0.mediaType == "text/html") == isPage },
+        title: "\(cells)", range: try Self.range(cells[0]), holds: kind.holds,
         outcome: try Self.outcome(cells[2]))
     }
     let others = try ContractPage.rows("status", "which", "outcome").map { cells in
@@ -52,6 +56,14 @@ struct RetryContractPageTests {
         holds = { $0.wait != nil }
       } else if cells[1].hasSuffix("and does not") {
         holds = { $0.wait == nil }
+      } else if cells[1].hasSuffix("not a page") {
+        // 401 and 403 speak for themselves, whether or not the body can be read.
+        let readable = try Self.outcome(cells[2]) == .content
+        holds = { $0.body != .page && !(readable && $0.body == .unreadable) }
+      } else if cells[1] == "a page, or a body that cannot be read" {
+        holds = { $0.body == .page || $0.body == .unreadable }
+      } else if cells[1] == "a page" {
+        holds = { $0.body == .page }
       } else {
         holds = { _ in true }
       }
@@ -60,7 +72,12 @@ struct RetryContractPageTests {
     }
     let rows = success + others
     var isUsed = rows.map { _ in false }
-    for answer in Self.answers {
+    let known = Self.answers.filter { (200..<300).contains($0.status) }.map { answer in
+      var answer = answer
+      answer.code = "insufficient_funds"
+      return answer
+    }
+    for answer in Self.answers + known {
       let matching = rows.indices.filter { rows[$0].range.contains(answer.status) && rows[$0].holds(answer) }
       try #require(matching.count == 1, "\(matching.count) rows for \(answer)")
       isUsed[matching[0]] = true
@@ -85,10 +102,9 @@ struct RetryContractPageTests {
       let outcome = try Self.outcome(row[1])
       #expect(RetryContract.outcome(ofCode: code) == outcome, "\(code)")
       for var answer in Self.answers {
-        let plain = RetryContract.outcome(of: answer)
         answer.code = code
         let isSuccess = (200...299).contains(answer.status)
-        try #require(RetryContract.outcome(of: answer) == (isSuccess ? plain : outcome), "\(answer)")
+        try #require(RetryContract.outcome(of: answer) == (isSuccess ? .unknown : outcome), "\(answer)")
       }
     }
   }

@@ -7,9 +7,10 @@ struct RetryContractTests {
     let status: Int
     var code: String?
     var mediaType: String?
+    var body = ServiceAnswer.Body.empty
     var wait: Duration?
     let outcome: Outcome
-    var testDescription: String { "\(status) \(code ?? "-") \(mediaType ?? "-") -> \(outcome)" }
+    var testDescription: String { "\(status) \(code ?? "-") \(body) -> \(outcome)" }
   }
 
   static let rows: [Row] =
@@ -18,8 +19,24 @@ struct RetryContractTests {
       Row(status: 202, outcome: .accepted), Row(status: 204, outcome: .accepted),
       Row(status: 200, mediaType: "application/octet-stream", outcome: .accepted),
       Row(status: 200, mediaType: "text/html", outcome: .unknown),
-      // A 2xx is an acceptance whatever the body says.
-      Row(status: 200, code: "parameter_invalid", outcome: .accepted),
+      Row(status: 200, body: .json, outcome: .accepted),
+      Row(status: 200, code: "a_code_nobody_knows", body: .json, outcome: .accepted),
+      // What is neither empty nor JSON is not the service's word, and some gateways answer errors with 200.
+      Row(status: 200, body: .page, outcome: .unknown), Row(status: 200, body: .other, outcome: .unknown),
+      Row(status: 200, body: .unreadable, outcome: .unknown),
+      Row(status: 200, code: "parameter_invalid", body: .json, outcome: .unknown),
+      Row(status: 201, code: "usage_limit_exceeded", body: .json, outcome: .unknown),
+      Row(status: 200, code: "too_many_requests", body: .json, outcome: .unknown),
+      // A page is somebody's on the way; a proxy's demand is, too. What they say of time holds all the same.
+      Row(status: 400, body: .page, outcome: .endpoint), Row(status: 422, body: .page, outcome: .endpoint),
+      Row(status: 401, body: .page, outcome: .endpoint), Row(status: 403, body: .page, outcome: .endpoint),
+      Row(status: 404, body: .page, outcome: .endpoint), Row(status: 407, outcome: .endpoint),
+      Row(status: 407, body: .json, outcome: .endpoint), Row(status: 429, body: .page, outcome: .throttled),
+      Row(status: 408, body: .page, outcome: .unknown), Row(status: 500, body: .page, outcome: .unknown),
+      Row(status: 502, body: .page, outcome: .unknown), Row(status: 503, body: .page, outcome: .unknown),
+      Row(status: 503, body: .page, wait: .seconds(3), outcome: .throttled),
+      Row(status: 413, body: .page, outcome: .content),
+      Row(status: 400, body: .unreadable, outcome: .endpoint), Row(status: 400, body: .other, outcome: .content),
       Row(status: 401, outcome: .account), Row(status: 403, outcome: .account),
       Row(status: 401, code: "api_key_invalid", outcome: .account),
       Row(status: 400, code: "insufficient_funds", outcome: .account),
@@ -62,7 +79,7 @@ struct RetryContractTests {
       "video_duration_too_long", "video_file_broken", "video_filesize_too_large", "unsupported_file_type",
       "audio_file_broken",
     ].map { Row(status: 400, code: $0, outcome: .content) }
-    + [406, 407, 409, 411, 412, 414, 416, 417, 421, 424, 428, 431, 451, 499].map {
+    + [406, 409, 411, 412, 414, 416, 417, 421, 424, 428, 431, 451, 499].map {
       Row(status: $0, outcome: .content)
     }
     + [100, 199, 501, 505, 507, 599].map { Row(status: $0, outcome: .unknown) }
@@ -71,8 +88,51 @@ struct RetryContractTests {
   @Test("an answer is judged by its code first and its status second", arguments: rows)
   func answers(row: Row) {
     let answer = ServiceAnswer(
-      status: row.status, code: row.code, message: "never read", mediaType: row.mediaType, wait: row.wait)
+      status: row.status, code: row.code, message: "never read", mediaType: row.mediaType,
+      body: row.body, wait: row.wait)
     #expect(RetryContract.outcome(of: .answered(answer)) == row.outcome)
+  }
+
+  @Test("a page that calls a single item too large refuses nothing")
+  func tooLarge() {
+    let page = Exchange.answered(ServiceAnswer(status: 413, body: .page))
+    #expect(RetryContract.outcome(of: page, items: 2) == .content)
+    #expect(RetryContract.outcome(of: page, items: 1) == .endpoint)
+    let own = Exchange.answered(ServiceAnswer(status: 413, body: .json))
+    #expect(RetryContract.outcome(of: own, items: 1) == .content)
+  }
+
+  @Test("what only a person can put right pauses the run, whatever becomes of the chunk")
+  func personFaults() {
+    func pause(_ code: String, _ progress: TransportFailure.Progress = .notWritten) -> PauseReason? {
+      RetryContract.pause(after: .failed(TransportFailure(progress: progress, code: code, message: "")))
+    }
+    #expect(pause("proxy_unauthorized") == .endpoint)
+    for kind in ["", "_expired", "_not_yet_valid", "_host"] { #expect(pause("certificate\(kind)") == .endpoint) }
+    for code in ["dns", "connect_refused", "timeout", "tls", "open_files"] { #expect(pause(code) == nil) }
+    func pause(_ status: Int, _ code: String?) -> PauseReason? {
+      RetryContract.pause(after: .answered(ServiceAnswer(status: status, code: code, body: .json)))
+    }
+    #expect(pause(200, "usage_limit_exceeded") == .account)
+    #expect(pause(200, "api_upgrade_required") == .endpoint)
+    #expect(pause(200, "too_many_requests") == nil)
+    #expect(pause(200, nil) == nil)
+    #expect(pause(500, "a_code_nobody_knows") == nil)
+  }
+
+  @Test("a request may arrive after a time-out and after what a gateway gave up, and after nothing else")
+  func mayArriveLater() {
+    for status in [408, 502, 503, 504, 520, 522, 524, 599] {
+      #expect(RetryContract.mayArriveLater(status: status, code: nil), "\(status)")
+    }
+    for status in [200, 400, 429, 500, 501, 505] {
+      #expect(!RetryContract.mayArriveLater(status: status, code: nil), "\(status)")
+    }
+    #expect(RetryContract.mayArriveLater(status: 400, code: "request_canceled_or_timed_out"))
+    #expect(RetryContract.mayArriveLater(status: nil, code: "timeout"))
+    for code in ["reset", "closed", "cancelled", "protocol", "owner_died", nil] {
+      #expect(!RetryContract.mayArriveLater(status: nil, code: code), "\(code ?? "-")")
+    }
   }
 
   @Test("a failed exchange is unknown unless the request provably was not written")
