@@ -49,8 +49,13 @@ struct BoardState: Sendable {
   private var isStoreInTrouble = 0
   private var hasAcceptance = false
   private var announcedWait: (until: Duration, reason: String)?
-  /// What the last request that came to nothing failed with.
-  private var lastFailure: String?
+  /// What the last request that came to nothing failed with, and when.
+  private var lastFailure: (text: String, at: Timestamp)?
+  /// Whether the name of the service, or of the proxy, was ever resolved in this run: if so, that it cannot be is an
+  /// outage, else a mistake.
+  private var wasResolved: Bool
+  /// Requests whose name could not be resolved, as long as none ever was.
+  private var unresolved = 0
   /// Counts the times chunks became pending: a claim that began before cannot say that none is.
   private var pendingEpoch = 0
   /// What follows from the changes since it was last taken.
@@ -71,6 +76,7 @@ struct BoardState: Sendable {
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
     isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
+    wasResolved = standing.counts.chunks(in: .accepted, .rejected, .failed, .unknown, .split) > 0
     gate = GateState(
       concurrency: settings.concurrency, now: now.elapsed,
       wait: standing.wait.map { ($0.left(at: now.wall), $0.reason) })
@@ -161,21 +167,53 @@ struct BoardState: Sendable {
   /// An answer is there: the gate learns of it before it is recorded.
   ///
   /// - Parameters:
-  ///   - failure: what went wrong, for the sentence that says why nothing gets through.
+  ///   - failure: what went wrong where nothing came of the request.
   ///   - isSuspect: whether the chunk failed before while others got through.
   ///   - park: why the run has to stop because of it; set before the slot is free, so that a fault of the account
   ///     seen by the first request is seen by no other.
   mutating func answered(
-    _ outcome: Outcome, asked: Duration?, failure: String?, isSuspect: Bool, park: StopCause?, at now: Moment
+    _ outcome: Outcome, asked: Duration?, failure: Failure?, isSuspect: Bool, park: StopCause?, at now: Moment
   ) -> Passage {
     if let park { stop(for: park) }
     let isFailure = outcome == .notProcessed || outcome == .unknown
-    if isFailure { lastFailure = failure }
+    if isFailure { lastFailure = failure.map { ($0.text, now.wall) } }
+    noteResolving(failure)
     let effect = gate.leave(
-      outcome, asked: asked, isSuspect: isSuspect, now: now.elapsed, backOff: backOff(now: now.elapsed))
+      outcome, asked: asked, failure: failure?.text, isSuspect: isSuspect,
+      isOutOfFiles: failure?.fault == RetryContract.openFiles, now: now.elapsed,
+      backOff: backOff(now: now.elapsed))
     defer { changed() }
     return Passage(
       wait: follow(effect, isOutage: isFailure, at: now), isInOutage: isFailure && !gate.isOpen)
+  }
+
+  /// What went wrong with a request, for the sentences that say why nothing gets through.
+  struct Failure: Sendable {
+    /// In words.
+    let text: String
+    /// The transport's word; `nil` where an answer came.
+    let fault: String?
+  }
+
+  /// Requests in a row whose name cannot be resolved after which the run is paused, if it never could be: the name may
+  /// be misspelt, and waiting mends nothing.
+  static let unresolvedLimit = 3
+
+  private mutating func noteResolving(_ failure: Failure?) {
+    guard let failure, let fault = failure.fault else {
+      // An answer came.
+      wasResolved = true
+      return
+    }
+    guard fault == RetryContract.unresolved else {
+      if !RetryContract.faultsBeforeResolving.contains(fault) { wasResolved = true }
+      return
+    }
+    guard !wasResolved else { return }
+    unresolved += 1
+    if unresolved >= Self.unresolvedLimit, hasWorkLeft {
+      stop(for: .parked(.endpoint, detail: "\(failure.text), in \(unresolved) tries and never before in this run"))
+    }
   }
 
   /// What the end of a request meant for everybody.
@@ -217,7 +255,7 @@ struct BoardState: Sendable {
   }
 
   private func outage(since moment: Timestamp) -> String {
-    "nothing got through since \(moment)" + (lastFailure.map { "; the last request failed: \($0)" } ?? "")
+    "nothing got through since \(moment)" + (lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? "")
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.

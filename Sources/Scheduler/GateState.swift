@@ -35,6 +35,10 @@ struct GateState: Equatable {
   private(set) var lastThrough: Duration?
   /// A listing waits for its turn: it goes before the next chunk.
   private(set) var listingsWaiting = 0
+  /// Requests that this process has room for, where a limit on open files was met; `nil` where none was.
+  private(set) var room: Int?
+  /// Signs of life since that limit was met last.
+  private var signsInRoom = 0
 
   /// A gate.
   ///
@@ -108,14 +112,23 @@ struct GateState: Equatable {
   /// - Parameters:
   ///   - outcome: what it came to.
   ///   - asked: the wait the service asked for.
+  ///   - failure: what went wrong, in words, where nothing came of it.
   ///   - isSuspect: whether the chunk failed before while others got through: that it is answered with a 5xx once
   ///     more says nothing about the others.
+  ///   - isOutOfFiles: whether it did not leave because this process may open no more files.
   ///   - backOff: a wait drawn for the case that the gate has to choose one, from the number of waits so far.
   mutating func leave(
-    _ outcome: Outcome, asked: Duration?, isSuspect: Bool = false, now: Duration,
-    backOff: (_ waits: Int) -> Duration
+    _ outcome: Outcome, asked: Duration?, failure: String? = nil, isSuspect: Bool = false,
+    isOutOfFiles: Bool = false, now: Duration, backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     inFlight -= 1
+    if isOutOfFiles, inFlight > 0 {
+      // Those under way have all the room there is. Where there are none, it is an outage like any other.
+      room = inFlight
+      signsInRoom = 0
+      allowed = min(allowed, inFlight)
+      return .none
+    }
     switch outcome {
     case .accepted, .content, .index:
       signOfLife(now: now)
@@ -133,14 +146,14 @@ struct GateState: Equatable {
       troubleSince = troubleSince ?? now
       failures += 1
       unprocessed += 1
-      return closeWhenNothingGetsThrough(now: now, backOff: backOff)
+      return closeWhenNothingGetsThrough(failure, now: now, backOff: backOff)
     case .unknown where isSuspect && isOpen:
       return .none
     case .unknown:
       troubleSince = troubleSince ?? now
       failures += 1
       unprocessed = 0
-      return closeWhenNothingGetsThrough(now: now, backOff: backOff)
+      return closeWhenNothingGetsThrough(failure, now: now, backOff: backOff)
     }
   }
 
@@ -164,6 +177,14 @@ struct GateState: Equatable {
     waits = 0
     isOpen = true
     allowed = min(concurrency, allowed * 2)
+    guard let room else { return }
+    // What took the files may be gone; one more request in a while finds out.
+    signsInRoom += 1
+    if signsInRoom > 10 * room {
+      self.room = room < concurrency ? room + 1 : nil
+      signsInRoom = 0
+    }
+    allowed = min(allowed, self.room ?? concurrency)
   }
 
   private mutating func close(for wait: Duration, now: Duration, reason: String) -> Effect {
@@ -175,8 +196,11 @@ struct GateState: Equatable {
     return .closed(for: wait, reason: reason)
   }
 
+  /// The most of a failure's words that a reason has, in characters.
+  private static let longestFailure = 300
+
   private mutating func closeWhenNothingGetsThrough(
-    now: Duration, backOff: (_ waits: Int) -> Duration
+    _ failure: String?, now: Duration, backOff: (_ waits: Int) -> Duration
   ) -> Effect {
     let isCondition = !isOpen || unprocessed >= concurrency || failures >= 2 * concurrency
     guard isCondition else { return .none }
@@ -185,7 +209,10 @@ struct GateState: Equatable {
     // Requests that were under way when it closed come back one by one; they are one failure, not many.
     if let closedUntil, closedUntil > now { return .none }
     defer { waits += 1 }
-    let reason = unprocessed > 0 ? "nothing gets through to the service" : "the service fails every request"
+    var reason = unprocessed > 0 ? "nothing gets through to the service" : "the service fails every request"
+    if let failure {
+      reason += ": \(failure.count <= Self.longestFailure ? failure : failure.prefix(Self.longestFailure) + "…")"
+    }
     return close(for: backOff(waits), now: now, reason: reason)
   }
 }

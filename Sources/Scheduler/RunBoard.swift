@@ -115,7 +115,7 @@ final class RunBoard: Sendable {
 
   /// An answer is there; see ``BoardState/answered(_:asked:failure:isSuspect:park:at:)``.
   func answered(
-    _ outcome: Outcome, asked: Duration?, failure: String?, isSuspect: Bool, park: StopCause?
+    _ outcome: Outcome, asked: Duration?, failure: BoardState.Failure?, isSuspect: Bool, park: StopCause?
   ) -> BoardState.Passage {
     change {
       $0.answered(outcome, asked: asked, failure: failure, isSuspect: isSuspect, park: park, at: $1)

@@ -32,6 +32,8 @@ struct Settler {
   /// Works until no chunk is open, or until the run stops.
   func work() async {
     var state = State()
+    // From here on a clock that is set is noticed.
+    _ = state.memory.watch(now: clock.now(), elapsed: clock.elapsed())
     do {
       while true {
         // Taken before the question, so that a stop between the two is not missed.

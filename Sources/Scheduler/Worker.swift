@@ -61,13 +61,15 @@ struct Worker {
       Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
-    let outcome = RetryContract.outcome(of: exchange)
+    let outcome = RetryContract.outcome(of: exchange, items: chunk.itemCount)
     do {
-      let judgement = await judge(outcome, chunk, startedAt: started)
+      let judgement = await judge(outcome, chunk, exchange, startedAt: started)
+      let park = judgement.park ?? RetryContract.pause(after: exchange)
       let passage = board.answered(
-        outcome, asked: exchange.askedWait, failure: exchange.text,
+        outcome, asked: exchange.askedWait,
+        failure: BoardState.Failure(text: exchange.text, fault: exchange.fault),
         isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
-        park: judgement.park.map { .parked($0, detail: detail(of: $0, exchange)) })
+        park: park.map { .parked($0, detail: detail(of: $0, exchange)) })
       let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
         of: chunk, finishedAt: max(clock.now(), chunk.startedAt),
@@ -130,7 +132,7 @@ struct Worker {
   }
 
   private func judge(
-    _ outcome: Outcome, _ chunk: ClaimedChunk, startedAt: Duration
+    _ outcome: Outcome, _ chunk: ClaimedChunk, _ exchange: Exchange, startedAt: Duration
   ) async -> Judgement {
     var circumstances = AttemptCircumstances(
       countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts)
@@ -146,7 +148,9 @@ struct Worker {
         }
       }
     case .notProcessed:
-      circumstances.othersGetThrough = board.othersGotThrough(since: startedAt)
+      // A limit on open files is this process's own: it says nothing about the chunk.
+      circumstances.othersGetThrough =
+        exchange.fault != RetryContract.openFiles && board.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
@@ -182,6 +186,7 @@ struct Worker {
   private func detail(of reason: PauseReason, _ exchange: Exchange) -> String {
     let settings = session.settings
     return switch reason {
+    case .endpoint where exchange.fault != nil: exchange.text
     case .endpoint:
       "\(settings.destination) does not answer as the transfers endpoint of profile "
         + "\(settings.profile.rawValue): \(exchange.text)"
@@ -191,9 +196,20 @@ struct Worker {
 }
 
 extension Exchange {
-  /// Status, code and message in one line.
+  /// Status, code and message in one line; without an answer the message first.
   fileprivate var text: String {
-    [status.map { "HTTP \($0)" }, code, message].compactMap { $0 }.joined(separator: " ")
+    switch self {
+    case .answered: [status.map { "HTTP \($0)" }, code, message].compactMap { $0 }.joined(separator: " ")
+    case .failed(let failure): "\(failure.message) (\(failure.code))"
+    }
+  }
+
+  /// The transport's word for what went wrong; `nil` where an answer came.
+  fileprivate var fault: String? {
+    switch self {
+    case .answered: nil
+    case .failed(let failure): failure.code
+    }
   }
 
   /// HTTP status; `nil` when no answer came.

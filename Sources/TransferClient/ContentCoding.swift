@@ -44,6 +44,8 @@ enum ContentCoding {
         guard isGzip(bytes) else { continue }
         windows = [gzipWindow]
       case "deflate":
+        // It has no beginning of its own to be told by.
+        if LenientJSON.parse(bytes) != nil { continue }
         // The format of zlib; some servers send it bare.
         windows = [zlibWindow, rawWindow]
       default:
@@ -51,8 +53,6 @@ enum ContentCoding {
         return .unreadable(String(coding.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(longestName)))
       }
       guard let inflated = windows.lazy.compactMap({ inflated(bytes, window: $0, limit: limit) }).first else {
-        // Deflate has no beginning of its own to be told by.
-        if coding == "deflate", LenientJSON.parse(bytes) != nil { continue }
         return .unreadable(coding)
       }
       bytes = inflated.bytes

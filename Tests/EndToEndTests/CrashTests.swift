@@ -74,4 +74,22 @@ struct CrashTests {
     #expect(died >= 20)
     await scene.server.stop()
   }
+
+  @Test("after a kill -9 nothing more of a request arrives than had arrived")
+  func killedWhileBytesAreQueued() async throws {
+    let scene = try await Scene()
+    let peer = try StallingPeer(.deaf)
+    let process = try OrchestrateProcess(
+      [
+        "submit", try scene.manifest(400), "--chunk-size", "400", "--base-url", "http://127.0.0.1:\(peer.port)",
+      ], environment: scene.environment)
+    try await peer.untilStalled()
+    process.send(SIGKILL)
+    #expect(await process.ended().status == 128 + SIGKILL)
+    let received = try await peer.drain()
+    #expect(received.isReset)
+    #expect(received.read == received.waiting, "\(received)")
+    #expect(received.read < 30_000)
+    await scene.server.stop()
+  }
 }

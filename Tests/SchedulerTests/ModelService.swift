@@ -13,8 +13,12 @@ final class ModelService: TransferService {
     case answer(ServiceAnswer)
     /// It is taken, and its answer is lost.
     case takeAndLose
+    /// It is taken that long after it was answered with a status that says nothing.
+    case takeLater(Duration, Int)
     /// It is not taken, and its answer is lost.
     case lose
+    /// It is not taken, and its connection breaks.
+    case breakConnection
     /// It is taken, and answered with a status that says nothing.
     case takeAndAnswer(Int)
     /// The first items of it are taken, and it is answered so.
@@ -23,6 +27,8 @@ final class ModelService: TransferService {
     case takeSomeAndLose(Int)
     /// It does not get through.
     case refuseConnection
+    /// It does not get through for that reason.
+    case fail(String)
     /// It hangs for that long before anything else, then is as the other says.
     indirect case after(Duration, Reply)
   }
@@ -139,6 +145,14 @@ final class ModelService: TransferService {
       return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
     case .lose:
       return .failed(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
+    case .breakConnection:
+      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+    case .takeLater(let duration, let status):
+      Task {
+        try await clock.sleep(for: duration)
+        take(names)
+      }
+      return .answered(ServiceAnswer(status: status))
     case .takeAndAnswer(let status):
       take(names)
       return .answered(ServiceAnswer(status: status))
@@ -148,6 +162,8 @@ final class ModelService: TransferService {
     case .takeSomeAndLose(let count):
       take(Array(names.prefix(count)))
       return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+    case .fail(let code):
+      return .failed(TransportFailure(progress: .notWritten, code: code, message: "because of \(code)"))
     case .refuseConnection:
       return .failed(
         TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused"))

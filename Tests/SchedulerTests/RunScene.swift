@@ -34,7 +34,7 @@ struct RunScene {
   ///
   /// - Parameter during: runs beside the loop, with the stream that asks it to stop.
   func run(
-    _ service: ModelService, isCancelling: Bool = false,
+    _ service: any TransferService, isCancelling: Bool = false,
     during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
   ) async throws -> RunEnding {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)

@@ -46,6 +46,42 @@ struct SettlingTests {
     #expect(service.sent.count == 9)
   }
 
+  @Test(
+    "what a gateway may still hold is not sent again before the grace, and found when it comes late",
+    arguments: [true, false])
+  func heldByGateway(comes: Bool) async throws {
+    let scene = try await RunScene(items: 12) {
+      $0.concurrency = 2
+      $0.settleDelay = .seconds(1)
+      $0.settleGrace = .seconds(60)
+    }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      if request == 3 { return comes ? .takeLater(.seconds(50), 504) : .answer(ServiceAnswer(status: 504)) }
+      return .after(.milliseconds(200), .accept)
+    }
+    let start = scene.clock.now()
+    #expect(try await scene.run(service) == .finished)
+    #expect(service.taken.count == 12)
+    #expect(Set(service.taken.values) == [1])
+    #expect(try await scene.summary().attempts == (comes ? 12 : 13))
+    if !comes { #expect(scene.clock.now().since(start) >= .seconds(60)) }
+  }
+
+  @Test("a broken connection needs no grace")
+  func brokenWithoutGrace() async throws {
+    let scene = try await RunScene(items: 12) {
+      $0.concurrency = 2
+      $0.settleDelay = .seconds(1)
+    }
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request == 3 ? .breakConnection : .after(.milliseconds(200), .accept)
+    }
+    let start = scene.clock.now()
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    #expect(scene.clock.now().since(start) < .seconds(30))
+  }
+
   @Test("the last chunk of a run settles by the newest control")
   func lastChunk() async throws {
     let scene = try await RunScene(items: 10) { $0.concurrency = 1 }

@@ -40,6 +40,8 @@ package enum RetryContract {
   package static let unresolved = "dns"
   /// The transport's word for a limit on open files that is reached.
   package static let openFiles = "open_files"
+  /// Words of the transport for faults after which it is not known whether the name could be resolved.
+  package static let faultsBeforeResolving: Set<String> = [unresolved, openFiles, "connect_timeout", "cancelled"]
   /// The transport's word for an answer that did not come in time.
   package static let timeOut = "timeout"
 

@@ -12,8 +12,21 @@ enum ServiceHealth {
     case .transport(let failure):
       HealthCheck(
         .service, .problem, "\(baseURL) does not answer: \(failure.message) (\(failure.code))",
-        remedy: "check the network, a proxy or firewall on the way, and --base-url")
+        remedy: remedy(for: failure.code))
     case .refused(let answer): check(answer, baseURL, profile)
+    }
+  }
+
+  private static func remedy(for code: String) -> String {
+    switch code {
+    case "certificate_expired", "certificate_not_yet_valid":
+      "check the clock of this machine, and have the certificate renewed if the clock is right"
+    case "certificate": "name a file with the authority to trust in $SSL_CERT_FILE, and check the clock"
+    case "certificate_host": "check --base-url, and whether a proxy or firewall answers instead"
+    case "proxy_unauthorized": "put the right user name and password into $HTTPS_PROXY"
+    case RetryContract.unresolved: "check the spelling of --base-url or $HTTPS_PROXY, and the network's DNS"
+    case RetryContract.openFiles: "raise the limit on open files (ulimit -n)"
+    default: "check the network, a proxy or firewall on the way, and --base-url"
     }
   }
 
@@ -27,6 +40,9 @@ enum ServiceHealth {
       return HealthCheck(
         .service, .problem, "\(said): the key or the account is refused",
         remedy: "check the key and the account in the service's dashboard")
+    case .endpoint where answer.isForeign:
+      return HealthCheck(
+        .service, .problem, said, remedy: "check the proxy, firewall or gateway on the way, and --base-url")
     case .endpoint:
       return HealthCheck(
         .service, .problem, "\(said): it is not the service of profile \(profile.rawValue)",

@@ -8,7 +8,7 @@ extension PauseReason {
     case .window: "its sending window closed"
     case .throttled: "the service asked for a longer wait than --max-wait permits"
     case .account: "the service refuses the key or the account"
-    case .endpoint: "the address does not answer as the transfers endpoint does"
+    case .endpoint: "the service's transfers endpoint cannot be used"
     case .index: "the service does not know the index of the items left"
     case .unreachable: "nothing got through for longer than --max-wait"
     case .failures: "more items were refused or failed than --max-failures permits"
@@ -23,7 +23,7 @@ extension PauseReason {
     case .signal, .window, .crash: nil
     case .throttled: "later, or with a longer --max-wait"
     case .account: "once the key and the account are in order"
-    case .endpoint: "once the address is right (--base-url URL changes it)"
+    case .endpoint: "once the address and the way to it are right (--base-url URL changes the address)"
     case .index: "once the index exists for this account"
     case .unreachable: "once the service can be reached"
     case .failures: "once the causes are understood"
