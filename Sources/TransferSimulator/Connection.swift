@@ -7,6 +7,7 @@ final class Connection: Sendable {
   private struct State {
     var ordinal: Int?
     var isGone = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
   let id: Int
@@ -39,11 +40,24 @@ final class Connection: Sendable {
 
   /// Notes that the other side is gone.
   func leave() {
-    let ordinal = state.withLock { state in
+    let (ordinal, waiting) = state.withLock { state in
       state.isGone = true
-      return state.ordinal
+      defer { state.waiting = [] }
+      return (state.ordinal, state.waiting)
     }
     if let ordinal { ledger.abandon(ordinal) }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  /// Suspends until the other side is gone.
+  func untilGone() async {
+    await withCheckedContinuation { continuation in
+      let isGone = state.withLock { state in
+        if !state.isGone { state.waiting.append(continuation) }
+        return state.isGone
+      }
+      if isGone { continuation.resume() }
+    }
   }
 
   /// Closes in order (FIN), once what was written has been handed to the system.

@@ -16,18 +16,25 @@ final class ConnectionRegistry: Sendable {
     self.ledger = ledger
   }
 
-  /// The record of `channel`, made on first sight.
-  func connection(of channel: any Channel) -> Connection {
-    let (connection, isClosed) = state.withLock { state in
-      let key = ObjectIdentifier(channel)
-      if let known = state.connections[key] { return (known, state.isClosed) }
+  /// Begins the record of a channel that was accepted.
+  func add(_ channel: any Channel) {
+    let isClosed = state.withLock { state in
       state.count += 1
-      let new = Connection(id: state.count, channel: channel, ledger: ledger)
-      state.connections[key] = new
-      return (new, state.isClosed)
+      state.connections[ObjectIdentifier(channel)] = Connection(
+        id: state.count, channel: channel, ledger: ledger)
+      return state.isClosed
     }
     if isClosed { channel.close(promise: nil) }
-    return connection
+  }
+
+  /// The record of a channel. A request may be served only after its connection was reset: its record is then one of a
+  /// connection that is gone.
+  func connection(of channel: any Channel) -> Connection {
+    let known = state.withLock { state in (state.connections[ObjectIdentifier(channel)], state.count) }
+    if let connection = known.0 { return connection }
+    let gone = Connection(id: known.1, channel: channel, ledger: ledger)
+    gone.leave()
+    return gone
   }
 
   /// Forgets a channel that is closed.

@@ -10,9 +10,7 @@ final class ConnectionWatcher: ChannelInboundHandler, RemovableChannelHandler {
     self.registry = registry
   }
 
-  func handlerAdded(context: ChannelHandlerContext) {
-    _ = registry.connection(of: context.channel)
-  }
+  func handlerAdded(context: ChannelHandlerContext) { registry.add(context.channel) }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(.inputClosed) = event as? ChannelEvent { registry.connection(of: context.channel).leave() }

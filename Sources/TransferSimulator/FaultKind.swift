@@ -6,6 +6,11 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
   case slow
   /// Does no work, says nothing for the stall time, and then closes the connection.
   case stall
+  /// Says nothing until the other side has gone, and does the work that long after: what a gateway may do that goes on
+  /// with a request whose sender gave it up.
+  case late
+  /// 504 with an HTML page; does the work that long after the answer.
+  case gatewayLate = "gateway-late"
   /// Resets the connection (RST) without doing the work. By request number the body is not even read.
   case resetBefore = "reset-before"
   /// Does the work, then resets the connection (RST): the answer is lost.
@@ -55,13 +60,13 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
   /// Does the work; 200 with a very long body.
   case huge
 
-  /// Whether the elements are taken before the fault shows.
+  /// Whether the elements are taken before the fault shows; with ``late`` and ``gatewayLate`` they are taken after it.
   package var doesWork: Bool {
     switch self {
     case .delay, .slow, .resetAfter, .closeAfter, .errorAccepted, .truncated, .garbage, .empty, .dribble,
       .huge:
       true
-    case .stall, .resetBefore, .throttle, .throttleDate, .throttleReset, .throttleBare, .unavailable,
+    case .stall, .late, .gatewayLate, .resetBefore, .throttle, .throttleDate, .throttleReset, .throttleBare, .unavailable,
       .unavailableWait, .error, .badGateway, .html, .redirect, .unauthorized, .forbidden,
       .insufficientFunds, .usageLimit, .tooLarge:
       false

@@ -12,7 +12,7 @@ package struct FaultRule: Sendable, Equatable {
   package var kind: FaultKind
   /// To which requests it happens.
   package var trigger: Trigger
-  /// The wait of `delay`, `slow`, `stall`, the throttles, `unavailable-wait`, and between the bytes of `dribble`.
+  /// The wait of `delay`, `slow`, `stall`, `late`, `gateway-late`, the throttles, `unavailable-wait`, and between the bytes of `dribble`.
   package var wait: Duration?
   /// The length of a `huge` body in bytes.
   package var bytes: Int?

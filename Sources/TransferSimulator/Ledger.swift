@@ -86,14 +86,17 @@ package final class Ledger: Sendable {
   }
 
   /// Records a request whose head has been read, and returns its entry.
-  func arrive(_ make: (_ ordinal: Int, _ transfer: Int?, _ inFlight: Int) -> LedgerEntry, isTransfer: Bool)
-    -> LedgerEntry
-  {
+  ///
+  /// - Parameter isGone: whether its client has gone already: it is then never under way.
+  func arrive(
+    _ make: (_ ordinal: Int, _ transfer: Int?, _ inFlight: Int) -> LedgerEntry, isTransfer: Bool,
+    isGone: Bool = false
+  ) -> LedgerEntry {
     change { state in
       let ordinal = state.entries.count + 1
       if isTransfer {
         state.transfers += 1
-        state.underWay.insert(ordinal)
+        if !isGone { state.underWay.insert(ordinal) }
         state.maxInFlight = max(state.maxInFlight, state.underWay.count)
       }
       let entry = make(ordinal, isTransfer ? state.transfers : nil, isTransfer ? state.underWay.count : 0)

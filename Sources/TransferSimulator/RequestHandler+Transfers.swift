@@ -38,6 +38,9 @@ extension RequestHandler {
     }
     if rule == nil, let first = keys.first { rule = plan.fault(firstElement: first) }
     if let rule { ledger.meet(exchange.ordinal, fault: rule.kind) }
+    if let rule, rule.kind == .late || rule.kind == .gatewayLate, case .success = content {
+      return try await workLate(keys, rule, exchange, writer)
+    }
     if let rule, !rule.kind.doesWork {
       return try await sendWithoutWork(rule, exchange, request, writer)
     }
@@ -51,6 +54,27 @@ extension RequestHandler {
     if let rule { answer = try await apply(rule, to: answer, isTaken: isTaken, exchange) }
     answer.headers += rateHeaders
     try await send(answer, exchange, writer)
+  }
+
+  /// Does the work after the sender has gone, or after it was told that nothing came of its request.
+  private func workLate(
+    _ keys: [ElementKey], _ rule: FaultRule, _ exchange: Exchange, _ writer: consuming ResponseWriter
+  ) async throws {
+    let wait = rule.wait ?? configuration.stallTime
+    // No child of this request: it ends with its connection.
+    @Sendable func workAfterwards() {
+      Task {
+        try await configuration.clock.sleep(for: wait)
+        _ = work(keys, exchange)
+      }
+    }
+    guard rule.kind == .late else {
+      defer { workAfterwards() }
+      return try await send(.html(504, "504 Gateway Time-out"), exchange, writer)
+    }
+    await exchange.connection.untilGone()
+    workAfterwards()
+    try await drop(exchange, withReset: false)
   }
 
   /// Lets the model decide, and notes what it took.

@@ -44,7 +44,7 @@ struct RequestHandler: Sendable {
           ordinal: ordinal, transfer: transfer, endpoint: endpoint, receivedAt: configuration.clock.now,
           method: request.method.rawValue, path: target, headers: headers(request), keyMatched: matches,
           connection: connection.id, inFlight: inFlight)
-      }, isTransfer: endpoint == .transfers)
+      }, isTransfer: endpoint == .transfers, isGone: connection.isGone)
     let exchange = Exchange(
       ordinal: entry.ordinal, transfer: entry.transfer, connection: connection, key: key, keyMatched: matches,
       query: QueryString(halves.count > 1 ? halves[1] : ""))

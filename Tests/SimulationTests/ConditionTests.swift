@@ -49,6 +49,15 @@ struct ConditionTests {
       scenario.weather.lateness = scenario.settings.settleDelay * 0.9
       scenario.settings.onUnknown = .check
     },
+    // A gateway hands requests on after it, or their client, gave them up.
+    Condition("held") { scenario in
+      scenario.weather.mishaps = [.hang, .busy, .serverError, .statusTimeout]
+      scenario.weather.mishapOdds = 0.5
+      scenario.weather.listing = .sound
+      scenario.settings.settleGrace = .seconds(12)
+      scenario.weather.gatewayLateness = .milliseconds(11_900)
+      scenario.settings.onUnknown = .check
+    },
     // Requests are worked on in part.
     Condition("parts") { scenario in
       scenario.weather.takesParts = true

@@ -64,6 +64,7 @@ struct Scenario: Sendable {
     settings.timeout = .seconds(dice.int(1...6))
     settings.maxWait = .seconds(dice.int(5...40))
     settings.settleDelay = dice.milliseconds(200...2_500)
+    settings.settleGrace = dice.milliseconds(0...15_000)
     settings.onUnknown = dice.chance(0.8) ? .check : dice.pick([.hold, .resend])
     settings.maxFailures = dice.chance(0.8) ? .percent(100) : dice.pick([.items(2), .percent(30)])
     if dice.chance(0.2) {
@@ -118,6 +119,7 @@ struct Scenario: Sendable {
       weather.lag = min(weather.lag, settings.settleDelay)
     }
     if dice.chance(0.4) { weather.lateness = settings.settleDelay * 0.8 }
+    if dice.chance(0.5) { weather.gatewayLateness = settings.settleGrace * 0.95 }
   }
 
   private mutating func drawTroubles(_ dice: Dice) {

@@ -86,8 +86,12 @@ extension ServiceModel {
   }
 
   /// A request whose answer says nothing, or never comes.
-  private func lost(_ items: [Item], answersAfter: Duration, _ exchange: Exchange) -> Reply {
-    let latest = answersAfter + weather.lateness
+  ///
+  /// - Parameter isHeld: whether something on the way may hold it after its attempt has ended.
+  private func lost(
+    _ items: [Item], answersAfter: Duration, _ exchange: Exchange, isHeld: Bool = false
+  ) -> Reply {
+    let latest = answersAfter + (isHeld ? max(weather.gatewayLateness, weather.lateness) : weather.lateness)
     return Reply(
       takes: amount(of: items), takesAfter: latest * dice.source.nextUnit(), answersAfter: answersAfter,
       exchange: exchange)
@@ -105,13 +109,17 @@ extension ServiceModel {
     case .toldToWaitForNothing: return Reply(answersAfter: soon, exchange: answer(429, wait: .zero))
     case .busyWithWait:
       return Reply(answersAfter: soon, exchange: answer(503, wait: dice.milliseconds(1...5_000)))
-    case .busy: return lost(items, answersAfter: soon, answer(503))
-    case .serverError: return lost(items, answersAfter: soon, answer(dice.pick([500, 502, 504])))
-    case .statusTimeout: return lost(items, answersAfter: soon, answer(dice.pick([408, 425])))
+    case .busy: return lost(items, answersAfter: soon, answer(503), isHeld: true)
+    case .serverError:
+      let status = dice.pick([500, 502, 504])
+      return lost(items, answersAfter: soon, answer(status), isHeld: status != 500)
+    case .statusTimeout:
+      let status = dice.pick([408, 425])
+      return lost(items, answersAfter: soon, answer(status), isHeld: status == 408)
     case .webPage: return lost(items, answersAfter: soon, answer(200, mediaType: "text/html"))
     case .refused: return Reply(answersAfter: soon, exchange: Self.refused)
     case .reset: return lost(items, answersAfter: soon, Self.reset)
-    case .hang: return lost(items, answersAfter: timeout, Self.reset)
+    case .hang: return lost(items, answersAfter: timeout, Self.reset, isHeld: true)
     case .slow:
       var reply = work(items)
       reply.answersAfter = timeout * dice.source.nextUnit()
@@ -135,7 +143,7 @@ extension ServiceModel {
     switch spell.kind {
     case .down: return Reply(answersAfter: soon, exchange: Self.refused)
     case .erring: return lost(items, answersAfter: soon, .answered(ServiceAnswer(status: 500)))
-    case .hanging: return lost(items, answersAfter: timeout, Self.reset)
+    case .hanging: return lost(items, answersAfter: timeout, Self.reset, isHeld: true)
     case .resetting: return lost(items, answersAfter: soon, Self.reset)
     case .account: return answer(dice.pick([401, 403]))
     case .unpaid: return answer(400, dice.pick(["insufficient_funds", "usage_limit_exceeded"]))

@@ -55,7 +55,9 @@ final class SimulatedProcess: BatchClock {
       world.timeline.cancel(sleeper.timer)
       sleeper.continuation.resume(throwing: CancellationError())
     }
-    for (_, request) in inFlight.sorted(by: { $0.key < $1.key }) { hangUp(request) }
+    for (_, request) in inFlight.sorted(by: { $0.key < $1.key }) {
+      hangUp(request, lateness: world.scenario.weather.lateness)
+    }
     // Lets its tasks unwind: they find every port dead.
     stopper.yield(.asked)
   }
@@ -110,17 +112,20 @@ final class SimulatedProcess: BatchClock {
   }
 
   /// The client of a request has gone: the service works on it soon, or never.
-  func abandon(_ request: Int) {
-    if let request = state.withLockedValue({ $0.inFlight.removeValue(forKey: request) }) { hangUp(request) }
+  ///
+  /// - Parameter lateness: how soon.
+  func abandon(_ request: Int, lateness: Duration) {
+    guard let request = state.withLockedValue({ $0.inFlight.removeValue(forKey: request) }) else { return }
+    hangUp(request, lateness: lateness)
   }
 
-  private func hangUp(_ request: InFlight) {
-    let latest = world.timeline.elapsed + world.scenario.weather.lateness
+  private func hangUp(_ request: InFlight, lateness: Duration) {
+    let latest = world.timeline.elapsed + lateness
     guard request.due > latest || world.dice.chance(0.5) else { return }
     world.timeline.cancel(request.timer)
     guard world.dice.chance(0.5) else { return }
     world.timeline.after(
-      world.dice.milliseconds(0...world.scenario.weather.lateness.inMilliseconds), request.take)
+      world.dice.milliseconds(0...lateness.inMilliseconds), request.take)
   }
 
   // MARK: BatchClock

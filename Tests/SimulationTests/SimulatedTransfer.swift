@@ -27,10 +27,13 @@ struct SimulatedTransfer: TransferService {
       try await process.sleep(for: min(reply.answersAfter, submission.timeout))
       try process.finish("submit \(submission.chunk)")
       guard !hangsUp else {
-        process.abandon(request.number)
+        let weather = world.scenario.weather
+        process.abandon(request.number, lateness: max(weather.lateness, weather.gatewayLateness))
         return .failed(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
       }
-      if case .failed = reply.exchange { process.abandon(request.number) }
+      if case .failed = reply.exchange {
+        process.abandon(request.number, lateness: world.scenario.weather.lateness)
+      }
       return reply.exchange
     } catch {
       return .failed(TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))

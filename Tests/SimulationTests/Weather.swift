@@ -51,6 +51,9 @@ struct Weather: Sendable {
   var refusalsTakeParts = false
   /// How long after its client has gone a request may still be worked on: less than the client waits to ask.
   var lateness: Duration = .zero
+  /// How long after its client gave it up, or a gateway did, a gateway may still hand a request to the service: less than
+  /// the client's grace.
+  var gatewayLateness: Duration = .zero
   var listing = Listing.sound
   /// How far the list is behind at most. It is never behind by less than 3/5 of that: the client may take
   /// twice what it saw for the most there is.

@@ -70,6 +70,8 @@ struct FaultPlanTests {
     ("reset-after@3", FaultRule(.resetAfter, request: 3)),
     ("unauthorized@5+", FaultRule(.unauthorized, from: 5)),
     ("stall=1m30s@4-9", FaultRule(.stall, requests: 4...9, wait: .seconds(90))),
+    ("late=90s@2", FaultRule(.late, request: 2, wait: .seconds(90))),
+    ("gateway-late=5s:0.1", FaultRule(.gatewayLate, share: 0.1, wait: .seconds(5))),
     ("huge=8MiB@1", FaultRule(.huge, request: 1, bytes: 8 << 20)),
   ])
   func rulesAreReadFromText(text: String, rule: FaultRule) throws {

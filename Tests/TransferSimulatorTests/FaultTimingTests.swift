@@ -57,6 +57,42 @@ struct FaultTimingTests {
     }
   }
 
+  @Test func lateRequestIsWorkedOnAfterItsSenderHasGone() async throws {
+    let clock = ManualSimulatorClock()
+    try await Probe.run {
+      $0.clock = clock
+      $0.faults = [FaultRule(.late, request: 1, wait: .seconds(90))]
+    } _: { (probe: Probe) async throws in
+      let reply = Task { try await probe.transfer(["01.mp4"]) }
+      try await probe.server.ledger.waitFor { $0.first?.fault == .late }
+      #expect(probe.server.ledger.inFlight == 1)
+      reply.cancel()
+      try await probe.server.ledger.waitFor(inFlightAtMost: 0)
+      try await clock.waitForSleepers(1)
+      #expect(probe.server.model.taskCount == 0)
+      clock.advance(by: .seconds(90))
+      try await probe.server.ledger.waitFor { $0[0].isTaken }
+      #expect(probe.server.ledger.entries[0].status == nil)
+      #expect(probe.server.model.taskCount == 1)
+    }
+  }
+
+  @Test func gatewaysRequestIsWorkedOnAfterItsAnswer() async throws {
+    let clock = ManualSimulatorClock()
+    try await Probe.run {
+      $0.clock = clock
+      $0.faults = [FaultRule(.gatewayLate, request: 1, wait: .seconds(90))]
+    } _: { (probe: Probe) async throws in
+      #expect(try await probe.transfer(["01.mp4"]).status == 504)
+      try await clock.waitForSleepers(1)
+      #expect(probe.server.model.taskCount == 0)
+      clock.advance(by: .seconds(90))
+      try await probe.server.ledger.waitFor { $0[0].isTaken }
+      #expect(probe.server.ledger.entries[0].status == 504)
+      #expect(probe.server.model.taskCount == 1)
+    }
+  }
+
   @Test func dribbledAnswerComesByteByByte() async throws {
     let clock = ManualSimulatorClock()
     try await Probe.run {
