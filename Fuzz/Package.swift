@@ -26,7 +26,7 @@ let package = Package(
     .target(name: "BatchDomain", dependencies: ["Crypto"], swiftSettings: swiftSettings),
     .target(name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
     // What decodes answers; the files that need the network have no link here.
-    .target(name: "TransferClient", dependencies: ["BatchDomain"], swiftSettings: swiftSettings),
+    .target(name: "TransferClient", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ManifestReaderTests", dependencies: ["ManifestReader", "BatchDomain", "CZlib"],
       swiftSettings: swiftSettings),

@@ -32,9 +32,9 @@ link_fuzz_sources() {
   local sources=Fuzz/Sources name
   # Of the client only what decodes: nothing that needs the network.
   local decoders=(
-    APIKey AnswerDecoder AnswerHeaders Base64Letters BodyText ByteScanner CivilTime+Checked
-    CredentialFinder HTTPDate KeyFragments LenientJSON LenientJSONParser LenientTimestamp RequestedWait
-    Scrubber SecretPattern TaskPageDecoder TransferClientError
+    APIKey AnswerDecoder AnswerHeaders Base64Letters BodyText ByteScanner CivilTime+Checked ContentCoding
+    CredentialFinder HTTPDate KeyFragments LenientJSON LenientJSONParser LenientTimestamp MarkupPage
+    RequestedWait Scrubber SecretPattern TaskPageDecoder TransferClientError
   )
   mkdir -p "$sources/TransferClient" Fuzz/Tests
   for name in BatchDomain ManifestReader CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done

@@ -3,16 +3,23 @@ import Oracles
 import TransferClient
 
 private let now = Timestamp(milliseconds: 1_795_447_345_000)
-/// Ten years of 365 days, the documented limit, in seconds.
-private let longest = 315_360_000
+/// Thirty days, the documented limit, in milliseconds.
+private let longest = 30 * 86_400_000
 
-/// The seconds of `Retry-After` as RFC 9110, section 10.2.3, has them: digits alone.
-private func delaySeconds(_ text: String) -> Int? {
-  guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-  // More digits than any number of seconds that matters has.
+/// The milliseconds from a moment that a number in `Retry-After` names, as the documented table has it: seconds from
+/// now, or a moment in seconds or milliseconds since 1970; `nil` for what is no number, and an inner `nil` for one that
+/// nobody can mean.
+private func delay(_ text: String, after reference: Int) -> Int?? {
+  guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return .none }
   let digits = text.drop { $0 == "0" }
-  return digits.count > 12 ? longest : min(longest, Int(digits) ?? 0)
+  // More digits than any number that means something has.
+  guard digits.count <= 13 else { return .some(nil) }
+  let number = Int(digits) ?? 0
+  if digits.count == 13 { return .some(believed(number - reference)) }
+  return .some(believed(number > 1_000_000_000 ? number * 1_000 - reference : number * 1_000))
 }
+
+private func believed(_ milliseconds: Int) -> Int? { milliseconds > longest ? nil : max(0, milliseconds) }
 
 /// The seconds since 1970 that an IMF-fixdate (RFC 9110, section 5.6.7) names, counted day by day.
 private func fixedDate(_ text: String) -> Int? {
@@ -52,7 +59,7 @@ public func fuzzWait(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
   if let wait = requested.wait {
     expect((.zero...RequestedWait.longest).contains(wait), "a wait of \(wait)")
   }
-  expect(RequestedWait.longest == .seconds(longest), "the limit has changed")
+  expect(RequestedWait.longest == .milliseconds(longest), "the limit has changed")
   for (_, value) in input.headers {
     for moment in [HTTPDate.parse(value, now: now), LenientTimestamp.parse(value)].compactMap(\.self) {
       expect(moment.description.utf8.count == 24, "a moment far off: \(moment)")
@@ -66,15 +73,16 @@ public func fuzzWait(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
   guard input.values("retry-after").count == 1, let value = input.values("retry-after").first else {
     return 0
   }
-  if let seconds = delaySeconds(value) {
-    expect(requested.wait == .seconds(seconds), "\(value) is a wait of \(requested.wait as Any)")
-  } else if let moment = fixedDate(value) {
-    let dates = input.values("date")
-    guard dates.isEmpty || (dates.count == 1 && fixedDate(dates[0]) != nil) else { return 0 }
-    let reference = dates.first.flatMap(fixedDate) ?? Int(now.milliseconds / 1_000)
-    expect(
-      requested.wait == .seconds(min(longest, max(0, moment - reference))),
-      "\(value) is a wait of \(requested.wait as Any)")
-  }
+  let dates = input.values("date")
+  guard dates.isEmpty || (dates.count == 1 && fixedDate(dates[0]) != nil) else { return 0 }
+  let reference = dates.first.flatMap(fixedDate).map { $0 * 1_000 } ?? Int(now.milliseconds)
+  guard
+    let expected = delay(value, after: reference)
+      ?? fixedDate(value).map({ believed($0 * 1_000 - reference) })
+  else { return 0 }
+  // Without a wait to believe the other header counts.
+  guard expected != nil || input.values("x-ratelimit-reset").isEmpty else { return 0 }
+  expect(
+    requested.wait == expected.map { .milliseconds($0) }, "\(value) is a wait of \(requested.wait as Any)")
   return 0
 }
