@@ -136,8 +136,12 @@ let package = Package(
       name: "ProgramSupport", dependencies: ["TestSupport", "TransferSimulator", nioConcurrencyHelpers],
       path: "Tests/ProgramSupport", swiftSettings: swiftSettings),
 
+    tests("ArchitectureTests", []),
     tests("BatchDomainTests", ["BatchDomain", "TestSupport", crypto]),
     tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
+    tests(
+      "RunStoreTests",
+      ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests(
       "TransferClientTests",
       [
@@ -148,8 +152,36 @@ let package = Package(
     tests(
       "SimulationTests",
       ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+    tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
+    tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
+    tests(
+      "DashboardTests",
+      [
+        "Dashboard", "BatchDomain", "Reporting", "RunStore", "TestSupport", asyncHTTPClient,
+        nioConcurrencyHelpers,
+        nioCore, nioHTTP1,
+      ]),
+    tests(
+      "NotificationsTests",
+      [
+        "Notifications", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+      ]),
+    tests(
+      "OrchestrateCommandsTests",
+      [
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Scheduler",
+        "TestSupport", argumentParser, nioConcurrencyHelpers,
+      ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
+    tests(
+      "EndToEndTests",
+      [
+        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "KillPoints", "RunStore",
+        "ProgramSupport", "TestSupport",
+        nioConcurrencyHelpers,
+      ],
+      resources: [.copy("Fixtures")]),
     tests(
       "BrowserTests",
       ["orchestrate", "ProgramSupport", "TransferSimulator", "TestSupport", nioConcurrencyHelpers]),
