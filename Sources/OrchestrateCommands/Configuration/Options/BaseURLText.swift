@@ -42,8 +42,7 @@ package enum BaseURLText {
       // Nothing in this part of the address can be a secret any more.
       throw ConfigurationError(
         .badValue,
-        "\(thing) has the version \(version) in it, which this program adds by itself; expected "
-          + origin + before,
+        "\(thing) has the version \(version) in it, which this program adds by itself",
         remedy: "give \(origin)\(before), and the version with --profile")
     }
     return origin + path
