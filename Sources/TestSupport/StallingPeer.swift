@@ -3,8 +3,6 @@ import NIOConcurrencyHelpers
 
 #if canImport(Glibc)
   import Glibc
-#else
-  import Darwin
 #endif
 
 /// The other end of one connection on this machine that stops reading, so that what is sent to it stays in the queues of
