@@ -205,7 +205,8 @@ struct Settler {
     case .partlyReceived:
       settlement.event = .divided
       settlement.division = Division(Piece.ranges(from: chunk.firstItem, isSeen: isSeen))
-      if chunk.wasRefused { settlement.trust = .partial }
+      // A service that takes a part of a request whose answer was lost may have refused it: the answer is not known.
+      settlement.trust = .partial
     case .notReceived where chunk.wasRefused:
       settlement.event = session.settings.bisect ? .divided : .foundMissing
       settlement.division = session.settings.bisect ? Division(Piece.halves(of: chunk.range)) : nil
