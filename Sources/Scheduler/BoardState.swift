@@ -212,7 +212,9 @@ struct BoardState: Sendable {
     guard !wasResolved else { return }
     unresolved += 1
     if unresolved >= Self.unresolvedLimit, hasWorkLeft {
-      stop(for: .parked(.endpoint, detail: "\(failure.text), in \(unresolved) tries and never before in this run"))
+      stop(
+        for: .parked(
+          .endpoint, detail: "\(failure.text), in \(unresolved) tries and never before in this run"))
     }
   }
 
@@ -255,7 +257,8 @@ struct BoardState: Sendable {
   }
 
   private func outage(since moment: Timestamp) -> String {
-    "nothing got through since \(moment)" + (lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? "")
+    "nothing got through since \(moment)"
+      + (lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? "")
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.

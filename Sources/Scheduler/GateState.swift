@@ -211,7 +211,8 @@ struct GateState: Equatable {
     defer { waits += 1 }
     var reason = unprocessed > 0 ? "nothing gets through to the service" : "the service fails every request"
     if let failure {
-      reason += ": \(failure.count <= Self.longestFailure ? failure : failure.prefix(Self.longestFailure) + "…")"
+      reason +=
+        ": \(failure.count <= Self.longestFailure ? failure : failure.prefix(Self.longestFailure) + "…")"
     }
     return close(for: backOff(waits), now: now, reason: reason)
   }

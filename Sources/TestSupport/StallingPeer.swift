@@ -68,7 +68,8 @@ package final class StallingPeer: Sendable {
   /// Reads what there is, up to the end of the connection.
   package func drain() async throws -> Received { try await onThread { try self.readAll() } }
 
-  private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+  private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value
+  {
     try await withCheckedThrowingContinuation { continuation in
       Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }

@@ -81,7 +81,8 @@ package struct AnswerDecoder: Sendable {
     switch ContentCoding.decoded(source.body, values: source.encodings, limit: Self.longestBody) {
     case .unreadable(let coding):
       return Words(
-        message: "its body is compressed (\(scrubber.scrub(coding))), which was not asked for and cannot be read",
+        message:
+          "its body is compressed (\(scrubber.scrub(coding))), which was not asked for and cannot be read",
         mediaType: mediaType, body: .unreadable)
     case .bytes(let bytes, let isCut, let isLong):
       plain.body = bytes

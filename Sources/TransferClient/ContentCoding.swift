@@ -50,7 +50,8 @@ enum ContentCoding {
         windows = [zlibWindow, rawWindow]
       default:
         if LenientJSON.parse(bytes) != nil { continue }
-        return .unreadable(String(coding.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(longestName)))
+        return .unreadable(
+          String(coding.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(longestName)))
       }
       guard let inflated = windows.lazy.compactMap({ inflated(bytes, window: $0, limit: limit) }).first else {
         return .unreadable(coding)

@@ -26,7 +26,9 @@ struct MarkupPage: Sendable, Equatable {
     let isMarkup =
       start.first == "<" && (afterMark == "!" || afterMark == "?" || afterMark?.isLetter == true)
     guard isMarkup || Self.isPage(mediaType: mediaType) else { return nil }
-    isHTML = mediaType.map(Self.htmlTypes.contains) == true || start.contains("<!doctype html") || start.contains("<html")
+    isHTML =
+      mediaType.map(Self.htmlTypes.contains) == true || start.contains("<!doctype html")
+      || start.contains("<html")
     title = Self.title(in: text)
   }
 

@@ -59,7 +59,8 @@ enum TransportFault: String, Sendable, CaseIterable {
     switch fault {
     case .timeout where stage == .nothing: self = .connectTimeout
     case .reset where stage < .everything, .closed where stage < .everything: self = .resetEarly
-    case .dns where OpenFiles.areUsedUp, .tls where stage == .nothing && OpenFiles.areUsedUp: self = .openFiles
+    case .dns where OpenFiles.areUsedUp, .tls where stage == .nothing && OpenFiles.areUsedUp:
+      self = .openFiles
     default: self = fault
     }
   }
@@ -94,7 +95,8 @@ enum TransportFault: String, Sendable, CaseIterable {
     case .tls: "could not open an encrypted connection to \(origin), or it broke\(way)"
     case .certificate:
       "the certificate of \(origin) "
-        + (detail ?? "is not signed by an authority that this machine trusts, or an authority's own has expired; "
+        + (detail
+          ?? "is not signed by an authority that this machine trusts, or an authority's own has expired; "
           + "$SSL_CERT_FILE can name a file with the authority to trust")
     case .certificateExpired: "the certificate of \(origin) \(detail ?? "has expired")"
     case .certificateNotYetValid: "the certificate of \(origin) \(detail ?? "is not valid yet")"

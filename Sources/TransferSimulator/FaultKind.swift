@@ -66,7 +66,8 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
     case .delay, .slow, .resetAfter, .closeAfter, .errorAccepted, .truncated, .garbage, .empty, .dribble,
       .huge:
       true
-    case .stall, .late, .gatewayLate, .resetBefore, .throttle, .throttleDate, .throttleReset, .throttleBare, .unavailable,
+    case .stall, .late, .gatewayLate, .resetBefore, .throttle, .throttleDate, .throttleReset, .throttleBare,
+      .unavailable,
       .unavailableWait, .error, .badGateway, .html, .redirect, .unauthorized, .forbidden,
       .insufficientFunds, .usageLimit, .tooLarge:
       false

@@ -95,7 +95,8 @@ struct PersonFaultTests {
       $0.concurrency = 16
       $0.maxAttempts = 1
     }
-    let service = RoomyService(ModelService(clock: scene.clock) { _, _ in .accept }, room: 5, clock: scene.clock)
+    let service = RoomyService(
+      ModelService(clock: scene.clock) { _, _ in .accept }, room: 5, clock: scene.clock)
     #expect(try await scene.run(service) == .finished)
     let summary = try await scene.summary()
     #expect(summary.counts.items(in: .accepted) == 120)
@@ -160,7 +161,8 @@ private final class RoomyService: TransferService {
     }
     defer { inFlight.withLockedValue { $0 -= 1 } }
     guard fits else {
-      return .failed(TransportFailure(progress: .notWritten, code: "open_files", message: "too many open files"))
+      return .failed(
+        TransportFailure(progress: .notWritten, code: "open_files", message: "too many open files"))
     }
     do {
       try await clock.sleep(for: .seconds(2))

@@ -166,12 +166,15 @@ import TransferClient
     #expect(try decode(body).code == nil)
   }
 
-  @Test(arguments: [
-    ("", .empty), (" \r\n", .empty), ("{}", .json), ("[]", .json), ("\"ok\"", .json), ("200", .json), ("null", .json),
-    ("OK", .other), ("{\"message\":\"half", .other), ("{} trailing", .other),
-    ("<!DOCTYPE html><title>x</title>", .page), ("\n<html>", .page), ("<?xml version=\"1.0\"?><Error/>", .page),
-    ("<h1>502</h1>", .page), ("< 5", .other),
-  ] as [(String, ServiceAnswer.Body)])
+  @Test(
+    arguments: [
+      ("", .empty), (" \r\n", .empty), ("{}", .json), ("[]", .json), ("\"ok\"", .json), ("200", .json),
+      ("null", .json),
+      ("OK", .other), ("{\"message\":\"half", .other), ("{} trailing", .other),
+      ("<!DOCTYPE html><title>x</title>", .page), ("\n<html>", .page),
+      ("<?xml version=\"1.0\"?><Error/>", .page),
+      ("<h1>502</h1>", .page), ("< 5", .other),
+    ] as [(String, ServiceAnswer.Body)])
   func `what a body is shows in itself`(text: String, body: ServiceAnswer.Body) throws {
     #expect(try decode(text, status: 200).body == body)
   }
@@ -204,11 +207,13 @@ import TransferClient
   @Test(arguments: [
     ("<title>Just a moment...</title>", "an HTML page titled “Just a moment...” (server: cloudflare)"),
     ("<TITLE lang=\"en\">\n 403 &amp; all\n</TITLE>", "an HTML page titled “403 & all” (server: cloudflare)"),
-    ("<p>no title</p>", "an HTML page (server: cloudflare)"), ("<title></title>", "an HTML page (server: cloudflare)"),
+    ("<p>no title</p>", "an HTML page (server: cloudflare)"),
+    ("<title></title>", "an HTML page (server: cloudflare)"),
     ("<title>\(testKey)</title>", "an HTML page titled “[removed]” (server: cloudflare)"),
   ])
   func `a page is named and never shown`(text: String, words: String) throws {
-    let body = "<!DOCTYPE html><html><head>\(text)</head><body>\(String(repeating: "y", count: 5_000))</body></html>"
+    let body =
+      "<!DOCTYPE html><html><head>\(text)</head><body>\(String(repeating: "y", count: 5_000))</body></html>"
     let answer = try decode(
       body, status: 403, headers: ["Content-Type": "text/html", "Server": "cloudflare"])
     let message = try #require(answer.message)

@@ -33,7 +33,8 @@ package enum RetryContract {
 
   /// Words of the transport for faults that stay until a person puts them right.
   package static let personFaults: Set<String> = [
-    "proxy_unauthorized", "certificate", "certificate_expired", "certificate_not_yet_valid", "certificate_host",
+    "proxy_unauthorized", "certificate", "certificate_expired", "certificate_not_yet_valid",
+    "certificate_host",
   ]
 
   /// The transport's word for a name that could not be resolved.
@@ -41,7 +42,9 @@ package enum RetryContract {
   /// The transport's word for a limit on open files that is reached.
   package static let openFiles = "open_files"
   /// Words of the transport for faults after which it is not known whether the name could be resolved.
-  package static let faultsBeforeResolving: Set<String> = [unresolved, openFiles, "connect_timeout", "cancelled"]
+  package static let faultsBeforeResolving: Set<String> = [
+    unresolved, openFiles, "connect_timeout", "cancelled",
+  ]
   /// The transport's word for an answer that did not come in time.
   package static let timeOut = "timeout"
 

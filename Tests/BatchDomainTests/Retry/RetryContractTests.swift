@@ -36,7 +36,8 @@ struct RetryContractTests {
       Row(status: 502, body: .page, outcome: .unknown), Row(status: 503, body: .page, outcome: .unknown),
       Row(status: 503, body: .page, wait: .seconds(3), outcome: .throttled),
       Row(status: 413, body: .page, outcome: .content),
-      Row(status: 400, body: .unreadable, outcome: .endpoint), Row(status: 400, body: .other, outcome: .content),
+      Row(status: 400, body: .unreadable, outcome: .endpoint),
+      Row(status: 400, body: .other, outcome: .content),
       Row(status: 401, outcome: .account), Row(status: 403, outcome: .account),
       Row(status: 401, code: "api_key_invalid", outcome: .account),
       Row(status: 400, code: "insufficient_funds", outcome: .account),
@@ -108,7 +109,9 @@ struct RetryContractTests {
       RetryContract.pause(after: .failed(TransportFailure(progress: progress, code: code, message: "")))
     }
     #expect(pause("proxy_unauthorized") == .endpoint)
-    for kind in ["", "_expired", "_not_yet_valid", "_host"] { #expect(pause("certificate\(kind)") == .endpoint) }
+    for kind in ["", "_expired", "_not_yet_valid", "_host"] {
+      #expect(pause("certificate\(kind)") == .endpoint)
+    }
     for code in ["dns", "connect_refused", "timeout", "tls", "open_files"] { #expect(pause(code) == nil) }
     func pause(_ status: Int, _ code: String?) -> PauseReason? {
       RetryContract.pause(after: .answered(ServiceAnswer(status: status, code: code, body: .json)))

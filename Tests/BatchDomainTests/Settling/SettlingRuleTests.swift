@@ -36,7 +36,8 @@ struct SettlingRuleTests {
       sighting: Sighting(takenAt: Self.start + .seconds(seconds), times: times), controls: controls,
       firstShown: firstShown,
       recordedLag: recordedLag.map { ListingLag(acceptedAt: Self.start, lag: $0) }, counts: counts)
-    return SettlingRule.read(chunk, evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
+    return SettlingRule.read(
+      chunk, evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
   }
 
   func isOpen(_ reading: SettlingRule.Reading) -> Bool {
@@ -152,7 +153,8 @@ struct SettlingRuleTests {
       evidence.stepsForward = [
         ClockStep(noticedAt: Self.start + .seconds(seconds), by: .milliseconds(1_500))
       ]
-      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
+      return SettlingRule.read(
+        chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     }
     #expect(isOpen(reading(noticedAfter: 11)))
     #expect(reading(noticedAfter: 9) == .absent(controls: [ChunkNumber(3)]))
@@ -168,7 +170,8 @@ struct SettlingRuleTests {
         controls: [earlier], firstShown: [ChunkNumber(3): earlier.startedAt + .seconds(60)],
         recordedLag: ListingLag(acceptedAt: Self.start, lag: .seconds(1)))
       evidence.wasMissing = wasMissing ? [ChunkNumber(3)] : []
-      return SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
+      return SettlingRule.read(
+        chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     }
     #expect(isOpen(reading(wasMissing: true)))
     #expect(reading(wasMissing: false) == .absent(controls: [ChunkNumber(3)]))
@@ -178,7 +181,8 @@ struct SettlingRuleTests {
   func clashingSendIsLater() {
     func send(_ object: String, at seconds: Int, isAccepted: Bool) -> NamedSend {
       NamedSend(
-        index: Self.index, name: "a.mp4", object: ObjectName(object), startedAt: Self.start + .seconds(seconds),
+        index: Self.index, name: "a.mp4", object: ObjectName(object),
+        startedAt: Self.start + .seconds(seconds),
         endedAt: Self.start + .seconds(seconds + 10), isAccepted: isAccepted)
     }
     let count = NameCount(
@@ -277,7 +281,8 @@ struct SettlingRuleTests {
     let evidence = IndexEvidence(
       sighting: Sighting(takenAt: Self.start + .seconds(60), times: old),
       controls: [control(9, startedAfter: 11)], firstShown: [:])
-    let reading = SettlingRule.read(chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
+    let reading = SettlingRule.read(
+      chunk(), evidence: [Self.index: evidence], settleDelay: .seconds(30), grace: .seconds(60))
     #expect(reading == .absent(controls: [ChunkNumber(9)]))
   }
 
