@@ -186,7 +186,7 @@ struct Worker {
   private func detail(of reason: PauseReason, _ exchange: Exchange) -> String {
     let settings = session.settings
     return switch reason {
-    case .endpoint where exchange.fault != nil: exchange.text
+    case .endpoint where exchange.fault != nil || exchange.isForeign: exchange.text
     case .endpoint:
       "\(settings.destination) does not answer as the transfers endpoint of profile "
         + "\(settings.profile.rawValue): \(exchange.text)"
@@ -201,6 +201,14 @@ extension Exchange {
     switch self {
     case .answered: [status.map { "HTTP \($0)" }, code, message].compactMap { $0 }.joined(separator: " ")
     case .failed(let failure): "\(failure.message) (\(failure.code))"
+    }
+  }
+
+  /// Whether the answer is visibly not the service's.
+  fileprivate var isForeign: Bool {
+    switch self {
+    case .answered(let answer): answer.isForeign
+    case .failed: false
     }
   }
 

@@ -40,7 +40,7 @@ struct MarkupPage: Sendable, Equatable {
     if let title { words += " titled “\(title)”" }
     if let server { words += " (server: \(server))" }
     return words
-      + ", which is not the service's: something on the way, such as a proxy, firewall or gateway, answers instead"
+      + ", which is not the service's: a proxy, firewall or gateway on the way answers instead"
   }
 
   private static func title(in text: String) -> String? {
