@@ -51,7 +51,7 @@ extension ItemCollector {
       """
       index_id is \(FindingText.quoted(value)) \
       (\(text.count) characters), \
-      expected \(ItemCollector.indexIDLength) hexadecimal digits\(ObjectName.remark(on: text))
+      expected \(ItemCollector.indexIDLength) hexadecimal digits\(NameDoubts.remark(on: text))
       """)
   }
 
@@ -124,7 +124,7 @@ extension ItemCollector {
         soundBucket = Array(bucket)
       }
     }
-    if let doubt = ObjectName.doubt(about: value, key: location.key) {
+    if let doubt = NameDoubts.doubt(about: value, key: location.key) {
       report(
         doubt.code, element: item.element, from: item.position, at: item.place(member.valueStart),
         "\(field) is \(FindingText.quoted(value)), \(doubt.text)")

@@ -1,7 +1,7 @@
 import BatchDomain
 
 /// What makes the key of an object doubtful: it can hardly be a video, or hardly the name that was meant.
-enum ObjectName {
+enum NameDoubts {
   /// One doubt, as a kind of finding and what follows the name in its message.
   struct Doubt {
     var code: Finding.Code
