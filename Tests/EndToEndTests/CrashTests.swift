@@ -81,7 +81,8 @@ struct CrashTests {
     let peer = try StallingPeer(.deaf)
     let process = try OrchestrateProcess(
       [
-        "submit", try scene.manifest(400), "--chunk-size", "400", "--base-url", "http://127.0.0.1:\(peer.port)",
+        "submit", try scene.manifest(400), "--chunk-size", "400", "--base-url",
+        "http://127.0.0.1:\(peer.port)",
       ], environment: scene.environment)
     try await peer.untilStalled()
     process.send(SIGKILL)

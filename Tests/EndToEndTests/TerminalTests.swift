@@ -136,7 +136,8 @@ struct TerminalTests {
     #expect(ended.output.hasSuffix("\r\n"))
     let lines = ended.output.split(separator: "\r\n")
     #expect(
-      lines.last?.hasPrefix("exited immediately; requests in flight are now unknown. Resume with: orchestrate resume 2")
+      lines.last?.hasPrefix(
+        "exited immediately; requests in flight are now unknown. Resume with: orchestrate resume 2")
         == true)
     await scene.server.stop()
   }

@@ -101,7 +101,8 @@ struct DetailTests {
 struct DifferenceTests {
   private func item(_ number: Int, _ state: ChunkState, index: String = "i") -> ItemSummary {
     ItemSummary(
-      sequence: number, indexID: IndexID(index), object: ObjectName("s3://b/\(number)"), state: state, chunk: ChunkNumber(0),
+      sequence: number, indexID: IndexID(index), object: ObjectName("s3://b/\(number)"), state: state,
+      chunk: ChunkNumber(0),
       attempts: 1)
   }
 

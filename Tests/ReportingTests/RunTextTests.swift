@@ -57,7 +57,8 @@ struct RunTextTests {
         code: "http_5\(number)", message: "m", outcome: .unknown, items: 12 - number, chunks: 1,
         firstAt: Samples.created, lastAt: Samples.created, states: [.failed],
         samples: (0..<3).map {
-          CauseSummary.Sample(chunk: ChunkNumber($0), item: $0, object: ObjectName("s3://b/\($0)"), message: "m")
+          CauseSummary.Sample(
+            chunk: ChunkNumber($0), item: $0, object: ObjectName("s3://b/\($0)"), message: "m")
         })
     }
     let report = text.report(RunReport(run: Samples.run(), causes: causes, timeline: Samples.timeline))

@@ -83,7 +83,8 @@ struct RunDetailTests {
     let rejected = try #require(causes.first { $0.states.contains(.rejected) })
     #expect(rejected.outcome == .content)
     #expect(
-      rejected.samples.first?.object?.rawValue == "s3://bucket/\((rejected.samples.first?.item ?? -1).padded(6)).mp4")
+      rejected.samples.first?.object?.rawValue
+        == "s3://bucket/\((rejected.samples.first?.item ?? -1).padded(6)).mp4")
     let tried = try Raw.query(
       """
       SELECT sum(item_count) FROM chunk WHERE last_outcome IS NOT NULL

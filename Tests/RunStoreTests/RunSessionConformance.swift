@@ -161,7 +161,8 @@ struct RunSessionConformance {
     let unknown = try await session.unknownChunks(after: nil, limit: 10)
     #expect(unknown.map(\.number) == [first.number, second.number])
     #expect(
-      unknown[0].names(in: IndexID("629d807aa9e2a3a33a92c00b")).map(\.rawValue) == (0..<4).map { "\($0.padded(6)).mp4" })
+      unknown[0].names(in: IndexID("629d807aa9e2a3a33a92c00b")).map(\.rawValue)
+        == (0..<4).map { "\($0.padded(6)).mp4" })
     #expect(unknown[0].range == 0..<4)
     #expect(!unknown[0].namesClash)
     #expect(unknown.map(\.intent) == [1, 2])

@@ -88,7 +88,8 @@ final class ServiceModel: Sendable {
   private func add(_ name: String?, _ index: String, to state: inout State) {
     state.nextID += 1
     let row = TaskRow(
-      id: "t\(state.nextID)", fileName: weather.listing == .nameless ? FileName("0b9e7c1a-\(state.nextID)") : name.map(FileName.init),
+      id: "t\(state.nextID)",
+      fileName: weather.listing == .nameless ? FileName("0b9e7c1a-\(state.nextID)") : name.map(FileName.init),
       createdAt: Timeline.start + timeline.elapsed + weather.skew)
     state.tasks.append(Task(row: row, index: index, madeAt: timeline.elapsed))
   }

@@ -41,7 +41,8 @@ package enum RunCSV {
   package static func items(_ pages: ItemPages, to output: inout some TextOutput) async throws {
     try await write(itemColumns, pages, to: &output) { item in
       [
-        String(item.sequence), item.indexID.rawValue, item.object.rawValue, item.state.rawValue, String(item.chunk.rawValue),
+        String(item.sequence), item.indexID.rawValue, item.object.rawValue, item.state.rawValue,
+        String(item.chunk.rawValue),
         String(item.attempts), item.code, item.message,
       ]
     }

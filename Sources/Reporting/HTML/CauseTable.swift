@@ -22,7 +22,8 @@ struct CauseTable {
       items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks),
       time: zone.brief(cause.firstAt, to: cause.lastAt),
       samples: cause.samples.map { sample in
-        "item \(sample.item)" + (sample.object.map { " \(TerminalText.escape($0.rawValue, cutAt: 200))" } ?? "")
+        "item \(sample.item)"
+          + (sample.object.map { " \(TerminalText.escape($0.rawValue, cutAt: 200))" } ?? "")
       },
       advice: advice.words, command: advice.command)
   }

@@ -40,7 +40,8 @@ extension SQLiteRunSession {
           mayArriveLater: RetryContract.mayArriveLater(
             status: row.optionalInt(10), code: row.optionalText(9)),
           wasInOutage: row.flag(11),
-          countedAttempts: row.int(4), namesClash: row.flag(3), wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
+          countedAttempts: row.int(4), namesClash: row.flag(3),
+          wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
         return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
       }
       return try found.map { found in

@@ -9,7 +9,8 @@ struct NameCountTests {
     _ object: String, at seconds: Int, took: Int = 1, isAccepted: Bool = true
   ) -> NamedSend {
     NamedSend(
-      index: IndexID("i"), name: "a.mp4", object: ObjectName(object), startedAt: Self.start + .seconds(seconds),
+      index: IndexID("i"), name: "a.mp4", object: ObjectName(object),
+      startedAt: Self.start + .seconds(seconds),
       endedAt: Self.start + .seconds(seconds + took), isAccepted: isAccepted)
   }
 

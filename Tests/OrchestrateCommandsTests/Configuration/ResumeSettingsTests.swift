@@ -9,7 +9,8 @@ struct ResumeSettingsTests {
     var overrides = SettingsOverrides()
     for (key, text) in [
       (SettingKey.baseURL, "https://example.org"), (.concurrency, "9"), (.rate, "1/s"), (.timeout, "5s"),
-      (.maxAttempts, "2"), (.maxWait, "1h"), (.onUnknown, "hold"), (.settleDelay, "0s"), (.settleGrace, "5m"), (.maxFailures, "7"),
+      (.maxAttempts, "2"), (.maxWait, "1h"), (.onUnknown, "hold"), (.settleDelay, "0s"), (.settleGrace, "5m"),
+      (.maxFailures, "7"),
     ] { try overrides.read(text, as: key) }
     var stored = RunSettings()
     stored.chunkSize = 3
