@@ -76,7 +76,7 @@ struct ChildProgramTests {
     cut -d' ' -f5,6 /proc/$$/stat > "$OUT/ids"
     # Without another program: the shell blocks signals for the moment in which it starts one.
     while IFS= read -r line; do
-      case $line in SigBlk*|SigIgn*) printf '%s\\n' "$line" ;; esac
+      case $line in SigBlk*|SigIgn*) printf '%s\n' "$line" ;; esac
     done < /proc/$$/status > "$OUT/signals"
     echo $$ > "$OUT/self"; mv "$OUT/self" "$OUT/id"; echo done > "$OUT/end"
     """#

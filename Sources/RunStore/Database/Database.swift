@@ -16,6 +16,9 @@ final class Database: Sendable {
   /// a short one does not hold up whoever is some changes ahead.
   static let planningCheckpointPages = 1_000
 
+  /// The same once the disk was full, 1 MiB: the log is what grows most, and its room is used again only after a checkpoint.
+  static let checkpointPagesShortOfSpace = 250
+
   /// The database's path, symbolic links resolved.
   let path: String
   /// The locks beside it.
@@ -51,6 +54,8 @@ final class Database: Sendable {
     var opener: (() throws -> Connection)?
     var commits = 0
     var isDurable = true
+    /// Whether the disk was full.
+    var isShortOfSpace = false
     /// Set when a commit failed on the device: what is on disk is then unknown, and nothing more is written.
     var broken: StoreError?
   }
@@ -188,18 +193,31 @@ final class Database: Sendable {
       let outcomes = try commit(changes, on: connection)
       confined.commits += 1
       for (change, error) in zip(changes, outcomes) { change.finish(error.map(portError)) }
-      if connection.walPages >= (isDurable ? Self.checkpointPages : Self.planningCheckpointPages) {
-        do {
-          try Self.checkpoint(connection, locks: locks, truncating: false)
-        } catch {
-          // The commits above are durable; what a checkpoint cannot do now, the next change will meet.
-          confined.broken = confined.broken ?? Self.lasting(portError(error))
-        }
-      }
+      if connection.walPages >= logLimit(isDurable: isDurable) { shortenLog(connection) }
     } catch {
       let failure = portError(error)
       confined.broken = confined.broken ?? Self.lasting(failure)
+      if let failure = failure as? StoreError, failure.code == .full, let connection = confined.connection {
+        confined.isShortOfSpace = true
+        // What the log has in it needs no room of its own once it is in the database.
+        shortenLog(connection)
+      }
       for change in changes { change.finish(failure) }
+    }
+  }
+
+  /// Pages the log may have before a checkpoint is tried.
+  private func logLimit(isDurable: Bool) -> Int {
+    if confined.isShortOfSpace { return Self.checkpointPagesShortOfSpace }
+    return isDurable ? Self.checkpointPages : Self.planningCheckpointPages
+  }
+
+  /// Tries a checkpoint. What was committed is durable; what a checkpoint cannot do now, the next change will meet.
+  private func shortenLog(_ connection: Connection) {
+    do {
+      try Self.checkpoint(connection, locks: locks, truncating: false)
+    } catch {
+      confined.broken = confined.broken ?? Self.lasting(portError(error))
     }
   }
 

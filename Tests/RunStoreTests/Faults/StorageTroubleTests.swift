@@ -26,6 +26,33 @@ struct StorageTroubleTests {
     try await PlannedItems.plan(SmallRun.sources, chunkSize: 2, in: store, at: TestStore.start)
   }
 
+  @Test(
+    "once the disk was full the log is kept short, so that it does not fill the disk again",
+    arguments: [
+      true, false,
+    ])
+  func logStaysShort(wasFull: Bool) async throws {
+    let store = try await open()
+    let session = try await session(on: store)
+    if wasFull {
+      storage.arm(.diskFull, at: 1, lasting: true)
+      await #expect { _ = try await session.claim(at: TestStore.start) } throws: {
+        ($0 as? StoreError)?.code == .full
+      }
+      storage.disarm()
+    }
+    var longest = 0
+    for second in 1...1_000 {
+      try await session.remember(
+        wait: StoredWait(until: TestStore.start + .seconds(Int64(second)), reason: "the service asks to wait")
+      )
+      let facts = try FileManager.default.attributesOfItem(atPath: path + "-wal")
+      longest = max(longest, facts[.size] as? Int ?? 0)
+    }
+    // 250 pages with their headers, and those of the commit that went beyond.
+    #expect((longest < 1_200_000) == wasFull, "\(longest)")
+  }
+
   @Test("a change refused for want of space can be made once there is some")
   func spaceComesBack() async throws {
     let store = try await open()
