@@ -237,7 +237,13 @@ struct RatePropertyTests {
     during commit: @escaping @Sendable () -> Void
   ) async throws -> [Claim] {
     let gate = DispatchSemaphore(value: 0)
-    async let held: Void = database.read { _ in gate.wait() }
+    let (holding, begun) = AsyncStream.makeStream(of: Void.self)
+    async let held: Void = database.read { _ in
+      begun.yield()
+      gate.wait()
+    }
+    // What comes now waits behind it, and shares a commit.
+    for await _ in holding { break }
     async let slow: Void = database.write { $0.beforeCommit { _ in commit() } }
     while database.waitingChanges < 1 { await Task.yield() }
     let claims = try await withThrowingTaskGroup(of: Claim.self) { group in

@@ -101,8 +101,10 @@ struct CancelCommand: Subcommand {
       let signals = await StopSignals()
       let session = try await store.take(id, isCancelling: true, at: context.clock.now())
       guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
-        _ = try await session.cancelPending()
-        try await session.leave(.cancelled, at: context.clock.now())
+        let counts = try await session.cancelPending().counts
+        // Another process may have finished it since it was looked at: then there was nothing to cancel.
+        try await session.leave(
+          counts.chunks(in: .cancelled) == 0 ? .finished : .cancelled, at: context.clock.now())
         return
       }
       let key: APIKey

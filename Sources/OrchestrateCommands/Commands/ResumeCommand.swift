@@ -91,7 +91,7 @@ struct ResumeCommand: Subcommand {
       return try await execution.execute(session, key: key, route: route, signals: signals)
     }
     let session = try await store.take(id, isCancelling: false, at: context.clock.now())
-    if let retry { _ = try await session.retry(retry) }
+    if let retry { try await putBack(retry, in: session, context) }
     if ignoresWait { try await endWait(of: session, context) }
     let standing = try await session.standing()
     context.note(
@@ -100,6 +100,20 @@ struct ResumeCommand: Subcommand {
       context.note("warning: run \(id) was last worked on by the host \(TerminalText.escape(host))")
     }
     return try await execution.execute(session, key: key, route: route, signals: signals)
+  }
+
+  /// Puts items back that were rejected or failed; not in a run whose owner died while it cancelled it, which goes on
+  /// being cancelled, and would take them along for good.
+  private func putBack(
+    _ states: Set<ChunkState>, in session: any RunSession, _ context: ProcessContext
+  ) async throws {
+    guard try await session.standing().request != .cancel else {
+      return context.note(
+        "warning: run \(session.run) is being cancelled, so that --retry puts nothing back; "
+          + "`\(RunCommands(run: session.run, database: storeOptions.path).report)` has the command that sends items again"
+      )
+    }
+    _ = try await session.retry(states)
   }
 
   /// Ends the wait of the service by a person's word.

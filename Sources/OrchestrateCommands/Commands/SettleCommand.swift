@@ -115,9 +115,11 @@ struct SettleCommand: Subcommand {
   private func leave(
     _ session: any RunSession, as before: RunSummary, _ context: ProcessContext
   ) async throws {
-    let counts = try await session.standing().counts
+    let standing = try await session.standing()
+    let counts = standing.counts
     let ending: RunEnding
-    if before.state == .cancelled {
+    // A run whose owner died while it cancelled it is being cancelled still.
+    if before.state == .cancelled || standing.request == .cancel {
       _ = try await session.cancelPending()
       ending = .cancelled
     } else if counts.chunks(in: .pending) > 0 || before.state != .finished && counts.chunks(in: .unknown) > 0

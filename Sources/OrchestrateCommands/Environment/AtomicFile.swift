@@ -72,8 +72,9 @@ final class AtomicFile {
       }
       // Between the two steps another process may have taken it for one that was left.
       var facts = stat()
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &facts) == 0, facts.st_nlink > 0
-      else {
+      // Some network file systems have no such locks; nobody removes parts there.
+      let isTaken = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)
+      guard !isTaken, fstat(descriptor, &facts) == 0, facts.st_nlink > 0 else {
         close(descriptor)
         continue
       }

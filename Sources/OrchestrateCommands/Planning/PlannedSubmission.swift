@@ -49,12 +49,21 @@ struct PlannedSubmission {
         RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
       execution.eventLog(of: planning.run)?.planned(
         items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
-      if !isAgain {
-        let before = try await execution.store.acceptedBefore(
-          planning, sentTo: settings.baseURL, in: planning.run, isStopped: isStopped)
-        if let before { context.note(before.warning(items: plan.items, database: execution.database)) }
-      }
+      if !isAgain { try await warnOfKnownItems(of: plan.items, isStopped: isStopped) }
       return session
+    }
+  }
+
+  /// Says what was accepted before. That this cannot be told is no reason not to send: the run is recorded, and what is
+  /// wrong with the store is met by its first change.
+  private func warnOfKnownItems(of items: Int, isStopped: @Sendable () -> Bool) async throws {
+    do {
+      let before = try await execution.store.acceptedBefore(
+        planning, sentTo: settings.baseURL, in: planning.run, isStopped: isStopped)
+      if let before { context.note(before.warning(items: items, database: execution.database)) }
+    } catch let error as StoreError {
+      context.note(
+        "warning: whether items were accepted before is not known: \(TerminalText.escape(error.description))")
     }
   }
 

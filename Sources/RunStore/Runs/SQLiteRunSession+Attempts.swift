@@ -32,6 +32,7 @@ extension SQLiteRunSession {
     guard let next = try nextPending(in: connection) else { return .success(.none) }
     // Since it was asked for, the change may have waited for the disk.
     let now = clock?.now() ?? now
+    let begun = clock?.elapsed()
     if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
       let end = try end(of: wait, at: now, in: connection)
       if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
@@ -75,8 +76,7 @@ extension SQLiteRunSession {
       .integer(destination), .integer(owner), .integer(now.milliseconds), .integer(content.count),
       .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
     try connection.run("UPDATE origin SET intents = intents + 1 WHERE id = ?", .integer(origin))
-    if let clock {
-      let begun = clock.elapsed()
+    if let clock, let begun {
       connection.afterCommit { $0.lateness.note(clock.elapsed() - begun, at: clock.elapsed()) }
     }
     share.moves.append((.pending, .submitting, next.plan.items.count))

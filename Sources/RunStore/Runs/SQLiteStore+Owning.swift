@@ -239,16 +239,35 @@ extension SQLiteStore: BatchStore {
     try connection.run("INSERT INTO destination (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
   }
 
-  /// The row of a service. Databases of older versions may have one service under several addresses; the first of them
-  /// stands for it.
+  /// The row of a service. Databases of older versions may have one service under several addresses; they become one row
+  /// here, with all that was sent there and the longest of their waits.
   static func origin(_ url: String, in connection: Connection) throws -> Int64 {
     let wanted = Origin.canonical(url)
-    if let known = try origins(of: wanted, in: connection).first { return known }
+    let known = try origins(of: wanted, in: connection)
+    if let first = known.first {
+      for other in known.dropFirst() { try merge(other, into: first, in: connection) }
+      return first
+    }
     try connection.run("INSERT INTO origin (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(wanted))
     guard let id = try origins(of: wanted, in: connection).first else {
       throw StoreError(.damaged, "the origin \(wanted) was recorded and is not there")
     }
     return id
+  }
+
+  /// Makes two rows of one service one. No process works with the other row: runs are taken with the first.
+  private static func merge(_ other: Int64, into first: Int64, in connection: Connection) throws {
+    try connection.run("UPDATE attempt SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
+    try connection.run("UPDATE run SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
+    try connection.run(
+      """
+      UPDATE origin SET (wait_until, wait_reason, wait_ms)
+        = (SELECT wait_until, wait_reason, wait_ms FROM origin WHERE id = ?2)
+      WHERE id = ?1 AND coalesce(wait_until, 0) < (SELECT coalesce(wait_until, 0) FROM origin WHERE id = ?2)
+      """, .integer(first), .integer(other))
+    try connection.run("DELETE FROM known_item WHERE origin = ?", .integer(other))
+    try connection.run("DELETE FROM origin WHERE id = ?", .integer(other))
+    connection.revise()
   }
 
   /// The rows of a service, in the order they were made.
