@@ -63,6 +63,30 @@ struct EndedRunTests {
     #expect(summary.counts.chunks(in: .cancelled) == 3)
   }
 
+  @Test(
+    "a person's verdict does not undo a cancellation whose owner died",
+    arguments: ["received", "not-received"])
+  func settleAfterCancelledOwner(word: String) async throws {
+    let stage = try CommandStage()
+    let live = try await LiveRun(stage)
+    let run = live.session.run
+    let now = stage.clock.now()
+    guard case .chunk(let chunk) = try await live.session.claim(at: now) else {
+      Issue.record("nothing to claim")
+      return
+    }
+    _ = try await live.session.record(
+      AttemptResult(
+        of: chunk, finishedAt: now, took: .zero, outcome: .unknown, status: nil, code: "reset", message: nil,
+        isCounted: false, event: .answerLost))
+    _ = try await live.session.cancelPending()
+    live.store.database.locks.releaseRun(1)
+    #expect(try await stage.run(SettleCommand.self, run.rawValue, "--as", word) == .done)
+    let summary = try await live.store.summary(of: run)
+    #expect(summary.state == .cancelled)
+    #expect(summary.counts.chunks(in: .pending) == 0)
+  }
+
   @Test("when the owner dies and another process resumes the run, that one is asked to cancel")
   func cancelAfterResume() async throws {
     let stage = try CommandStage()
