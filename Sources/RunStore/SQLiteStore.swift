@@ -67,9 +67,13 @@ package final class SQLiteStore: Sendable {
   /// Opens the store with its work done elsewhere than on a queue of its own, for tests that decide the order of
   /// everything.
   ///
-  /// - Parameter queue: this store's alone; it may block while another program holds the database.
-  package static func open(path: String, now: Timestamp, queue: any WorkQueue) async throws -> SQLiteStore {
-    try await open(path: path, now: now, steps: Migrations.all, queue: queue)
+  /// - Parameters:
+  ///   - clock: where intents get their times from.
+  ///   - queue: this store's alone; it may block while another program holds the database.
+  package static func open(
+    path: String, clock: any BatchClock, queue: any WorkQueue
+  ) async throws -> SQLiteStore {
+    try await open(path: path, now: clock.now(), steps: Migrations.all, queue: queue, clock: clock)
   }
 
   private static func open(

@@ -61,7 +61,9 @@ struct Worker {
       Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
-    let outcome = RetryContract.outcome(of: exchange, items: chunk.itemCount)
+    // A chunk that may not be divided is sent whole or not at all, as one item is.
+    let outcome = RetryContract.outcome(
+      of: exchange, items: session.settings.bisect ? chunk.itemCount : 1)
     do {
       let judgement = await judge(outcome, chunk, exchange, startedAt: started)
       let park = judgement.park ?? RetryContract.pause(after: exchange)
@@ -148,9 +150,11 @@ struct Worker {
         }
       }
     case .notProcessed:
-      // A limit on open files is this process's own: it says nothing about the chunk.
+      // A limit on open files is this process's own, and what pauses the run is everybody's: neither says anything
+      // about the chunk, though others got through on connections that they had.
       circumstances.othersGetThrough =
-        exchange.fault != RetryContract.openFiles && board.othersGotThrough(since: startedAt)
+        exchange.fault != RetryContract.openFiles && RetryContract.pause(after: exchange) == nil
+        && board.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }

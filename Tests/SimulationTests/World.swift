@@ -249,7 +249,8 @@ final class World: Sendable {
   }
 
   private func open() async throws -> SQLiteStore {
-    try await SQLiteStore.open(path: path, now: timeline.now, queue: SeededExecutor.Lane(executor))
+    try await SQLiteStore.open(
+      path: path, clock: StoreClock(timeline: timeline), queue: SeededExecutor.Lane(executor))
   }
 
   private func plan(in store: SQLiteStore) async throws -> any RunSession {
@@ -320,4 +321,15 @@ private struct Onlooker: RunObserver {
     default: trace.remark("  \(event)")
     }
   }
+}
+
+/// The time that the store reads; it never sleeps.
+private struct StoreClock: BatchClock {
+  let timeline: Timeline
+
+  func now() -> Timestamp { timeline.now }
+
+  func elapsed() -> Duration { timeline.elapsed }
+
+  func sleep(for _: Duration) async throws { throw CancellationError() }
 }

@@ -68,6 +68,7 @@ final class OutputQueue: Sendable {
   private let queue: DispatchQueue
   private let limits: Limits
   private let patience: Duration
+  private let unread: @Sendable () -> Int?
   private let sayLeftOut: @Sendable (Int) -> Void
   private let state = NIOLockedValueBox(State())
 
@@ -77,14 +78,18 @@ final class OutputQueue: Sendable {
   ///   - label: its name in a debugger.
   ///   - limits: how much may wait.
   ///   - patience: how long an end waits for a place that takes nothing at all.
+  ///   - unread: bytes that were written and that the reader has not taken yet, `nil` where that is not known. A pipe takes
+  ///     a write only when it has room for all of it; a slow reader is told from none by what it leaves there.
   ///   - sayLeftOut: writes how many pieces were left out; called on the queue, before the piece that follows them.
   init(
     label: String, limits: Limits = Limits(), patience: Duration = .seconds(1),
+    unread: @escaping @Sendable () -> Int? = { nil },
     sayLeftOut: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
     queue = DispatchQueue(label: label)
     self.limits = limits
     self.patience = patience
+    self.unread = unread
     self.sayLeftOut = sayLeftOut
   }
 
@@ -156,21 +161,23 @@ final class OutputQueue: Sendable {
         return (nil, state.nextWaiter, state.steps)
       }
       if let answer { return continuation.resume(returning: answer) }
-      watch(waiter, since: steps)
+      watch(waiter, since: steps, unread: unread())
     }
   }
 
   /// Gives a waiter its answer if the place takes nothing for as long as the queue's patience.
-  private func watch(_ waiter: Int, since steps: Int) {
+  private func watch(_ waiter: Int, since steps: Int, unread before: Int?) {
     DispatchQueue.global().asyncAfter(deadline: .now() + patience.inSecondsForDispatch) { [self] in
+      let unread = unread()
+      let isRead = before.map { before in unread.map { $0 != before } ?? false } ?? false
       let (lost, seen) = state.withLockedValue { state -> (Waiter?, Int?) in
         guard state.waiters[waiter] != nil else { return (nil, nil) }
-        guard state.steps == steps else { return (nil, state.steps) }
+        guard state.steps == steps, !isRead else { return (nil, state.steps) }
         state.isStuck = true
         return (state.waiters.removeValue(forKey: waiter), nil)
       }
       lost?.continuation.resume(returning: false)
-      if let seen { watch(waiter, since: seen) }
+      if let seen { watch(waiter, since: seen, unread: unread) }
     }
   }
 

@@ -51,6 +51,9 @@ package protocol TextSink: Sendable {
   /// Writes text if that can be done without waiting, for a process that ends at once.
   func writeIfReady(_ text: String)
 
+  /// Bytes that are written and that the reader has not taken yet; `nil` where the system does not tell.
+  var unreadBytes: Int? { get }
+
   /// Suspends until all that was written so far is out, where that takes time; not for longer than a second in which
   /// nothing of it is taken.
   func drained() async
@@ -66,6 +69,9 @@ extension TextSink {
   package func writeProgress(_ text: String) {
     do { try write(text) } catch {}
   }
+
+  /// Not told: most places have no reader of their own.
+  package var unreadBytes: Int? { nil }
 
   /// Returns at once: most places have taken what was written.
   package func drained() async {}

@@ -16,7 +16,7 @@ final class QueuedOutput: TextSink {
   ///   - name: what the place is called in the line that says how much was left out.
   init(to base: any TextSink, label: String, name: String, limits: OutputQueue.Limits = .init()) {
     self.base = base
-    queue = OutputQueue(label: label, limits: limits) { count in
+    queue = OutputQueue(label: label, limits: limits, unread: { base.unreadBytes }) { count in
       Self.put("warning: \(name) was read too slowly: \(count) lines were left out here\n", to: base)
     }
   }
@@ -29,6 +29,8 @@ final class QueuedOutput: TextSink {
   func writeProgress(_ text: String) { add(text, .progress) }
 
   func writeIfReady(_ text: String) { base.writeIfReady(text) }
+
+  var unreadBytes: Int? { base.unreadBytes }
 
   /// Suspends until all that was written so far is out, or its reader has read nothing for a second.
   func drained() async { await queue.drained() }
@@ -62,7 +64,7 @@ extension ProcessContext {
   func deliver(_ text: String) async throws {
     // What was said before comes first, where both go to one place.
     await diagnostics.drained()
-    let queue = OutputQueue(label: "orchestrate.result")
+    let queue = OutputQueue(label: "orchestrate.result", unread: { [output] in output.unreadBytes })
     let result = NIOLockedValueBox(Result<Void, any Error>.success(()))
     queue.add { [output] in
       do {

@@ -21,6 +21,13 @@ struct StandardStream: TextSink {
     return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
   }
 
+  /// What a pipe holds (pipe(7): FIONREAD); other files have no reader that is waited for.
+  var unreadBytes: Int? {
+    var count: Int32 = 0
+    guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return nil }
+    return Int(count)
+  }
+
   func writeIfReady(_ text: String) {
     var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     guard poll(&wanted, 1, 0) == 1, wanted.revents & Int16(POLLOUT) != 0 else { return }

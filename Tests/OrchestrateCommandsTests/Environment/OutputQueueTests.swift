@@ -85,6 +85,24 @@ struct OutputQueueTests {
     #expect(isDone)
   }
 
+  @Test("a reader that takes a few bytes at a time is waited for, though no write ends meanwhile")
+  func slowReader() async {
+    let gate = DispatchSemaphore(value: 0)
+    let unread = NIOLockedValueBox(100)
+    let queue = OutputQueue(
+      label: "test", patience: .milliseconds(5),
+      unread: {
+        let left = unread.withLockedValue { left in
+          left -= 1
+          return left
+        }
+        if left == 0 { gate.signal() }
+        return left
+      })
+    queue.add { gate.wait() }
+    #expect(await queue.drained())
+  }
+
   @Test("a place that takes a little at a time is waited for to the end")
   func slow() async {
     let queue = OutputQueue(label: "test", patience: .seconds(30))

@@ -26,5 +26,7 @@ final class AppendedFile: TextSink {
 
   func write(_ text: String) throws { try stream.write(text) }
 
+  var unreadBytes: Int? { stream.unreadBytes }
+
   deinit { close(stream.descriptor) }
 }

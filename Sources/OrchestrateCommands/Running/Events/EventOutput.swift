@@ -18,7 +18,7 @@ final class EventOutput: Sendable {
 
   private let sink: any TextSink
   private let say: @Sendable (String) -> Void
-  private let queue = OutputQueue(label: "orchestrate.events", limits: EventOutput.limits)
+  private let queue: OutputQueue
   private let state = NIOLockedValueBox(State())
 
   /// An output.
@@ -26,6 +26,8 @@ final class EventOutput: Sendable {
   /// - Parameter say: told once when events cannot be written, or are left out.
   init(to sink: any TextSink, isStandardOutput: Bool, say: @escaping @Sendable (String) -> Void) {
     self.sink = sink
+    queue = OutputQueue(
+      label: "orchestrate.events", limits: Self.limits, unread: { sink.unreadBytes })
     self.isStandardOutput = isStandardOutput
     self.say = say
   }
