@@ -107,7 +107,9 @@ private func checkPage(_ body: [UInt8]) {
     rows = nil
   }
   for row in rows ?? [] {
-    expect(!row.id.isEmpty && !row.id.contains(key) && row.fileName?.rawValue.contains(key) != true, "a row \(row)")
+    expect(
+      !row.id.isEmpty && !row.id.contains(key) && row.fileName?.rawValue.contains(key) != true, "a row \(row)"
+    )
   }
   guard let json = strict(body) else { return }
   guard case .array(let data)? = json["data"]?.kind else {
@@ -120,7 +122,9 @@ private func checkPage(_ body: [UInt8]) {
   } else if let rows {
     expect(rows.map(\.id) == ids.map { $0?.text }, "other rows")
     let names = data.map { ($0["metadata"]?["filename"] ?? $0["system_metadata"]?["filename"])?.text }
-    expect(rows.map { $0.fileName?.rawValue } == names, "other file names: \(rows.map(\.fileName)), expected \(names)")
+    expect(
+      rows.map { $0.fileName?.rawValue } == names,
+      "other file names: \(rows.map(\.fileName)), expected \(names)")
   } else {
     let texts = data.flatMap { [$0["_id"], $0["metadata"]?["filename"], $0["system_metadata"]?["filename"]] }
       .compactMap(\.self)
