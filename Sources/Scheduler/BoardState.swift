@@ -196,7 +196,7 @@ struct BoardState: Sendable {
   }
 
   /// Requests in a row whose name cannot be resolved after which the run is paused, if it never could be: the name may
-  /// be misspelt, and waiting mends nothing.
+  /// be misspelt, and waiting does not help.
   static let unresolvedLimit = 3
 
   private mutating func noteResolving(_ failure: Failure?) {
