@@ -18,10 +18,13 @@ struct CrashTests {
     let faults = [
       FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.03), FaultRule(.throttle, share: 0.02),
     ]
+    // Without other faults, and without answers from its twentieth request on, the first life comes to full concurrency on a
+    // machine of any speed.
+    let atFullConcurrency = [FaultRule(.slow, from: 20, wait: .seconds(3_600))]
     let scene = try await Scene { configuration in
       configuration.delay = .milliseconds(120)
       configuration.taskStep = .zero
-      configuration.faults = faults
+      configuration.faults = atFullConcurrency
       configuration.throttleWait = .seconds(1)
       configuration.seed = 11
     }
@@ -32,13 +35,18 @@ struct CrashTests {
     var takeOver = Duration.zero
     for kill in 0..<20 {
       // Another point of each life: right at its first request, in the ramp, at full concurrency.
-      let arrivals = ledger.transferCount + 1 + kill * 7 % 11
+      let arrivals = kill == 0 ? 20 : ledger.transferCount + 1 + kill * 7 % 11
       // From there on no answer comes, so that the kill meets requests under way on a slow machine, too: their elements
       // are taken in one life and not taken in the next.
       let held: FaultKind = kill.isMultiple(of: 2) ? .slow : .stall
-      scene.server.setFaults([FaultRule(held, from: arrivals, wait: .seconds(3_600))] + faults)
+      if kill > 0 {
+        scene.server.setFaults([FaultRule(held, from: arrivals, wait: .seconds(3_600))] + faults)
+      }
+      let least = kill == 0 ? 7 : 1
       try await ledger.waitFor { entries in
-        entries.contains { ($0.transfer ?? 0) >= arrivals && $0.fault == held && $0.answeredAt == nil }
+        entries.contains {
+          ($0.transfer ?? 0) >= arrivals && $0.fault == held && $0.answeredAt == nil && $0.inFlight >= least
+        }
       }
       let inFlight = ledger.inFlight
       process.send(SIGKILL)
