@@ -101,7 +101,7 @@ let package = Package(
         "BatchDomain", "CZlib", "KillPoints", nioConcurrencyHelpers, nioCore, nioExtras, nioHTTP1, nioPosix,
         nioSSL, nioTLS,
       ]),
-    module("Scheduler", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
+    module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),
     module(
       "Dashboard",
@@ -116,7 +116,7 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Scheduler",
+        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
@@ -148,10 +148,11 @@ let package = Package(
         "TransferClient", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
         nioSSL,
       ]),
-    tests("SchedulerTests", ["Scheduler", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),
+    tests(
+      "DispatcherTests", ["Dispatcher", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),
     tests(
       "SimulationTests",
-      ["Scheduler", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+      ["Dispatcher", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
@@ -170,7 +171,7 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Scheduler",
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Dispatcher",
         "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),

@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOPosix
 
 extension HTTPTransferService {
-  /// An answer as the scheduler wants it; of a page of the list of tasks only the beginning is looked at.
+  /// An answer as the dispatcher wants it; of a page of the list of tasks only the beginning is looked at.
   func decoded(_ answer: HTTPExchange.Answer) -> ServiceAnswer {
     let isLong = answer.body.count > Self.answerLimit
     let source = AnswerDecoder.Source(
@@ -14,7 +14,7 @@ extension HTTPTransferService {
       words: memory.words(of: source, read: decoder.words(of:)), now: clock.now())
   }
 
-  /// A failure as the scheduler wants it.
+  /// A failure as the dispatcher wants it.
   func failure(
     _ fault: TransportFault, progress: TransportFailure.Progress, detail: String? = nil
   ) -> TransportFailure {

@@ -19,7 +19,7 @@ struct ImportsTests {
       "CZlib", "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
       "FoundationEssentials",
     ]).union(system),
-    "Scheduler": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
+    "Dispatcher": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([
       "Reporting", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
@@ -27,7 +27,8 @@ struct ImportsTests {
     "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Scheduler", "Reporting", "Dashboard",
+      "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Dispatcher", "Reporting",
+      "Dashboard",
       "Notifications", "ArgumentParser", "Logging", "NIOPosix",
       "UnixSignals", "Yams", "Dispatch", "DequeModule",
     ]).union(system),

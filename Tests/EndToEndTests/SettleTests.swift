@@ -69,7 +69,7 @@ struct SettleTests {
     await scene.server.stop()
   }
 
-  @Test("bad items side by side do not park a run whose other items are good")
+  @Test("bad items side by side do not pause a run whose other items are good")
   func badNeighbours() async throws {
     let bad = Set((0..<4).map { Scene.object($0) })
     let scene = try await Scene { $0.poisonedObjects = bad }

@@ -130,7 +130,7 @@ struct SubmitTests {
   @Test(
     "faults of account and endpoint cost one request, end with 4, and are resumed when they are mended",
     arguments: [FaultKind.unauthorized, .forbidden, .insufficientFunds, .usageLimit, .redirect])
-  func parking(kind: FaultKind) async throws {
+  func pausing(kind: FaultKind) async throws {
     let scene = try await Scene { $0.faults = [FaultRule(kind, from: 1)] }
     let ended = try await scene.submit(try scene.manifest(100), "--chunk-size", "5", "--format", "json")
     #expect(ended.status == 4)

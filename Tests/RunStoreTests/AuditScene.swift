@@ -83,12 +83,12 @@ struct AuditScene {
     var chunks: [ClaimedChunk] = []
     for _ in 0..<7 { chunks.append(try await session.next()) }
     try await session.end(chunks[0], .accepted, .accepted)
-    try await session.end(chunks[1], .throttled, .returned)
+    try await session.end(chunks[1], .throttled, .requeued)
     for number in [2, 3, 6] { try await session.end(chunks[number], .unknown, .answerLost) }
     try await session.end(chunks[4], .content, .refused)
     try await session.end(chunks[5], .notProcessed, .exhausted, counted: true)
-    try await session.settle(chunks[2], .received, .foundReceived)
-    try await session.settle(chunks[3], .notReceived, .foundMissing, counted: true)
+    try await session.settle(chunks[2], .received, .settledReceived)
+    try await session.settle(chunks[3], .notReceived, .settledNotReceived, counted: true)
     try await session.settle(chunks[6], .undecided, nil)
     // Chunks 1 and 3 are the first that are pending again.
     for _ in 0..<2 { try await session.end(try await session.next(), .accepted, .accepted) }

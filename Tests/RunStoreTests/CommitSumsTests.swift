@@ -83,7 +83,7 @@ struct CommitSumsTests {
         { _ = try await one.record(refused, claimingAt: TestStore.start) },
         { [result = result(second)] in _ = try await other.record(result, claimingAt: TestStore.start) },
         { _ = try await one.claim(at: TestStore.start) },
-        { [result = result(first[1], .throttled, .returned)] in _ = try await one.record(result) },
+        { [result = result(first[1], .throttled, .requeued)] in _ = try await one.record(result) },
         { _ = try await one.record(miscounted) },
         { _ = try await other.claim(at: TestStore.start) },
       ])

@@ -35,7 +35,7 @@ struct LiveAuditTests {
         while case .chunk(let chunk) = try await session.claim(at: TestStore.start) {
           let isTaken = chunk.number.rawValue % 3 > 0 || chunk.attempt > 1
           try await session.end(
-            chunk, isTaken ? .accepted : .throttled, isTaken ? .accepted : .returned)
+            chunk, isTaken ? .accepted : .throttled, isTaken ? .accepted : .requeued)
         }
       }
       for _ in 0..<6 {

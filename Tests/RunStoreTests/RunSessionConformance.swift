@@ -91,7 +91,7 @@ struct RunSessionConformance {
     let chunk = try claimed(await session.claim(at: start))
     let readyAt = start + .seconds(60)
     _ = try await session.record(
-      result(chunk, .notProcessed, .returned, counted: true, readyAt: readyAt))
+      result(chunk, .notProcessed, .requeued, counted: true, readyAt: readyAt))
     guard case .notBefore(let moment, .ready) = try await session.claim(at: start + .seconds(59)) else {
       Issue.record("claimed too early")
       return
@@ -133,7 +133,7 @@ struct RunSessionConformance {
     while case .chunk(let chunk) = try await session.claim(at: start) {
       // The first try of one of them came to nothing that the service could have taken.
       if chunk.number == ChunkNumber(5), chunk.attempt == 1 {
-        _ = try await session.record(result(chunk, .throttled, .returned))
+        _ = try await session.record(result(chunk, .throttled, .requeued))
       } else {
         _ = try await session.record(result(chunk, .accepted, .accepted))
       }
@@ -170,15 +170,15 @@ struct RunSessionConformance {
     func settlement(_ chunk: ClaimedChunk, _ verdict: Settlement.Verdict, _ event: ChunkEvent) -> Settlement {
       Settlement(
         chunk: chunk.number, attempt: 1, verdict: verdict, authority: .listing, evidence: Evidence("seen"),
-        decidedAt: start + .seconds(40), event: event, countsAttempt: event == .foundMissing)
+        decidedAt: start + .seconds(40), event: event, countsAttempt: event == .settledNotReceived)
     }
-    _ = try await session.settle(settlement(first, .received, .foundReceived))
-    let recorded = try await session.settle(settlement(second, .notReceived, .foundMissing))
+    _ = try await session.settle(settlement(first, .received, .settledReceived))
+    let recorded = try await session.settle(settlement(second, .notReceived, .settledNotReceived))
     #expect(recorded.counts.chunks(in: .accepted) == 1)
     #expect(recorded.counts.chunks(in: .unknown) == 0)
     // A verdict on what is no longer unknown changes nothing.
     await #expect(throws: StoreError.self) {
-      try await session.settle(settlement(first, .notReceived, .foundMissing))
+      try await session.settle(settlement(first, .notReceived, .settledNotReceived))
     }
     let again = try claimed(await session.claim(at: start))
     #expect(again.number == second.number)

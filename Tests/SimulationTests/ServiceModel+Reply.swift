@@ -60,7 +60,7 @@ extension ServiceModel {
   /// What the service has against the content of a request, and how many items come before that.
   private func refusal(of items: [Item], isCalm: Bool = false) -> (answer: ServiceAnswer, readable: Int)? {
     if let limit = weather.sizeLimit, items.count > limit { return (ServiceAnswer(status: 413), 0) }
-    // Somebody makes it in the end: a run whose items all have that index is parked until then.
+    // Somebody makes it in the end: a run whose items all have that index is paused until then.
     if !isCalm, let place = items.firstIndex(where: { $0.index == weather.missingIndex }) {
       return (ServiceAnswer(status: 404, code: "resource_not_exist"), place)
     }

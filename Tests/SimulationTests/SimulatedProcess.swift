@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
-import Scheduler
 
 /// One process of a world: every call of a port comes through here, and may be its last.
 ///

@@ -1,10 +1,10 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
-import Scheduler
 import TestSupport
 
-/// One run from its submission to its end, through any number of processes, deaths and troubles: the real scheduler
+/// One run from its submission to its end, through any number of processes, deaths and troubles: the real dispatcher
 /// over the real store, against the model of the service, all of it on one thread and one source of randomness.
 final class World: Sendable {
   /// Processes a run may need at most.

@@ -6,7 +6,7 @@ package protocol BatchStore: RunCatalog {
   /// - Throws: ``StoreError``.
   func plan(_ draft: RunDraft) async throws -> any PlanningSession
 
-  /// Takes a run over from a dead process, or again after it was parked.
+  /// Takes a run over from a dead process, or again after it was paused.
   ///
   /// What the dead owner was submitting becomes `unknown`. The take-over is at once: it depends on the
   /// owner being dead, not on any time passing.

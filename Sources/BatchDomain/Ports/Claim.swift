@@ -91,7 +91,7 @@ package struct AttemptResult: Sendable, Equatable {
   /// A wait of the whole run that came with the answer: durable together with it.
   package var wait: StoredWait?
 
-  /// A result of the attempt that a claim began, as the scheduler judged it.
+  /// A result of the attempt that a claim began, as the dispatcher judged it.
   package init(
     of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
     code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil,

@@ -40,7 +40,7 @@ package enum ListingFailure: Error, Sendable, Equatable {
   case transport(TransportFailure)
 }
 
-/// The client port: what the scheduler asks of the service.
+/// The client port: what the dispatcher asks of the service.
 ///
 /// Implementations never retry, never follow redirects, and never let the key into what they return.
 package protocol TransferService: Sendable {

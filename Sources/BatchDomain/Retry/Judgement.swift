@@ -4,14 +4,14 @@ package struct Judgement: Sendable, Equatable {
   package var event: ChunkEvent
   /// Whether the attempt counts towards the limit of attempts.
   package var isCounted: Bool
-  /// Why the whole run has to be parked; `nil` when it goes on.
-  package var park: PauseReason?
+  /// Why the whole run has to be paused; `nil` when it goes on.
+  package var pause: PauseReason?
 
   /// A judgement in its parts.
-  package init(event: ChunkEvent, isCounted: Bool = false, park: PauseReason? = nil) {
+  package init(event: ChunkEvent, isCounted: Bool = false, pause: PauseReason? = nil) {
     self.event = event
     self.isCounted = isCounted
-    self.park = park
+    self.pause = pause
   }
 }
 
@@ -45,19 +45,19 @@ extension RetryContract {
     case .accepted:
       return Judgement(event: .accepted)
     case .account:
-      return Judgement(event: .returned, park: .account)
+      return Judgement(event: .requeued, pause: .account)
     case .endpoint:
-      return Judgement(event: .returned, park: .endpoint)
+      return Judgement(event: .requeued, pause: .endpoint)
     case .index where circumstances.isSoleIndexLeft:
-      return Judgement(event: .returned, park: .index)
+      return Judgement(event: .requeued, pause: .index)
     case .index, .content:
       // ``Bisection`` says how to go on with it.
       return Judgement(event: .refused)
     case .throttled:
-      return Judgement(event: .returned)
+      return Judgement(event: .requeued)
     case .notProcessed:
-      guard circumstances.othersGetThrough else { return Judgement(event: .returned) }
-      return Judgement(event: circumstances.isLastAttempt ? .exhausted : .returned, isCounted: true)
+      guard circumstances.othersGetThrough else { return Judgement(event: .requeued) }
+      return Judgement(event: circumstances.isLastAttempt ? .exhausted : .requeued, isCounted: true)
     case .unknown:
       return Judgement(event: .answerLost)
     }
@@ -69,8 +69,8 @@ extension RetryContract {
   package static func judgeNotReceived(
     isChunksOwnFault: Bool, _ circumstances: AttemptCircumstances
   ) -> Judgement {
-    guard isChunksOwnFault else { return Judgement(event: .foundMissing) }
-    return Judgement(event: circumstances.isLastAttempt ? .exhausted : .foundMissing, isCounted: true)
+    guard isChunksOwnFault else { return Judgement(event: .settledNotReceived) }
+    return Judgement(event: circumstances.isLastAttempt ? .exhausted : .settledNotReceived, isCounted: true)
   }
 }
 

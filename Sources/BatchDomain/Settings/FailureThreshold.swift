@@ -1,14 +1,14 @@
-/// How many items may be rejected or failed before the run is parked.
+/// How many items may be rejected or failed before the run is paused.
 package enum FailureThreshold: Hashable, Sendable {
   /// That many items.
   case items(Int)
   /// That share of the items decided so far, in percent; looked at only once enough are decided.
   case percent(Double)
 
-  /// Whether the run has to be parked.
+  /// Whether the run has to be paused.
   ///
   /// A percentage is looked at only after 1,000 items or a tenth of the run are decided, whichever comes
-  /// first, so that a bad start of a small sample parks nothing.
+  /// first, so that a bad start of a small sample pauses nothing.
   ///
   /// - Parameters:
   ///   - lost: items rejected or failed.

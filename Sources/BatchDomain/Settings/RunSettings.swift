@@ -21,7 +21,7 @@ package struct RunSettings: Sendable, Equatable {
   package var timeout: Duration = .seconds(60)
   /// Counted attempts per chunk at most, 1 or more.
   package var maxAttempts: Int = 8
-  /// How long a run waits without progress, or for a wait the service asks for, before it is parked.
+  /// How long a run waits without progress, or for a wait the service asks for, before it is paused.
   package var maxWait: Duration = .seconds(24 * 3_600)
   /// What to do about lost answers.
   package var onUnknown: UnknownPolicy = .check
@@ -32,7 +32,7 @@ package struct RunSettings: Sendable, Equatable {
   package var settleGrace: Duration = .seconds(60)
   /// Whether refused chunks are divided until the items to blame stand alone.
   package var bisect: Bool = true
-  /// How many items may be lost before the run is parked.
+  /// How many items may be lost before the run is paused.
   package var maxFailures: FailureThreshold = .percent(50)
 
   /// The defaults.

@@ -1,12 +1,12 @@
 /// Something that happens to a chunk and may move it to another state.
 package enum ChunkEvent: String, Sendable, CaseIterable {
   /// The intent to send it is being put on disk.
-  case begun
+  case claimed
   /// The service answered that it took it.
   case accepted
   /// The service did not take it, and it may be sent again: throttled, not processed, or a fault of the
   /// account, the endpoint or the index.
-  case returned
+  case requeued
   /// The request may have reached the service, and no usable answer came; or the owner died meanwhile.
   case answerLost
   /// The service refused it for its content.
@@ -22,9 +22,9 @@ package enum ChunkEvent: String, Sendable, CaseIterable {
   /// The user gives it up.
   case cancelled
   /// Settling found that the service has it.
-  case foundReceived
+  case settledReceived
   /// Settling found that the service does not have it.
-  case foundMissing
+  case settledNotReceived
   /// A person asked for it to be sent again.
   case retried
 }

@@ -23,19 +23,19 @@ extension ChunkState {
   /// - Throws: ``IllegalMove`` when the event cannot happen in this state.
   package func after(_ event: ChunkEvent) throws(IllegalMove) -> ChunkState {
     switch (self, event) {
-    case (.pending, .begun): .submitting
+    case (.pending, .claimed): .submitting
     case (.pending, .cancelled): .cancelled
     case (.pending, .refusedAlike): .rejected
 
     case (.submitting, .accepted): .accepted
-    case (.submitting, .returned): .pending
+    case (.submitting, .requeued): .pending
     case (.submitting, .answerLost), (.submitting, .doubted): .unknown
     case (.submitting, .refused): .rejected
     case (.submitting, .exhausted): .failed
     case (.submitting, .divided): .split
 
-    case (.unknown, .foundReceived): .accepted
-    case (.unknown, .foundMissing): .pending
+    case (.unknown, .settledReceived): .accepted
+    case (.unknown, .settledNotReceived): .pending
     case (.unknown, .exhausted): .failed
     case (.unknown, .divided): .split
 

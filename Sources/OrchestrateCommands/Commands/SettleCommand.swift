@@ -107,7 +107,7 @@ struct SettleCommand: Subcommand {
     return Settlement(
       chunk: unknown.number, attempt: unknown.attempt, verdict: isReceived ? .received : .notReceived,
       authority: .person, evidence: Evidence("a person said so"), decidedAt: now,
-      event: isReceived ? .foundReceived : .foundMissing,
+      event: isReceived ? .settledReceived : .settledNotReceived,
       trust: isReceived && unknown.wasRefused ? .partial : nil)
   }
 

@@ -1,7 +1,7 @@
 import BatchDomain
+import Dispatcher
 import Foundation
 import NIOConcurrencyHelpers
-import Scheduler
 import Synchronization
 import UnixSignals
 

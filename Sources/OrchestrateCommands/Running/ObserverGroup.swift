@@ -1,4 +1,4 @@
-import Scheduler
+import Dispatcher
 
 /// Several observers as one, told in their order.
 struct ObserverGroup: RunObserver {

@@ -1,8 +1,8 @@
 import BatchDomain
+import Dispatcher
 import Notifications
 import Reporting
 import RunStore
-import Scheduler
 import TransferClient
 
 /// Works on a run this process owns until it has to be left, and says how it was left.

@@ -1,8 +1,8 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import Notifications
 import Reporting
-import Scheduler
 
 /// Decides when somebody elsewhere is told about a run, and with what words: at every ending, and once for each
 /// stretch of more than ten minutes without anything being sent.

@@ -1,8 +1,8 @@
 import BatchDomain
+import Dispatcher
 import Logging
 import NIOConcurrencyHelpers
 import Reporting
-import Scheduler
 
 /// Shows a run on standard error while it goes on: a few lines that are drawn again and again on a terminal; else one
 /// line at each change of condition, and one every so often.
@@ -215,7 +215,7 @@ final class RunProgress: RunObserver {
     case .cancelled:
       change { $0.run.phase = .cancelling }
       context.note("cancelling: no new requests")
-    case .parked(let reason, _):
+    case .paused(let reason, _):
       change { $0.run.phase = .stopping }
       context.note(text.stopping(reason))
     case .store(let error):

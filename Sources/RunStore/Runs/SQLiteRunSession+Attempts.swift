@@ -60,7 +60,7 @@ extension SQLiteRunSession {
       return .failure(damage)
     }
     let attempt = next.attempts + 1
-    try move(next.number, from: .pending, on: .begun, in: connection) { state in
+    try move(next.number, from: .pending, on: .claimed, in: connection) { state in
       try connection.run(
         """
         UPDATE chunk SET state = ?, owner = ?, attempts = ?

@@ -175,8 +175,8 @@ struct RetryContractPageTests {
     try Self.match(rows, subjects) { judgement, row throws in
       #expect(
         try ChunkState.submitting.after(judgement.event).rawValue == ContractPage.code(row[2]), "\(row)")
-      let park = row[3].hasPrefix("paused: ") ? try ContractPage.code(row[3]) : nil
-      #expect(judgement.park?.rawValue == park && (park != nil || row[3].hasPrefix("goes on")), "\(row)")
+      let pause = row[3].hasPrefix("paused: ") ? try ContractPage.code(row[3]) : nil
+      #expect(judgement.pause?.rawValue == pause && (pause != nil || row[3].hasPrefix("goes on")), "\(row)")
       #expect(
         judgement.isCounted == (row[4] == "yes") && ["yes", "no", "not yet"].contains(row[4]), "\(row)")
     }

@@ -5,18 +5,18 @@ import Testing
 struct ChunkStateMovesTests {
   /// The table of moves, written out a second time: every pair that is not here has to be refused.
   static let moves: [String: ChunkState] = [
-    "pending begun": .submitting,
+    "pending claimed": .submitting,
     "pending cancelled": .cancelled,
     "pending refusedAlike": .rejected,
     "submitting accepted": .accepted,
-    "submitting returned": .pending,
+    "submitting requeued": .pending,
     "submitting answerLost": .unknown,
     "submitting doubted": .unknown,
     "submitting refused": .rejected,
     "submitting exhausted": .failed,
     "submitting divided": .split,
-    "unknown foundReceived": .accepted,
-    "unknown foundMissing": .pending,
+    "unknown settledReceived": .accepted,
+    "unknown settledNotReceived": .pending,
     "unknown exhausted": .failed,
     "unknown divided": .split,
     "rejected retried": .pending,

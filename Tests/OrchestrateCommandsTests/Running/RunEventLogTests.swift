@@ -1,9 +1,9 @@
 import ArgumentParser
 import BatchDomain
+import Dispatcher
 import Foundation
 import NIOConcurrencyHelpers
 import Reporting
-import Scheduler
 import TestSupport
 import Testing
 
@@ -47,7 +47,7 @@ struct RunEventLogTests {
     log.observe(.held(chunk: ChunkNumber(3), why: "no control"))
     log.observe(.storeTrouble("full"))
     for cause in [
-      StopCause.asked, .cancelled, .parked(.account, detail: "401"), .store(StoreError(.full, "full")),
+      StopCause.asked, .cancelled, .paused(.account, detail: "401"), .store(StoreError(.full, "full")),
     ] {
       log.observe(.stopping(cause))
     }

@@ -1,9 +1,9 @@
 import BatchDomain
+import Dispatcher
 import Foundation
 import NIOConcurrencyHelpers
 import Notifications
 import Reporting
-import Scheduler
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import ArgumentParser
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import Reporting
-import Scheduler
 import TestSupport
 import Testing
 

@@ -147,7 +147,7 @@ final class SmallRun: Sendable {
       let settlement = Settlement(
         chunk: chunk.number, attempt: chunk.attempt, verdict: isTaken ? .received : .notReceived,
         authority: .listing, evidence: Evidence("the ledger"), decidedAt: now(),
-        event: isTaken ? .foundReceived : .foundMissing, countsAttempt: false)
+        event: isTaken ? .settledReceived : .settledNotReceived, countsAttempt: false)
       _ = try await session.settle(settlement)
       if isTaken { accepted(chunk.number) } else { isOpen = true }
       try afterStep()
@@ -162,7 +162,7 @@ final class SmallRun: Sendable {
     let (outcome, event, isTaken): (Outcome, ChunkEvent, Bool) =
       switch chunk.number.rawValue {
       case 1 where isFirst: (.unknown, .answerLost, true)
-      case 2 where isFirst: (.throttled, .returned, false)
+      case 2 where isFirst: (.throttled, .requeued, false)
       case 3 where isFirst: (.unknown, .answerLost, false)
       default: (.accepted, .accepted, true)
       }

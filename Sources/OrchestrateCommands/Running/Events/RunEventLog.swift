@@ -1,7 +1,7 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import Reporting
-import Scheduler
 
 /// Writes what happens to a run as JSON, one object per line (`docs/json-output.md`, "Events").
 final class RunEventLog: RunObserver {
@@ -108,7 +108,7 @@ final class RunEventLog: RunObserver {
       switch cause {
       case .asked: json.members(cause: "asked", reason: nil, message: nil)
       case .cancelled: json.members(cause: "cancelled", reason: nil, message: nil)
-      case .parked(let reason, let detail): json.members(cause: "parked", reason: reason, message: detail)
+      case .paused(let reason, let detail): json.members(cause: "parked", reason: reason, message: detail)
       case .store(let error): json.members(cause: "store", reason: .store, message: error.message)
       }
     }

@@ -1,7 +1,7 @@
 import BatchDomain
+import Dispatcher
 import Foundation
 import RunStore
-import Scheduler
 import TestSupport
 import Testing
 

@@ -6,7 +6,7 @@ struct ListingEvidence {
   let session: any RunSession
   let service: any TransferService
   let clock: any BatchClock
-  let board: RunBoard
+  let dispatcher: Dispatcher
 
   /// Controls of an index that are compared at one look.
   static let controlsPerLook = 5
@@ -27,7 +27,7 @@ struct ListingEvidence {
     }
   }
 
-  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
+  private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
 
   /// Gathers the evidence for some chunks.
   ///
@@ -52,9 +52,10 @@ struct ListingEvidence {
       let oldest = chosen.map(\.startedAt).reduce(earliest) { min($0, $1) } - SettlingRule.clockMargin
       let names = Set(concerned.flatMap { $0.names(in: index) } + chosen.flatMap(\.names))
       do throws(ListingSweep.Failure) {
-        let sighting = try await ListingSweep(service: service, board: board, clock: clock).sighting(
-          of: index, since: windows.reduce(oldest) { min($0, $1) },
-          lookingFor: names)
+        let sighting = try await ListingSweep(service: service, dispatcher: dispatcher, clock: clock)
+          .sighting(
+            of: index, since: windows.reduce(oldest) { min($0, $1) },
+            lookingFor: names)
         found.evidence[index] = IndexEvidence(
           sighting: sighting, controls: known.controls, anchors: known.anchors, firstShown: [:],
           counts: counts)

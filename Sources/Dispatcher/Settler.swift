@@ -10,7 +10,7 @@ struct Settler {
   let service: any TransferService
   let clock: any BatchClock
   let random: any RandomSource
-  let board: RunBoard
+  let dispatcher: Dispatcher
 
   /// Chunks looked into at the same time.
   static let batch = 1_000
@@ -26,7 +26,7 @@ struct Settler {
     var memory = ControlMemory()
   }
 
-  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
+  private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
   private var delay: Duration { max(session.settings.settleDelay, Self.shortestDelay) }
 
   /// Works until no chunk is open, or until the run stops.
@@ -37,31 +37,31 @@ struct Settler {
     do {
       while true {
         // Taken before the question, so that a stop between the two is not missed.
-        let version = board.settlingVersion
-        if board.stopsSettling { return }
+        let version = dispatcher.settlingVersion
+        if dispatcher.stopsSettling { return }
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
-          if board.isSettlingOver { return }
-          await board.waitForSettling(version: version, until: nil)
+          if dispatcher.isSettlingOver { return }
+          await dispatcher.waitForSettling(version: version, until: nil)
           continue
         }
         let due = chunks.filter { (state.cases[$0.number]?.nextLook ?? .zero) <= clock.elapsed() }
         if due.isEmpty {
           let next = chunks.compactMap { state.cases[$0.number]?.nextLook }.min()
-          await board.waitForSettling(version: version, until: next)
+          await dispatcher.waitForSettling(version: version, until: next)
         } else {
           try await look(at: due, &state)
         }
       }
     } catch {
-      board.stop(for: .store(StoreError(wrapping: error)))
+      dispatcher.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
   private func openChunks(_ state: inout State) async throws -> [UnknownChunk] {
     var open: [UnknownChunk] = []
     var after: ChunkNumber?
-    guard board.hasOpenUnknowns else { return [] }
+    guard dispatcher.hasOpenUnknowns else { return [] }
     while open.count < Self.batch {
       let page = try await persistently { [after] in
         try await session.unknownChunks(after: after, limit: Self.batch)
@@ -107,9 +107,9 @@ struct Settler {
   }
 
   private func check(_ chunks: [UnknownChunk], _ state: inout State) async throws {
-    let canSendMore = board.canSendMore
+    let canSendMore = dispatcher.canSendMore
     let lookedAt = clock.now()
-    let gatherer = ListingEvidence(session: session, service: service, clock: clock, board: board)
+    let gatherer = ListingEvidence(session: session, service: service, clock: clock, dispatcher: dispatcher)
     guard let found = try await gatherer.gather(for: chunks, &state.memory) else { return }
     for chunk in chunks {
       let own = chunk.indexes.compactMap { found.trouble[$0] }.min()
@@ -198,7 +198,7 @@ struct Settler {
   ) async throws {
     var settlement = Settlement(
       chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
-      evidence: evidence, decidedAt: clock.now(), event: .foundReceived)
+      evidence: evidence, decidedAt: clock.now(), event: .settledReceived)
     switch verdict {
     case .received, .undecided:
       if chunk.wasRefused { settlement.trust = .partial }
@@ -208,7 +208,7 @@ struct Settler {
       // A service that takes a part of a request whose answer was lost may have refused it: the answer is not known.
       settlement.trust = .partial
     case .notReceived where chunk.wasRefused:
-      settlement.event = session.settings.bisect ? .divided : .foundMissing
+      settlement.event = session.settings.bisect ? .divided : .settledNotReceived
       settlement.division = session.settings.bisect ? Division(Piece.halves(of: chunk.range)) : nil
       // Without a control the chunk is divided on the service's word; what refusals mean is not known by that.
       if !evidence.controls.isEmpty, chunk.loss == .refused { settlement.trust = .whole }
@@ -224,7 +224,7 @@ struct Settler {
           clock.now()
           + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
       }
-      if judgement.event == .exhausted, session.settings.bisect, board.othersAreAccepted,
+      if judgement.event == .exhausted, session.settings.bisect, dispatcher.othersAreAccepted,
         let halves = Bisection.halvesOfExhausted(
           chunk.range, maxAttempts: session.settings.maxAttempts)
       {
@@ -235,11 +235,11 @@ struct Settler {
     KillPoint.inSettling.reached()
     let recorded = try await persistently { [settlement] in try await session.settle(settlement) }
     state.cases[chunk.number] = nil
-    board.tell(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
+    dispatcher.tell(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
     if let division = settlement.division {
-      board.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
+      dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
-    board.settled(recorded, wasRefused: chunk.wasRefused)
+    dispatcher.settled(recorded, wasRefused: chunk.wasRefused)
   }
 
   private func hold(
@@ -251,7 +251,7 @@ struct Settler {
       evidence: evidence, decidedAt: clock.now(), event: nil)
     try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
-    board.tell(.held(chunk: chunk.number, why: evidence.text))
-    board.held(wasRefused: chunk.wasRefused)
+    dispatcher.tell(.held(chunk: chunk.number, why: evidence.text))
+    dispatcher.held(wasRefused: chunk.wasRefused)
   }
 }

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
-@testable import Scheduler
+@testable import Dispatcher
 
 /// What only a person can put right stops the run at once, and every sentence about an outage names its cause.
 @Suite("Faults for a person", .timeLimit(.minutes(2)))

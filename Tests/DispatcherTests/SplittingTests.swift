@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import RunStore
-import Scheduler
 import TestSupport
 import Testing
 
@@ -85,7 +85,7 @@ struct SplittingTests {
     #expect(service.sent.count < 24)
   }
 
-  @Test("a manifest of which every chunk is refused is parked long before its end")
+  @Test("a manifest of which every chunk is refused is paused long before its end")
   func threshold() async throws {
     let scene = try await RunScene(items: 2_000, chunkSize: 10) { $0.maxFailures = .items(50) }
     let service = ModelService(clock: scene.clock) { _, _ in .answer(Self.refusal) }

@@ -18,11 +18,11 @@ struct Moment: Sendable {
 }
 
 /// What is under way in this process, and the rules of it: the gate, what is left to send and to settle, and whether to
-/// stop. ``RunBoard`` keeps it, one change at a time.
+/// stop. ``Dispatcher`` keeps it, one change at a time.
 ///
 /// It reads no clock and tells nobody: each change is handed the moment, and collects what follows from it in
 /// ``effects``, which are performed once the lock is released.
-struct BoardState: Sendable {
+struct DispatcherState: Sendable {
   /// What follows from changes, to be performed outside the lock.
   struct Effects: Sendable {
     /// What observers are to be told, in order.
@@ -41,7 +41,7 @@ struct BoardState: Sendable {
   private var isPendingKnownEmpty: Bool
   private var lastOrder = 0
   /// No pending chunk is ready before that moment, or the rate limits permit none.
-  private var nothingBefore: Duration?
+  private var earliestClaim: Duration?
   private var working = 0
   private var openUnknowns: Int
   /// Refused chunks that wait to be looked up before they are divided.
@@ -109,9 +109,9 @@ struct BoardState: Sendable {
     {
       return .wait(until: nil)
     }
-    if let nothingBefore {
-      guard nothingBefore <= now.elapsed else { return .wait(until: nothingBefore) }
-      self.nothingBefore = nil
+    if let earliestClaim {
+      guard earliestClaim <= now.elapsed else { return .wait(until: earliestClaim) }
+      self.earliestClaim = nil
     }
     switch gate.admit(now: now.elapsed) {
     case .go:
@@ -139,14 +139,14 @@ struct BoardState: Sendable {
   mutating func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int, at now: Moment) {
     let left = max(.zero, moment.since(now.wall))
     let until = now.elapsed + left
-    if epoch == pendingEpoch { nothingBefore = until }
+    if epoch == pendingEpoch { earliestClaim = until }
     switch why {
     case .ready: break
     case .rate(let rate): announce(until: until, reason: "the rate limit \(rate)", at: now)
     case .wait(let reason):
       announce(until: until, reason: reason, at: now)
       if left > settings.maxWait {
-        stop(for: .parked(.throttled, detail: Self.tooLong(reason, until: moment)))
+        stop(for: .paused(.throttled, detail: Self.tooLong(reason, until: moment)))
       }
     }
     giveBackSlot()
@@ -169,12 +169,13 @@ struct BoardState: Sendable {
   /// - Parameters:
   ///   - failure: what went wrong where nothing came of the request.
   ///   - isSuspect: whether the chunk failed before while others got through.
-  ///   - park: why the run has to stop because of it; set before the slot is free, so that a fault of the account
+  ///   - pause: why the run has to stop because of it; set before the slot is free, so that a fault of the account
   ///     seen by the first request is seen by no other.
   mutating func answered(
-    _ outcome: Outcome, asked: Duration?, failure: Failure?, isSuspect: Bool, park: StopCause?, at now: Moment
-  ) -> Passage {
-    if let park { stop(for: park) }
+    _ outcome: Outcome, asked: Duration?, failure: Failure?, isSuspect: Bool, pause: StopCause?,
+    at now: Moment
+  ) -> GateEffect {
+    if let pause { stop(for: pause) }
     let isFailure = outcome == .notProcessed || outcome == .unknown
     if isFailure { lastFailure = failure.map { ($0.text, now.wall) } }
     noteResolving(failure)
@@ -183,7 +184,7 @@ struct BoardState: Sendable {
       isOutOfFiles: failure?.fault == RetryContract.openFiles, now: now.elapsed,
       backOff: backOff(now: now.elapsed))
     defer { changed() }
-    return Passage(
+    return GateEffect(
       wait: follow(effect, isOutage: isFailure, at: now), isInOutage: isFailure && !gate.isOpen)
   }
 
@@ -213,13 +214,13 @@ struct BoardState: Sendable {
     unresolved += 1
     if unresolved >= Self.unresolvedLimit, hasWorkLeft {
       stop(
-        for: .parked(
+        for: .paused(
           .endpoint, detail: "\(failure.text), in \(unresolved) tries and never before in this run"))
     }
   }
 
   /// What the end of a request meant for everybody.
-  struct Passage: Sendable {
+  struct GateEffect: Sendable {
     /// A wait to be put on disk, if the gate closed.
     let wait: StoredWait?
     /// Whether the request came to nothing while nothing gets through for anyone.
@@ -250,8 +251,8 @@ struct BoardState: Sendable {
     if until - since > settings.maxWait, hasWorkLeft {
       stop(
         for: isOutage
-          ? .parked(.unreachable, detail: outage(since: now.wall(at: since)))
-          : .parked(.throttled, detail: Self.tooLong(reason, until: wait.until)))
+          ? .paused(.unreachable, detail: outage(since: now.wall(at: since)))
+          : .paused(.throttled, detail: Self.tooLong(reason, until: wait.until)))
     }
     return isOutage ? nil : wait
   }
@@ -414,7 +415,7 @@ struct BoardState: Sendable {
 
   private mutating func tell(_ event: RunEvent) { effects.events.append(event) }
 
-  /// Whether anything is left to send or to settle: where nothing is, there is nothing to park.
+  /// Whether anything is left to send or to settle: where nothing is, there is nothing to pause.
   private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
 
   private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
@@ -429,7 +430,7 @@ struct BoardState: Sendable {
     isPendingKnownEmpty = counts.chunks(in: .pending) == 0
     if !isPendingKnownEmpty {
       pendingEpoch += 1
-      if counts.chunks(in: .pending) > wasPending { nothingBefore = nil }
+      if counts.chunks(in: .pending) > wasPending { earliestClaim = nil }
     }
     tell(.progress(counts))
     // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
@@ -438,7 +439,7 @@ struct BoardState: Sendable {
         lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
     {
       stop(
-        for: .parked(
+        for: .paused(
           .failures,
           detail: "\(counts.lostItems) of \(counts.decidedItems) decided items were rejected or failed, "
             + "more than --max-failures \(settings.maxFailures.text)"))
@@ -466,7 +467,7 @@ extension StopCause {
     switch self {
     case .cancelled: 0
     case .asked: 1
-    case .parked: 2
+    case .paused: 2
     case .store: 3
     }
   }

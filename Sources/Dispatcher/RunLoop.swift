@@ -42,88 +42,90 @@ package struct RunLoop: Sendable {
   ///   resumed like one whose owner died.
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunEnding {
     let standing = try await session.standing()
-    let board = RunBoard(
+    let dispatcher = Dispatcher(
       settings: settings, standing: standing, clock: clock, random: random, observer: observer)
-    board.tell(.started(standing))
-    if isCancelling { board.stop(for: .cancelled) }
-    board.follow(standing.request)
+    dispatcher.tell(.started(standing))
+    if isCancelling { dispatcher.stop(for: .cancelled) }
+    dispatcher.follow(standing.request)
     if let wait = standing.wait, case let left = wait.left(at: clock.now()), left > session.settings.maxWait {
-      board.stop(
-        for: .parked(
-          .throttled, detail: BoardState.tooLong(wait.reason, until: clock.now() + left)))
+      dispatcher.stop(
+        for: .paused(
+          .throttled, detail: DispatcherState.tooLong(wait.reason, until: clock.now() + left)))
     }
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
-        await sendAndSettle(on: board)
+        await sendAndSettle(on: dispatcher)
         return true
       }
       group.addTask {
-        for await cause in stops { board.stop(for: cause) }
+        for await cause in stops { dispatcher.stop(for: cause) }
         return false
       }
       group.addTask {
-        await watchRequests(on: board)
+        await watchRequests(on: dispatcher)
         return false
       }
       for await isDone in group where isDone { group.cancelAll() }
     }
-    return try await leave(board)
+    return try await leave(dispatcher)
   }
 
-  private func sendAndSettle(on board: RunBoard) async {
+  private func sendAndSettle(on dispatcher: Dispatcher) async {
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<settings.concurrency {
         group.addTask {
           await Worker(
-            session: session, service: service, clock: clock, random: random, board: board
+            session: session, service: service, clock: clock, random: random, dispatcher: dispatcher
           ).work()
         }
       }
       group.addTask {
         await Settler(
-          session: session, service: service, clock: clock, random: random, board: board
+          session: session, service: service, clock: clock, random: random, dispatcher: dispatcher
         ).work()
       }
-      group.addTask { await cancelPending(on: board) }
+      group.addTask { await cancelPending(on: dispatcher) }
     }
   }
 
   /// Once a person cancels the run, what is pending is cancelled at once: whatever happens to this process later,
   /// it is not sent.
-  private func cancelPending(on board: RunBoard) async {
-    guard await board.waitUntilCancelled() else { return }
+  private func cancelPending(on dispatcher: Dispatcher) async {
+    guard await dispatcher.waitUntilCancelled() else { return }
     do {
-      let recorded = try await StoreRetry(clock: clock, board: board)({ try await session.cancelPending() })
-      board.cancelledPending(recorded)
+      let recorded = try await StoreRetry(clock: clock, dispatcher: dispatcher)({
+        try await session.cancelPending()
+      })
+      dispatcher.cancelledPending(recorded)
     } catch {
-      board.stop(for: .store(StoreError(wrapping: error)))
+      dispatcher.stop(for: .store(StoreError(wrapping: error)))
     }
   }
 
-  private func watchRequests(on board: RunBoard) async {
+  private func watchRequests(on dispatcher: Dispatcher) async {
     var isInTrouble = false
     while true {
       do {
         try await clock.sleep(for: Self.requestInterval)
-        board.follow(try await session.request())
+        dispatcher.follow(try await session.request())
         isInTrouble = false
       } catch is CancellationError {
         return
       } catch {
         // The next change meets the same trouble, and is what decides about it.
-        if !isInTrouble { board.tell(.storeTrouble(String(describing: error))) }
+        if !isInTrouble { dispatcher.tell(.storeTrouble(String(describing: error))) }
         isInTrouble = true
       }
     }
   }
 
-  private func leave(_ board: RunBoard) async throws -> RunEnding {
-    let stop = board.stop
+  private func leave(_ dispatcher: Dispatcher) async throws -> RunEnding {
+    let stop = dispatcher.stop
     if case .store(let error) = stop { throw error }
     // A full disk at the very end of a night costs a wait, like anywhere else.
-    let persistently = StoreRetry(clock: clock, board: board)
+    let persistently = StoreRetry(clock: clock, dispatcher: dispatcher)
     let ending: RunEnding
-    if board.isCancelled {
+    if dispatcher.isCancelled {
       // Chunks that were under way when it was cancelled, or that settled as not received, are pending again.
       let counts = try await persistently { try await session.cancelPending() }.counts
       // Where everything was decided already, there was nothing to cancel.
@@ -137,7 +139,7 @@ package struct RunLoop: Sendable {
       ending =
         switch stop {
         case .asked: .paused(.signal, detail: nil)
-        case .parked(let reason, let detail): .paused(reason, detail: detail)
+        case .paused(let reason, let detail): .paused(reason, detail: detail)
         case nil, .cancelled, .store: .finished
         }
     }

@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import RunStore
-import Scheduler
 import TestSupport
 import Testing
 
@@ -21,7 +21,7 @@ struct RunLoopTests {
     #expect(scene.events.all.contains { if case .firstAccepted = $0 { true } else { false } })
   }
 
-  @Test("an account fault at the first request costs one request and parks, spending no attempt")
+  @Test("an account fault at the first request costs one request and pauses, spending no attempt")
   func accountFault() async throws {
     let scene = try await RunScene { $0.concurrency = 8 }
     let service = ModelService(clock: scene.clock) { _, _ in
@@ -54,25 +54,25 @@ struct RunLoopTests {
     #expect(try await scene.summary().counts.items(in: .pending) == 40)
   }
 
-  @Test("a redirect parks with the address and the profile")
+  @Test("a redirect pauses with the address and the profile")
   func endpointFault() async throws {
     let scene = try await RunScene()
     let service = ModelService(clock: scene.clock) { _, _ in .answer(ServiceAnswer(status: 307)) }
     guard case .paused(.endpoint, let detail?) = try await scene.run(service) else {
-      Issue.record("not parked for the endpoint")
+      Issue.record("not paused for the endpoint")
       return
     }
     #expect(detail.contains("https://api.twelvelabs.io/v1/indexes/tasks/transfers"))
     #expect(detail.contains("v1"))
   }
 
-  @Test("an index that is gone parks when it is the only one left, else refuses the chunk")
+  @Test("an index that is gone pauses when it is the only one left, else refuses the chunk")
   func indexFault() async throws {
     let gone = ServiceAnswer(status: 400, code: "resource_not_exist")
     let scene = try await RunScene()
     let service = ModelService(clock: scene.clock) { _, _ in .answer(gone) }
     guard case .paused(.index, _) = try await scene.run(service) else {
-      Issue.record("not parked for the index")
+      Issue.record("not paused for the index")
       return
     }
     #expect(service.sent.count == 1)
@@ -93,14 +93,14 @@ struct RunLoopTests {
     #expect(try await scene.session.standing().wait != nil)
   }
 
-  @Test("a wait longer than --max-wait parks with the time to resume at")
+  @Test("a wait longer than --max-wait pauses with the time to resume at")
   func waitTooLong() async throws {
     let scene = try await RunScene { $0.maxWait = .seconds(60) }
     let service = ModelService(clock: scene.clock) { request, _ in
       request == 2 ? .answer(ServiceAnswer(status: 429, wait: .seconds(3_600))) : .accept
     }
     guard case .paused(.throttled, let detail?) = try await scene.run(service) else {
-      Issue.record("not parked")
+      Issue.record("not paused")
       return
     }
     let wait = try #require(try await scene.summary().wait)
@@ -142,12 +142,12 @@ struct RunLoopTests {
     #expect(scene.clock.now().since(start) > .seconds(3_600))
   }
 
-  @Test("an outage longer than --max-wait parks as unreachable")
+  @Test("an outage longer than --max-wait pauses as unreachable")
   func unreachable() async throws {
     let scene = try await RunScene { $0.maxWait = .seconds(600) }
     let service = ModelService(clock: scene.clock) { _, _ in .refuseConnection }
     guard case .paused(.unreachable, _) = try await scene.run(service) else {
-      Issue.record("not parked")
+      Issue.record("not paused")
       return
     }
     #expect(try await scene.summary().counts.items(in: .pending) == 20)
@@ -169,14 +169,14 @@ struct RunLoopTests {
     #expect(summary.counts.items(in: .failed) + summary.counts.items(in: .pending) == 1)
   }
 
-  @Test("more losses than --max-failures park the run")
+  @Test("more losses than --max-failures pause the run")
   func failureThreshold() async throws {
     let scene = try await RunScene(items: 100) { $0.maxFailures = .items(3) }
     let service = ModelService(clock: scene.clock) { request, _ in
       request % 2 == 1 ? .answer(ServiceAnswer(status: 400)) : .accept
     }
     guard case .paused(.failures, _) = try await scene.run(service) else {
-      Issue.record("not parked")
+      Issue.record("not paused")
       return
     }
     #expect(try await scene.summary().counts.items(in: .rejected) >= 4)

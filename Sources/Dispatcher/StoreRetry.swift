@@ -5,7 +5,7 @@ import BatchDomain
 /// Nothing new is sent meanwhile; what came of a request is never dropped because of a full disk.
 struct StoreRetry {
   let clock: any BatchClock
-  let board: RunBoard
+  let dispatcher: Dispatcher
 
   /// How long a change is tried again, counted from the end of its first try: long enough for a disk to be cleared
   /// by whatever filled it, short enough to say so within a minute or two. A locked database takes up half of it by
@@ -26,24 +26,24 @@ struct StoreRetry {
     var firstFailure: Duration?
     while true {
       do {
-        if endsWithRun, board.isSendingOver { throw Stopped() }
+        if endsWithRun, dispatcher.isSendingOver { throw Stopped() }
         let value = try await change()
-        if tries > 0 { board.storeRecovered() }
+        if tries > 0 { dispatcher.storeRecovered() }
         return value
       } catch let error as StoreError
         where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < Self.patience
       {
         firstFailure = firstFailure ?? clock.elapsed()
-        if tries == 0 { board.storeInTrouble(error) }
+        if tries == 0 { dispatcher.storeInTrouble(error) }
         tries += 1
         do {
           try await clock.sleep(for: .seconds(min(1 << tries, 10)))
         } catch {
-          board.storeRecovered()
+          dispatcher.storeRecovered()
           throw error
         }
       } catch {
-        if tries > 0 { board.storeRecovered() }
+        if tries > 0 { dispatcher.storeRecovered() }
         throw error
       }
     }

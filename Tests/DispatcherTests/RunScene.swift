@@ -1,7 +1,7 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
-import Scheduler
 import TestSupport
 
 /// Runs the real loop over the real store against a model service, driving the clock.

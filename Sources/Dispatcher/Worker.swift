@@ -7,18 +7,18 @@ struct Worker {
   let service: any TransferService
   let clock: any BatchClock
   let random: any RandomSource
-  let board: RunBoard
+  let dispatcher: Dispatcher
 
-  private var persistently: StoreRetry { StoreRetry(clock: clock, board: board) }
+  private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
 
   /// Works until nothing is left to send or settle, or until the run stops.
   func work() async {
     while true {
-      switch board.next() {
+      switch dispatcher.next() {
       case .leave:
         return
       case .wait(let version, let until):
-        await board.wait(version: version, until: until)
+        await dispatcher.wait(version: version, until: until)
       case .claim(let epoch):
         // The slot is secured before the chunk is claimed: a claimed chunk never waits for one.
         await claimAndSend(epoch: epoch)
@@ -33,20 +33,20 @@ struct Worker {
       var chunk = take(claim, epoch: epoch)
       while let claimed = chunk { chunk = await send(claimed) }
     } catch is StoreRetry.Stopped {
-      board.giveBackSlot()
+      dispatcher.giveBackSlot()
     } catch {
-      board.stop(for: .store(StoreError(wrapping: error)))
-      board.giveBackSlot()
+      dispatcher.stop(for: .store(StoreError(wrapping: error)))
+      dispatcher.giveBackSlot()
     }
   }
 
-  /// The chunk that was claimed; where none was, the board learns why and gets the slot back.
+  /// The chunk that was claimed; where none was, the dispatcher learns why and gets the slot back.
   private func take(_ claim: Claim, epoch: Int) -> ClaimedChunk? {
     switch claim {
     case .chunk(let chunk): return chunk
-    case .none: board.foundNothingPending(epoch: epoch)
+    case .none: dispatcher.foundNothingPending(epoch: epoch)
     case .notBefore(let moment, let why):
-      board.foundNothing(before: moment, why: why, epoch: epoch)
+      dispatcher.foundNothing(before: moment, why: why, epoch: epoch)
     }
     return nil
   }
@@ -66,45 +66,45 @@ struct Worker {
       of: exchange, items: session.settings.bisect ? chunk.itemCount : 1)
     do {
       let judgement = await judge(outcome, chunk, exchange, startedAt: started)
-      let park = judgement.park ?? RetryContract.pause(after: exchange)
-      let passage = board.answered(
+      let pause = judgement.pause ?? RetryContract.pause(after: exchange)
+      let effect = dispatcher.answered(
         outcome, asked: exchange.askedWait,
-        failure: BoardState.Failure(text: exchange.text, fault: exchange.fault),
+        failure: DispatcherState.Failure(text: exchange.text, fault: exchange.fault),
         isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
-        park: park.map { .parked($0, detail: detail(of: $0, exchange)) })
+        pause: pause.map { .paused($0, detail: detail(of: $0, exchange)) })
       let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
         of: chunk, finishedAt: max(clock.now(), chunk.startedAt),
         took: took, outcome: outcome, status: exchange.status, code: exchange.code,
         message: exchange.message, isCounted: judgement.isCounted, event: next.event,
         readyAt: readyAt(after: outcome, judgement, chunk), division: next.division,
-        rejectsRest: next.rejectsRest, isInOutage: passage.isInOutage, wait: passage.wait)
+        rejectsRest: next.rejectsRest, isInOutage: effect.isInOutage, wait: effect.wait)
       if outcome != .accepted {
-        board.tell(
+        dispatcher.tell(
           .setback(
             chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
             message: exchange.message))
       }
-      if outcome == .accepted, case .claim(let epoch) = board.next() {
+      if outcome == .accepted, case .claim(let epoch) = dispatcher.next() {
         if let (recorded, claim) = try await recordAndClaim(result) {
-          board.recorded(recorded, outcome: outcome, event: result.event)
+          dispatcher.recorded(recorded, outcome: outcome, event: result.event)
           switch claim {
           case .success(let claim): return take(claim, epoch: epoch)
           case .failure(let damage):
-            board.stop(for: .store(damage))
-            board.giveBackSlot()
+            dispatcher.stop(for: .store(damage))
+            dispatcher.giveBackSlot()
             return nil
           }
         }
       }
       let recorded = try await persistently { try await session.record(result) }
       if let division = result.division {
-        board.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
+        dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
-      board.recorded(recorded, outcome: outcome, event: result.event)
+      dispatcher.recorded(recorded, outcome: outcome, event: result.event)
     } catch {
-      board.stop(for: .store(StoreError(wrapping: error)))
-      board.abandoned()
+      dispatcher.stop(for: .store(StoreError(wrapping: error)))
+      dispatcher.abandoned()
     }
     return nil
   }
@@ -126,10 +126,10 @@ struct Worker {
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
     } catch {
-      board.giveBackSlot()
+      dispatcher.giveBackSlot()
       throw error
     }
-    board.giveBackSlot()
+    dispatcher.giveBackSlot()
     return nil
   }
 
@@ -144,9 +144,9 @@ struct Worker {
         do {
           circumstances.isSoleIndexLeft = try await persistently { try await session.isSoleIndexLeft(index) }
         } catch {
-          // The outcome is known and has to be recorded; the chunk is then refused instead of the run parked, and
+          // The outcome is known and has to be recorded; the chunk is then refused instead of the run paused, and
           // the record meets the same trouble.
-          board.tell(.storeTrouble(StoreError(wrapping: error).description))
+          dispatcher.tell(.storeTrouble(StoreError(wrapping: error).description))
         }
       }
     case .notProcessed:
@@ -154,7 +154,7 @@ struct Worker {
       // about the chunk, though others got through on connections that they had.
       circumstances.othersGetThrough =
         exchange.fault != RetryContract.openFiles && RetryContract.pause(after: exchange) == nil
-        && board.othersGotThrough(since: startedAt)
+        && dispatcher.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
@@ -183,7 +183,7 @@ struct Worker {
     after outcome: Outcome, _ judgement: Judgement, _ chunk: ClaimedChunk
   ) -> Timestamp? {
     // Otherwise the gate holds everybody back; the chunk itself goes in its turn.
-    guard outcome == .notProcessed, judgement.event == .returned, judgement.isCounted else { return nil }
+    guard outcome == .notProcessed, judgement.event == .requeued, judgement.isCounted else { return nil }
     return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
   }
 

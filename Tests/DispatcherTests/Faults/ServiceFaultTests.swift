@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import RunStore
-import Scheduler
 import TestSupport
 import Testing
 
@@ -8,7 +8,7 @@ import Testing
 @Suite("A service that fails at any call", .timeLimit(.minutes(5)))
 struct ServiceFaultTests {
   @Test(
-    "the loop survives it or is parked by it, and resumed it finishes: nothing lost, nothing twice",
+    "the loop survives it or is paused by it, and resumed it finishes: nothing lost, nothing twice",
     arguments: FaultyService.Fault.allCases, [false, true])
   func everyCall(fault: FaultyService.Fault, isLasting: Bool) async throws {
     var call = 0

@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import RunStore
-import Scheduler
 import TestSupport
 import Testing
 

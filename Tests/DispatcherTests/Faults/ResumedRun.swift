@@ -1,6 +1,6 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
-import Scheduler
 import TestSupport
 
 @testable import RunStore

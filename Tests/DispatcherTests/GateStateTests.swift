@@ -1,7 +1,7 @@
 import BatchDomain
 import Testing
 
-@testable import Scheduler
+@testable import Dispatcher
 
 @Suite("Gate")
 struct GateStateTests {

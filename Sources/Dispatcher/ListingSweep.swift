@@ -8,7 +8,7 @@ import BatchDomain
 /// read again from its first page on, as far as it brings only rows that came meanwhile.
 struct ListingSweep {
   let service: any TransferService
-  let board: RunBoard
+  let dispatcher: Dispatcher
   let clock: any BatchClock
 
   /// Pages one sweep may read; a window with more tasks cannot be judged.
@@ -86,14 +86,14 @@ struct ListingSweep {
   }
 
   private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
-    guard await board.enterListing() else { throw .stopped }
+    guard await dispatcher.enterListing() else { throw .stopped }
     let result: Result<[TaskRow], ListingFailure>
     do throws(ListingFailure) {
       result = .success(try await service.listTasks(index: index, page: page))
     } catch {
       result = .failure(error)
     }
-    board.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
+    dispatcher.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
     switch result {
     case .success(let rows): return rows
     case .failure(.refused(let answer)):

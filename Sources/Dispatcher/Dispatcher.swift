@@ -7,9 +7,9 @@ import NIOConcurrencyHelpers
 /// A lock and no actor: every answer asks it three times, and each change to an actor's context costs more than what is
 /// done there. Under the lock nothing happens but the change itself: waiting tasks are woken and observers are told after
 /// it is released, so that an observer that is slow holds back only whoever told it.
-final class RunBoard: Sendable {
+final class Dispatcher: Sendable {
   private struct Kept {
-    var state: BoardState
+    var state: DispatcherState
     /// Events that no observer was told yet, in the order of the changes.
     var untold: [RunEvent] = []
     /// Whether a task is telling: events are told one after the other.
@@ -31,13 +31,14 @@ final class RunBoard: Sendable {
     self.clock = clock
     self.observer = observer
     kept = NIOLockedValueBox(
-      Kept(state: BoardState(settings: settings, standing: standing, now: Moment(clock), random: random)))
+      Kept(state: DispatcherState(settings: settings, standing: standing, now: Moment(clock), random: random))
+    )
   }
 
   // MARK: Changes and events
 
   /// Makes a change, then performs what follows from it.
-  private func change<Value>(_ body: (inout BoardState, Moment) -> Value) -> Value {
+  private func change<Value>(_ body: (inout DispatcherState, Moment) -> Value) -> Value {
     let (value, effects) = kept.withLockedValue { kept in
       let value = body(&kept.state, Moment(clock))
       let effects = kept.state.takeEffects()
@@ -50,7 +51,7 @@ final class RunBoard: Sendable {
     return value
   }
 
-  private func read<Value>(_ body: (BoardState) -> Value) -> Value {
+  private func read<Value>(_ body: (DispatcherState) -> Value) -> Value {
     kept.withLockedValue { body($0.state) }
   }
 
@@ -113,12 +114,13 @@ final class RunBoard: Sendable {
   /// A slot was taken and nothing was claimed with it.
   func giveBackSlot() { change { state, _ in state.giveBackSlot() } }
 
-  /// An answer is there; see ``BoardState/answered(_:asked:failure:isSuspect:park:at:)``.
+  /// An answer is there; see ``DispatcherState/answered(_:asked:failure:isSuspect:pause:at:)``.
   func answered(
-    _ outcome: Outcome, asked: Duration?, failure: BoardState.Failure?, isSuspect: Bool, park: StopCause?
-  ) -> BoardState.Passage {
+    _ outcome: Outcome, asked: Duration?, failure: DispatcherState.Failure?, isSuspect: Bool,
+    pause: StopCause?
+  ) -> DispatcherState.GateEffect {
     change {
-      $0.answered(outcome, asked: asked, failure: failure, isSuspect: isSuspect, park: park, at: $1)
+      $0.answered(outcome, asked: asked, failure: failure, isSuspect: isSuspect, pause: pause, at: $1)
     }
   }
 
@@ -190,7 +192,7 @@ final class RunBoard: Sendable {
   /// Whether a person cancelled the run; true from then on, whatever else stops it.
   var isCancelled: Bool { read { $0.isCancelled } }
 
-  /// Asks the run to stop; see ``BoardState/stop(for:)``.
+  /// Asks the run to stop; see ``DispatcherState/stop(for:)``.
   func stop(for cause: StopCause) { change { state, _ in state.stop(for: cause) } }
 
   /// Follows what another process asked of the run.

@@ -3,8 +3,8 @@ import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
+@testable import Dispatcher
 @testable import RunStore
-@testable import Scheduler
 
 @Suite("A store in trouble", .timeLimit(.minutes(2)))
 struct StoreTroubleTests {
