@@ -211,7 +211,7 @@ final class SQLiteRunSession: RunSession {
   func change<T: Sendable>(
     _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
   ) async throws -> (value: T, recorded: Recorded) {
-    // Handed over under a lock, which the thread sanitizer sees; it does not see what continuations do (decision 0018).
+    // Handed over under a lock, which the thread sanitizer sees; it does not see what continuations do.
     let shared = NIOLockedValueBox<CommitSums?>(nil)
     let (value, number) = try await database.write { [self] connection -> (T, Int) in
       let common = try sums(in: connection)
