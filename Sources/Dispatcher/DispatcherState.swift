@@ -51,7 +51,7 @@ struct DispatcherState: Sendable {
   private var announcedWait: (until: Duration, reason: String)?
   /// What the last request that came to nothing failed with, and when.
   private var lastFailure: (text: String, at: Timestamp)?
-  /// Whether the name of the service, or of the proxy, was ever resolved in this run: if so, that it cannot be is an
+  /// Whether the name of the service, or of the proxy, was ever resolved in this run at its present address: if so, that it cannot be is an
   /// outage, else a mistake.
   private var wasResolved: Bool
   /// Requests whose name could not be resolved, as long as none ever was.
@@ -76,7 +76,7 @@ struct DispatcherState: Sendable {
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
     isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
-    wasResolved = standing.counts.chunks(in: .accepted, .rejected, .failed, .unknown, .split) > 0
+    wasResolved = standing.hasReachedService
     gate = GateState(
       concurrency: settings.concurrency, now: now.elapsed,
       wait: standing.wait.map { ($0.left(at: now.wall), $0.reason) })
@@ -185,7 +185,7 @@ struct DispatcherState: Sendable {
       backOff: backOff(now: now.elapsed))
     defer { changed() }
     return GateEffect(
-      wait: follow(effect, isOutage: isFailure, at: now), isInOutage: isFailure && !gate.isOpen)
+      wait: follow(effect, at: now), isInOutage: isFailure && !gate.isOpen)
   }
 
   /// What went wrong with a request, for the sentences that say why nothing gets through.
@@ -241,8 +241,9 @@ struct DispatcherState: Sendable {
   /// Tells of a wait and pauses the run where it is too long.
   ///
   /// - Returns: the wait, where it is the service's own: a back-off of ours is not for another process to sit out.
-  private mutating func follow(_ effect: GateState.Effect, isOutage: Bool, at now: Moment) -> StoredWait? {
-    guard case .closed(let length, let reason) = effect else { return nil }
+  private mutating func follow(_ effect: GateState.Effect, at now: Moment) -> StoredWait? {
+    guard case .closed(let length, let reason, let cause) = effect else { return nil }
+    let isOutage = cause == .outage
     let until = now.elapsed + length
     announce(until: until, reason: reason, at: now)
     let wait = StoredWait(until: now.wall + length, reason: reason, length: length)
@@ -321,7 +322,7 @@ struct DispatcherState: Sendable {
   mutating func leaveListing(isThrottled: Bool, asked: Duration?, at now: Moment) {
     let effect = gate.leaveListing(
       isThrottled: isThrottled, asked: asked, now: now.elapsed, backOff: backOff(now: now.elapsed))
-    _ = follow(effect, isOutage: false, at: now)
+    _ = follow(effect, at: now)
     changed()
   }
 

@@ -104,8 +104,18 @@ struct GateState: Equatable {
     /// Nothing that others have to know.
     case none
     /// The gate is closed for that long from now on.
-    case closed(for: Duration, reason: String)
+    case closed(for: Duration, reason: String, cause: Cause)
   }
+
+  /// Why the gate is closed.
+  enum Cause: Equatable {
+    /// The service asked to wait or to slow down, whatever became of the request.
+    case service
+    /// Nothing gets through.
+    case outage
+  }
+
+  private static let askedToWait = "the service asks to wait"
 
   /// A chunk's request came back.
   ///
@@ -134,7 +144,8 @@ struct GateState: Equatable {
       signOfLife(now: now)
       // A service may say with a success that the quota is used up.
       guard let asked, asked > .zero else { return .none }
-      return close(for: asked, now: now, reason: "the service says that the quota is used up")
+      return close(
+        for: asked, now: now, reason: "the service says that the quota is used up", cause: .service)
     case .throttled:
       lastThrough = now
       failures = 0
@@ -147,9 +158,12 @@ struct GateState: Equatable {
       failures += 1
       unprocessed += 1
       return closeWhenNothingGetsThrough(failure, now: now, backOff: backOff)
-    case .unknown where isSuspect && isOpen:
-      return .none
     case .unknown:
+      if let asked, asked > .zero {
+        troubleSince = troubleSince ?? now
+        return close(for: asked, now: now, reason: Self.askedToWait, cause: .service)
+      }
+      if isSuspect && isOpen { return .none }
       troubleSince = troubleSince ?? now
       failures += 1
       unprocessed = 0
@@ -163,10 +177,10 @@ struct GateState: Equatable {
   ) -> Effect {
     troubleSince = troubleSince ?? now
     if let asked, asked > .zero {
-      return close(for: asked, now: now, reason: "the service asks to wait")
+      return close(for: asked, now: now, reason: Self.askedToWait, cause: .service)
     }
     defer { waits += 1 }
-    return close(for: backOff(waits), now: now, reason: "the service asks to slow down")
+    return close(for: backOff(waits), now: now, reason: "the service asks to slow down", cause: .service)
   }
 
   private mutating func signOfLife(now: Duration) {
@@ -187,13 +201,13 @@ struct GateState: Equatable {
     allowed = min(allowed, self.room ?? concurrency)
   }
 
-  private mutating func close(for wait: Duration, now: Duration, reason: String) -> Effect {
+  private mutating func close(for wait: Duration, now: Duration, reason: String, cause: Cause) -> Effect {
     allowed = 1
     let until = now + wait
     if let closedUntil, closedUntil >= until { return .none }
     closedUntil = until
     self.reason = reason
-    return .closed(for: wait, reason: reason)
+    return .closed(for: wait, reason: reason, cause: cause)
   }
 
   /// The most of a failure's words that a reason has, in characters.
@@ -214,6 +228,6 @@ struct GateState: Equatable {
       reason +=
         ": \(failure.count <= Self.longestFailure ? failure : failure.prefix(Self.longestFailure) + "…")"
     }
-    return close(for: backOff(waits), now: now, reason: reason)
+    return close(for: backOff(waits), now: now, reason: reason, cause: .outage)
   }
 }

@@ -248,12 +248,12 @@ extension Exchange {
     }
   }
 
-  /// The wait the service asks for: with a refusal any, with an acceptance only when the quota is used up.
+  /// The wait the service asks for: with a refusal any, with a success only when the quota is used up or an error code
+  /// says that there are too many requests.
   fileprivate var askedWait: Duration? {
-    switch self {
-    case .answered(let answer):
-      (200..<300).contains(answer.status) && !answer.quotaUsedUp ? nil : answer.wait
-    case .failed: nil
-    }
+    guard case .answered(let answer) = self else { return nil }
+    let isRefusal = !(200..<300).contains(answer.status)
+    let isThrottled = answer.code.map(RetryContract.throttleCodes.contains) == true
+    return isRefusal || answer.quotaUsedUp || isThrottled ? answer.wait : nil
   }
 }

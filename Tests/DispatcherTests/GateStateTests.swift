@@ -79,8 +79,25 @@ struct GateStateTests {
     }
     #expect(gate.admit(now: at(0)) == .go)
     let effect = leave(&gate, .throttled, asked: .seconds(30))
-    #expect(effect == .closed(for: .seconds(30), reason: "the service asks to wait"))
+    #expect(effect == .closed(for: .seconds(30), reason: "the service asks to wait", cause: .service))
     #expect(gate.admit(now: at(29)) == .wait(until: at(30)))
+    #expect(admitted(&gate, at: 30) == 1)
+  }
+
+  @Test(
+    "a wait the service asks for holds everybody back, also with an answer that leaves its chunk unknown",
+    arguments: [false, true])
+  func askedWaitOfAnUnknown(isSuspect: Bool) {
+    var gate = GateState(concurrency: 4, now: Self.start)
+    for _ in 0..<3 {
+      #expect(gate.admit(now: at(0)) == .go)
+      leave(&gate, .accepted)
+    }
+    #expect(gate.admit(now: at(0)) == .go)
+    let effect = gate.leave(.unknown, asked: .seconds(30), isSuspect: isSuspect, now: at(0)) { _ in .zero }
+    #expect(effect == .closed(for: .seconds(30), reason: "the service asks to wait", cause: .service))
+    #expect(gate.admit(now: at(29)) == .wait(until: at(30)))
+    #expect(gate.troubleSince == at(0))
     #expect(admitted(&gate, at: 30) == 1)
   }
 
@@ -158,7 +175,7 @@ struct GateStateTests {
     var gate = GateState(concurrency: 3, now: Self.start)
     #expect(gate.admitListing(now: at(0), isFirstTry: true) == .go)
     let effect = gate.leaveListing(isThrottled: true, asked: .seconds(20), now: at(0)) { _ in .seconds(1) }
-    #expect(effect == .closed(for: .seconds(20), reason: "the service asks to wait"))
+    #expect(effect == .closed(for: .seconds(20), reason: "the service asks to wait", cause: .service))
     #expect(gate.admit(now: at(19)) == .wait(until: at(20)))
   }
 

@@ -1,5 +1,6 @@
 import BatchDomain
 import NIOConcurrencyHelpers
+import RunStore
 import TestSupport
 import Testing
 
@@ -54,6 +55,38 @@ struct PersonFaultTests {
       scene.events.waits.contains {
         $0.reason == "nothing gets through to the service: because of dns (dns)"
       })
+  }
+
+  @Test("an address whose name was never resolved is tried three times, whatever another one answered")
+  func neverResolvedAtThisAddress() async throws {
+    let scene = try await TroubledScene(items: 20)
+    func resume(at address: String, _ reply: @escaping @Sendable (Int) -> ModelService.Reply) async throws
+      -> (RunEnding, requests: Int)
+    {
+      var settings = try await scene.store.settings(of: scene.run)
+      settings.baseURL = address
+      settings.concurrency = 1
+      settings.maxWait = .seconds(120)
+      try await scene.store.change(settings, of: scene.run)
+      let service = ModelService(clock: scene.clock) { request, _ in reply(request) }
+      return (try await scene.resume(service), service.sent.count)
+    }
+    let right = "https://api.example.com/v1"
+    let known = try await resume(at: right) { $0 < 3 ? .accept : .answer(ServiceAnswer(status: 401)) }
+    #expect(known.requests == 4)
+    // However often it is resumed with the wrong one.
+    for _ in 0..<2 {
+      let (ending, requests) = try await resume(at: "https://api.exmaple.com/v1") { _ in .fail("dns") }
+      #expect(
+        ending
+          == .paused(.endpoint, detail: "because of dns (dns), in 3 tries and never before in this run"))
+      #expect(requests == 3)
+    }
+    // The first one was resolved before, whatever was tried since: that it cannot be is an outage.
+    guard case (.paused(.unreachable, _), _) = try await resume(at: right, { _ in .fail("dns") }) else {
+      Issue.record("not paused as unreachable")
+      return
+    }
   }
 
   @Test("an error in a success pauses the run, and the chunk is neither accepted nor sent again")
@@ -135,7 +168,9 @@ struct PersonFaultTests {
     ) { _ in .seconds(1) }
     #expect(
       effect
-        == .closed(for: .seconds(1), reason: "nothing gets through to the service: too many open files"))
+        == .closed(
+          for: .seconds(1), reason: "nothing gets through to the service: too many open files",
+          cause: .outage))
   }
 }
 

@@ -93,6 +93,21 @@ struct RunLoopTests {
     #expect(try await scene.session.standing().wait != nil)
   }
 
+  @Test("a wait that is asked for in a success holds the run back, on disk, and the chunk is unknown")
+  func throttledInASuccess() async throws {
+    let scene = try await RunScene(items: 10) { $0.concurrency = 3 }
+    let answer = ServiceAnswer(
+      status: 200, code: "too_many_requests", message: "slow down", body: .json, wait: .seconds(90))
+    let start = scene.clock.now()
+    let service = ModelService(clock: scene.clock) { request, _ in request == 4 ? .answer(answer) : .accept }
+    #expect(try await scene.run(service) == .finished)
+    #expect(scene.clock.now().since(start) >= .seconds(90))
+    #expect(service.taken.count == 10)
+    #expect(Set(service.taken.values) == [1])
+    #expect(scene.events.waits.contains { $0.reason == "the service asks to wait" })
+    #expect(try await scene.session.standing().wait?.length == .seconds(90))
+  }
+
   @Test("a wait longer than --max-wait pauses with the time to resume at")
   func waitTooLong() async throws {
     let scene = try await RunScene { $0.maxWait = .seconds(60) }

@@ -115,19 +115,23 @@ package struct RunStanding: Sendable, Equatable {
   package var wait: StoredWait?
   /// A request another process left.
   package var request: RunRequest?
+  /// Whether a request of this run is known to have reached the service at the scheme, host and port that the run has
+  /// now: their name could be resolved then.
+  package var hasReachedService: Bool
   /// The host of the last owner, when it was another than this one.
   package var formerHost: String?
 
   /// A standing as the store has it.
   package init(
     items: Int, attempts: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?,
-    formerHost: String? = nil
+    hasReachedService: Bool = false, formerHost: String? = nil
   ) {
     self.items = items
     self.attempts = attempts
     self.counts = counts
     self.wait = wait
     self.request = request
+    self.hasReachedService = hasReachedService
     self.formerHost = formerHost
   }
 }

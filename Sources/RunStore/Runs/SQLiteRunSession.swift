@@ -73,8 +73,20 @@ final class SQLiteRunSession: RunSession {
       let facts = try readFacts(in: connection)
       return RunStanding(
         items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
-        wait: facts.wait, request: facts.request, formerHost: formerHost)
+        wait: facts.wait, request: facts.request, hasReachedService: try hasReachedService(in: connection),
+        formerHost: formerHost)
     }
+  }
+
+  /// Whether an attempt of this run at its present service was answered, or lost only after it was under way.
+  private func hasReachedService(in connection: Connection) throws -> Bool {
+    // By the run, since other runs may have made most of the attempts at the service.
+    try connection.first(
+      """
+      SELECT 1 FROM attempt
+      WHERE run = ? AND +origin = ? AND (status IS NOT NULL OR outcome = 'unknown' AND code <> ?) LIMIT 1
+      """, .integer(row), .integer(origin), .text(Self.ownerDiedCode)
+    ) { _ in true } ?? false
   }
 
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
