@@ -14,10 +14,12 @@ internal import Subprocess
   internal import Darwin
 #endif
 
-/// A program that this one can start: the only way in which it starts any.
+/// A program that this one can start, and the only code that starts one.
 ///
 /// The started process has standard input, output and error and no other open file, an empty signal mask, and the
-/// default action for every signal.
+/// default action for every signal. Sockets that SwiftNIO makes are not marked to be closed in a started process: a run
+/// that the dashboard started would otherwise keep the dashboard's port. Foundation's `Process` hands on such descriptors,
+/// cannot make a session, and has no process group; so this is built on swift-subprocess.
 package struct ChildProgram: Sendable {
   private let words: [String]
   private let environment: [String: String]

@@ -1,6 +1,9 @@
 import CZlib
 
 /// Decompresses gzip data of one or more members (RFC 1952, section 2.2), holding one block of input.
+///
+/// It calls the system's zlib through the module `CZlib`: Foundation on Linux has no decompression, and a Swift package
+/// around zlib would be one more dependency for four calls. Building needs `zlib1g-dev` on Debian.
 final class GzipInflater {
   /// `inflateInit2` with this asks for a gzip wrapper around a window of any size (zlib.h).
   private static let gzipWindowBits: Int32 = 15 + 16

@@ -23,6 +23,10 @@ struct S3Location: Equatable {
 }
 
 /// The rules for names of general purpose buckets (Amazon S3 User Guide, "General purpose bucket naming rules").
+///
+/// A name that breaks them is a warning and not an error: old buckets break them and exist, and the service reads the
+/// bucket, not this program. Refusing such a name would stop a working manifest at night; saying nothing would leave a
+/// typing error to the service, which finds it once per chunk.
 enum BucketRules {
   private static let lengths = 3...63
   private static let reservedStarts = ["xn--", "sthree-", "amzn-s3-demo-"]

@@ -1,4 +1,9 @@
 /// A JSON value of any shape, for answers whose shape is not to be relied on.
+///
+/// Foundation's `JSONDecoder` rejects a whole body for one value that no Swift type holds: a number like `1e999`, or half of
+/// a surrogate pair in any string or member name, which a service writes that cuts texts at a number of UTF-16 units. Both
+/// are valid JSON (RFC 8259, sections 6 and 8.2), and the error code beside them would be lost: a 400 with
+/// `insufficient_funds` would count as a refusal of the chunk. What is not JSON is not read in part: a page is evidence.
 enum LenientJSON: Sendable, Equatable {
   /// An object; of a repeated name the last value.
   case object([String: LenientJSON])

@@ -5,6 +5,12 @@ import TransferSimulator
 
 /// What the documents tell a reader to type is typed here, with the real program, the stand-in service and a home folder
 /// of its own. What builds or tests the package itself is stood in for: that is what runs this test.
+///
+/// Every fence with exactly `sh` behind it is run by `bash -eo pipefail`, in the README and in getting started as one story
+/// each, in the recipes section by section. A block with a line that begins with `# needs ` is not run: the reader sees the
+/// same line and knows what is missing. There are no marks that only this test sees, since a block that nobody marked would
+/// not be tested. `orchestrate` on the path is a line of shell that adds the stand-in's address to `submit` and `doctor`. A
+/// block has to end by itself, and with 0; where another status is the point, the block says so in shell (`case $?`).
 @Suite("Command blocks of the documents", .timeLimit(.minutes(5)))
 struct DocumentationTests {
   private static let root = (1...3).reduce(URL(fileURLWithPath: #filePath)) { url, _ in

@@ -1,5 +1,8 @@
-/// The number of a chunk within its run, from 0 in the order of the manifest; child chunks of a split follow
-/// after the last.
+/// The number of a chunk within its run, from 0 in the order of the manifest. The pieces of a divided chunk get the next
+/// free numbers.
+///
+/// Chunks and items count from 0, since the service names the elements of a request by position from 0: the first item of
+/// a chunk plus that position is the item's number. Attempts, lines and columns count from 1.
 package struct ChunkNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The number, 0 or more.
   package let rawValue: Int

@@ -1,7 +1,11 @@
 /// The name of a run: lower-case letters, digits and hyphens, never a leading hyphen.
 ///
-/// Ids made by ``init(createdAt:suffix:)`` sort by creation as plain text, so that the newest run is the
-/// greatest id.
+/// Ids made by ``init(createdAt:random:)`` are `YYYYMMDD-HHMMSS-mmm-xxxx`: creation in UTC to the millisecond, and four
+/// random characters. They sort by creation as plain text, so that the newest run is the greatest id. When the clock was
+/// set back, or two runs share a millisecond, the store gives the new one the time of the newest plus a millisecond.
+///
+/// A counter would say nothing and be the same in every database; a UUID cannot be typed, and in a UUIDv7 nobody reads the
+/// time.
 package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The id as a person types it.
   package let rawValue: String
@@ -19,7 +23,7 @@ package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
   ///
   /// - Parameters:
   ///   - createdAt: when the run is created; its UTC date and time to the millisecond lead the id.
-  ///   - random: any number; four characters drawn from it close the id.
+  ///   - random: any number; the last four characters are drawn from it.
   package init(createdAt: Timestamp, random: UInt64) {
     let time = CivilTime(createdAt)
     let date = "\(time.year.padded(4))\(time.month.padded(2))\(time.day.padded(2))"

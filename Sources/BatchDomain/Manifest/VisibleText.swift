@@ -1,4 +1,7 @@
 /// Makes text from outside safe to show: nothing in it moves a cursor or changes the direction of what follows.
+///
+/// Findings and everything that goes to a terminal use the same rule for hidden characters. In a manifest such a character
+/// is a warning and not an error, since S3 allows it and the object may have that name.
 package enum VisibleText {
   /// `text` with control characters written visibly (`\n`, `\t`, `\u{1B}`), cut to `limit` characters, the last
   /// of them an ellipsis when something was cut. `limit` is at least 1.

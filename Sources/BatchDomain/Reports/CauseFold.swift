@@ -1,4 +1,9 @@
 /// Groups chunks by why they are not accepted, one after the other, in bounded memory.
+///
+/// A cause is a code, an outcome and the pattern of the message (``MessagePattern``): the service's messages name elements,
+/// objects and ids, so ten thousand refusals are ten thousand texts. The pattern only groups what is shown; the
+/// classification goes by code and status alone. Grouping by edit distance would depend on the order of the chunks, and a
+/// table of known messages would be wrong as soon as the service changes them.
 package struct CauseFold: Sendable {
   /// Groups at most. What belongs to none of them when there are so many is counted in one group per outcome, whose
   /// code is ``otherCode``.

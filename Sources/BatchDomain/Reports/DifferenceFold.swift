@@ -1,5 +1,8 @@
 /// Compares the items of two runs in parts, so that memory does not grow with the runs: all items of the first run go in,
 /// then all of the second; a part keeps those that belong to it and passes over the rest.
+///
+/// Items are compared by 128 bits of a hash over index and object: a report may be wrong once in a lifetime of runs, a
+/// submission may not.
 package struct DifferenceFold: Sendable {
   /// Items of the first run that a part holds, on average.
   package static let partSize = 1_000_000

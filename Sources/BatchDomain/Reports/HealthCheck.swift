@@ -1,4 +1,17 @@
-/// One thing that was looked at before a run is trusted to this machine, and what was found.
+/// One thing that `orchestrate doctor` checks before a run is trusted to this machine, and what it found.
+///
+/// The checks spend no quota, change no record and do not create what they look for:
+///
+/// - The service is asked for one row of its list of tasks, without an index. A 4xx that speaks of the request itself still
+///   proves that the service is there and did not refuse the key; so does being throttled.
+/// - The database is opened for reading only, and never migrated or made. Permissions are asked of the system (`access`),
+///   since opening the file by other means than SQLite drops SQLite's locks.
+/// - Locks are tried, not assumed: a byte that one descriptor has locked must be refused to another. Some network file
+///   systems grant it to both.
+/// - The integrity check is `quick_check`, which leaves out UNIQUE constraints and whether indexes match their tables;
+///   `verify` does those.
+/// - Space is an estimate that names its figures: 4 KiB per chunk that is left, the manifest if it still has to be
+///   recorded, and 64 MiB for the write-ahead log.
 package struct HealthCheck: Sendable, Equatable {
   /// What was looked at. The raw values are what the outputs have, in this order.
   package enum Subject: String, Sendable, CaseIterable {
@@ -24,11 +37,11 @@ package struct HealthCheck: Sendable, Equatable {
 
   /// What was found.
   package enum Status: String, Sendable, CaseIterable {
-    /// Nothing is in the way.
+    /// No problem was found.
     case ok
-    /// Something is in the way.
+    /// A problem was found.
     case problem
-    /// It could not be looked at, since something else is in the way or not there yet.
+    /// It could not be checked, because of another problem or because it does not exist yet.
     case skipped
   }
 

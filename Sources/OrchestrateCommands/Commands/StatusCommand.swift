@@ -3,8 +3,11 @@ import BatchDomain
 import Reporting
 import RunStore
 
-/// `orchestrate` without a subcommand: where things stand, and what to do next. A word that is no subcommand comes here,
-/// too, and is told what was perhaps meant.
+/// `orchestrate` without a subcommand: where the newest run stands, and what to do next. Exit 0; without a run it shows the
+/// first three commands.
+///
+/// It is a hidden default subcommand that takes every word the parser does not know, since the parser knows no suggestions
+/// for mistyped subcommands: an unknown word is answered here with the nearest subcommand, with status 64.
 struct StatusCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show where the last run stands, and what to do next.",

@@ -2,6 +2,11 @@ import Foundation
 
 /// The limit on open files of this process (getrlimit(2), RLIMIT_NOFILE; `ulimit -n` in a shell), and how many connections
 /// fit below it. Some shells and macOS allow 256, and a socket that cannot be opened looks like an outage.
+///
+/// Before sending, the soft limit is raised to what is needed and not further: started programs inherit it, and some cannot
+/// take more than 1,024. Where the hard limit is lower, fewer requests are in flight, as if `--concurrency` were lower, and
+/// one line says so. The stored settings do not change: the next `resume` may run under another limit. "Too many open files"
+/// is not told apart afterwards, since it comes up in name look-ups, SQLite and TLS, too, each with an error of its own.
 package struct OpenFileLimit: Sendable, Equatable {
   /// The limit that holds.
   package var current: Int

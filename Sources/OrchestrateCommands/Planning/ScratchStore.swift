@@ -3,6 +3,12 @@ import RunStore
 
 /// A store that lasts for one validation: a manifest is checked by planning it into a temporary database, so that what
 /// `validate` says is what `submit` does. Nothing is left of it, also when a signal ends the process.
+///
+/// It is SQLite's database with the empty name: in memory as long as it is small, and else in a file that is unlinked as
+/// soon as it is open, in `$TMPDIR`, `/var/tmp`, `/usr/tmp` or `/tmp`. A named database would leave gigabytes behind after
+/// Ctrl-C, a store in memory would grow with the manifest, and a session that is rolled back would write to the user's
+/// database. Whether the manifest was submitted before is not known here; `submit` asks that in the transaction that
+/// completes the plan.
 enum ScratchStore {
   /// Plans into a store that nobody else sees.
   ///

@@ -5,8 +5,15 @@ import Synchronization
 /// A few lines at the bottom of a terminal that are drawn again and again, and text above them that stays.
 ///
 /// Everything that is written to the terminal while lines are drawn goes through it, on a queue of its own: a terminal
-/// that is stopped or gone holds nobody up. It asks for the terminal's size at each drawing, so a window may be resized
-/// at any time.
+/// that is stopped or gone stops nothing. It asks for the terminal's size at each drawing, so a window may be resized
+/// at any time, without a handler for the signal. A process in the background draws nothing: the terminal belongs to
+/// another one then.
+///
+/// Nothing is drawn in the first 250 ms, then at most ten times a second when something changed and once a second when not.
+/// The end removes the lines: the report says the rest. Three control sequences (cursor up, erase line, erase below) and
+/// the eight colours are enough for that, so no library is used; a bar of a library assumes that it alone writes to the
+/// terminal, and the alternate screen would take away what was there. Words that do not fit are left out from the end,
+/// whole.
 final class LiveDisplay: TextSink {
   private struct State {
     /// The lines as they are on the terminal, the cursor behind the last one.

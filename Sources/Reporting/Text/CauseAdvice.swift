@@ -1,6 +1,12 @@
 import BatchDomain
 
 /// What can be done about a cause: whether sending the items again can help, and the command that does it.
+///
+/// Whether it can help follows from the outcome. Of refused content only codes that are known to speak about the request
+/// rule it out; a code nobody knows "may not help". A new run (`export ... | submit - --again`) is advised where it needs
+/// fewer requests than the chunks that would be sent again, ten at least: a run of a handful of chunks has no witnesses for a
+/// lost answer. It carries the settings that are not defaults. Items refused for good are to be corrected, and are never
+/// advised to be sent again as they are.
 struct CauseAdvice {
   /// Whether repeating can help, as a clause.
   let words: String

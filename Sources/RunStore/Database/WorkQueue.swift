@@ -2,7 +2,8 @@ package import Dispatch
 
 /// Where a store does its work: one piece after the other, never two at once, in the order they were submitted.
 ///
-/// The program's is a dispatch queue. A test that decides the order of everything brings its own.
+/// The program's is a dispatch queue. The simulation, which decides the order of everything, brings its own, so that group
+/// commit and an answer that comes during a commit are part of what it plays.
 package protocol WorkQueue: Sendable {
   /// Does a piece of work after those that were submitted before it.
   func submit(_ work: @escaping @Sendable () -> Void)
