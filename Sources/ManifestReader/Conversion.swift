@@ -19,7 +19,7 @@ enum Conversion {
   static func jq(_ path: String, _ elements: JSONShape.Elements) -> Finding.Remedy {
     let start = path.isEmpty ? "" : path + " | "
     let filter: String
-    var sentence = "Take the items out with jq"
+    var sentence = "Extract the items with jq"
     switch elements {
     case .items, .other: filter = path.isEmpty ? "." : path
     case .keys:

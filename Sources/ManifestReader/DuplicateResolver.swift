@@ -153,7 +153,7 @@ struct DuplicateResolver {
     } else {
       collector.report(
         .conflictingItem, element: item.element, from: item.position, at: item.position,
-        "\(Self.naming(item, pending)) is there already with other content, expected one item for it")
+        "\(Self.naming(item, pending)) occurs earlier with different content, expected one item for it")
     }
   }
 
@@ -170,8 +170,8 @@ struct DuplicateResolver {
     collector.report(
       .nameClash, element: item.element, from: item.position, at: item.position,
       """
-      \(Self.naming(item, pending)) has the file name of an earlier item of it, \
-      expected names that tell items apart in the listing
+      \(Self.naming(item, pending)) has the same file name as an earlier item, \
+      expected file names that differ within an index
       """)
   }
 

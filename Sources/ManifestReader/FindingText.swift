@@ -101,7 +101,7 @@ enum FindingText {
     case .expectedName:
       (.syntaxError, "found \(found), expected a member name in double quotes" + comment(found))
     case .trailingComma:
-      (.syntaxError, "found \(found) after a comma, expected a further element or no comma")
+      (.syntaxError, "found \(found) after a comma, expected another element or no comma")
     case .expectedColon: (.syntaxError, "found \(found) after a member name, expected `:`")
     case .expectedCommaOrBrace:
       (.syntaxError, "found \(found) after a member, expected `,` or `}`" + comment(found))
@@ -114,10 +114,10 @@ enum FindingText {
     case .invalidEscape:
       (
         .syntaxError,
-        "the escape is not one of JSON, expected \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\u and 4 hex digits"
+        "the escape is not valid in JSON, expected \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\u and 4 hex digits"
       )
     case .controlCharacter:
-      (.syntaxError, "a string holds \(found) as it is, expected control characters to be escaped")
+      (.syntaxError, "a string contains \(found) unescaped, expected control characters to be escaped")
     case .invalidUTF8 where found.hasPrefix("U+"):
       (.invalidUTF8, "found \(found), expected a high and a low half together")
     case .invalidUTF8: (.invalidUTF8, "\(found) is not valid UTF-8 here, expected UTF-8 text")

@@ -38,7 +38,7 @@ struct ForeignFormat: Equatable {
   private static func binary(_ bytes: [UInt8]) -> ForeignFormat? {
     func has(_ magic: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: magic) }
     func has(_ magic: String, at offset: Int = 0) -> Bool { has(Array(magic.utf8), at: offset) }
-    if has([0x1F, 0x8B]) { return packed("gzip data once more", "gzip -dc") }
+    if has([0x1F, 0x8B]) { return packed("gzip data inside gzip data", "gzip -dc") }
     if has([0x28, 0xB5, 0x2F, 0xFD]) { return packed("compressed with zstd", "zstd -dc") }
     if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) { return packed("compressed with xz", "xz -dc") }
     if has("BZh") && has([0x31, 0x41, 0x59, 0x26, 0x53, 0x59], at: 4) {
@@ -49,7 +49,7 @@ struct ForeignFormat: Equatable {
     if has("PK\u{3}\u{4}") || has("PK\u{5}\u{6}") { return zip(bytes) }
     if has("ustar", at: 257) { return packed("a tar archive", "tar -xOf -") }
     if has([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]) {
-      return ForeignFormat("a 7z archive", Finding.Remedy("Unpack it, and submit the file that is in it"))
+      return ForeignFormat("a 7z archive", Finding.Remedy("Unpack it, and submit the file inside"))
     }
     if has("PAR1") { return parquet }
     if has("ftyp", at: 4) { return video("a video (MP4 or MOV)") }
@@ -63,7 +63,7 @@ struct ForeignFormat: Equatable {
     }
     if bytes.count >= 4, bytes.allSatisfy({ $0 == 0 }) {
       return ForeignFormat(
-        "a block of NUL bytes, as a copy that was cut off leaves it",
+        "a block of NUL bytes, as an interrupted copy leaves",
         Finding.Remedy("Copy or export the manifest again"))
     }
     let others: [(name: String, magic: String)] = [
@@ -93,7 +93,8 @@ struct ForeignFormat: Equatable {
     let text = String(decoding: bytes.prefix(2_000), as: UTF8.self)
     if text.contains("[Content_Types].xml") || text.contains("xl/") {
       return ForeignFormat(
-        "an Excel workbook", Finding.Remedy("Save the table as CSV (UTF-8), and validate that for a command"))
+        "an Excel workbook",
+        Finding.Remedy("Save it as CSV (UTF-8), and validate that file to get the command that converts it"))
     }
     return ForeignFormat(
       "a zip archive", Finding.Remedy("Unpack it", commands: ["unzip -p"], takesName: true))

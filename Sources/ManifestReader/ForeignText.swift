@@ -21,7 +21,7 @@ struct ForeignText {
     let start = text.prefix(2_000).lowercased()
     if start.contains("<!doctype html") || start.contains("<html") {
       return ForeignFormat(
-        "an HTML page, perhaps of a sign-in or an error",
+        "an HTML page, perhaps a sign-in or error page",
         Finding.Remedy("Open it in a browser to see what it says, and download the manifest again"))
     }
     if start.contains("<listbucketresult") || start.contains("<listversionsresult") {
@@ -37,7 +37,7 @@ struct ForeignText {
     }
     if start.contains("<error>") {
       return ForeignFormat(
-        "an error message in XML, as S3 answers",
+        "an error message in XML, such as S3 sends",
         Finding.Remedy("Read it, and download the manifest again"))
     }
     return ForeignFormat("XML", Finding.Remedy("Export it as JSON, one item on each line"))
@@ -75,7 +75,7 @@ struct ForeignText {
     }
     return ForeignFormat(
       "a list of web addresses",
-      Finding.Remedy("Copy the videos into a bucket of S3, which is where the service reads them from"))
+      Finding.Remedy("Copy the videos into an S3 bucket: the service reads them from there"))
   }
 
   private static func isAddress(_ line: Substring) -> Bool {
@@ -106,7 +106,7 @@ struct ForeignText {
     if lines.contains(where: { $0.hasPrefix("manifest:") }) {
       return ForeignFormat(
         "a job file",
-        Finding.Remedy("Submit it with `orchestrate submit --job`, or name the manifest that it names"))
+        Finding.Remedy("Submit it with `orchestrate submit --job`, or give the manifest that it names"))
     }
     return ForeignFormat(
       "YAML",

@@ -56,7 +56,7 @@ final class GzipInflater {
           guard place == .betweenMembers else {
             throw ManifestError(
               code: .gzipTruncated, subject: name,
-              cause: "the gzip data ends in the middle, expected it to go on to its checksum",
+              cause: "the gzip data ends too early, expected it to end with its checksum",
               remedy: "Copy or compress the file again; the transfer was probably cut off.")
           }
           place = .ended
@@ -77,7 +77,7 @@ final class GzipInflater {
     while stream.pointee.avail_in > 0, let next = stream.pointee.next_in {
       guard next.pointee == 0 else {
         if skipsPadding || next.pointee != 0x1F {
-          throw damaged("other bytes follow the gzip data, expected its end or a further gzip member")
+          throw damaged("other bytes follow the gzip data, expected its end or another gzip member")
         }
         inflateReset(stream)
         place = .inMember

@@ -29,7 +29,7 @@ extension ItemCollector {
     }
     report(
       .nulCharacter, element: item.element, from: item.position, at: item.place(offset),
-      "\\u0000 is the NUL character, expected text without it")
+      "\\u0000 is the NUL character, expected text without NUL")
   }
 
   /// Reports members whose names occurred before, and those the service does not document.

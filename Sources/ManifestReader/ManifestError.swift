@@ -57,11 +57,11 @@ package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertibl
     case EISDIR:
       ManifestError(
         code: .isDirectory, subject: subject, cause: "it is a folder, expected a file",
-        remedy: "Name the manifest file in it.")
+        remedy: "Name the manifest file in that folder.")
     default:
       ManifestError(
-        code: .unreadable, subject: subject, cause: "reading fails (\(text)), expected a readable file",
-        remedy: "Check that the file is readable for you, and the disk it is on.")
+        code: .unreadable, subject: subject, cause: "it cannot be read (\(text)), expected a readable file",
+        remedy: "Check the permissions of the file, and the disk.")
     }
   }
 }

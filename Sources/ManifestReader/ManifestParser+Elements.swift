@@ -166,7 +166,7 @@ extension ManifestParser {
       let found = FindingText.character(UnsafeBufferPointer(rebasing: text[..<filled]), at: start)
       collector.report(
         .syntaxError, element: elementCount - 1, from: place, at: place,
-        "found \(found) after the item, expected the end of the line or a further item")
+        "found \(found) after the item, expected the end of the line or another item")
     } else {
       odd(text, &scanner, &collector, end: end)
       elementCount += 1

@@ -38,7 +38,7 @@ extension ManifestParser {
           : Conversion.behind(
             input,
             Finding.Remedy(
-              "Put the items of all arrays together with jq", commands: ["jq -c '.[]'"],
+              "Join the arrays with jq", commands: ["jq -c '.[]'"],
               output: "converted.jsonl")))
     default:
       guard canName(start) else { return false }
@@ -103,7 +103,7 @@ extension ManifestParser {
     collector.report(
       .emptyManifest, element: nil, from: place, at: place,
       "\(found), expected a JSON array of items or one item after the other",
-      remedy: Finding.Remedy("Check that the program that wrote it came to its end, and write it again"))
+      remedy: Finding.Remedy("Check that the program that wrote it finished, and write it again"))
   }
 
   private static let cutOff = Finding.Remedy(
@@ -131,7 +131,7 @@ extension ManifestParser {
       remedy = Conversion.behind(
         input,
         Finding.Remedy(
-          "If a program of Windows wrote it, convert it to UTF-8",
+          "If a Windows program wrote it, convert it to UTF-8",
           commands: ["iconv -f WINDOWS-1252 -t UTF-8"]))
     }
     collector.report(
@@ -151,15 +151,15 @@ extension ManifestParser {
       switch cause {
       case .comma:
         Finding.Remedy(
-          "Take the commas off", commands: [#"sed 's/^[[:space:]]*,//; s/,[[:space:]]*$//'"#],
+          "Remove the commas", commands: [#"sed 's/^[[:space:]]*,//; s/,[[:space:]]*$//'"#],
           output: "converted.jsonl")
       case .typographicQuote:
         Finding.Remedy(
-          "Write it with plain quotation marks",
+          "Replace them with plain quotation marks",
           commands: [#"sed 's/“/"/g; s/”/"/g; s/„/"/g; s/‟/"/g; s/«/"/g; s/»/"/g'"#])
       case .otherLanguage:
         Conversion.python(
-          "Let the program that wrote it write JSON (json.dumps in Python, JSON.stringify in JavaScript), or read it with Python",
+          "Make the program that wrote it write JSON (json.dumps in Python, JSON.stringify in JavaScript), or convert it with Python",
           "ast, json, sys",
           phase == .item
             ? "(ast.literal_eval(l) for l in sys.stdin if l.strip())" : "ast.literal_eval(sys.stdin.read())")
@@ -189,7 +189,7 @@ extension ManifestParser {
         "the manifest is one JSON object with a list inside (\(path))"
       } else {
         switch shape.elements {
-        case .keys: "the list is that of a bucket, with a \"Key\" in each element"
+        case .keys: "the list is a listing of a bucket, with a \"Key\" in each element"
         case .addresses, .names: "the list holds strings"
         case .items, .other: "the list holds lists"
         }

@@ -69,7 +69,7 @@ enum NameDoubts {
     let scalars = Array(String(decoding: key, as: UTF8.self).unicodeScalars)
     let name = scalars[((scalars.lastIndex(of: "/") ?? -1) + 1)...]
     if isSystemFile(name) {
-      return Doubt(code: .systemFile, text: "a file that a system keeps beside others, expected a video")
+      return Doubt(code: .systemFile, text: "which is a file of an operating system, expected a video")
     }
     for (place, end) in [
       (scalars.last, "ends in"), (name.first, "has a file name that begins with"),
@@ -84,7 +84,7 @@ enum NameDoubts {
     guard let hidden = scalars.first(where: { VisibleText.isHidden($0) && $0.value != 0 }) else { return nil }
     return Doubt(
       code: .hiddenCharacter,
-      text: "which holds \(VisibleText.name(of: hidden)), expected characters that are seen")
+      text: "which holds \(VisibleText.name(of: hidden)), expected visible characters")
   }
 
   private static func isSystemFile(_ name: ArraySlice<Unicode.Scalar>) -> Bool {

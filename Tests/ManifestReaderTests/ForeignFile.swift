@@ -199,7 +199,7 @@ extension ForeignFile {
   static let binaries: [ForeignFile] = [
     ForeignFile(
       "gzip twice", Gzip.member(Gzip.member(Array(items.joined(separator: "\n").utf8))),
-      names: "gzip data once more",
+      names: "gzip data inside gzip data",
       objects: odd),
     ForeignFile(
       "UTF-32", utf32("\u{FEFF}" + items[0]), names: "UTF-32", objects: [odd[0]], programs: ["iconv"]),
