@@ -96,11 +96,15 @@ let package = Package(
     module(
       "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),
     module(
-      "TransferClient",
+      "ServiceHTTP",
       [
         "BatchDomain", "CZlib", "KillPoints", nioConcurrencyHelpers, nioCore, nioExtras, nioHTTP1, nioPosix,
         nioSSL, nioTLS,
       ]),
+    // One module for each generation of the service's API.
+    .target(
+      name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore, nioPosix],
+      path: "Sources/Services/Transfers", swiftSettings: swiftSettings),
     module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),
     module(
@@ -116,7 +120,8 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Dispatcher",
+        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService",
+        "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
@@ -143,10 +148,10 @@ let package = Package(
       "RunStoreTests",
       ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
     tests(
-      "TransferClientTests",
+      "ServiceTests",
       [
-        "TransferClient", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
-        nioSSL,
+        "ServiceHTTP", "TransfersService", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore,
+        nioPosix, nioHTTP1, nioSSL,
       ]),
     tests(
       "DispatcherTests", ["Dispatcher", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),

@@ -26,7 +26,8 @@ let package = Package(
     .target(name: "BatchDomain", dependencies: ["Crypto"], swiftSettings: swiftSettings),
     .target(name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
     // What decodes answers; the files that need the network have no link here.
-    .target(name: "TransferClient", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
+    .target(name: "ServiceHTTP", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
+    .target(name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ManifestReaderTests", dependencies: ["ManifestReader", "BatchDomain", "CZlib"],
       swiftSettings: swiftSettings),
@@ -39,7 +40,7 @@ let package = Package(
       name: "ReadingCost", dependencies: ["ManifestReader", "BatchDomain", "AllocationCounter"],
       swiftSettings: swiftSettings),
     fuzzer("ManifestFuzzer", ["ManifestReader", "BatchDomain", "CZlib"]),
-    fuzzer("AnswerFuzzer", ["TransferClient", "BatchDomain"]),
-    fuzzer("WaitFuzzer", ["TransferClient", "BatchDomain"]),
+    fuzzer("AnswerFuzzer", ["ServiceHTTP", "TransfersService", "BatchDomain"]),
+    fuzzer("WaitFuzzer", ["ServiceHTTP", "BatchDomain"]),
   ]
 )

@@ -30,20 +30,28 @@ need_build_tools() {
 # The links are made here and not checked in: archives and some file systems do not keep them.
 link_fuzz_sources() {
   local sources=Fuzz/Sources name
-  # Of the client only what decodes: nothing that needs the network.
+  # Of the service's modules only what decodes: nothing that needs the network.
   local decoders=(
-    APIKey AnswerDecoder AnswerHeaders Base64Letters BodyText ByteScanner CivilTime+Checked ContentCoding
-    CredentialFinder HTTPDate KeyFragments LenientJSON LenientJSONParser LenientTimestamp MarkupPage
-    RequestedWait Scrubber SecretPattern TaskPageDecoder TransferClientError
+    ServiceHTTP/ServiceHTTPError
+    ServiceHTTP/Answers/{Answer,AnswerDecoder,BodyText,ByteScanner,CivilTime+Checked,ContentCoding,HTTPDate}
+    ServiceHTTP/Answers/{LenientJSON,LenientJSONParser,LenientTimestamp,MarkupPage,RequestedWait}
+    ServiceHTTP/Secrets/{APIKey,Base64Letters,CredentialFinder,KeyFragments,Scrubber,SecretPattern}
+    Services/Transfers/TaskPageDecoder
   )
-  mkdir -p "$sources/TransferClient" Fuzz/Tests
+  mkdir -p Fuzz/Tests
   for name in BatchDomain ManifestReader CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done
   ln -sfn ../../Tests/ManifestReaderTests Fuzz/Tests/ManifestReaderTests
   for name in Gzip BlockSource; do
     ln -sfn "../../../Tests/ManifestReaderTests/$name.swift" "$sources/ManifestFuzzer/$name.swift"
   done
+  # A file that has moved is not to be found twice.
+  rm -rf "$sources/ServiceHTTP" "$sources/TransfersService"
+  mkdir -p "$sources/ServiceHTTP" "$sources/TransfersService"
   for name in "${decoders[@]}"; do
-    ln -sfn "../../../Sources/TransferClient/$name.swift" "$sources/TransferClient/$name.swift"
+    case $name in
+      ServiceHTTP/*) ln -sfn "../../../Sources/$name.swift" "$sources/ServiceHTTP/${name##*/}.swift" ;;
+      *) ln -sfn "../../../Sources/$name.swift" "$sources/TransfersService/${name##*/}.swift" ;;
+    esac
   done
 }
 

@@ -15,10 +15,11 @@ struct ImportsTests {
     "ManifestReader": domain.union(["Foundation", "CZlib", "Crypto"]).union(system),
     "KillPoints": ["Foundation", "Synchronization"],
     "RunStore": ports.union(["CSQLite", "KillPoints", "Migrations", "Crypto", "Dispatch"]),
-    "TransferClient": ports.union([
+    "ServiceHTTP": ports.union([
       "CZlib", "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
       "FoundationEssentials",
     ]).union(system),
+    "Services": domain.union(["ServiceHTTP", "NIOCore", "NIOPosix"]).union(system),
     "Dispatcher": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([
@@ -27,7 +28,8 @@ struct ImportsTests {
     "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "ChildProcesses", "ManifestReader", "RunStore", "TransferClient", "Dispatcher", "Reporting",
+      "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService", "Dispatcher",
+      "Reporting",
       "Dashboard",
       "Notifications", "ArgumentParser", "Logging", "NIOPosix",
       "UnixSignals", "Yams", "Dispatch", "DequeModule",

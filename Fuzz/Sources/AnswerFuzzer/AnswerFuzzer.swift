@@ -1,6 +1,7 @@
 import BatchDomain
 import Oracles
-import TransferClient
+import ServiceHTTP
+import TransfersService
 
 /// Made up; the dictionary of the fuzzer has it in pieces.
 private let key = "tlk_3FuZz/Key+0123456789"

@@ -1,6 +1,6 @@
 import BatchDomain
 import Oracles
-import TransferClient
+import ServiceHTTP
 
 private let now = Timestamp(milliseconds: 1_795_447_345_000)
 /// Thirty days, the documented limit, in milliseconds.

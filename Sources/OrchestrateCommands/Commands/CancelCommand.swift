@@ -2,7 +2,7 @@ import ArgumentParser
 import BatchDomain
 import Reporting
 import RunStore
-import TransferClient
+import ServiceHTTP
 
 /// `orchestrate cancel`: stops a run for good. What is pending is given up, what is unknown is still settled.
 struct CancelCommand: Subcommand {

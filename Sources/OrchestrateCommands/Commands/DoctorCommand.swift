@@ -2,7 +2,8 @@ import ArgumentParser
 import BatchDomain
 import Reporting
 import RunStore
-import TransferClient
+import ServiceHTTP
+import TransfersService
 
 /// `orchestrate doctor`: whether this machine, this store and this key can carry a run through a night.
 struct DoctorCommand: Subcommand {
@@ -74,9 +75,9 @@ struct DoctorCommand: Subcommand {
       return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
     }
     let service = HTTPTransferService(
-      TransferClientConfiguration(
-        baseURL: baseURL, profile: profile, key: key, concurrency: 1,
-        userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
+      ServiceEndpoint(
+        baseURL: baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+      profile: profile, clock: context.clock)
     var failure: ListingFailure?
     do throws(ListingFailure) {
       try await service.probe()

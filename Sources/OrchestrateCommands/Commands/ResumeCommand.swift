@@ -3,7 +3,7 @@ import BatchDomain
 import ManifestReader
 import Reporting
 import RunStore
-import TransferClient
+import ServiceHTTP
 
 /// `orchestrate resume`: goes on with a run, at once, however its last process ended.
 struct ResumeCommand: Subcommand {

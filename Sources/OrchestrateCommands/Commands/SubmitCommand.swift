@@ -4,7 +4,7 @@ import Foundation
 import ManifestReader
 import Reporting
 import RunStore
-import TransferClient
+import ServiceHTTP
 
 /// `orchestrate submit`: plans a manifest and sends it.
 struct SubmitCommand: Subcommand {

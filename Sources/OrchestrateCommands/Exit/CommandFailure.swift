@@ -1,7 +1,7 @@
 import BatchDomain
 import ManifestReader
 import Reporting
-import TransferClient
+import ServiceHTTP
 
 /// How a command fails: what to say and which status to end with.
 struct CommandFailure: Error {
@@ -47,7 +47,7 @@ struct CommandFailure: Error {
       self.init(.badInput, error.document)
     case let error as ManifestError:
       self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
-    case let error as TransferClientError:
+    case let error as ServiceHTTPError:
       self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
     case let error as StoreError:
       let remedy = error.code == .internal ? Self.reportIt : nil

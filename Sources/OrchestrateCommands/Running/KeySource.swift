@@ -1,7 +1,7 @@
 import BatchDomain
 import Foundation
 import Reporting
-import TransferClient
+import ServiceHTTP
 
 /// Where the key comes from: a file named on the command line, else the environment, else a file named by the
 /// job.
@@ -11,7 +11,7 @@ enum KeySource {
 
   /// Finds the key. A pipe is read to its end, off the shared task pool: the command that writes it may take its time.
   ///
-  /// - Throws: ``CommandFailure`` with status 2 when there is none, ``TransferClientError`` when it cannot be one.
+  /// - Throws: ``CommandFailure`` with status 2 when there is none, ``ServiceHTTPError`` when it cannot be one.
   static func key(
     commandLineFile: String?, jobFile: String?, environment: [String: String]
   ) async throws -> APIKey {
@@ -36,7 +36,7 @@ struct KeyFile {
 
   /// Reads the key.
   ///
-  /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``TransferClientError`` when what is in it
+  /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``ServiceHTTPError`` when what is in it
   ///   cannot be a key.
   func key() async throws -> APIKey {
     let bytes = try await withCheckedThrowingContinuation { continuation in

@@ -3,7 +3,8 @@ import Dispatcher
 import Notifications
 import Reporting
 import RunStore
-import TransferClient
+import ServiceHTTP
+import TransfersService
 
 /// Works on a run this process owns until it has to be left, and says how it was left.
 struct RunExecution {
@@ -49,9 +50,10 @@ struct RunExecution {
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session)
     let service = HTTPTransferService(
-      TransferClientConfiguration(
-        baseURL: settings.baseURL, profile: settings.profile, key: key, concurrency: concurrency,
-        userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route), clock: context.clock)
+      ServiceEndpoint(
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+        route: route),
+      profile: settings.profile, clock: context.clock)
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
     let events = eventLog(of: session.run)

@@ -1,0 +1,60 @@
+internal import NIOSSL
+
+/// The way to the service as the environment describes it: a proxy, and certificates trusted besides the system's.
+///
+/// Reads only what that way needs: an address on this machine ignores proxies, and one without encryption ignores
+/// certificates, whatever the variables hold.
+package struct ServiceRoute: Sendable {
+  /// Straight to the service, trusting what the system trusts.
+  package static let direct = ServiceRoute(proxy: nil, certificates: nil)
+
+  /// What connections go through; `nil` means straight to the service.
+  let proxy: HTTPProxy?
+  /// What is trusted besides the system's certificates.
+  let certificates: AddedCertificates?
+
+  private init(proxy: HTTPProxy?, certificates: AddedCertificates?) {
+    self.proxy = proxy
+    self.certificates = certificates
+  }
+
+  /// The way to an address.
+  ///
+  /// - Parameters:
+  ///   - baseURL: the address, as ``ServiceAddress/baseURL`` has it.
+  ///   - environment: variables `https_proxy` or `HTTPS_PROXY`, `no_proxy` or `NO_PROXY`, and `SSL_CERT_FILE`; of
+  ///     two spellings the small one wins, as with other tools, and an empty one counts as not set.
+  /// - Throws: ``ServiceHTTPError`` with code `proxy_invalid` or `certificates_invalid`.
+  package init(to baseURL: String, environment: [String: String]) throws(ServiceHTTPError) {
+    let origin = ServiceOrigin(baseURL)
+    guard origin.isEncrypted else {
+      self = .direct
+      return
+    }
+    func variable(_ names: String...) -> (name: String, value: String)? {
+      for name in names {
+        if let value = environment[name], !value.isEmpty { return (name, value) }
+      }
+      return nil
+    }
+    var proxy: HTTPProxy?
+    let exceptions = ProxyExceptions(variable("no_proxy", "NO_PROXY")?.value ?? "")
+    if let (name, text) = variable("https_proxy", "HTTPS_PROXY"),
+      !origin.isLoopback, !exceptions.contain(host: origin.host, port: origin.port)
+    {
+      proxy = try HTTPProxy(text, variable: name)
+    }
+    var certificates: AddedCertificates?
+    if let (name, path) = variable("SSL_CERT_FILE") {
+      certificates = try AddedCertificates(path: path, variable: name)
+    }
+    self.init(proxy: proxy, certificates: certificates)
+  }
+}
+
+extension Scrubber {
+  /// A scrubber for that key and for what the way to the service has of secrets.
+  package init(key: APIKey, route: ServiceRoute) {
+    self.init(key: key, secrets: route.proxy?.secrets ?? [])
+  }
+}

@@ -1,0 +1,190 @@
+package import BatchDomain
+
+/// Makes a ``ServiceAnswer`` of status, headers and body: a pure function, lenient about every version of the
+/// service, and through whose ``Scrubber`` every text goes.
+///
+/// Shapes of error bodies: v1 `{"error_code", "message"}`, a legacy sample with a number as code; v1.2
+/// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML. A compressed body is
+/// decompressed, up to a limit.
+package struct AnswerDecoder: Sendable {
+  private let scrubber: Scrubber
+  private let profile: ServiceProfile
+
+  /// Longest error code that is kept, in characters.
+  package static let longestCode = 100
+
+  /// A decoder for answers of that version of the service.
+  package init(profile: ServiceProfile, scrubber: Scrubber) {
+    self.profile = profile
+    self.scrubber = scrubber
+  }
+
+  /// Decodes an answer. Never fails: what cannot be understood is left out.
+  ///
+  /// - Parameters:
+  ///   - status: HTTP status.
+  ///   - headers: header lines.
+  ///   - body: the body, or as much of it as came or was read.
+  ///   - isCut: whether the body is not whole.
+  ///   - isLong: whether that is because it is longer than was to be read.
+  ///   - now: when the answer came, by this machine's clock.
+  package func decode(
+    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, isLong: Bool = false,
+    now: Timestamp
+  ) -> ServiceAnswer {
+    let source = Source(body: body, isCut: isCut, isLong: isLong, headers)
+    return answer(status: status, headers: headers, words: words(of: source), now: now)
+  }
+
+  /// All that the words of an answer are made of.
+  package struct Source: Sendable, Equatable {
+    /// The body, or as much of it as came or was read.
+    var body: [UInt8]
+    /// Whether the body is not whole.
+    var isCut: Bool
+    /// Whether that is because it is longer than was to be read.
+    var isLong: Bool
+    /// Values of `Content-Type`.
+    var contentType: [String]
+    /// Values of `Content-Encoding`.
+    var encodings: [String]
+    /// Values of `Server`.
+    var server: [String]
+
+    /// The parts of an answer that are looked at.
+    package init(body: [UInt8], isCut: Bool, isLong: Bool = false, _ headers: AnswerHeaders) {
+      self.body = body
+      self.isCut = isCut || isLong
+      self.isLong = isLong
+      contentType = headers["content-type"]
+      encodings = headers["content-encoding"]
+      server = headers["server"]
+    }
+  }
+
+  /// What an answer says, without secrets.
+  package struct Words: Sendable, Equatable {
+    /// The service's error code.
+    var code: String?
+    /// Its message.
+    var message: String?
+    /// Type and subtype of the body.
+    var mediaType: String?
+    /// What the body is.
+    var body = ServiceAnswer.Body.empty
+  }
+
+  /// What an answer says.
+  package func words(of source: Source) -> Words {
+    let mediaType = source.contentType.first.flatMap(mediaType)
+    var plain = source
+    switch ContentCoding.decoded(source.body, values: source.encodings, limit: Self.longestBody) {
+    case .unreadable(let coding):
+      return Words(
+        message:
+          "its body is compressed (\(scrubber.scrub(coding))), which was not asked for and cannot be read",
+        mediaType: mediaType, body: .unreadable)
+    case .bytes(let bytes, let isCut, let isLong):
+      plain.body = bytes
+      plain.isCut = source.isCut || isCut || isLong
+      plain.isLong = source.isLong || isLong
+    }
+    let json = LenientJSON.parse(plain.body)
+    let text = json == nil ? text(of: plain) : nil
+    if json == nil, let page = MarkupPage(text ?? "", mediaType: mediaType), !plain.body.isEmpty {
+      return Words(message: page.words(server: server(of: plain)), mediaType: mediaType, body: .page)
+    }
+    return Words(
+      code: json.flatMap(code), message: message(json, text ?? self.text(of: plain)),
+      mediaType: mediaType, body: kind(of: plain, json))
+  }
+
+  /// Bytes that are made of a compressed body at most.
+  private static let longestBody = 64 * 1_024
+
+  private func kind(of source: Source, _ json: LenientJSON?) -> ServiceAnswer.Body {
+    if json != nil { return .json }
+    let first = source.body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) }
+    guard let first else { return source.isCut ? .other : .empty }
+    return source.isLong && (first == UInt8(ascii: "{") || first == UInt8(ascii: "[")) ? .json : .other
+  }
+
+  /// The first value of `Server`, if it is short and visible.
+  private func server(of source: Source) -> String? {
+    guard let name = source.server.first.map({ scrubber.scrub($0) }), (1...60).contains(name.utf8.count),
+      name.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+    else { return nil }
+    return name
+  }
+
+  /// An answer of which it is known what it says.
+  package func answer(status: Int, headers: AnswerHeaders, words: Words, now: Timestamp) -> ServiceAnswer {
+    let requested = RequestedWait(headers, status: status, now: now)
+    var message = words.message
+    if status == 407 {
+      message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
+    }
+    return ServiceAnswer(
+      status: status, code: words.code, message: message, mediaType: words.mediaType, body: words.body,
+      wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
+  }
+
+  /// Bytes of a body without a message of its own that are looked at for one.
+  private static let longestExcerpt = 8_192
+
+  /// `code` or `error_code`, the version's own name first.
+  private func code(_ json: LenientJSON) -> String? {
+    let names = profile == .v1 ? ["error_code", "code"] : ["code", "error_code"]
+    for name in names {
+      switch json[name] {
+      case .string(let text):
+        if let code = cleaned(code: text) { return code }
+      case .number(let digits):
+        if let code = cleaned(code: digits) { return code }
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  private func cleaned(code: String) -> String? {
+    // A code of the published table is no secret, even if somebody's key is a part of it.
+    if RetryContract.outcome(ofCode: code) != nil { return code }
+    guard let clean = BodyText.message(scrubber.scrub(code)) else { return nil }
+    return String(clean.prefix(Self.longestCode))
+  }
+
+  /// The service's `message`; without one the body, if it is text.
+  private func message(_ json: LenientJSON?, _ text: @autoclosure () -> String?) -> String? {
+    if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
+      return message
+    }
+    return text().flatMap(BodyText.message)
+  }
+
+  /// The beginning of the body without secrets, if it is text.
+  private func text(of source: Source) -> String? {
+    // What is kept is far shorter than what is looked at; a secret at the cut is dropped with its beginning.
+    let isLong = source.body.count > Self.longestExcerpt
+    return BodyText.text(of: source.body.prefix(Self.longestExcerpt)).map {
+      scrubber.scrub($0, isCut: source.isCut || isLong)
+    }
+  }
+
+  /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).
+  package func mediaType(_ headers: AnswerHeaders) -> String? {
+    headers["content-type"].first.flatMap(mediaType)
+  }
+
+  private func mediaType(_ value: String) -> String? {
+    let essence = scrubber.scrub(value).prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+    let parts = essence.split(separator: "/", omittingEmptySubsequences: false)
+    let isToken = { (byte: UInt8) in
+      (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || "!#$&^_.+-".utf8.contains(byte)
+    }
+    guard parts.count == 2, essence.utf8.count <= 100,
+      parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isToken) })
+    else { return nil }
+    return essence
+  }
+}

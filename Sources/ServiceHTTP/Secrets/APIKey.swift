@@ -1,0 +1,44 @@
+/// The key of the service, sent as header `x-api-key` and never shown.
+///
+/// Deliberately neither `Codable` nor `Equatable` nor reflecting its content: the only readers of the key are
+/// the request builder and the ``Scrubber`` of this target.
+package struct APIKey: Sendable {
+  /// The key itself.
+  let value: String
+  /// Bytes of the key: one too short to be real cannot be told from other words.
+  package var length: Int { value.utf8.count }
+
+  /// Takes a key as it was found in the environment or a file; white space around it is dropped.
+  ///
+  /// - Throws: ``ServiceHTTPError`` with code `key_invalid` when nothing is left, or when it has a
+  ///   character that cannot stand in a header (anything but visible ASCII). The error never repeats the text.
+  package init(_ text: String) throws(ServiceHTTPError) {
+    let bytes = Array(text.utf8)
+    let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
+    let start = bytes.firstIndex { !isSpace($0) } ?? bytes.endIndex
+    let end = bytes.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? start
+    let trimmed = bytes[start..<end]
+    guard !trimmed.isEmpty else {
+      throw ServiceHTTPError(
+        .keyInvalid, "The API key is empty.",
+        remedy: "Put the key from the service's dashboard where this program looks for it.")
+    }
+    guard trimmed.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw ServiceHTTPError(
+        .keyInvalid, "The API key has a space, a control character or a letter outside ASCII.",
+        remedy: "Copy the key again from the service's dashboard; it is one word.")
+    }
+    value = String(decoding: trimmed, as: UTF8.self)
+  }
+}
+
+extension APIKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// A fixed text in place of the key.
+  package var description: String { "APIKey([removed])" }
+
+  /// A fixed text in place of the key.
+  package var debugDescription: String { description }
+
+  /// A mirror without children, so that `dump` shows nothing.
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

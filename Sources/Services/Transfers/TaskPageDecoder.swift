@@ -1,0 +1,56 @@
+package import BatchDomain
+package import ServiceHTTP
+
+/// Reads a page of the service's list of tasks:
+/// `{"data": [{"_id", "created_at", "metadata" or "system_metadata": {"filename"}}, ...]}`.
+///
+/// What is missing from a list is evidence that a request was not received. So a page in which anything cannot be
+/// understood is not read at all, rather than read without that row.
+package struct TaskPageDecoder: Sendable {
+  private let scrubber: Scrubber
+
+  /// A key shorter than this is some stand-in's and may well be part of a file name.
+  private static let realKeyLength = 16
+  private let checksKey: Bool
+
+  /// A decoder that lets no row pass that shows the key.
+  package init(key: APIKey) {
+    scrubber = Scrubber(key: key)
+    checksKey = key.length >= Self.realKeyLength
+  }
+
+  /// Why a page was not read, as a sentence without any part of it.
+  package struct Unreadable: Error, Sendable, Equatable {
+    /// What is wrong with it.
+    package var reason: String
+
+    /// Something is wrong with a page.
+    package init(_ reason: String) { self.reason = reason }
+  }
+
+  /// The rows in the order of the page.
+  ///
+  /// - Throws: ``Unreadable`` when the body is not such an object, or a row has no `_id`.
+  package func rows(_ body: [UInt8]) throws(Unreadable) -> [TaskRow] {
+    guard let json = LenientJSON.parse(body) else { throw Unreadable("the list of tasks is not JSON") }
+    guard case .array(let data) = json["data"] else {
+      throw Unreadable("the list of tasks has no array `data`")
+    }
+    var rows: [TaskRow] = []
+    rows.reserveCapacity(data.count)
+    for (position, element) in data.enumerated() {
+      guard let id = element["_id"]?.string, !id.isEmpty else {
+        throw Unreadable("row \(position + 1) of the list of tasks has no `_id`")
+      }
+      let fileName = (element["metadata"]?["filename"] ?? element["system_metadata"]?["filename"])?.string
+      if checksKey, scrubber.findsKey(in: id) || fileName.map(scrubber.findsKey) == true {
+        throw Unreadable("row \(position + 1) of the list of tasks shows the API key")
+      }
+      rows.append(
+        TaskRow(
+          id: id, fileName: fileName.map(FileName.init),
+          createdAt: element["created_at"]?.string.flatMap(LenientTimestamp.parse)))
+    }
+    return rows
+  }
+}
