@@ -3,24 +3,24 @@
   import Synchronization
 #endif
 
-/// A moment at which a test lets the program die as `kill -9` does.
+/// A moment at which a test ends the program as `kill -9` does.
 ///
-/// Debug builds only: in a release build reaching one does nothing, and nothing of what follows is in the binary.
-/// `$ORCHESTRATE_KILL_AT` has the moment's name, and with `name:n` the n-th time it is reached counts.
+/// Debug builds only: in a release build, reaching one does nothing, and the binary contains nothing of it.
+/// `$ORCHESTRATE_KILL_AT` names the moment; with `name:n` the program ends when it is reached for the n-th time.
 package enum KillPoint {
-  /// A worker is about to record an intent.
+  /// An intent is about to be recorded.
   case beforeIntent
   /// The intent is on disk, and nothing was sent.
   case afterIntent
   /// The last byte of the request was handed to the connection.
   case afterSend
-  /// The answer is there, and nothing of it was recorded.
+  /// The answer has arrived, and nothing of it is recorded.
   case afterAnswer
   /// The outcome is written in a transaction that is not committed.
   case beforeRecording
   /// Some items of a manifest are recorded.
   case inPlanning
-  /// The write-ahead log was moved into the database, and is not cut yet.
+  /// The write-ahead log was copied into the database, and is not truncated yet.
   case inCheckpoint
   /// A verdict on a lost answer was reached, and is not recorded.
   case inSettling

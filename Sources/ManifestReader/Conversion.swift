@@ -1,13 +1,13 @@
 import BatchDomain
 
-/// The commands that make a manifest of what people bring instead of one.
+/// The commands that convert other kinds of files into a manifest.
 ///
-/// None of them has a single quotation mark inside, so that each stands in a pair of those in a shell, or a backquote, which
-/// surrounds the whole command in a message.
+/// None of them contains a single quotation mark, so that each can be put into single quotes for a shell, nor a
+/// backquote, which surrounds the whole command in a message.
 enum Conversion {
   /// What the placeholders in the commands stand for.
   static let indexHint = "put the id of your index in place of INDEX_ID"
-  /// As `indexHint`, where the bucket is not said either.
+  /// As `indexHint`, where the bucket is not known either.
   static let bucketHint = "put the id of your index and the bucket in place of INDEX_ID and BUCKET"
 
   /// Members of an item in the language of jq, `object` being the given expression.

@@ -1,8 +1,9 @@
 /// Finds the sequence numbers of items by a fingerprint of 64 bits, of which 42 count.
 ///
-/// Ten bits choose one of 1,024 tables and are not stored; the table has 32 others. So a slot has eight bytes, and items that
-/// merely share a fingerprint are rare: with 32 bits alone some 12,000 such pairs are to be expected among ten million
-/// items, and each costs a question to the store. The tables grow one by one, so that no large one is ever there twice.
+/// Ten bits choose one of 1,024 tables and are not stored; the table has 32 others. So a slot has eight bytes, and
+/// items that merely share a fingerprint are rare: with 32 bits alone some 12,000 such pairs are to be expected among
+/// ten million items, and each costs a read from the store. The tables grow one by one, so that no large table exists
+/// twice.
 package struct DuplicateIndex: Sendable {
   /// Sequence numbers are stored in 32 bits, and one value marks a free slot.
   package static let sequenceLimit = Int(UInt32.max) - 1

@@ -2,12 +2,12 @@ import BatchDomain
 
 /// A file of another kind than JSON, recognised by how it begins.
 struct ForeignFormat: Equatable {
-  /// How many bytes are looked at.
+  /// How many bytes are examined.
   static let headLength = 4096
 
   /// What the file is, with its article: `a zip archive`.
   var name: String
-  /// What makes a manifest of it.
+  /// How to make a manifest of it.
   var remedy: Finding.Remedy
 
   init(_ name: String, _ remedy: Finding.Remedy) {
@@ -15,8 +15,8 @@ struct ForeignFormat: Equatable {
     self.remedy = remedy
   }
 
-  /// Recognises the file that begins with `head`, white space and byte order marks left out; `isWhole` says that
-  /// nothing follows `head`. nil when nothing is known of it.
+  /// Recognises the file that begins with `head`, without white space and byte order marks; `isWhole` says that
+  /// nothing follows `head`. nil for an unknown kind.
   init?(_ head: UnsafeBufferPointer<UInt8>, isWhole: Bool, source: ManifestInput) {
     let bytes = Array(head.prefix(ForeignFormat.headLength))
     guard let found = ForeignFormat.binary(bytes) ?? ForeignFormat.text(bytes, isWhole: isWhole) else {

@@ -4,7 +4,7 @@ extension ItemCollector {
   /// How many unknown names are compared pair by pair before a set is cheaper.
   private static let pairwiseLimit = 16
 
-  /// Reports halves of surrogate pairs: no text can be made of them.
+  /// Reports halves of surrogate pairs: they are not valid text.
   mutating func report(_ issues: [ElementScanner.Issue], in item: ScannedItem) {
     for issue in issues {
       let escape = FindingText.source(item.text[(issue.offset - item.start)...].prefix(6))
@@ -14,7 +14,7 @@ extension ItemCollector {
     }
   }
 
-  /// Reports NUL in the fields that the service documents; what it means elsewhere is not ours to say.
+  /// Reports NUL in the fields that the service documents; elsewhere it is passed through.
   mutating func reportNUL(_ scanner: borrowing ElementScanner, in item: ScannedItem) {
     reportNUL(scanner.indexID, in: item)
     reportNUL(scanner.language, in: item)

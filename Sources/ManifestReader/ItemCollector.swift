@@ -1,6 +1,6 @@
 import BatchDomain
 
-/// Holds each scanned element against the rules for items, and gathers the sound ones.
+/// Checks each scanned element against the rules for items, and collects the valid ones.
 struct ItemCollector {
   /// The most bytes the wire form of one item may have.
   let maxItemBytes: Int
@@ -11,9 +11,9 @@ struct ItemCollector {
   var pending = PendingBatch()
   var findings = FindingLog()
   let hash: ItemHash
-  /// The kind of elements that one finding has told of already, as what the whole list holds.
+  /// The kind of elements that one finding has already named as the content of the whole list.
   var passesOver = ElementScanner.ValueKind.absent
-  /// The bucket and the index that were found to be in order last, in nearly all manifests those of every item.
+  /// The bucket and the index that were checked last and are valid, in nearly all manifests those of every item.
   var soundBucket: [UInt8] = []
   var soundIndexID: [UInt8] = []
 
@@ -116,7 +116,7 @@ struct ItemCollector {
     }
   }
 
-  /// Whether an element is one of those that a finding about the whole list has told of.
+  /// Whether an element is one of those that a finding about the whole list has named.
   private func isPassedOver(_ scanner: borrowing ElementScanner) -> Bool {
     scanner.kind == passesOver
       && (scanner.kind != .object

@@ -1,6 +1,6 @@
 import BatchDomain
 
-/// Sound JSON that is a list, but not one of items: where the list is, and what it holds.
+/// Valid JSON that is a list, but not one of items: where the list is, and what it holds.
 struct JSONShape: Equatable {
   /// What the elements of a list are.
   enum Elements: Equatable {

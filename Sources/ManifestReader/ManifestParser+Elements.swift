@@ -30,7 +30,7 @@ extension ManifestParser {
       report(fault, element: elementCount, text, &collector)
       phase = .ended
     } else if next == filled && !isAtEnd && scanner.kind == .number {
-      // Only a number does not show by itself where it ends.
+      // Only a number does not show where it ends.
       return awaitMore()
     } else {
       take(scanner, to: next, text, &collector)
@@ -100,7 +100,7 @@ extension ManifestParser {
     retryAt = 0
   }
 
-  /// Reports what is wrong with the item at `start` and goes on behind it: at the next line when it was meant to be on
+  /// Reports the fault of the item at `start` and continues behind it: at the next line when it was meant to be on
   /// one, at the next item when it was meant to be on several. False when more is needed to tell.
   private mutating func refuse(
     _ fault: SyntaxFault, _ scanner: borrowing ElementScanner, _ text: UnsafeBufferPointer<UInt8>,
@@ -119,7 +119,7 @@ extension ManifestParser {
     }
     if !canName(fault.offset) { return awaitMore() }
     if end < filled {
-      // The line alone says better what is wrong when an item that was cut off is followed by a whole one.
+      // When an item that was cut off is followed by a whole one, its line alone gives the better message.
       var line = ElementScanner(text: scanner.text, end: end, spansLines: false)
       _ = line.scan(from: start)
       if let inLine = line.fault, inLine.kind == .incomplete, follower != nil, follower != UInt8(ascii: "{") {

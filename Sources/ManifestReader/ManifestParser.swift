@@ -20,7 +20,7 @@ struct ManifestParser {
     case start, firstElement, element, separator, afterArray, item, restOfLine, restOfItem, ended
   }
 
-  /// How many elements were met, unsound ones and unreadable lines included.
+  /// How many elements were read, invalid ones and unreadable lines included.
   var elementCount = 0
   var phase = Phase.start
   var start = 0
@@ -28,11 +28,11 @@ struct ManifestParser {
   var isAtEnd = false
   /// How much must be in the buffer before the pending element is scanned again.
   var retryAt = 0
-  /// What the source has found out about the file.
+  /// What the source knows about the file.
   var input = ManifestInput()
   /// The line on which the item before ended, when items follow one another.
   var lastItemLine = 0
-  /// What is told once only, however often it occurs.
+  /// What is reported only once, however often it occurs.
   var told: Set<Once> = []
 
   enum Once { case comma, typographicQuote, otherLanguage }
@@ -140,8 +140,8 @@ struct ManifestParser {
     return true
   }
 
-  /// Passes over a byte order mark between elements: files of which each began with one were put together. Whether
-  /// there was one; nil when it cannot yet be told.
+  /// Skips a byte order mark between elements, as in files that were put together. Returns whether there was one; nil
+  /// when that is not known yet.
   private mutating func skipInnerMark(_ text: UnsafeBufferPointer<UInt8>) -> Bool? {
     guard filled - start >= 3 || isAtEnd else { return nil }
     guard filled - start >= 3, text[start + 1] == 0xBB, text[start + 2] == 0xBF else { return false }
@@ -177,7 +177,7 @@ struct ManifestParser {
     return true
   }
 
-  /// Goes on at the next line that begins with a brace: programs that write an item over several lines write only
+  /// Continues at the next line that begins with a brace: programs that write an item over several lines write only
   /// its first one there.
   private mutating func skipRestOfItem(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     while true {

@@ -6,7 +6,7 @@ package import BatchDomain
 /// becomes `findings`; after a fatal one it reads on, as far as the syntax allows, to collect the others, and the caller
 /// looks at `findings.hasFatal` when `nextBatch` has returned nil. Not Sendable: one task reads. Reading blocks the thread for as long as the file or pipe does.
 package struct ManifestReader {
-  /// What a reader is to hold to.
+  /// The options of a reader.
   package struct Options: Sendable, Equatable {
     /// The most bytes the wire form of one item may have: the chunk's limit less its two brackets.
     package var maxItemBytes: Int
@@ -29,7 +29,7 @@ package struct ManifestReader {
     }
   }
 
-  /// How many distinct sound items were handed on.
+  /// How many distinct valid items were returned.
   package private(set) var itemCount = 0
   /// Whether reading stopped because `limit` items were read; what follows them was not even parsed.
   package private(set) var limitReached = false
@@ -57,11 +57,11 @@ package struct ManifestReader {
     resolver = DuplicateResolver(hash: hash)
   }
 
-  /// What there is to say about the manifest so far.
+  /// The findings so far.
   package var findings: FindingLog { collector.findings }
   /// How many elements repeated an earlier one and were left out.
   package var repeatedCount: Int { resolver.repeatedCount }
-  /// How many elements of the array, or lines that are not blank, were read, unsound ones included.
+  /// How many elements of the array, or lines that are not blank, were read, invalid ones included.
   package var elementCount: Int { parser.elementCount }
   /// How many bytes of the file were read so far, before decompression.
   package var bytesRead: Int { source.bytesRead }

@@ -1,6 +1,6 @@
 import BatchDomain
 
-/// What makes the key of an object doubtful: it can hardly be a video, or hardly the name that was meant.
+/// Reasons to doubt the key of an object: it is hardly a video, or hardly the intended name.
 enum NameDoubts {
   /// One doubt, as a kind of finding and what follows the name in its message.
   struct Doubt {
@@ -22,7 +22,7 @@ enum NameDoubts {
     return doubt(inDetail: UnsafeBufferPointer(rebasing: text[key]))
   }
 
-  /// Whether a closer look is due, at the cost of a pass over the bytes, eight at a time.
+  /// Whether a closer check is needed, at the cost of a pass over the bytes, eight at a time.
   @inline(__always)
   private static func mayBeDoubtful(_ text: UnsafeBufferPointer<UInt8>, _ key: Range<Int>) -> Bool {
     let last = text[key.upperBound - 1]
@@ -95,7 +95,7 @@ enum NameDoubts {
       || systemFiles.contains { $0.utf8.elementsEqual(small.utf8) }
   }
 
-  /// What is wrong with the characters of another value, to be put behind what was expected of it; mostly nothing.
+  /// A remark about hidden characters in another value, to be appended to its message; mostly empty.
   static func remark(on text: String.UnicodeScalarView) -> String {
     if let last = text.last, last.properties.isWhitespace {
       return "; it ends in \(VisibleText.name(of: last))"

@@ -1,4 +1,4 @@
-/// An item that was read and found sound, before it is known whether it repeats an earlier one.
+/// A valid item, before it is known whether it repeats an earlier one.
 struct PendingItem {
   /// Where a decoded string lies: in the batch's source texts, or in its side buffer when it had escapes.
   struct Text {

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The tables of `docs/retry-contract.md`, for tests that hold them against the code.
+/// The tables of `docs/retry-contract.md`, for tests that compare them with the code.
 package enum ContractPage {
-  /// The page is not as the tests expect it.
+  /// The page does not have the form that the tests expect.
   package struct Failure: Error, CustomStringConvertible {
     /// What was found.
     package let description: String

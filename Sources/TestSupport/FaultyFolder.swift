@@ -2,7 +2,7 @@ import FaultyVFS
 
 /// A folder whose databases can be made to fail at a chosen call.
 ///
-/// Counted is what SQLite asks of the storage, by every connection to a file of the folder that was opened
+/// Counts the calls that SQLite makes to the storage, from every connection to a file of the folder that was opened
 /// since this object was made. Syncs do nothing there.
 package final class FaultyFolder: Sendable {
   /// What fails.

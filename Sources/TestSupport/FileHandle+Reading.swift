@@ -6,7 +6,7 @@ package import Foundation
 
 /// Reading from pipes of child processes: Foundation's own readers end the whole process when a signal interrupts them.
 extension FileHandle {
-  /// What there is, once there is something.
+  /// The bytes that are available, once there are any.
   ///
   /// - Returns: at most 64 KiB; empty at the end.
   /// - Throws: `POSIXError` when it cannot be read.

@@ -74,7 +74,7 @@ package final class ManualClock: BatchClock {
     }
   }
 
-  /// Resumes whoever waits for sleepers, at the end of a test.
+  /// Resumes the tasks that wait for sleepers, at the end of a test.
   package func release() {
     let watchers = state.withLockedValue { state in
       defer { state.watchers = [] }
@@ -83,12 +83,12 @@ package final class ManualClock: BatchClock {
     for watcher in watchers { watcher.continuation.resume() }
   }
 
-  /// When the next sleeper wakes, counted from now; `nil` when nobody sleeps.
+  /// When the next sleeper wakes, counted from now; `nil` when no task sleeps.
   package var nextWake: Duration? {
     state.withLockedValue { state in state.sleepers.map(\.wakes).min().map { $0 - state.elapsed } }
   }
 
-  /// Moves time on and wakes whoever's time has come, in the order of their times.
+  /// Advances the time and wakes the tasks that are due, in the order of their times.
   package func advance(by duration: Duration) {
     let woken = state.withLockedValue { state in
       state.elapsed += duration
@@ -100,6 +100,6 @@ package final class ManualClock: BatchClock {
     for sleeper in woken { sleeper.continuation.resume() }
   }
 
-  /// Sets the time of day without time passing, as somebody who sets the machine's clock does.
+  /// Sets the time of day without time passing, like a person who sets the machine's clock.
   package func setNow(_ moment: Timestamp) { state.withLockedValue { $0.now = moment } }
 }

@@ -1,6 +1,6 @@
 import CSQLite
 
-/// SQL straight on a file, as another program would run it: to look at what is stored, and to damage it.
+/// SQL directly on a file, as another program would run it: to read what is stored, and to damage it.
 package enum Raw {
   /// What SQLite said.
   package struct Failure: Error {

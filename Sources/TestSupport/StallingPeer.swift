@@ -5,9 +5,8 @@ import NIOConcurrencyHelpers
   import Glibc
 #endif
 
-/// The other end of one connection on this machine that stops reading, so that what is sent to it stays in the queues of
-/// the system. At the end it reads what there is and says how much came after it was asked: what a client goes on
-/// sending after it closed.
+/// The other end of one connection on this machine that stops reading, so that what is sent to it stays in the queues
+/// of the system. At the end it reads the rest and counts it: this is what still arrives after a client has closed.
 package final class StallingPeer: Sendable {
   /// What it does before it stops reading.
   package enum Part: Sendable {

@@ -1,6 +1,6 @@
-/// Looks whether what is stored makes sense, by SQL of its own: it shares no code with the store.
+/// Checks what is stored with SQL of its own: it shares no code with the store.
 package enum StoreAudit {
-  /// Queries that find nothing in a sound store, with what a row of them means.
+  /// Queries that find nothing in a consistent store, with the meaning of a row.
   private static let contradictions = [
     (
       "a tally that does not add up",
@@ -65,9 +65,9 @@ package enum StoreAudit {
     UNION ALL SELECT 'a foreign key of ' || "table" || ' points nowhere' FROM pragma_foreign_key_check
     """
 
-  /// Looks into the database at a path.
+  /// Checks the database at a path.
   ///
-  /// - Returns: what is wrong with it, one sentence each; empty when it is sound.
+  /// - Returns: the faults, one sentence each; empty when there are none.
   package static func problems(in path: String) throws -> [String] {
     // A store that died while it was made may have no tables yet.
     let isMade = try !Raw.query("SELECT 1 FROM sqlite_schema WHERE name = 'listing_lag'", in: path).isEmpty

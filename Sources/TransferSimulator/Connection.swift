@@ -60,7 +60,7 @@ final class Connection: Sendable {
     }
   }
 
-  /// Closes in order (FIN), once what was written has been handed to the system.
+  /// Closes the connection in order (FIN), once everything written was handed to the system.
   func close() async {
     // Fails only when the connection is closed already, which is what was wanted.
     try? await channel.close().get()

@@ -1,5 +1,5 @@
-/// What identifies a video within the service: the index and the object in S3, compared by their bytes. Swift takes texts
-/// for equal that look alike, which are different keys to S3.
+/// What identifies a video within the service: the index and the object in S3, compared by their bytes. Swift treats
+/// texts as equal that look alike, which are different keys to S3.
 package struct ElementKey: Hashable, Sendable, Comparable {
   /// The index that receives the video.
   package let indexID: String

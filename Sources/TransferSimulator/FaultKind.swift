@@ -6,8 +6,8 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
   case slow
   /// Does no work, says nothing for the stall time, and then closes the connection.
   case stall
-  /// Says nothing until the other side has gone, and does the work that long after: what a gateway may do that goes on
-  /// with a request whose sender gave it up.
+  /// Says nothing until the other side has gone, and does the work that long after: as a gateway may do that
+  /// continues with a request whose sender has gone.
   case late
   /// 504 with an HTML page; does the work that long after the answer.
   case gatewayLate = "gateway-late"

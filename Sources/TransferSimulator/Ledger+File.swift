@@ -14,8 +14,8 @@ extension Ledger {
       do {
         event = try decoder.decode(LedgerEvent.self, from: Data(line.utf8))
       } catch {
-        // Only the last line can be cut, by the end of the process. Any other loss would falsify the count of what
-        // was taken twice.
+        // Only the last line can be cut, by the end of the process. Any other loss would falsify the count of items
+        // taken twice.
         guard number == lines.count - 1, !text.hasSuffix("\n") else { throw error }
         break
       }

@@ -53,7 +53,7 @@ final class LedgerFile: Sendable {
   private func write(_ members: [(String, JSONText)]) {
     let line = Data((JSONText.object(members).text + "\n").utf8)
     handle.withLock { handle in
-      // A full disk must not stop the service that is being imitated; the missing line is the sign.
+      // A full disk must not stop the simulated service; the missing line shows it.
       try? handle.write(contentsOf: line)
     }
   }

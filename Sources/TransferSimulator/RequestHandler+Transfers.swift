@@ -56,7 +56,7 @@ extension RequestHandler {
     try await send(answer, exchange, writer)
   }
 
-  /// Does the work after the sender has gone, or after it was told that nothing came of its request.
+  /// Does the work after the sender has gone, or after it was told that the request failed.
   private func workLate(
     _ keys: [ElementKey], _ rule: FaultRule, _ exchange: Exchange, _ writer: consuming ResponseWriter
   ) async throws {

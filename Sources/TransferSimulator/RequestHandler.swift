@@ -5,7 +5,7 @@ import NIOCore
 
 /// Serves one request after the other, on any number of connections at once.
 struct RequestHandler: Sendable {
-  /// Thrown to make the server let go of a connection that has been closed on purpose.
+  /// Thrown to make the server release a connection that was closed on purpose.
   struct ConnectionDropped: Error {}
 
   /// What is known about the request being served.

@@ -1,4 +1,4 @@
-/// Everything that can be chosen about a simulator. The defaults are a service without faults or delays.
+/// All settings of a simulator. The defaults are a service without faults or delays.
 package struct SimulatorConfiguration: Sendable {
   /// The version of the service to imitate.
   package var profile = SimulatorProfile.v1

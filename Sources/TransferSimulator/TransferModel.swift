@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The service without HTTP: what was taken, what became of it, and the rules by which requests are refused.
+/// The service without HTTP: what it took, what became of it, and the rules by which it refuses requests.
 package final class TransferModel: Sendable {
   /// What a transfers request came to.
   package enum Submission: Sendable, Equatable {

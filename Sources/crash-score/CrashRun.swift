@@ -6,7 +6,7 @@ import TransferSimulator
 struct CrashRun {
   static let key = "tlk_0123456789ABCDEFGHIJ"
   static let index = "629d807aa9e2a3a33a92c00b"
-  /// A run that is resumed that often without being killed ends nowhere.
+  /// A run that does not end after so many resumes without a kill never ends.
   static let longestEnd = 20
 
   private let program: String

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import TransferSimulator
 
-/// Kills the real program again and again, resumes it each time, and counts what that cost.
+/// Kills the real program again and again, resumes it each time, and counts the damage.
 @main
 struct CrashScore: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -89,7 +89,7 @@ struct SimulatorCommand: AsyncParsableCommand {
   func run() async throws {
     let server = try await SimulatorServer.start(try simulatorConfiguration())
     let signals = TerminationSignals()
-    // Written without the buffer of `print`, so that whoever started this can go on at once.
+    // Written without the buffer of `print`, so that the process that started this one can continue at once.
     FileHandle.standardOutput.write(Data("\(server.address)\n".utf8))
     await signals.wait()
     await server.stop()

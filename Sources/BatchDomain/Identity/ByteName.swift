@@ -1,8 +1,8 @@
-/// A name that is the bytes it is made of.
+/// A name that is compared by its bytes.
 ///
-/// Swift takes two texts for equal that look alike (`é` as one character and as `e` with an accent: Unicode's canonical
-/// equivalence). To S3 and to the service they are two names, so that names are compared, ordered and hashed by their
-/// UTF-8, and their types have no equality of texts.
+/// Swift treats two texts as equal that look alike (`é` as one character and as `e` with an accent: Unicode's
+/// canonical equivalence). To S3 and to the service they are two names, so that names are compared, ordered and
+/// hashed by their UTF-8, and their types have no equality of texts.
 package protocol ByteName: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral
 where StringLiteralType == String {
   /// The name as the manifest or the service has it.
@@ -27,7 +27,7 @@ extension ByteName {
   package func hash(into hasher: inout Hasher) {
     var text = rawValue
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-    // Ends the name: names hashed one after the other stay apart.
+    // Ends the name, so that names hashed one after the other are kept apart.
     hasher.combine(UInt8(0xFF))
   }
 

@@ -1,7 +1,7 @@
 internal import Crypto
 
 /// What makes an item the same across runs: its `index_id` and its `object`, byte for byte, as 128 bits of a SHA-256
-/// over both. Two items that differ have the same identity in practice never.
+/// over both. In practice, items that differ never have the same identity.
 package struct ItemIdentity: Hashable, Comparable, Sendable {
   /// The first 64 bits.
   package let high: Int64

@@ -54,7 +54,7 @@ package struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The id as a person types it.
   package var description: String { rawValue }
 
-  /// Digits and letters without those that are read as one another (0 o, 1 l i u).
+  /// Digits and letters without those that are easily mistaken for one another (0 o, 1 l i u).
   private static let alphabet = Array("23456789abcdefghjkmnpqrstvwxyz".utf8)
 
   private static func isAllowed(_ byte: UInt8) -> Bool {

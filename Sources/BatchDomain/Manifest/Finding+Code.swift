@@ -78,7 +78,7 @@ extension Finding {
     /// An earlier item of the same index has the same file name.
     case nameClash = "name_clash"
 
-    /// How much a finding of this kind weighs.
+    /// How serious a finding of this kind is.
     package var severity: Severity {
       switch self {
       case .notJSON, .otherList, .syntaxError, .invalidUTF8, .truncated, .trailingContent, .nestingTooDeep,

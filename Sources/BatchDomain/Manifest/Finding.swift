@@ -1,6 +1,6 @@
-/// One thing validation has to say about a manifest.
+/// One result of the validation of a manifest.
 package struct Finding: Sendable, Equatable {
-  /// How much a finding weighs.
+  /// How serious a finding is.
   package enum Severity: String, Sendable, CaseIterable {
     /// Nothing of the manifest may be sent.
     case fatal
@@ -8,7 +8,7 @@ package struct Finding: Sendable, Equatable {
     case warning
   }
 
-  /// What makes a manifest of the file after all, as a value: the edge knows what the file is called there.
+  /// How to make a manifest of the file, as a value: only the command line knows the name of the file.
   package struct Remedy: Sendable, Equatable {
     /// What to do, a sentence in the imperative without its full stop.
     package var sentence: String
@@ -17,8 +17,8 @@ package struct Finding: Sendable, Equatable {
     package var commands: [String]
     /// Whether the first command takes the name of the file as its last argument.
     package var takesName: Bool
-    /// The file that the pipeline writes; never a name that the manifest is likely to have, which the shell would
-    /// empty first.
+    /// The file that the pipeline writes. It is never a likely name of the manifest, which the shell would empty
+    /// first.
     package var output: String
 
     /// Makes advice from its parts.
@@ -46,18 +46,18 @@ package struct Finding: Sendable, Equatable {
 
   /// The kind of the finding; its severity follows from it.
   package let code: Code
-  /// The line of the offending value, from 1; nil when the finding is about no place.
+  /// The line of the offending value, from 1; nil when the finding has no place.
   package let line: Int?
-  /// The column of the offending value, from 1, counted in Unicode scalars; nil when the finding is about no place.
+  /// The column of the offending value, from 1, counted in Unicode scalars; nil when the finding has no place.
   package let column: Int?
   /// The ordinal of the element in the file, from 0, repeated and refused elements included; nil outside any.
   package let item: Int?
   /// What was found and what was expected, at most `messageLimit` characters, without control characters.
   package let message: String
-  /// What to do about it, when that is more than to correct the place.
+  /// What to do about it, where that is more than correcting the value.
   package let remedy: Remedy?
 
-  /// Makes a finding; `message` may be of any length and hold anything, it is escaped and cut here.
+  /// Makes a finding. `message` may have any length and content; it is escaped and cut here.
   package init(
     code: Code, line: Int?, column: Int?, item: Int?, message: String, remedy: Remedy? = nil
   ) {
@@ -69,7 +69,7 @@ package struct Finding: Sendable, Equatable {
     self.remedy = remedy
   }
 
-  /// How much the finding weighs.
+  /// How serious the finding is.
   package var severity: Severity { code.severity }
 
   /// Whether this finding stands before `other` in the file; one without a place stands first.

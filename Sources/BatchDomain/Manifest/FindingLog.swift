@@ -22,8 +22,8 @@ package struct FindingLog: Sendable, Equatable {
   /// Whether any finding is fatal.
   package var hasFatal: Bool { fatalCount > 0 }
 
-  /// Whether a finding of `severity` at `line` and `column`, or somewhat behind, might be kept, so that its text is
-  /// worth making.
+  /// Whether a finding of `severity` at `line` and `column`, or slightly after it, might be kept, so that its text is
+  /// needed.
   package func mightKeep(_ severity: Finding.Severity, line: Int, column: Int) -> Bool {
     guard kept.count >= FindingLog.keptLimit else { return true }
     let rival: Finding?
@@ -36,7 +36,7 @@ package struct FindingLog: Sendable, Equatable {
       || (line, column) < (rival.line ?? 0, rival.column ?? 0)
   }
 
-  /// Counts a finding that `mightKeep` said no to.
+  /// Counts a finding that `mightKeep` refused.
   package mutating func count(_ severity: Finding.Severity) {
     switch severity {
     case .fatal: fatalCount += 1
@@ -44,7 +44,8 @@ package struct FindingLog: Sendable, Equatable {
     }
   }
 
-  /// Counts a finding, and keeps it if there is room or if it displaces one of less weight or further down the file.
+  /// Counts a finding, and keeps it if there is room or if it displaces a less serious one or one further down the
+  /// file.
   package mutating func record(_ finding: Finding) {
     count(finding.severity)
     let place = kept.firstIndex { finding.precedes($0) } ?? kept.endIndex

@@ -16,7 +16,7 @@ package struct ItemBatch: Sendable, Equatable {
     package var element: Int
     /// Whether another item of the same index, known when the batch was made, has the same file name.
     package var nameClashes: Bool
-    /// Whether the item before it (in the run, be it in the batch before) has the same `index_id`.
+    /// Whether the preceding item of the run, possibly in the batch before, has the same `index_id`.
     package var continuesIndex: Bool
 
     /// Makes an entry from its parts.
@@ -36,15 +36,15 @@ package struct ItemBatch: Sendable, Equatable {
 
   /// The sequence number of the first entry; sequence numbers count distinct items from 0.
   package var firstSequence: Int
-  /// The source texts, one after the other, as they came.
+  /// The source texts, one after the other, byte for byte.
   package var bytes: [UInt8]
   /// The wire forms (see `WireForm`), one after the other.
   package var wire: [UInt8]
   /// The items, in order; entry `n` has the sequence number `firstSequence + n`.
   package var entries: [Entry]
-  /// Sequence numbers, below `firstSequence` and ascending, of items whose file name an item of this batch has
-  /// in the same index. Their `nameClashes` was handed on as false; whoever recorded them, and the chunks they
-  /// are in, sets it.
+  /// Sequence numbers, below `firstSequence` and ascending, of items whose file name an item of this batch has in the
+  /// same index. Their `nameClashes` was false when they were handed on; the store that recorded them sets it, and
+  /// that of their chunks.
   package var earlierClashes: [Int]
 
   /// Makes a batch from its parts.

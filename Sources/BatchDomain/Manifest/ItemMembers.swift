@@ -30,7 +30,7 @@ package struct ItemMembers {
     }
   }
 
-  /// The offset behind the value that `text` begins with; the end of the text when the value is cut off.
+  /// The offset after the value that `text` begins with; the end of the text when the value is cut off.
   package static func end(ofValueIn text: UnsafeBufferPointer<UInt8>) -> Int {
     JSONWalk.endOfValue(text, at: 0)
   }

@@ -58,7 +58,7 @@ enum JSONWalk {
     target.removeLast(source.count - length)
   }
 
-  /// Copies `source` to `target`, which is as long, and returns how many bytes were not left out.
+  /// Copies `source` to `target`, which is as long, and returns how many bytes it kept.
   private static func copyWithoutSpace(
     _ source: UnsafeBufferPointer<UInt8>, to target: UnsafeMutableBufferPointer<UInt8>
   ) -> Int {
@@ -84,8 +84,8 @@ enum JSONWalk {
     let from = UnsafeRawBufferPointer(source)
     let into = UnsafeMutableRawBufferPointer(target)
     while position < source.count {
-      // Whole words as far as there are any: what is stored behind a quote or backslash is overwritten later, and
-      // never beyond the target, where less was written than was read.
+      // Eight bytes at a time: bytes stored behind a quote or backslash are overwritten later, and never lie beyond
+      // the target, where less was written than was read.
       while position + 8 <= source.count {
         let word = UInt64(littleEndian: from.loadUnaligned(fromByteOffset: position, as: UInt64.self))
         into.storeBytes(of: word.littleEndian, toByteOffset: length, as: UInt64.self)

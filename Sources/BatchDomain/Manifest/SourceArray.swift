@@ -1,5 +1,5 @@
-/// Source texts of items as one JSON array: `[`, the texts as they came, joined by `,`, and `]`. This is how several
-/// items are kept in one place.
+/// Source texts of items as one JSON array: `[`, the unchanged texts joined by `,`, and `]`. Several items are stored
+/// in this form.
 ///
 /// A sequence of the texts, in order. It checks nothing: text that was not made by ``append(_:to:)`` gives unspecified
 /// elements, but never a trap.
@@ -19,7 +19,7 @@ package struct SourceArray: Sequence, IteratorProtocol {
     return UnsafeBufferPointer(rebasing: text[position..<end])
   }
 
-  /// Adds a text to an array that is being made; an empty `array` is begun. It has to be closed in the end.
+  /// Appends a text to an unfinished array; an empty `array` is started. Call ``close(_:)`` at the end.
   package static func append(_ source: UnsafeBufferPointer<UInt8>, to array: inout [UInt8]) {
     array.append(array.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
     array.append(contentsOf: source)

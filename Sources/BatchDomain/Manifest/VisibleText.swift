@@ -27,12 +27,12 @@ package enum VisibleText {
     return result
   }
 
-  /// Whether a character is obeyed or not shown where text is shown: control characters (Cc), line and paragraph
+  /// Whether a character acts on the text around it or is not shown: control characters (Cc), line and paragraph
   /// separators, the controls of writing direction (UAX #9, section 2) and everything else that Unicode calls
   /// default-ignorable (DerivedCoreProperties.txt, 16.0).
   ///
-  /// What shapes the visible characters beside it is no such character: the joiners U+200C, U+200D and U+034F and the
-  /// variation selectors, which emoji and several scripts need.
+  /// Characters that shape the visible characters beside them are not hidden: the joiners U+200C, U+200D and U+034F
+  /// and the variation selectors, which emoji and several scripts need.
   package static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x20..<0x7F: false

@@ -1,4 +1,4 @@
-/// Where time comes from; the only source of it, so that tests can drive it.
+/// The only source of time, so that tests can control it.
 package protocol BatchClock: Sendable {
   /// The time of day, which may jump when somebody sets the machine's clock. It is what records carry.
   func now() -> Timestamp

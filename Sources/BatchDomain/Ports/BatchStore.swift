@@ -11,21 +11,20 @@ package protocol BatchStore: RunCatalog {
   /// What the dead owner was submitting becomes `unknown`. The take-over is at once: it depends on the
   /// owner being dead, not on any time passing.
   ///
-  /// A request that another process made of the former owner is gone; only a cancellation that the owner had begun
-  /// goes on (``RunSession/cancelPending()``, or a take-over to cancel).
+  /// A request that another process made of the former owner is dropped; only a cancellation that the owner had begun
+  /// continues (``RunSession/cancelPending()``, or a take-over to cancel).
   ///
-  /// - Parameter isCancelling: whether it is taken to be cancelled; that stays true for whoever has to take it
-  ///   over again.
+  /// - Parameter isCancelling: whether it is taken over to be cancelled; this stays true for a later take-over.
   /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
   ///   planned or was cancelled (and is not taken for that again), `no_such_run`.
   func take(_ run: RunID, isCancelling: Bool, at now: Timestamp) async throws -> any RunSession
 }
 
-/// What is known of a run before its items are.
+/// What is known of a run before its items are recorded.
 package struct RunDraft: Sendable {
   /// When it is created.
   package var createdAt: Timestamp
-  /// Closes the run's id.
+  /// Random bits for the end of the run's id.
   package var random: UInt64
   /// A name the user gave it.
   package var name: String?
@@ -38,7 +37,7 @@ package struct RunDraft: Sendable {
   package var manifestFile: ManifestFile?
   /// Whether the manifest is sent although it was submitted before.
   package var isAgain: Bool
-  /// Everything the run was told.
+  /// All settings of the run.
   package var settings: RunSettings
 
   /// A draft of a run.
@@ -86,8 +85,8 @@ package protocol PlanningSession: EarlierItems, IdentifiedItems {
   /// Adds the next chunks, in order: the last one, which no item completes.
   func add(_ chunks: [PlannedChunk]) async throws
 
-  /// Makes everything durable and moves the run to `running`, owned by this process; unless, in the same
-  /// moment, another run has the same manifest and destination and the draft did not insist.
+  /// Makes everything durable and moves the run to `running`, owned by this process, unless another run has the same
+  /// manifest and destination and the draft does not insist. Both happen in one change.
   ///
   /// - Throws: ``StoreError``.
   func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion

@@ -56,7 +56,7 @@ package struct ClaimedChunk: Sendable {
   }
 }
 
-/// How an attempt ended, and what that makes of its chunk.
+/// How an attempt ended, and what that means for its chunk.
 package struct AttemptResult: Sendable, Equatable {
   /// The chunk's number.
   package var chunk: ChunkNumber
@@ -64,7 +64,7 @@ package struct AttemptResult: Sendable, Equatable {
   package var attempt: Int
   /// Items in the chunk.
   package var itemCount: Int
-  /// When the answer was there, or was given up.
+  /// When the answer was complete, or the attempt ended without one.
   package var finishedAt: Timestamp
   /// From the first byte of the request to the end of the answer.
   package var took: Duration
@@ -72,7 +72,7 @@ package struct AttemptResult: Sendable, Equatable {
   package var outcome: Outcome
   /// HTTP status; `nil` when no answer came.
   package var status: Int?
-  /// The service's error code, or the transport's word for what went wrong.
+  /// The service's error code, or the transport's code for the failure.
   package var code: String?
   /// The service's message, or the transport's, with secrets removed.
   package var message: String?
@@ -86,7 +86,7 @@ package struct AttemptResult: Sendable, Equatable {
   package var division: Division?
   /// Whether what is left of the planned chunk that it is a piece of is rejected with it.
   package var rejectsRest: Bool
-  /// Whether it came to nothing while nothing got through for anyone.
+  /// Whether it failed during an outage: no other request got through.
   package var isInOutage: Bool
   /// A wait of the whole run that came with the answer: durable together with it.
   package var wait: StoredWait?
@@ -155,8 +155,8 @@ package struct StateCounts: Sendable, Equatable {
   package var chunks: CountByState
   /// Items by state; none is in `split`.
   package var items: CountByState
-  /// Items of pieces of divided chunks that are still to be decided. Bad items are found before their neighbours
-  /// are accepted, so these have to be thought of wherever a share of bad items is judged.
+  /// Items of pieces of divided chunks that are still to be decided. Bad items are found before their neighbours are
+  /// accepted, so these count wherever a share of bad items is judged.
   package var openPieceItems: Int
 
   /// Counts by state.
@@ -171,7 +171,7 @@ package struct StateCounts: Sendable, Equatable {
   /// Items that are rejected or failed.
   package var lostItems: Int { items[.rejected] + items[.failed] }
 
-  /// Items whose fate the service decided: accepted, rejected or failed.
+  /// Items that the service decided: accepted, rejected or failed.
   package var decidedItems: Int { items[.accepted] + lostItems }
 
   /// Chunks in any of these states.

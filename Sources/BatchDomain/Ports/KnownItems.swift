@@ -1,4 +1,4 @@
-/// The side of a store that remembers what the service accepted, whatever the run.
+/// The port for items that the service accepted in any run.
 package protocol KnownItems: Sendable {
   /// Looks for items that were accepted in other runs of the same service.
   ///
@@ -9,7 +9,7 @@ package protocol KnownItems: Sendable {
   ///   - items: the items to look for.
   ///   - address: the address of the service, in any spelling (``Origin``).
   ///   - run: the run they are of, which does not count; `nil` when it is not in this store.
-  ///   - isStopped: looked at now and then; `true` ends the search.
+  ///   - isStopped: checked from time to time; `true` ends the search.
   /// - Returns: `nil` when no item was accepted before, or when the search was ended.
   /// - Throws: ``StoreError``.
   func acceptedBefore(

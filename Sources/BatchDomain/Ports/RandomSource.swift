@@ -1,4 +1,4 @@
-/// Where randomness comes from; the only source of it, so that tests can seed it.
+/// The only source of randomness, so that tests can seed it.
 package protocol RandomSource: Sendable {
   /// The next number, every value as likely as any other.
   func next() -> UInt64

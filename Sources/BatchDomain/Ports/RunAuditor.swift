@@ -1,8 +1,8 @@
-/// The auditing side of the store: it holds the records of a run against one another and changes nothing.
+/// The auditing side of the store: it compares the records of a run with one another and changes nothing.
 package protocol RunAuditor: Sendable {
   /// Audits one run from its records alone.
   ///
-  /// Works on a run that a live process owns, too: what merely moved while it was looked at is no problem.
+  /// Works on a run that a live process owns, too: what merely moved during the audit is no problem.
   ///
   /// - Parameter limit: problems that are listed; the rest is counted.
   /// - Throws: ``StoreError``; what damage makes unreadable is a problem of the audit once the store is open.
@@ -49,13 +49,13 @@ package struct RunAudit: Sendable, Equatable {
   }
 }
 
-/// One thing that records of a run contradict.
+/// One contradiction in the records of a run.
 package struct AuditProblem: Sendable, Equatable {
   /// What was being checked. The raw values are what the JSON output has.
   package enum Check: String, Sendable, CaseIterable {
     /// The engine's own check of the file, and whatever could not be read.
     case integrity
-    /// Rows that refer to rows that are not there.
+    /// Rows that refer to missing rows.
     case references
     /// The items are 0 to the run's count without a gap.
     case items

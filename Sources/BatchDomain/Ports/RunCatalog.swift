@@ -15,7 +15,7 @@ package protocol RunCatalog: Sendable {
   /// One run.
   func summary(of run: RunID) async throws -> RunSummary
 
-  /// What a run was told.
+  /// The settings of a run.
   func settings(of run: RunID) async throws -> RunSettings
 
   /// The manifest of a run as it was found on disk; `nil` when it was not a regular file.
@@ -35,24 +35,24 @@ package protocol RunCatalog: Sendable {
 
   /// Asks the owner of a run for something.
   ///
-  /// A request belongs to the ownership it was made for: it ends when that process leaves the run or dies, and nobody
-  /// who takes the run later finds it. A request to pause never replaces one to cancel.
+  /// A request belongs to the ownership it was made for: it ends when that process releases the run or dies, and a
+  /// later owner does not see it. A request to pause never replaces one to cancel.
   ///
-  /// - Returns: what became of it. It may be asked again, and is one request then.
+  /// - Returns: the result. Asking again does not make a second request.
   func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt
 }
 
 /// What became of a request to the owner of a run.
 package enum RequestReceipt: Sendable, Equatable {
-  /// The live owner has it. It looks at least every second, and may leave the run for another reason before.
+  /// The live owner has it. It checks at least every second, and may end for another reason first.
   case left
   /// The owner was asked to cancel before, which stands.
   case outranked
-  /// No live process sends the run; nothing was left behind.
+  /// No live process sends the run; no request was stored.
   case nobody
 }
 
-/// An item with the text it came with.
+/// An item with its source text.
 package struct StoredItem: Sendable, Equatable {
   /// Sequence number within the run, from 0.
   package var sequence: Int

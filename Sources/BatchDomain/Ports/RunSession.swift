@@ -6,7 +6,7 @@
 package protocol RunSession: Sendable {
   /// The run's id.
   var run: RunID { get }
-  /// What the run was told.
+  /// The settings of the run.
   var settings: RunSettings { get }
 
   /// Where the run stands.
@@ -22,7 +22,8 @@ package protocol RunSession: Sendable {
 
   /// Ends an attempt, moves its chunk, and takes the next one as ``claim(at:)`` does: both in one change, or neither.
   ///
-  /// A next chunk that is damaged is part of the result and no error: what became of the attempt stands all the same.
+  /// A next chunk that is damaged is part of the result and no error: the outcome of the attempt is recorded all the
+  /// same.
   ///
   /// - Parameter next: the time of the next intent; `nil` takes none.
   /// - Throws: ``StoreError`` when nothing was recorded.
@@ -49,13 +50,13 @@ package protocol RunSession: Sendable {
   ///   - moment: only attempts that started since then.
   func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend]
 
-  /// How far behind the listing of an index was when this run last looked for that.
+  /// How far behind the listing of an index was when this run last measured it.
   func listingLag(of index: IndexID) async throws -> ListingLag?
 
   /// Records how far behind the listing of an index is.
   func remember(_ lag: ListingLag, of index: IndexID) async throws
 
-  /// What is known about refusals of this run, and how the relatives of a chunk fared.
+  /// What is known about refusals of this run, and what became of the other pieces of a chunk.
   func refusals(of chunk: ChunkNumber) async throws -> RefusalHistory
 
   /// Records what settling found, and moves the chunk accordingly.
@@ -71,8 +72,8 @@ package protocol RunSession: Sendable {
   /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
   func request() async throws -> RunRequest?
 
-  /// Moves `pending` chunks to `cancelled`. From then on the run is being cancelled: whoever takes it over when this
-  /// process dies goes on with that.
+  /// Moves `pending` chunks to `cancelled`. From then on the run is being cancelled: when this process dies, the next
+  /// owner continues to cancel.
   func cancelPending() async throws -> Recorded
 
   /// Moves rejected or failed chunks back to `pending` with a fresh allowance of attempts.
@@ -93,7 +94,7 @@ extension RunSession {
 package struct RefusalHistory: Sendable, Equatable {
   /// What refusals of the run are known to mean.
   package var trust: RefusalTrust
-  /// How the pieces of the planned chunk that the refused one belongs to fared.
+  /// What became of the pieces of the planned chunk that the refused one belongs to.
   package var family: ChunkFamily
 
   /// A history as the store has it.
@@ -118,7 +119,7 @@ package struct RunStanding: Sendable, Equatable {
   /// Whether a request of this run is known to have reached the service at the scheme, host and port that the run has
   /// now: their name could be resolved then.
   package var hasReachedService: Bool
-  /// The host of the last owner, when it was another than this one.
+  /// The host of the last owner, if it was another host.
   package var formerHost: String?
 
   /// A standing as the store has it.
@@ -145,7 +146,7 @@ package struct StoredWait: Sendable, Equatable {
   /// How long it was when it began; `nil` where that is not known (stores of formats before 6).
   package var length: Duration?
 
-  /// No wait is believed to be longer than this.
+  /// No longer wait is accepted.
   package static let longest: Duration = .seconds(30 * 86_400)
 
   /// A wait until a moment.
@@ -155,7 +156,7 @@ package struct StoredWait: Sendable, Equatable {
     self.length = length
   }
 
-  /// What is left of it: never more than it was when it began, though the clock was put right in between.
+  /// What is left of it: never more than it was when it began, also when the clock was corrected in between.
   package func left(at now: Timestamp) -> Duration {
     max(.zero, min(until.since(now), length ?? Self.longest, Self.longest))
   }
@@ -173,7 +174,7 @@ package enum RunRequest: String, Sendable, CaseIterable {
 package enum RunEnding: Sendable, Equatable {
   /// Every chunk is decided or held.
   case finished
-  /// The user gave it up.
+  /// The user cancelled it.
   case cancelled
   /// To be resumed; with a detail for the reader, for example the URL that answered wrongly.
   case paused(PauseReason, detail: String?)

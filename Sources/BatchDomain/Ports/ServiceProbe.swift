@@ -1,4 +1,4 @@
-/// Asks the service for as little as possible, to see whether it answers and takes the key.
+/// Asks the service for as little as possible, to see whether it answers and accepts the key.
 package protocol ServiceProbe: Sendable {
   /// Reads one row of the list of tasks, of whatever index.
   ///

@@ -32,7 +32,7 @@ package struct TaskRow: Sendable, Equatable {
   }
 }
 
-/// Why a page of the list of tasks could not be had.
+/// Why a page of the list of tasks could not be read.
 package enum ListingFailure: Error, Sendable, Equatable {
   /// The service answered with something else than a list.
   case refused(ServiceAnswer)

@@ -26,7 +26,7 @@ package struct AttemptSummary: Sendable, Equatable {
   package var outcome: Outcome?
   /// HTTP status of the answer.
   package var status: Int?
-  /// The service's error code, or the transport's word.
+  /// The service's error code, or the transport's code.
   package var code: String?
   /// What the service said.
   package var message: String?

@@ -5,12 +5,11 @@
 /// classification goes by code and status alone. Grouping by edit distance would depend on the order of the chunks, and a
 /// table of known messages would be wrong as soon as the service changes them.
 package struct CauseFold: Sendable {
-  /// Groups at most. What belongs to none of them when there are so many is counted in one group per outcome, whose
-  /// code is ``otherCode``.
+  /// The largest number of groups. Further causes are counted in one group per outcome, whose code is ``otherCode``.
   package static let groupLimit = 1_000
   /// Samples a group keeps: those that come first.
   package static let sampleLimit = 3
-  /// The code of what is not told apart any more.
+  /// The code of the groups of further causes.
   package static let otherCode = "other"
 
   /// Messages whose pattern is remembered: most chunks of a cause have the same message.
@@ -20,7 +19,7 @@ package struct CauseFold: Sendable {
     let code: String
     let outcome: Outcome
     let pattern: String?
-    /// Whether it stands for all that is not told apart any more.
+    /// Whether it is the group of all further causes.
     var isRest = false
   }
 

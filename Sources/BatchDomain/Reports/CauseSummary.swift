@@ -9,7 +9,7 @@ package struct CauseSummary: Sendable, Equatable {
     package var item: Int
     /// The video of its first item, `s3://bucket/key`; `nil` when it is not known.
     package var object: ObjectName?
-    /// What the service said, as it came.
+    /// What the service said, unchanged.
     package var message: String?
 
     /// A sample in its parts.
@@ -21,7 +21,7 @@ package struct CauseSummary: Sendable, Equatable {
     }
   }
 
-  /// The service's error code, the status as `http_NNN` when it gave none, or the transport's word.
+  /// The service's error code, the status as `http_NNN` when it gave none, or the transport's code.
   package var code: String
   /// A sample of the message.
   package var message: String?

@@ -20,7 +20,7 @@ package struct ChunkMap: Sendable, Equatable {
     /// The state it is shown in: of the states of its chunks the one that needs a look first.
     package var state: ChunkState { ChunkMap.urgency.first { chunks[$0, default: 0] > 0 } ?? .accepted }
 
-    /// Takes the chunks of another one in.
+    /// Adds the chunks of another cell.
     fileprivate mutating func merge(_ other: Cell) {
       items = min(items.lowerBound, other.items.lowerBound)..<max(items.upperBound, other.items.upperBound)
       chunks.merge(other.chunks, uniquingKeysWith: +)
@@ -48,7 +48,7 @@ package struct ChunkMap: Sendable, Equatable {
     width = chunks <= Self.cellLimit ? 1 : max(1, (items + Self.cellLimit - 1) / Self.cellLimit)
   }
 
-  /// Puts chunks of one state where they belong.
+  /// Adds chunks of one state to their cell.
   ///
   /// - Parameter place: their first item divided by ``width``.
   package mutating func add(_ count: Int, _ state: ChunkState, items: Range<Int>, place: Int) {

@@ -1,5 +1,5 @@
-/// A page of rows, and where the next one begins. A page that has no rows need not be the last: all of what was looked
-/// at may have been left out.
+/// A page of rows, and where the next one begins. A page without rows need not be the last: the filter may have left
+/// out all that was read.
 package struct DetailPage<Row: Sendable, Cursor: Sendable>: Sendable {
   /// The rows.
   package var rows: [Row]

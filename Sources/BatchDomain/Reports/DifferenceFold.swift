@@ -56,13 +56,13 @@ package struct DifferenceFold: Sendable {
     self.parts = parts
   }
 
-  /// Takes an item of the first run.
+  /// Adds an item of the first run.
   package mutating func addFirst(_ item: ItemSummary) {
     guard let key = key(of: item) else { return }
     first[key] = Entry(sequence: item.sequence, state: item.state)
   }
 
-  /// Takes an item of the second run, once all of the first are in.
+  /// Adds an item of the second run, after all of the first.
   package mutating func addSecond(_ item: ItemSummary) {
     guard let key = key(of: item) else { return }
     let from = first.removeValue(forKey: key)?.state
@@ -76,7 +76,7 @@ package struct DifferenceFold: Sendable {
   /// What the second run's items came to.
   package var matched: [RunDifference.Change] { changes.values.flatMap(\.values) }
 
-  /// What is left of the first run, once all of the second are in.
+  /// The items that only the first run has, once all of the second were added.
   package var missing: [ChunkState: Missing] {
     Dictionary(grouping: first.values, by: \.state).mapValues { entries in
       Missing(

@@ -10,7 +10,7 @@ package struct LatencyHistogram: Sendable, Equatable {
   /// No attempts.
   package init() {}
 
-  /// Counts attempts that took that many milliseconds; fewer than none are taken as none.
+  /// Counts attempts that took that many milliseconds; negative numbers count as zero.
   package mutating func add(_ count: Int, milliseconds: Int) {
     let held = max(0, milliseconds)
     counts[Self.rounded(held), default: 0] += count

@@ -1,15 +1,15 @@
-/// Makes messages alike that say the same of different items: "element 16 is not valid" and "element 17 is not valid"
-/// are both "element N is not valid".
+/// Reduces messages that say the same about different items to one pattern: "element 16 is not valid" and "element 17
+/// is not valid" are both "element N is not valid".
 ///
-/// Replaced are, from left to right: what is in quotes by `"…"`, the rest of an address by `s3://…`, ids by `ID`,
-/// numbers by `N`; a list of equal ones by the first and an ellipsis.
+/// Replaces, from left to right: quoted text by `"…"`, the rest of an address by `s3://…`, ids by `ID`, numbers by
+/// `N`; a list of equal ones by the first and an ellipsis.
 package struct MessagePattern {
-  /// Bytes of a message that are looked at; what is behind them makes no difference.
+  /// Bytes of a message that are compared; the rest makes no difference.
   package static let lengthLimit = 1_024
 
-  /// Bytes a word has at least to be an id when letters and digits are mixed in it.
+  /// The least length in bytes of an id that mixes letters and digits.
   private static let idLength = 8
-  /// Bytes a word has at least to be an id when it could be a word of hexadecimal letters.
+  /// The least length in bytes of an id that could be a word of hexadecimal letters.
   private static let hexLength = 16
 
   private let text: [UInt8]
@@ -50,7 +50,7 @@ package struct MessagePattern {
     }
   }
 
-  /// Where the quoted text that starts here ends; `nil` when none does. An apostrophe within a word is none.
+  /// Where the quoted text that starts here ends; `nil` when none does. An apostrophe within a word does not count.
   private mutating func endOfQuoted() -> Int? {
     let quote = text[position]
     guard Self.quotes.contains(quote), !unclosed.contains(quote) else { return nil }

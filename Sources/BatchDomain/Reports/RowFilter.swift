@@ -1,8 +1,8 @@
-/// Which chunks, items and attempts of a run are of interest.
+/// Chooses chunks, items and attempts of a run.
 package struct RowFilter: Sendable, Equatable {
   /// States of the chunk; `nil` for any.
   package var states: Set<ChunkState>?
-  /// The last outcome is no earlier than that; `nil` for any, none at all included.
+  /// The last outcome is no earlier than that; `nil` for any, also for rows without an outcome.
   package var since: Timestamp?
 
   /// A filter in its parts.
@@ -11,7 +11,7 @@ package struct RowFilter: Sendable, Equatable {
     self.since = since
   }
 
-  /// Whether it lets a row pass.
+  /// Whether it includes a row.
   ///
   /// - Parameter endedAt: when its last outcome was recorded; `nil` while there is none.
   package func matches(_ state: ChunkState, endedAt: Timestamp?) -> Bool {

@@ -1,4 +1,4 @@
-/// Which runs are of interest.
+/// Chooses runs.
 package struct RunFilter: Sendable, Equatable {
   /// States of the run; `nil` for any.
   package var states: Set<RunState>?
@@ -11,7 +11,7 @@ package struct RunFilter: Sendable, Equatable {
     self.since = since
   }
 
-  /// Whether it lets a run pass.
+  /// Whether it includes a run.
   package func matches(_ run: RunSummary) -> Bool {
     states?.contains(run.state) != false && since.map { run.createdAt >= $0 } != false
   }

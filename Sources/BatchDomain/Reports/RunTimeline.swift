@@ -6,7 +6,7 @@ package struct RunTimeline: Sendable, Equatable {
     case throttled
     /// Requests had not got through, or their answers were lost.
     case trouble
-    /// Nobody was sending: the run was paused, or its process had died.
+    /// No process was sending: the run was paused, or its process had died.
     case stopped
     /// Anything else: a limit of the run itself, or a chunk that had to wait for its turn.
     case pace

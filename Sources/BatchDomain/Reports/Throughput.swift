@@ -27,7 +27,7 @@ package struct Throughput: Sendable, Equatable {
     accepted = Array(repeating: 0, count: Int(seconds / length) + 1)
   }
 
-  /// Counts items that were accepted in a slot; what lies outside, because a clock was set, goes to the nearest.
+  /// Counts items that were accepted in a slot; items outside, after a clock was set, go to the nearest slot.
   package mutating func add(_ items: Int, slot: Int) {
     guard !accepted.isEmpty else { return }
     accepted[min(max(0, slot), accepted.count - 1)] += items

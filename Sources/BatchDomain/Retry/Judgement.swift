@@ -1,4 +1,4 @@
-/// What an outcome makes of a chunk and of the run.
+/// What an outcome means for a chunk and for the run.
 package struct Judgement: Sendable, Equatable {
   /// What happens to the chunk.
   package var event: ChunkEvent
@@ -39,7 +39,7 @@ package struct AttemptCircumstances: Sendable, Equatable {
 }
 
 extension RetryContract {
-  /// What an outcome makes of a chunk and of the run.
+  /// What an outcome means for a chunk and for the run.
   package static func judge(_ outcome: Outcome, _ circumstances: AttemptCircumstances) -> Judgement {
     switch outcome {
     case .accepted:
@@ -51,7 +51,7 @@ extension RetryContract {
     case .index where circumstances.isSoleIndexLeft:
       return Judgement(event: .requeued, pause: .index)
     case .index, .content:
-      // ``Bisection`` says how to go on with it.
+      // ``Bisection`` decides what follows.
       return Judgement(event: .refused)
     case .throttled:
       return Judgement(event: .requeued)

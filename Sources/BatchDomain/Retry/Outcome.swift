@@ -1,4 +1,4 @@
-/// What one try to submit a chunk came to. The raw values are what the store has.
+/// What one attempt to submit a chunk came to. The raw values are what the store has.
 package enum Outcome: String, Sendable, CaseIterable {
   /// The service took the chunk.
   case accepted

@@ -1,6 +1,6 @@
-/// Whether sending items once more, as they are, can end otherwise than the last time.
+/// Whether sending the same items again can have another result.
 package enum Repeating: Sendable, Hashable {
-  /// What somebody has to put right before it can.
+  /// What has to be fixed first.
   package enum Change: String, Sendable {
     /// The key, or the account behind it.
     case account
@@ -10,13 +10,13 @@ package enum Repeating: Sendable, Hashable {
     case index
   }
 
-  /// It can: the last time said nothing about the items.
+  /// It can: the last outcome says nothing about the items.
   case helps
-  /// It can, but not before something was put right.
+  /// It can, once something is fixed.
   case helpsAfter(Change)
   /// It cannot: the service refuses the same items again.
   case refusedAgain
-  /// Nobody can tell: the service refused the items, and its code says nothing about them.
+  /// Not known: the service refused the items, and its code says nothing about them.
   case unclear
 }
 

@@ -17,7 +17,7 @@ package enum RetryContract {
   /// Codes that say that there are too many requests.
   package static let throttleCodes: Set<String> = ["too_many_requests"]
 
-  /// Codes that say that the service gave up in the middle.
+  /// Codes that say that the service stopped in the middle.
   package static let unknownCodes: Set<String> = ["request_canceled_or_timed_out"]
 
   /// Codes that say that something in the request is wrong.
@@ -31,25 +31,25 @@ package enum RetryContract {
   /// Statuses that speak about the address, not about the chunk, when no code says otherwise.
   package static let endpointStatuses: Set<Int> = [402, 404, 405, 410, 415, 426]
 
-  /// Words of the transport for faults that stay until a person puts them right.
+  /// Codes of the transport for faults that only a person can fix.
   package static let personFaults: Set<String> = [
     "proxy_unauthorized", "certificate", "certificate_expired", "certificate_not_yet_valid",
     "certificate_host",
   ]
 
-  /// The transport's word for a name that could not be resolved.
+  /// The transport's code for a name that could not be resolved.
   package static let unresolved = "dns"
-  /// The transport's word for a limit on open files that is reached.
+  /// The transport's code for a limit on open files that is reached.
   package static let openFiles = "open_files"
-  /// Words of the transport for faults after which it is not known whether the name could be resolved.
+  /// Codes of the transport for faults after which it is not known whether the name could be resolved.
   package static let faultsBeforeResolving: Set<String> = [
     unresolved, openFiles, "connect_timeout", "cancelled",
   ]
-  /// The transport's word for an answer that did not come in time.
+  /// The transport's code for an answer that did not come in time.
   package static let timeOut = "timeout"
 
-  /// Statuses of a gateway that gave up waiting for the service, or lost it, while it may hold the request: those of
-  /// RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
+  /// Statuses of a gateway that stopped waiting for the service, or lost it, and that may still hold the request:
+  /// those of RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
   package static let heldStatuses: Set<Int> = [
     408, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599,
   ]
@@ -84,7 +84,7 @@ package enum RetryContract {
     case 400..<500 where answer.isForeign: .endpoint
     case 401, 403: .account
     case let status where endpointStatuses.contains(status): .endpoint
-    // Whose word it is cannot be read, so that it refuses nothing.
+    // Its sender is not known, so it refuses nothing.
     case 400..<500: answer.body == .unreadable ? .endpoint : .content
     default: .unknown
     }
@@ -92,8 +92,8 @@ package enum RetryContract {
 
   /// What an exchange about that many items came to.
   ///
-  /// A page that calls a request too large is obeyed as long as a part of it can be sent instead. Of a single item it
-  /// is somebody else's word, who does not know the service's limits.
+  /// A page that says that the request is too large divides the chunk, as long as it can be divided. For a single
+  /// item it is a fault of the endpoint: a gateway has a lower limit than the service.
   package static func outcome(of exchange: Exchange, items: Int) -> Outcome {
     if case .answered(let answer) = exchange, answer.status == 413, answer.isForeign, items == 1 {
       return answer.code.flatMap(outcome(ofCode:)) ?? .endpoint
@@ -101,8 +101,8 @@ package enum RetryContract {
     return outcome(of: exchange)
   }
 
-  /// Why the run has to be paused after an exchange, whatever it came to for the chunk: something is wrong that only a
-  /// person can put right, and every further request meets it again. `nil` when the run goes on.
+  /// Why the run has to be paused after an exchange, whatever it means for the chunk: a fault that only a person can
+  /// fix, and that every further request would meet again. `nil` when the run goes on.
   package static func pause(after exchange: Exchange) -> PauseReason? {
     switch exchange {
     case .failed(let failure):
@@ -118,12 +118,12 @@ package enum RetryContract {
     }
   }
 
-  /// Whether a request whose attempt ended so may still arrive: something on the way may hold it. Settling waits for
-  /// `--settle-grace` then.
+  /// Whether a request may still arrive after an attempt that ended like this, because a gateway may hold it.
+  /// Settling then waits for `--settle-grace`.
   ///
   /// - Parameters:
   ///   - status: HTTP status of the answer; `nil` when none came.
-  ///   - code: the service's error code, or the transport's word.
+  ///   - code: the service's error code, or the transport's code.
   package static func mayArriveLater(status: Int?, code: String?) -> Bool {
     guard let status else { return code == timeOut }
     return heldStatuses.contains(status) || code.map(unknownCodes.contains) == true

@@ -1,12 +1,12 @@
-/// What came back from the service, decoded leniently; the same for every version of it.
+/// An answer of the service, decoded leniently; the same for every version.
 package struct ServiceAnswer: Sendable, Equatable {
-  /// What a body is, as far as it matters for whose word it is.
+  /// The kind of a body, which helps to tell whether the answer is the service's own.
   package enum Body: String, Sendable, CaseIterable {
     /// There is none.
     case empty
     /// JSON of any kind; of one that is too long to be read whole, its beginning.
     case json
-    /// A page of HTML or another kind of XML. The service sends none: something on the way does.
+    /// A page of HTML or another kind of XML. The service sends none: a proxy or a gateway does.
     case page
     /// In a coding that this program does not read and did not ask for.
     case unreadable
@@ -56,7 +56,7 @@ extension ServiceAnswer {
   private var isPage: Bool { body == .page || body == .empty && mediaType == "text/html" }
 }
 
-/// What went wrong before a usable answer was there.
+/// Why there is no usable answer.
 package struct TransportFailure: Error, Sendable, Equatable {
   /// How far the request got.
   package enum Progress: String, Sendable, CaseIterable {
@@ -68,7 +68,7 @@ package struct TransportFailure: Error, Sendable, Equatable {
 
   /// How far the request got.
   package var progress: Progress
-  /// A short stable word for the cause, for example `connect_refused` or `timeout`.
+  /// A short stable code for the cause, for example `connect_refused` or `timeout`.
   package var code: String
   /// The cause in words, with secrets removed.
   package var message: String

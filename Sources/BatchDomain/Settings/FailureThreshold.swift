@@ -2,13 +2,13 @@
 package enum FailureThreshold: Hashable, Sendable {
   /// That many items.
   case items(Int)
-  /// That share of the items decided so far, in percent; looked at only once enough are decided.
+  /// That share of the items decided so far, in percent; checked only once enough are decided.
   case percent(Double)
 
   /// Whether the run has to be paused.
   ///
-  /// A percentage is looked at only after 1,000 items or a tenth of the run are decided, whichever comes
-  /// first, so that a bad start of a small sample pauses nothing.
+  /// A percentage is checked only after 1,000 items or a tenth of the run are decided, whichever comes first, so that
+  /// a bad start does not pause the run.
   ///
   /// - Parameters:
   ///   - lost: items rejected or failed.

@@ -1,11 +1,11 @@
-/// Which service an address leads to, whatever way it is written.
+/// The service that an address leads to, whatever its spelling.
 ///
-/// The one rule for all that is kept by service: whether a manifest was submitted there before, rates, the waits it asks
-/// for, and the items it accepted. Scheme and host have no case, the port of the scheme may be left out, and this
+/// The one rule for all that is kept by service: whether a manifest was submitted there before, rates, the waits it
+/// asks for, and the items it accepted. Scheme and host ignore case, the port of the scheme may be left out, and this
 /// machine has three usual names: `localhost`, `127.0.0.1` and `[::1]`.
 package enum Origin {
-  /// An address in its one form: scheme and host in lower case, `localhost` for this machine, no default port; the path
-  /// as it is. What is no address is left as it is.
+  /// An address in its one form: scheme and host in lower case, `localhost` for this machine, no default port; the
+  /// path as it is. Text that is no address is returned unchanged.
   package static func canonical(_ address: String) -> String {
     let (origin, path) = parts(address)
     return origin + path

@@ -1,5 +1,5 @@
-/// Everything a run was told, with every default filled in; stored with the run, so that `resume` needs only
-/// the run's id and the key.
+/// All settings of a run, defaults included; stored with the run, so that `resume` needs only the run's id and the
+/// key.
 package struct RunSettings: Sendable, Equatable {
   /// Address of the service without a trailing slash, for example `https://api.twelvelabs.io`.
   package var baseURL: String = ServiceProfile.defaultBaseURL
@@ -27,10 +27,10 @@ package struct RunSettings: Sendable, Equatable {
   package var onUnknown: UnknownPolicy = .check
   /// How long after a lost answer the service is first asked, and the time between two such looks.
   package var settleDelay: Duration = .seconds(30)
-  /// How long after the end of a request that ran out of time, or that a gateway gave up, a look may first conclude that
-  /// the service did not receive it: the gateway may still hold the request.
+  /// How long after the end of a request that timed out, or that a gateway stopped waiting for, a look may first
+  /// conclude that the service did not receive it: the gateway may still hold the request.
   package var settleGrace: Duration = .seconds(60)
-  /// Whether refused chunks are divided until the items to blame stand alone.
+  /// Whether refused chunks are divided until the bad items stand alone.
   package var bisect: Bool = true
   /// How many items may be lost before the run is paused.
   package var maxFailures: FailureThreshold = .percent(50)

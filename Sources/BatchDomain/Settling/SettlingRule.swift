@@ -28,8 +28,8 @@ package enum SettlingRule {
   ///   - chunk: the unknown chunk.
   ///   - evidence: what is known of each of its indexes; an index that is missing could not be listed.
   ///   - settleDelay: the shortest time after which an absence means anything.
-  ///   - grace: how long something on the way may hold a request that it gave up, or that ran out of time. Such an
-  ///     attempt counts as ended only then: what is not there before may still come.
+  ///   - grace: how long a gateway may hold a request that it stopped waiting for, or that timed out. Such an attempt
+  ///     counts as ended only then: a request that is not listed before may still arrive.
   package static func read(
     _ chunk: UnknownChunk, evidence: [IndexID: IndexEvidence], settleDelay: Duration, grace: Duration
   ) -> Reading {

@@ -51,7 +51,8 @@ package struct IndexEvidence: Sendable, Equatable {
   package var anchors: [Control]
   /// When each control was first seen whole: its lag is at most the time from its acceptance to then.
   package var firstShown: [ChunkNumber: Timestamp]
-  /// Those controls that an earlier look did not show: what is known of their lag is no accident of when it was looked.
+  /// Those controls that an earlier look did not show: their lag was measured, and does not depend on when a look was
+  /// made.
   package var wasMissing: Set<ChunkNumber> = []
   /// When somebody set the machine's clock forward, and by how much, as far as this process noticed.
   package var stepsForward: [ClockStep] = []

@@ -39,8 +39,8 @@ package struct UnknownChunk: Sendable, Equatable {
   /// When the intent of the first of its attempts that were lost was recorded: a task made since then may be
   /// its own.
   package var startedAt: Timestamp
-  /// When the answer of the last was given up; for an owner that died, when the run was taken over, at most the
-  /// time-out later than the start.
+  /// When the last ended without an answer; for an owner that died, when the run was taken over, at most the time-out
+  /// later than the start.
   package var endedAt: Timestamp
   /// The place of that first intent among the intents of its run.
   package var intent: Int
@@ -49,9 +49,9 @@ package struct UnknownChunk: Sendable, Equatable {
   package var endedAfter: Int
   /// How the answer of its last attempt came to be missing.
   package var loss: Loss
-  /// Whether something on the way may still hold the request of its last attempt.
+  /// Whether a gateway may still hold the request of its last attempt.
   package var mayArriveLater: Bool
-  /// Whether that was while nothing got through for anyone.
+  /// Whether that was during an outage: no other request got through.
   package var wasInOutage: Bool
   /// Attempts so far that count towards the limit.
   package var countedAttempts: Int
@@ -90,7 +90,7 @@ package struct UnknownChunk: Sendable, Equatable {
 
   /// The moment from which on the request of its last attempt can no longer arrive.
   ///
-  /// - Parameter grace: how long something on the way may hold a request.
+  /// - Parameter grace: how long a gateway may hold a request.
   package func arrivesBefore(grace: Duration) -> Timestamp { mayArriveLater ? endedAt + grace : endedAt }
 
   /// Whether the service refused it, for an index it does not know included.
@@ -141,7 +141,7 @@ package struct Control: Sendable, Equatable {
   }
 }
 
-/// How far behind a listing was when it was last looked at for that.
+/// How far behind a listing was when that was last measured.
 package struct ListingLag: Sendable, Equatable {
   /// When the control that was looked for was accepted.
   package var acceptedAt: Timestamp

@@ -1,4 +1,4 @@
-/// What is known about a refused chunk when it is decided how to go on.
+/// What is known about a refused chunk when it is decided what follows.
 package struct RefusalCircumstances: Sendable, Equatable {
   /// Items in the chunk.
   package var itemCount: Int
@@ -10,7 +10,7 @@ package struct RefusalCircumstances: Sendable, Equatable {
   package var onUnknown: UnknownPolicy
   /// What refusals of this run are known to mean.
   package var trust: RefusalTrust
-  /// How its relatives fared, itself left out.
+  /// What became of the other pieces of its planned chunk.
   package var family: ChunkFamily
 
   /// Circumstances of a refusal.
@@ -27,7 +27,7 @@ package struct RefusalCircumstances: Sendable, Equatable {
   }
 }
 
-/// How the pieces of one planned chunk fared so far.
+/// What became of the pieces of one planned chunk so far.
 package struct ChunkFamily: Sendable, Equatable {
   /// Whether the chunk is a piece of another, and not a planned one.
   package var isPiece: Bool
@@ -49,19 +49,18 @@ package struct ChunkFamily: Sendable, Equatable {
   }
 }
 
-/// How a refused chunk is divided until its bad items stand alone: a pure function.
+/// Divides a refused chunk until its bad items stand alone: a pure function.
 ///
 /// Halving n items of which k are bad takes at most `2k(ceil(log2(n/k)) + 1)` requests: 50 items with one bad
 /// one at most 14.
 package enum Bisection {
-  /// Single refusals with one code, and nothing accepted, after which the rest of a chunk is taken to be refused as
-  /// well.
+  /// Single items refused with one code, with nothing accepted, after which the rest of a chunk is rejected as well.
   package static let singlesThatSpeakForAll = 8
 
   /// Tries a piece has of its own when its chunk was divided because the attempts were used up.
   package static let triesOfAnExhaustedPiece = 2
 
-  /// How to go on with a refused chunk.
+  /// What to do with a refused chunk.
   package enum Step: Sendable, Equatable {
     /// It is rejected.
     ///
@@ -88,8 +87,8 @@ package enum Bisection {
     switch circumstances.trust {
     case .whole: return .halve
     case .partial: return .lookUp
-    // Who refuses a request for its size did not look into it (RFC 9110, 15.5.14). It says nothing about refusals for
-    // what is in a request, either.
+    // A refusal for size says that the request was not looked into (RFC 9110, 15.5.14). It says nothing about
+    // refusals for what is in a request, either.
     case .unproven where circumstances.isTooLarge: return .halve
     // It was looked up once, and as long as nothing of the family was accepted a piece has no better control.
     case .unproven: return family.wasLookedUp && family.accepted == 0 ? .halve : .lookUp

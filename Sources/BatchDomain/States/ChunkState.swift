@@ -10,11 +10,11 @@ package enum ChunkState: String, Sendable, CaseIterable {
   case accepted
   /// Refused for its content.
   case rejected
-  /// Its attempts are used up without it being taken.
+  /// Its counted attempts are used up, and the service did not take it.
   case failed
   /// Replaced by child ranges that cover it exactly.
   case split
-  /// Given up by the user.
+  /// Cancelled by the user.
   case cancelled
 
   /// Whether nothing more happens to a chunk in this state unless a person asks for it.

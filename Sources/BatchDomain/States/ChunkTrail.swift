@@ -1,4 +1,4 @@
-/// What attempts and verdicts say happened to a chunk: what an audit holds its state against.
+/// What attempts and verdicts say happened to a chunk: an audit compares its state with that.
 package struct ChunkTrail: Sendable, Equatable {
   /// Attempts of the chunk, 0 or more.
   package var attempts: Int
@@ -30,7 +30,7 @@ package struct ChunkTrail: Sendable, Equatable {
   /// The states that such records lead to.
   package var states: Set<ChunkState> {
     var states = statesOfLastAttempt
-    // What waits to be sent may be given up, and a neighbour's refusals may speak for it.
+    // A pending chunk may be cancelled, or rejected because of its neighbours.
     if states.contains(.pending) {
       states.insert(.cancelled)
       if isRejectedWithNeighbours { states.insert(.rejected) }

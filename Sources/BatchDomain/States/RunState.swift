@@ -4,11 +4,11 @@ package enum RunState: String, Sendable, CaseIterable {
   case planning
   /// A process is sending it.
   case running
-  /// Nobody is sending it; `resume` goes on. It has a ``PauseReason``.
+  /// No process is sending it; `resume` continues it. It has a ``PauseReason``.
   case paused
   /// Every chunk is decided, or held as unknown.
   case finished
-  /// Given up by the user.
+  /// Cancelled by the user.
   case cancelled
 }
 
@@ -28,7 +28,7 @@ package enum PauseReason: String, Sendable, CaseIterable {
   case index
   /// Nothing got through for longer than `--max-wait`.
   case unreachable
-  /// More items were refused or failed than `--max-failures` permits.
+  /// More items were rejected or failed than `--max-failures` permits.
   case failures
   /// The store could not be written.
   case store

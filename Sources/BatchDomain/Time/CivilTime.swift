@@ -1,4 +1,4 @@
-/// A moment taken apart into the parts of a UTC date and time (proleptic Gregorian calendar).
+/// A moment as the parts of a UTC date and time (proleptic Gregorian calendar).
 package struct CivilTime: Equatable, Sendable {
   /// Year, for example 2026.
   package var year: Int
@@ -15,7 +15,7 @@ package struct CivilTime: Equatable, Sendable {
   /// Millisecond, 0 to 999.
   package var millisecond: Int
 
-  /// Takes a moment apart.
+  /// The parts of a moment.
   package init(_ moment: Timestamp) {
     let day = moment.milliseconds.flooredQuotient(86_400_000)
     let rest = Int(moment.milliseconds - day * 86_400_000)

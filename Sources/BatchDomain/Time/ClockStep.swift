@@ -1,6 +1,6 @@
 /// The machine's clock was set while this process ran.
 package struct ClockStep: Sendable, Equatable {
-  /// What the clock showed when that was noticed.
+  /// What the clock showed when the step was noticed.
   package var noticedAt: Timestamp
   /// How far it was set; negative when it was set back.
   package var by: Duration

@@ -1,5 +1,5 @@
 extension Duration {
-  /// Whole milliseconds, a part of one counted as one; held at the ends of the range.
+  /// Whole milliseconds, rounded up, and limited to the range of the type.
   package var millisecondsRoundedUp: Int64 {
     let (seconds, attoseconds) = components
     let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000)

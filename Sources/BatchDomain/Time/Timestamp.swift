@@ -36,7 +36,7 @@ package struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertibl
 }
 
 extension Int64 {
-  /// The sum, held at the ends of the range instead of trapping.
+  /// The sum, limited to the range of the type instead of trapping.
   package func addingWithSaturation(_ other: Int64) -> Int64 {
     let (sum, overflow) = addingReportingOverflow(other)
     guard overflow else { return sum }

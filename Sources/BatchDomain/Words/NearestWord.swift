@@ -1,10 +1,10 @@
-/// Which known word somebody meant who typed another one.
+/// Finds the known word that a person probably meant by a mistyped one.
 package enum NearestWord {
-  /// Longer words were hardly typed by hand, and are compared with none.
+  /// Longer words were hardly typed by hand, and are not compared.
   private static let longestTyped = 64
 
-  /// The word that takes the fewest changes to type instead, the first of equals; `nil` when none is near enough to
-  /// be meant: a third of its characters at most.
+  /// The word with the fewest changes, the first of equals; `nil` when none is near enough: the changes may be at
+  /// most a third of its characters.
   package static func to(_ typed: String, among words: some Sequence<String>) -> String? {
     guard typed.utf8.count <= longestTyped else { return nil }
     let typed = typed.lowercased()
@@ -13,7 +13,7 @@ package enum NearestWord {
     return best.distance <= max(1, best.word.count / 3) ? best.word : nil
   }
 
-  /// The run somebody meant who typed an id, or the beginning of one, that no run has; the newest of equals.
+  /// The run that a person probably meant by an id, or the beginning of one, that no run has; the newest of equals.
   ///
   /// One wrong character in six at most: ids of runs of one day are alike, and a wrong guess is worse than none.
   ///
