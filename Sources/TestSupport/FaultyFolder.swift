@@ -21,7 +21,7 @@ package final class FaultyFolder: Sendable {
     case openError
     /// Removing a file.
     case deleteError
-    /// Taking a lock of a file or of shared memory: somebody else has it.
+    /// Taking a lock of a file or of shared memory: another process has it.
     case locked
     /// Mapping the memory that the connections to a write-ahead log share.
     case memoryError

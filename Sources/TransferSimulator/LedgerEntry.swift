@@ -32,6 +32,6 @@ package struct LedgerEntry: Sendable, Equatable {
   package var fault: FaultKind?
   /// When the answer was about to be complete, or the request was dropped; nil while under way.
   package var answeredAt: Int64?
-  /// The status sent; nil while under way, and when none was sent or nobody was there to read it.
+  /// The status sent; nil while under way, and when none was sent or the client had gone.
   package var status: Int?
 }

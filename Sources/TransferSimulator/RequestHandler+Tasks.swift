@@ -114,7 +114,7 @@ extension RequestHandler {
     let ids = model.indexIDs
     let now = TimeText.rfc3339(configuration.clock.now)
     let rows = ids.map { id in
-      // What the vendor's SDK expects of an index; nobody asks for its times.
+      // What the vendor's SDK expects of an index; clients do not read its times.
       JSONText.object([
         ("_id", .string(id)), ("index_name", .string("index \(id)")), ("created_at", .string(now)),
         ("updated_at", .string(now)), ("engines", .array([])),

@@ -12,7 +12,7 @@ package struct TransferTask: Sendable, Equatable {
     case indexing
     /// Done.
     case ready
-    /// Given up.
+    /// The service could not process the video.
     case failed
   }
 

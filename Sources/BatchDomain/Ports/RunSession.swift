@@ -33,7 +33,7 @@ package protocol RunSession: Sendable {
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk]
 
   /// Chunks of this run with items of that index that were accepted while no earlier attempt may have reached the
-  /// service, in the order of their intents. As many as are asked for, if there are so many, however rare the index is.
+  /// service, in the order of their intents. `limit` of them where there are as many, however rare the index is.
   ///
   /// - Parameters:
   ///   - intents: only attempts whose place among the run's intents is one of these.

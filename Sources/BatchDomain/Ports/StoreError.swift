@@ -1,4 +1,4 @@
-/// What can go wrong in a store, whatever it is made of.
+/// An error of a store, whatever its engine.
 package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   /// What kind of trouble it is; the exit status depends on it alone.
   package enum Code: String, Sendable, CaseIterable {

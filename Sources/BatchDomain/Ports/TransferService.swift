@@ -47,7 +47,7 @@ package protocol TransferService: Sendable {
   /// Rows in a full page of ``listTasks(index:page:)``.
   var pageLimit: Int { get }
 
-  /// Sends one chunk and returns what came of it. Never throws: every way to fail is an ``Exchange``.
+  /// Sends one chunk and returns the result. Never throws: every way to fail is an ``Exchange``.
   ///
   /// Cancelling the task abandons the request; the result is then ``Exchange/failed(_:)``.
   func submit(_ submission: Submission) async -> Exchange

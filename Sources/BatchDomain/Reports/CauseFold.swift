@@ -32,7 +32,7 @@ package struct CauseFold: Sendable {
   /// Adds a chunk that was tried and is not accepted.
   ///
   /// - Parameters:
-  ///   - code: the service's error code, or what stands in its place.
+  ///   - code: the service's error code, or its replacement (`http_NNN`, the transport's code).
   ///   - message: what the service said.
   ///   - endedAt: when its last attempt ended.
   package mutating func add(

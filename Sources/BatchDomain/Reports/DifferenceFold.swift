@@ -18,8 +18,8 @@ package struct DifferenceFold: Sendable {
     package var sequences: [Int]
   }
 
-  /// An index and an object, told from others by 128 bits. Two pairs that chance makes alike would be counted as one
-  /// item; nothing that is sent depends on it.
+  /// An index and an object, as 128 bits of a hash. Two pairs that chance makes alike would be counted as one item;
+  /// nothing that is sent depends on it.
   private struct Key: Hashable {
     let high: Int
     let low: Int

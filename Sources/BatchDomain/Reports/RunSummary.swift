@@ -82,7 +82,7 @@ package struct ChunkSummary: Sendable, Equatable {
   package var message: String?
   /// The chunk that this one is a piece of.
   package var parent: ChunkNumber?
-  /// Whether it is a rejected range whose bad items were not told apart.
+  /// Whether it is a rejected range whose bad items were not isolated.
   package var isNotIsolated: Bool
   /// The latest verdict on it, where an answer of it was lost.
   package var settlement: SettlementSummary?

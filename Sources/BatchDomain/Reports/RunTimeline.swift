@@ -44,7 +44,7 @@ package struct RunTimeline: Sendable, Equatable {
   package private(set) var throttledTime: Duration = .zero
   /// Attempts by what they came to; one that is under way is not among them.
   package private(set) var outcomes: [Outcome: Int] = [:]
-  /// Lost answers that were decided: by the service's listing, by a person, or by what the run was told.
+  /// Lost answers that were decided: by the service's listing, by a person, or by `--on-unknown`.
   package var settled = 0
 
   /// When the last attempt so far ended.

@@ -8,7 +8,7 @@ package struct Settlement: Sendable, Equatable {
     case partlyReceived = "partly_received"
     /// The service has no item of it.
     case notReceived = "not_received"
-    /// It cannot be told; a person may decide.
+    /// It cannot be decided; a person may.
     case undecided
   }
 

@@ -99,8 +99,8 @@ package enum SettlingRule {
 
   /// The control that proves that the listing has caught up to the end of the attempt.
   ///
-  /// What was begun later is told by the order of the intents, which no change of the machine's clock disturbs; the
-  /// times have to agree, since the service's tasks are found by time.
+  /// What was begun later is known from the order of the intents, which no change of the machine's clock disturbs;
+  /// the times have to agree, since the service's tasks are found by time.
   ///
   /// - Parameter end: when the attempt ended, with the time in which its request may still arrive, and every other send
   ///   that may be mistaken for it.

@@ -44,8 +44,8 @@ package struct UnknownChunk: Sendable, Equatable {
   package var endedAt: Timestamp
   /// The place of that first intent among the intents of its run.
   package var intent: Int
-  /// How many intents the run had when the outcome of the last attempt was recorded: what was begun later has a higher
-  /// number, whatever became of the machine's clock.
+  /// How many intents the run had when the outcome of the last attempt was recorded: what was begun later has a
+  /// higher number, even if the machine's clock was changed.
   package var endedAfter: Int
   /// How the answer of its last attempt came to be missing.
   package var loss: Loss

@@ -50,7 +50,7 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   /// Rows in a full page of the list of tasks; the version's documented maximum.
   package var pageLimit: Int { profile.listPageLimit }
 
-  /// Sends one chunk and returns what came of it.
+  /// Sends one chunk and returns the result.
   package func submit(_ submission: Submission) async -> Exchange {
     let body = MultipartBody(chunk: submission.chunk, content: submission.filePart)
     let result = await requester.send(
