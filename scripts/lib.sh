@@ -1,6 +1,6 @@
 # Shared by the scripts beside it: finds or installs what the build needs. Sourced, not run.
 
-# Says what is missing and ends.
+# Prints a message and exits.
 fail() {
   printf '%s\n' "$*" >&2
   exit 1
@@ -55,7 +55,7 @@ link_fuzz_sources() {
   done
 }
 
-# Ends the programs of this package that are still there though whatever started them has gone.
+# Ends the programs of this package that outlived the process that started them.
 end_leftovers() {
   local process program
   for process in /proc/[0-9]*; do
