@@ -19,7 +19,7 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "The version of the service: v1, v1.1 or v1.2.")
   var profile = "v1"
 
-  @Option(help: "The only right x-api-key.")
+  @Option(help: "The API key that is accepted; without this option any key is.")
   var apiKey: String?
 
   @Option(help: "A file that receives every request as JSON lines.")
@@ -31,7 +31,7 @@ struct SimulatorCommand: AsyncParsableCommand {
       discussion: "Kinds: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "rule"))
   var fault: [String] = []
 
-  @Option(help: "The seed of every draw.")
+  @Option(help: "The seed of all random choices.")
   var seed: UInt64 = 1
 
   @Option(help: "The latency of every transfers answer.")
@@ -40,7 +40,7 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "The time until a task shows up in listings.")
   var listingLag = "0s"
 
-  @Option(help: "An oddity of the listing (repeatable).")
+  @Option(help: "A way in which the listing is hard to read (repeatable).")
   var listing: [String] = []
 
   @Option(help: "Transfers requests per window, N/DURATION, for example 60/1m.")
@@ -67,16 +67,16 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "Every n-th answer says `Connection: close`, and the connection is closed.")
   var announcedCloseEvery: Int?
 
-  @Option(help: "After every n-th answer the connection is closed without a word.")
+  @Option(help: "After every n-th answer the connection is closed without notice.")
   var silentCloseEvery: Int?
 
-  @Option(help: "An object, as the manifest has it, that gets its whole request refused (repeatable).")
+  @Option(help: "An object, as in the manifest, whose whole request is refused (repeatable).")
   var poisonedObject: [String] = []
 
   @Flag(help: "The elements before a poisoned one are taken although the request is refused.")
   var takesElementsBeforePoison = false
 
-  @Option(help: "An object, as the manifest has it, that makes the service answer 500 (repeatable).")
+  @Option(help: "An object, as in the manifest, that makes the service answer 500 (repeatable).")
   var crashingObject: [String] = []
 
   @Option(help: "An index id that does not exist (repeatable).")
