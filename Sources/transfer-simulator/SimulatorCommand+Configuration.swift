@@ -32,7 +32,7 @@ extension SimulatorCommand {
     configuration.silentCloseEvery = try everyNth(silentCloseEvery)
     configuration.idleTimeout = try idleTimeout.map { text in
       let time = try duration(text)
-      guard time > .zero else { throw ValidationError("'\(text)' is not a time to wait for a request; expected more than zero") }
+      guard time > .zero else { throw ValidationError("'\(text)' is not more than zero") }
       return time
     }
     configuration.faults = try fault.map { text in
@@ -60,7 +60,7 @@ extension SimulatorCommand {
   }
 
   private func everyNth(_ count: Int?) throws -> Int? {
-    if let count, count < 1 { throw ValidationError("'\(count)' is not a number of answers; expected 1 or more") }
+    if let count, count < 1 { throw ValidationError("'\(count)' is not 1 or more answers") }
     return count
   }
 

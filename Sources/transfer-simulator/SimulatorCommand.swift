@@ -19,7 +19,7 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "The version of the service: v1, v1.1 or v1.2.")
   var profile = "v1"
 
-  @Option(help: "The API key that is accepted; without this option any key is.")
+  @Option(help: "The API key that is accepted; else any key that is not empty.")
   var apiKey: String?
 
   @Option(help: "A file that receives every request as JSON lines.")
