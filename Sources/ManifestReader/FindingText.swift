@@ -8,13 +8,13 @@ enum FindingText {
   /// A value from the manifest in quotes, cut.
   static func quoted(_ bytes: some Collection<UInt8>) -> String {
     let text = String(decoding: bytes.prefix(excerptLimit * 4 + 4), as: UTF8.self)
-    return "\"" + VisibleText.escaped(text, limit: excerptLimit) + "\""
+    return "\"" + VisibleText.escape(text, cutAt: excerptLimit) + "\""
   }
 
   /// The source of a value as it stands in the manifest, cut.
   static func source(_ bytes: some Collection<UInt8>) -> String {
     let text = String(decoding: bytes.prefix(excerptLimit * 4 + 4), as: UTF8.self)
-    return VisibleText.escaped(text, limit: excerptLimit)
+    return VisibleText.escape(text, cutAt: excerptLimit)
   }
 
   /// The character at `offset`, where `text` breaks a rule: as it is when everyone can see it, else by its number and

@@ -55,32 +55,4 @@ struct HumanTests {
     #expect(zone.brief(Samples.created) == "2026-11-23 21:15")
     #expect(zone.brief(Samples.created - .seconds(60)) == "2026-11-23 22:14")
   }
-
-  @Test(arguments: [
-    ("plain žluť 🎬", "plain žluť 🎬"), ("a\nb\tc\r", "a\\nb\\tc\\r"),
-    ("\u{0}\u{1b}\u{7f}\u{9b}", "\\x00\\x1b\\x7f\\x9b"),
-    ("\u{202e}abc\u{2066}", "\\u{202e}abc\\u{2066}"),
-    ("\u{feff}\u{200b}\u{e0041}", "\\u{feff}\\u{200b}\\u{e0041}"),
-    ("\u{61c}\u{2060}\u{3164}", "\\u{61c}\\u{2060}\\u{3164}"), ("\r\n", "\\r\\n"),
-    ("👩\u{200d}👩", "👩\u{200d}👩"),
-  ])
-  func textFromOutsideIsHarmless(text: String, escaped: String) {
-    #expect(TerminalText.escape(text) == escaped)
-  }
-
-  @Test func longTextIsCut() {
-    #expect(TerminalText.escape("abcdef", cutAt: 6) == "abcdef")
-    #expect(TerminalText.escape("abcdefg", cutAt: 6) == "abcde…")
-    #expect(TerminalText.escape("ab" + String(repeating: "\u{301}", count: 1_000), cutAt: 6).utf8.count < 200)
-    #expect(TerminalText.escape(String(repeating: "\n", count: 1_000_000), cutAt: 5) == "\\n\\n…")
-  }
-
-  @Test(arguments: [
-    ("/a/b.db", "/a/b.db"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$(rm)", "'$(rm)'"),
-    ("a'\u{301};b", "'a'\\''\u{301};b'"),
-    ("~/x", "'~/x'"),
-  ])
-  func shellWordIsQuotedWhereNeeded(word: String, quoted: String) {
-    #expect(ShellText.quote(word) == quoted)
-  }
 }

@@ -65,7 +65,7 @@ package struct Finding: Sendable, Equatable {
     self.line = line
     self.column = column
     self.item = item
-    self.message = VisibleText.escaped(message, limit: Finding.messageLimit)
+    self.message = VisibleText.escape(message, cutAt: Finding.messageLimit)
     self.remedy = remedy
   }
 

@@ -43,4 +43,56 @@ package struct RunSettings: Sendable, Equatable {
 
   /// Where the run's requests go: what makes two runs of one manifest the same submission.
   package var destination: String { baseURL + profile.transfersPath }
+
+  /// The table of settings that are stored with a run, in the order in which they are shown.
+  package static let table: [Setting<RunSettings>] = [
+    Setting(
+      "base-url", \.baseURL, .baseURL, .sending, resuming: .changes,
+      help: "Address of the service: https, or http to this machine."),
+    Setting("profile", \.profile, .choice, .plan, resuming: .fixed, help: "Version of the service."),
+    Setting(
+      "chunk-size", \.chunkSize, .number(1...1_000_000), .plan, resuming: .fixed,
+      help: "Items per request at most."),
+    Setting(
+      // From an empty array to what one request can sensibly hold in memory.
+      "chunk-bytes", \.chunkBytes, .bytes(2...(1 << 30)), .plan, resuming: .fixed,
+      help: "Size of a request's file part at most."),
+    Setting(
+      "concurrency", \.concurrency, .number(1...256), .sending, resuming: .changes,
+      help: "Requests in flight at most."),
+    Setting(
+      "rate", \.rates, .rates, .sending, resuming: .changes, storedKey: "rates",
+      help: "Limit on requests, N/s, N/min, N/hour or N/day; may be repeated, all hold."),
+    Setting(
+      "timeout", \.timeout, .duration(from: .milliseconds(1)), .sending, resuming: .changes,
+      help: "Time limit of a request, from its first byte to the end of the answer."),
+    Setting(
+      "max-attempts", \.maxAttempts, .number(1...1_000_000), .sending, resuming: .changes,
+      help: "Counted attempts per chunk at most."),
+    Setting(
+      "max-wait", \.maxWait, .duration(from: .zero), .sending, resuming: .changes,
+      help: "Pause the run when it makes no progress, or the service asks to wait, for longer than this."),
+    Setting(
+      "on-unknown", \.onUnknown, .choice, .sending, resuming: .changes,
+      help: "What to do about a lost answer: ask the service, resend without asking, or hold."),
+    Setting(
+      "settle-delay", \.settleDelay, .duration(from: .zero), .sending, resuming: .changes,
+      help: "Time before the service is asked about a lost answer, and between two such questions."),
+    Setting(
+      "settle-grace", \.settleGrace, .duration(from: .zero), .sending, resuming: .changes,
+      whenNotStored: RunSettings().settleGrace,
+      help: "Time after a time-out, or a 408, 502, 503 or 504, before a request counts as not received. "
+        + "A gateway may hold such a request; with a shorter time it may arrive after it was sent again."),
+    Setting(
+      "max-failures", \.maxFailures, .threshold, .sending, resuming: .changes,
+      help: "Pause the run when more items than this are rejected or failed: a number, or a percentage of "
+        + "the items decided."),
+    Setting(
+      "bisect", \.bisect, .flag, .sending, resuming: .changes, whenNotStored: false,
+      help: "Divide a refused chunk until its bad items stand alone."),
+    Setting(
+      "limit", \.limit, SettingKind.number(1...Int.max).optional, .plan, resuming: .fixed,
+      help: "Stop after N distinct items."),
+    Setting("strict", \.strict, .flag, .plan, resuming: .fixed, help: "Refuse a manifest that has warnings."),
+  ]
 }

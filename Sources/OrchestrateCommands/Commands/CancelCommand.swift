@@ -20,10 +20,7 @@ struct CancelCommand: Subcommand {
   @Argument(help: "A run id, the beginning of one, or `latest`.")
   var run: String
 
-  @Option(
-    name: .customLong("api-key-file"),
-    help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
-  var apiKeyFile: String?
+  @OptionGroup var keyOptions: SettingOptions<KeySettings>
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
@@ -111,7 +108,7 @@ struct CancelCommand: Subcommand {
       let route: ServiceRoute
       do {
         key = try await KeySource.key(
-          commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
+          commandLineFile: keyOptions.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
         route = try context.route(to: session.settings.baseURL)
       } catch {
         // What is pending is given up all the same; what is unknown waits for a `cancel` that can ask the service.

@@ -19,7 +19,7 @@ struct DashboardCommand: Subcommand {
 
   @Option(
     help: ArgumentHelp("Port on 127.0.0.1; 0 takes a free one. Default: 8420.", valueName: "n"),
-    transform: { try WholeNumberText.parse($0, for: "--port", in: SettingLimits.port) })
+    transform: { try WholeNumberText.parse($0, for: "--port", in: 0...65_535) })
   var port: Int = 8_420
 
   @Flag(name: .customLong("allow-actions"), help: "Also show buttons to pause, resume and cancel runs.")

@@ -17,22 +17,7 @@ struct DoctorCommand: Subcommand {
         orchestrate doctor --base-url http://127.0.0.1:8080 --format json
       """)
 
-  @Option(
-    name: .customLong("base-url"),
-    help: ArgumentHelp(
-      "Address of the service: https, or http to this machine.",
-      discussion: "Default: \(ServiceProfile.defaultBaseURL)",
-      valueName: "url"),
-    transform: { try BaseURLText.parse($0, for: "--base-url") })
-  var baseURL: String = ServiceProfile.defaultBaseURL
-
-  @Option(help: "Version of the service.")
-  var profile: ServiceProfile = RunSettings().profile
-
-  @Option(
-    name: .customLong("api-key-file"),
-    help: ArgumentHelp("File that holds the API key; else $TWELVELABS_API_KEY.", valueName: "path"))
-  var apiKeyFile: String?
+  @OptionGroup var serviceOptions: SettingOptions<ServiceSettings>
 
   @Option(help: "How the result is written to standard output.")
   var format: ResultFormat = .text
@@ -44,8 +29,9 @@ struct DoctorCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let key = await key(in: context)
-    var checks = [key.check, await service(key.key, context)]
+    let given = try serviceOptions.layer.values
+    let key = await key(given.apiKeyFile, context)
+    var checks = [key.check, await service(key.key, given.run, context)]
     checks += await store(in: context)
     switch format {
     case .text: try context.writeResult(HealthText.text(checks))
@@ -54,11 +40,11 @@ struct DoctorCommand: Subcommand {
     return checks.contains { $0.status == .problem } ? .lost : .done
   }
 
-  private func key(in context: ProcessContext) async -> (check: HealthCheck, key: APIKey?) {
+  private func key(_ file: String?, _ context: ProcessContext) async -> (check: HealthCheck, key: APIKey?) {
     do {
       let key = try await KeySource.key(
-        commandLineFile: apiKeyFile, jobFile: nil, environment: context.environment)
-      let place = apiKeyFile.map { "in the file \($0)" } ?? "in $\(KeySource.variable)"
+        commandLineFile: file, jobFile: nil, environment: context.environment)
+      let place = file.map { "in the file \($0)" } ?? "in $\(KeySource.variable)"
       return (HealthCheck(.key, .ok, "the API key is \(place)"), key)
     } catch {
       let document = CommandFailure(error).document
@@ -66,18 +52,20 @@ struct DoctorCommand: Subcommand {
     }
   }
 
-  private func service(_ key: APIKey?, _ context: ProcessContext) async -> HealthCheck {
+  private func service(
+    _ key: APIKey?, _ settings: RunSettings, _ context: ProcessContext
+  ) async -> HealthCheck {
     guard let key else { return HealthCheck(.service, .skipped, "not asked, since there is no key") }
     let route: ServiceRoute
     do {
-      route = try context.route(to: baseURL)
+      route = try context.route(to: settings.baseURL)
     } catch {
       return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
     }
     let service = HTTPTransferService(
       ServiceEndpoint(
-        baseURL: baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
-      profile: profile, clock: context.clock)
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+      profile: settings.profile, clock: context.clock)
     var failure: ListingFailure?
     do throws(ListingFailure) {
       try await service.probe()
@@ -85,7 +73,7 @@ struct DoctorCommand: Subcommand {
       failure = error
     }
     await service.shutdown()
-    return ServiceHealth.check(failure, baseURL: baseURL, profile: profile)
+    return ServiceHealth.check(failure, baseURL: settings.baseURL, profile: settings.profile)
   }
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {

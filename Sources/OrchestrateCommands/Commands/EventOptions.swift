@@ -1,4 +1,5 @@
 import ArgumentParser
+import BatchDomain
 import Foundation
 import Reporting
 
@@ -39,7 +40,7 @@ struct EventOptions: ParsableArguments {
     guard !isTaken else {
       throw CommandFailure(
         .badInput, code: "events_not_writable",
-        "the file for events \(TerminalText.escape(events)) is the manifest or belongs to the database",
+        "the file for events \(VisibleText.escape(events)) is the manifest or belongs to the database",
         remedy: "name another file with --events; nothing was sent")
     }
     return EventOutput(to: try AppendedFile(path: events), isStandardOutput: false, say: say)

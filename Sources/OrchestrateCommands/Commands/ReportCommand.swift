@@ -102,7 +102,7 @@ struct ReportCommand: Subcommand {
     } else {
       let path = try storeOptions.resolved(in: context)
       let isThere = try SQLiteStore.exists(at: path)
-      if !isThere { await context.tell("there is no database at \(TerminalText.escape(path)) yet") }
+      if !isThere { await context.tell("there is no database at \(VisibleText.escape(path)) yet") }
       let reporter = HistoryReporter(
         context: context, store: isThere ? try await SQLiteStore.openForReading(path: path) : nil,
         database: storeOptions.path, format: format, rows: rows)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BatchDomain
 import ManifestReader
+import Notifications
 import Reporting
 import RunStore
 import ServiceHTTP
@@ -35,8 +36,8 @@ struct ResumeCommand: Subcommand {
     help: "End a wait that the service asked for, for every run of this database that sends to it.")
   var ignoresWait = false
 
-  @OptionGroup(title: "Sending") var pace: PaceOptions
-  @OptionGroup(title: "Notifications") var noticeOptions: NoticeOptions
+  @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
+  @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions
@@ -51,7 +52,7 @@ struct ResumeCommand: Subcommand {
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
-    let targets = try noticeOptions.targets(in: context)
+    let targets = try targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await SQLiteStore.open(path: path, clock: context.clock)
     let id = try await store.resolve(run)
@@ -80,7 +81,7 @@ struct ResumeCommand: Subcommand {
       )
     }
     let key = try await KeySource.key(
-      commandLineFile: pace.apiKeyFile, jobFile: nil, environment: context.environment)
+      commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
     let route = try context.route(to: settings.baseURL)
     try OpenFileLimit.requireRoom()
@@ -97,7 +98,7 @@ struct ResumeCommand: Subcommand {
     context.note(
       RunProgressText(zone: context.zone).resumed(id, items: standing.items, counts: standing.counts))
     if let host = standing.formerHost {
-      context.note("warning: run \(id) was last worked on by the host \(TerminalText.escape(host))")
+      context.note("warning: run \(id) was last worked on by the host \(VisibleText.escape(host))")
     }
     return try await execution.execute(session, key: key, route: route, signals: signals)
   }
@@ -125,17 +126,22 @@ struct ResumeCommand: Subcommand {
     try await session.remember(wait: nil)
     context.note(
       "--ignore-wait ends the wait until \(context.zone.text(now + wait.left(at: now), from: now)): "
-        + TerminalText.escape(wait.reason, cutAt: 200))
+        + VisibleText.escape(wait.reason, cutAt: 200))
+  }
+
+  /// Who gets notifications: what the options say, else the environment.
+  private func targets(in context: ProcessContext) throws -> NoticeTargets {
+    try SettingsLayers(
+      commandLine: notifications.layer, environment: SettingsLayer(environment: context.environment)
+    ).resolve().values.notices
   }
 
   /// Stores what changes from now on.
   private func changedSettings(
     of run: RunID, in store: SQLiteStore, _ context: ProcessContext
   ) async throws -> RunSettings {
-    var given = SettingsOverrides()
-    pace.apply(to: &given)
     let stored = try await store.settings(of: run)
-    let settings = try ResumeSettings.apply(given, to: stored)
+    let settings = try sending.layer.applied(to: stored)
     guard settings != stored else { return stored }
     try await store.change(settings, of: run)
     if settings.baseURL != stored.baseURL {
@@ -162,7 +168,7 @@ struct ResumeCommand: Subcommand {
       throw CommandFailure(
         .badInput, code: "manifest_changed",
         "run \(run) died while it was being planned, and its manifest "
-          + "\(TerminalText.escape(recorded.path)) has changed since", remedy: remedy)
+          + "\(VisibleText.escape(recorded.path)) has changed since", remedy: remedy)
     }
     let planning = try await store.planAgain(run)
     let submission = PlannedSubmission(

@@ -21,7 +21,7 @@ struct StatusCommand: Subcommand {
   func validate() throws {
     guard let word = words.first else { return }
     let thing = word.hasPrefix("-") ? "option" : "subcommand"
-    var message = "Unknown \(thing) '\(TerminalText.escape(word, cutAt: 60))'"
+    var message = "Unknown \(thing) '\(VisibleText.escape(word, cutAt: 60))'"
     if let meant = Self.nearest(to: word) { message += ", did you mean '\(meant)'?" }
     throw ValidationError(message)
   }

@@ -28,10 +28,7 @@ struct SubmitCommand: Subcommand {
   @Option(help: ArgumentHelp("A job file with the same settings by the same names.", valueName: "file"))
   var job: String?
 
-  @Option(
-    help: ArgumentHelp("A name for the run.", valueName: "text"),
-    transform: { try LabelText.parse($0, for: "--name") })
-  var name: String?
+  @OptionGroup var general: SettingOptions<GeneralSettings>
 
   @Flag(inversion: .prefixedNo, help: "Send a manifest that was submitted before once more.")
   var again = false
@@ -41,9 +38,9 @@ struct SubmitCommand: Subcommand {
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
-  @OptionGroup(title: "Plan") var planOptions: PlanOptions
-  @OptionGroup(title: "Sending") var pace: PaceOptions
-  @OptionGroup(title: "Notifications") var noticeOptions: NoticeOptions
+  @OptionGroup(title: "Plan") var plan: SettingOptions<PlanSettings>
+  @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
+  @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions
@@ -64,7 +61,7 @@ struct SubmitCommand: Subcommand {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
     let resolved = try settings(in: context)
-    guard let path = try resolved.manifest.map(context.path) else {
+    guard let path = try resolved.values.manifest.map(context.path) else {
       throw CommandFailure(
         .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
         remedy: "add `manifest:` to it, or name the manifest on the command line")
@@ -75,19 +72,20 @@ struct SubmitCommand: Subcommand {
       ).perform()
     }
     let key = try await KeySource.key(
-      commandLineFile: pace.apiKeyFile, jobFile: resolved.apiKeyFile, environment: context.environment)
+      commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
+      environment: context.environment)
     let route = try context.route(to: resolved.settings.baseURL)
     try OpenFileLimit.requireRoom()
     // Opened before the store is, so that a mistyped path leaves nothing behind.
     let source = try ManifestSource(path: path)
     let signals = await StopSignals()
-    let database = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
+    let database = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     try refuseDatabaseAsManifest(path, database)
     let events = try eventOptions.open(beside: database, manifest: path, in: context)
     let store = try await SQLiteStore.open(path: database, clock: context.clock)
     let execution = RunExecution(
       console: console, store: store, database: nameToShow(resolved, context), format: show.format,
-      events: events, targets: resolved.notices)
+      events: events, targets: resolved.values.notices)
     return try await EventOutput.flushing(events) {
       try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
     }
@@ -100,7 +98,7 @@ struct SubmitCommand: Subcommand {
     let (store, context) = (execution.store, execution.context)
     let planning = try await store.plan(
       RunDraft(
-        createdAt: context.clock.now(), random: context.random.next(), name: resolved.name, job: job,
+        createdAt: context.clock.now(), random: context.random.next(), name: resolved.values.name, job: job,
         manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
         settings: resolved.settings))
     execution.console.tidy(signals, "exited immediately: nothing was sent")
@@ -118,8 +116,8 @@ struct SubmitCommand: Subcommand {
 
   /// The database as advised commands have to name it: not at all where the environment or the default does.
   private func nameToShow(_ resolved: ResolvedSettings, _ context: ProcessContext) -> String? {
-    let isGiven = storeOptions.path != nil || SettingsLayers.environment(context.environment).db == nil
-    return isGiven ? resolved.db : nil
+    let isGiven = storeOptions.path != nil || (context.environment[DatabasePath.variable] ?? "").isEmpty
+    return isGiven ? resolved.values.db : nil
   }
 
   /// Reading the database as a manifest would end in closing it beside SQLite, which drops SQLite's locks.
@@ -127,26 +125,24 @@ struct SubmitCommand: Subcommand {
     guard manifest != "-", DatabaseFiles.contain(manifest, of: database) else { return }
     throw CommandFailure(
       .badInput, code: "manifest_is_database",
-      "manifest \(TerminalText.escape(manifest)) is the database itself, or belongs to it",
+      "manifest \(VisibleText.escape(manifest)) is the database itself, or belongs to it",
       remedy: "name the file that lists the videos")
   }
 
   private func settings(in context: ProcessContext) throws -> ResolvedSettings {
-    var given = SettingsOverrides()
-    given.manifest = manifest
-    given.name = name
-    given.db = storeOptions.path
-    planOptions.apply(to: &given)
-    pace.apply(to: &given)
-    try noticeOptions.apply(to: &given)
-    var environment = SettingsLayers.environment(context.environment)
-    try environment.readNotices(from: context.environment)
+    var given = SettingsLayer()
+    try general.apply(to: &given)
+    try plan.apply(to: &given)
+    try sending.apply(to: &given)
+    try notifications.apply(to: &given)
+    if let manifest { given.give("manifest", \.manifest, manifest) }
+    if let path = storeOptions.path { given.give("db", \.db, path) }
     let jobFile = try job.map {
       try JobFile.load(try context.path($0), home: context.environment["HOME"] ?? "")
     }
     return try SettingsLayers(
-      commandLine: given, environment: environment,
-      jobFile: jobFile?.overrides ?? SettingsOverrides()
+      commandLine: given, environment: SettingsLayer(environment: context.environment),
+      jobFile: jobFile?.layer ?? SettingsLayer()
     ).resolve()
   }
 }

@@ -19,7 +19,7 @@ struct ValidateCommand: Subcommand {
   @Argument(help: "The manifest: a JSON array or JSON lines, either gzipped; `-` reads standard input.")
   var manifest: String
 
-  @OptionGroup(title: "Plan") var planOptions: PlanOptions
+  @OptionGroup(title: "Plan") var planOptions: SettingOptions<PlanSettings>
 
   @Option(help: "How the result is written to standard output.")
   var format: ResultFormat = .text
@@ -29,11 +29,7 @@ struct ValidateCommand: Subcommand {
   var wantsJSON: Bool { format == .json }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    var given = SettingsOverrides()
-    planOptions.apply(to: &given)
-    let settings = try SettingsLayers(
-      commandLine: given, environment: SettingsOverrides(), jobFile: SettingsOverrides()
-    ).resolve().settings
+    let settings = try SettingsLayers(commandLine: planOptions.layer).resolve().settings
     let manifest = try context.path(manifest)
     let source = try ManifestSource(path: manifest)
     let plan = try await ScratchStore.withPlan(of: settings, context: context) { session in
@@ -50,7 +46,7 @@ struct ValidateCommand: Subcommand {
       try context.output.write(verdict.text)
       let count = plan.findings.total
       try context.output.write(
-        "\(TerminalText.escape(manifest)): \(HumanNumber.text(plan.items)) items, "
+        "\(VisibleText.escape(manifest)): \(HumanNumber.text(plan.items)) items, "
           + (count == 0 ? "no problems found" : "\(count) \(count == 1 ? "warning" : "warnings")") + "\n")
     case .json:
       var json = JSONWriter(.pretty)

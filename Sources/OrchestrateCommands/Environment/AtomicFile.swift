@@ -21,7 +21,7 @@ final class AtomicFile {
   ///   - random: where the name of the part comes from.
   /// - Throws: ``CommandFailure``.
   init(at path: String, beside database: String, random: any RandomSource) throws {
-    let name = TerminalText.escape(path)
+    let name = VisibleText.escape(path)
     guard !DatabaseFiles.contain(path, of: database) else {
       throw CommandFailure(
         .badInput, code: "output_is_database", "--output \(name) is a file of the database",
@@ -116,7 +116,7 @@ final class AtomicFile {
   private static func failure(_ path: String) -> CommandFailure {
     CommandFailure(
       .store, code: "output_failed",
-      "failed to write --output \(TerminalText.escape(path)): \(String(cString: strerror(errno)))",
+      "failed to write --output \(VisibleText.escape(path)): \(String(cString: strerror(errno)))",
       remedy: "name a file in a folder that is there and can be written")
   }
 }

@@ -44,7 +44,14 @@ struct CommandFailure: Error {
     case let failure as CommandFailure:
       self = failure
     case let error as ConfigurationError:
-      self.init(.badInput, error.document)
+      self.init(
+        .badInput,
+        ErrorDocument(
+          code: error.code.rawValue, message: error.message, remedy: error.remedy,
+          findings: error.problems.map {
+            ReportedFinding(
+              severity: .error, line: $0.line, column: $0.column, item: nil, message: $0.message)
+          }))
     case let error as ManifestError:
       self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
     case let error as ServiceHTTPError:

@@ -41,17 +41,17 @@ struct DryRun {
   /// Says how many items the service has already, as far as the database knows. The plan is shown all the same where
   /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
   private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
-    let path = try DatabasePath.resolve(given: resolved.db, environment: context.environment)
+    let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     guard try SQLiteStore.exists(at: path) else { return }
     do {
       let store = try await SQLiteStore.openForReading(path: path)
       let before = try await store.acceptedBefore(
         session, sentTo: resolved.settings.baseURL, in: nil, isStopped: { false })
       try await store.close()
-      if let before { context.note(before.warning(items: plan.items, database: resolved.db)) }
+      if let before { context.note(before.warning(items: plan.items, database: resolved.values.db)) }
     } catch let error as StoreError {
       context.note(
-        "warning: whether items were accepted before is not known: \(TerminalText.escape(error.description))")
+        "warning: whether items were accepted before is not known: \(VisibleText.escape(error.description))")
     }
   }
 
@@ -81,7 +81,7 @@ struct DryRun {
     json.key("settings")
     json.beginObject()
     for setting in resolved.effective {
-      json.key(setting.key.rawValue)
+      json.key(setting.key)
       json.beginObject()
       json.key("value")
       json.value(setting.value)

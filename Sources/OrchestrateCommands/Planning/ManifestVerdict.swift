@@ -21,7 +21,7 @@ struct ManifestVerdict {
 
   /// Why the manifest is refused; `nil` when it is good.
   var refusal: CommandFailure? {
-    let name = TerminalText.escape(manifest)
+    let name = VisibleText.escape(manifest)
     let message: String
     let remedy: String
     if findings.hasFatal {

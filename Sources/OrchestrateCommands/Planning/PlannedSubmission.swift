@@ -63,12 +63,12 @@ struct PlannedSubmission {
       if let before { context.note(before.warning(items: items, database: execution.database)) }
     } catch let error as StoreError {
       context.note(
-        "warning: whether items were accepted before is not known: \(TerminalText.escape(error.description))")
+        "warning: whether items were accepted before is not known: \(VisibleText.escape(error.description))")
     }
   }
 
   private func repetition(of earlier: RunID) async throws -> CommandFailure {
-    let name = TerminalText.escape(manifest)
+    let name = VisibleText.escape(manifest)
     let run = try await execution.store.summary(of: earlier)
     let commands = RunCommands(run: earlier, database: execution.database)
     let again = "`\(commands.submit(manifest, settings))` submits all of it once more"
@@ -83,7 +83,7 @@ struct PlannedSubmission {
     return CommandFailure(
       .badInput, code: "already_submitted",
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
-        + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: TerminalText.escape(remedy))
+        + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: VisibleText.escape(remedy))
   }
 }
 
@@ -98,7 +98,7 @@ extension AcceptedBefore {
     return
       "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items)) items were already accepted in "
       + (runs == 1 ? "run \(newest)" : "\(HumanNumber.text(runs)) earlier runs, the latest \(newest)")
-      + "; this run sends them again. `\(TerminalText.escape(export))` lists what that run sent"
+      + "; this run sends them again. `\(VisibleText.escape(export))` lists what that run sent"
   }
 }
 

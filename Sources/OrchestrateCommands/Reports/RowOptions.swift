@@ -23,7 +23,7 @@ struct RowOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp("Show at most N rows.", valueName: "n"),
-    transform: { try WholeNumberText.parse($0, for: "--limit", in: SettingLimits.limit) })
+    transform: { try WholeNumberText.parse($0, for: "--limit", in: 1...Int.max) })
   var limit: Int?
 
   /// Whether rows are asked for that the report of a run does not have by itself.

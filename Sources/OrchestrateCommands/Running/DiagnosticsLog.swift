@@ -28,9 +28,9 @@ struct DiagnosticsLog: LogHandler {
     let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
     switch format {
     case .text:
-      let words = all.map { " \($0.key)=\(TerminalText.escape("\($0.value)", cutAt: 200))" }.joined()
+      let words = all.map { " \($0.key)=\(VisibleText.escape("\($0.value)", cutAt: 200))" }.joined()
       write(
-        "\(context.clock.now()) \(event.level): \(TerminalText.escape("\(event.message)"))\(words)",
+        "\(context.clock.now()) \(event.level): \(VisibleText.escape("\(event.message)"))\(words)",
         event.level)
     case .json:
       var json = JSONWriter(.compact)

@@ -111,6 +111,6 @@ struct KeyFile {
   ) -> CommandFailure {
     CommandFailure(
       .badInput, code: "key_unreadable",
-      "failed to read the API key from \(TerminalText.escape(path)): \(reason)", remedy: remedy)
+      "failed to read the API key from \(VisibleText.escape(path)): \(reason)", remedy: remedy)
   }
 }

@@ -5,9 +5,7 @@ import RunStore
 
 extension RunExecution {
   /// Variables that a notice's command does not get.
-  private static let secretVariables = [
-    KeySource.variable, SettingsOverrides.notifyVariable, SettingsOverrides.heartbeatVariable,
-  ]
+  private static let secretVariables = [KeySource.variable] + SubmitSettings.secretVariables
 
   /// Who tells others about a run; `nil` when nobody is to be told.
   func notices(of session: any RunSession) async throws -> RunNotices? {

@@ -31,7 +31,7 @@ struct RunExecution {
     console.tidy(
       signals,
       "exited immediately; requests in flight are now unknown. Resume with: "
-        + TerminalText.escape(RunCommands(run: run, database: database).resume))
+        + VisibleText.escape(RunCommands(run: run, database: database).resume))
   }
 
   /// Sends what is left and writes the result.

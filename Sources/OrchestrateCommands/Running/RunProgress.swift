@@ -93,7 +93,7 @@ final class RunProgress: RunObserver {
       held(chunk, why)
     case .storeTrouble(let trouble):
       change { $0.run.hasStoreTrouble = true }
-      context.note("the store is in trouble, nothing new is sent: \(TerminalText.escape(trouble))")
+      context.note("the store is in trouble, nothing new is sent: \(VisibleText.escape(trouble))")
     case .stopping(let cause):
       stopping(cause)
     }
@@ -155,7 +155,7 @@ final class RunProgress: RunObserver {
       return state.held
     }
     if count <= Self.heldShown {
-      show("chunk \(chunk) stays unknown: \(TerminalText.escape(why))")
+      show("chunk \(chunk) stays unknown: \(VisibleText.escape(why))")
     } else if count == Self.heldShown + 1 {
       show("more chunks stay unknown; the report counts them, --format json lists them")
     }
@@ -220,7 +220,7 @@ final class RunProgress: RunObserver {
       context.note(text.stopping(reason))
     case .store(let error):
       change { $0.run.phase = .stopping }
-      context.note("the store cannot be used: \(TerminalText.escape(error.description))")
+      context.note("the store cannot be used: \(VisibleText.escape(error.description))")
     }
   }
 

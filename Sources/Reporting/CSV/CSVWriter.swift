@@ -1,3 +1,5 @@
+import BatchDomain
+
 /// Writes records of comma-separated values (RFC 4180), safe to open in a spreadsheet.
 package struct CSVWriter {
   private var text = ""
@@ -24,7 +26,7 @@ package struct CSVWriter {
   ///
   /// What a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection").
   package static func cell(_ value: String) -> String {
-    let escaped = TerminalText.escape(value)
+    let escaped = VisibleText.escape(value)
     if let first = value.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) {
       return quote("'" + escaped)
     }

@@ -17,13 +17,13 @@ struct CauseTable {
 
   private func row(_ cause: CauseSummary, _ advice: CauseAdvice) -> Row {
     Row(
-      code: TerminalText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
-      message: cause.message.map { TerminalText.escape($0, cutAt: 300) },
+      code: VisibleText.escape(cause.code, cutAt: 80), outcome: cause.outcome.words,
+      message: cause.message.map { VisibleText.escape($0, cutAt: 300) },
       items: HumanNumber.text(cause.items), chunks: HumanNumber.text(cause.chunks),
       time: zone.brief(cause.firstAt, to: cause.lastAt),
       samples: cause.samples.map { sample in
         "item \(sample.item)"
-          + (sample.object.map { " \(TerminalText.escape($0.rawValue, cutAt: 200))" } ?? "")
+          + (sample.object.map { " \(VisibleText.escape($0.rawValue, cutAt: 200))" } ?? "")
       },
       advice: advice.words, command: advice.command)
   }

@@ -1,3 +1,4 @@
+import BatchDomain
 internal import Mustache
 
 /// Text from outside made harmless inside HTML, in elements and in quoted attributes alike.
@@ -9,7 +10,7 @@ package enum HTMLText {
   /// quote a quote for a browser.
   package static func escape(_ text: String) -> String {
     var escaped = ""
-    for scalar in TerminalText.escape(text).unicodeScalars {
+    for scalar in VisibleText.escape(text).unicodeScalars {
       switch scalar {
       case "&": escaped += "&amp;"
       case "<": escaped += "&lt;"

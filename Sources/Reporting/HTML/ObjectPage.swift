@@ -12,7 +12,7 @@ package struct ObjectPage: Sendable {
 
   /// The form alone, for other pages.
   package static func form(object: String = "") throws -> PageSection {
-    PageSection("search", try formTemplate.render(["object": TerminalText.escape(object, cutAt: 2_000)]))
+    PageSection("search", try formTemplate.render(["object": VisibleText.escape(object, cutAt: 2_000)]))
   }
 
   /// The form with what was looked for, and the runs that have it.
@@ -24,7 +24,7 @@ package struct ObjectPage: Sendable {
     guard let object else { return [try Self.form()] }
     let found = try Self.template.render(
       Values(
-        object: TerminalText.escape(object, cutAt: 400), rows: appearances.prefix(Self.shown).map(row),
+        object: VisibleText.escape(object, cutAt: 400), rows: appearances.prefix(Self.shown).map(row),
         isEmpty: appearances.isEmpty,
         more: appearances.count > Self.shown
           ? "\(HumanNumber.text(appearances.count - Self.shown)) older ones are left out." : nil))
@@ -36,8 +36,8 @@ package struct ObjectPage: Sendable {
     return Row(
       run: found.run.rawValue, created: zone.brief(found.createdAt), item: HumanNumber.text(found.item),
       swatch: StateLook.swatch(found.chunk.state), state: found.chunk.state.rawValue,
-      chunk: found.chunk.number.description, index: TerminalText.escape(found.index.rawValue, cutAt: 60),
-      answer: TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 300))
+      chunk: found.chunk.number.description, index: VisibleText.escape(found.index.rawValue, cutAt: 60),
+      answer: VisibleText.answer(chunk.status, chunk.code, chunk.message, cutAt: 300))
   }
 
   private struct Row {

@@ -6,9 +6,9 @@ struct RunFacts {
 
   /// The facts.
   func html(_ run: RunSummary) throws -> HTMLFragment {
-    var facts = [Fact(name: "manifest", value: TerminalText.escape(run.manifest, cutAt: 400))]
-    if let job = run.job { facts.append(Fact(name: "job", value: TerminalText.escape(job, cutAt: 400))) }
-    facts.append(Fact(name: "destination", value: TerminalText.escape(run.destination, cutAt: 400)))
+    var facts = [Fact(name: "manifest", value: VisibleText.escape(run.manifest, cutAt: 400))]
+    if let job = run.job { facts.append(Fact(name: "job", value: VisibleText.escape(job, cutAt: 400))) }
+    facts.append(Fact(name: "destination", value: VisibleText.escape(run.destination, cutAt: 400)))
     facts.append(Fact(name: "created", value: zone.text(run.createdAt)))
     if let finishedAt = run.finishedAt {
       facts.append(

@@ -36,7 +36,7 @@ struct RunHeader {
 
   private func why(_ run: RunSummary) -> String? {
     guard run.state == .paused, let reason = run.reason else { return nil }
-    let detail = run.detail.map { ": \(TerminalText.escape($0, cutAt: 400))" } ?? ""
+    let detail = run.detail.map { ": \(VisibleText.escape($0, cutAt: 400))" } ?? ""
     return "Paused because \(reason.words)\(detail)"
   }
 

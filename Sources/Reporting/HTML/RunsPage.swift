@@ -43,7 +43,7 @@ package struct RunsPage: Sendable {
   private func row(_ run: RunSummary) -> Row {
     Row(
       run: run.run.rawValue, link: hasLinks ? "/runs/\(run.run)" : nil,
-      name: (run.name ?? run.job).map { TerminalText.escape($0, cutAt: 60) }, look: RunHeader.look(run),
+      name: (run.name ?? run.job).map { VisibleText.escape($0, cutAt: 60) }, look: RunHeader.look(run),
       state: run.state.rawValue, reason: run.reason?.rawValue, items: HumanNumber.text(run.items),
       accepted: HumanNumber.text(run.counts.items(in: .accepted)),
       notAccepted: HumanNumber.text(run.counts.items(in: .rejected, .failed, .cancelled)),

@@ -19,7 +19,7 @@ struct SettlementTable {
             time: zone.brief(settlement.decidedAt), chunk: HumanNumber.text(settlement.chunk.rawValue),
             items: HumanNumber.text(settlement.itemCount, "item"),
             verdict: Self.words(settlement.verdict), authority: Self.words(settlement.authority),
-            evidence: TerminalText.escape(settlement.evidence.text, cutAt: 300))
+            evidence: VisibleText.escape(settlement.evidence.text, cutAt: 300))
         }, isCut: settlements.count > Self.shown))
   }
 

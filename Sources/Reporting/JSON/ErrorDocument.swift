@@ -1,3 +1,5 @@
+import BatchDomain
+
 /// Why a command did nothing, as the JSON document that goes with exit status 2 and as text.
 package struct ErrorDocument: Sendable, Equatable {
   /// A short stable word for what is wrong.
@@ -53,8 +55,8 @@ package struct ErrorDocument: Sendable, Equatable {
   /// - Parameter path: what the findings' lines and columns are of; `nil` leaves it out.
   package func text(path: String? = nil) -> String {
     var text = ReportedFinding.text(findings, total: findingsTotal, path: path)
-    text += "error: \(TerminalText.escape(message))\n"
-    if let remedy { text += "  \(TerminalText.escape(remedy))\n" }
+    text += "error: \(VisibleText.escape(message))\n"
+    if let remedy { text += "  \(VisibleText.escape(remedy))\n" }
     return text
   }
 }

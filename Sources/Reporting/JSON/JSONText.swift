@@ -19,7 +19,7 @@ enum JSONText {
       case 0x0A: text += "\\n"
       case 0x0D: text += "\\r"
       case 0x09: text += "\\t"
-      case _ where TerminalText.isUnsafe(scalar):
+      case _ where VisibleText.isHidden(scalar):
         for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
           text += "\\u" + hexadecimal(UInt32(unit))
         }

@@ -1,3 +1,5 @@
+import BatchDomain
+
 /// One thing validation has to say, as reports show it.
 package struct ReportedFinding: Sendable, Equatable {
   /// How bad a finding is.
@@ -46,14 +48,14 @@ package struct ReportedFinding: Sendable, Equatable {
     var parts: [String] = []
     if let path {
       parts.append(
-        ([TerminalText.escape(path)] + [line, column].compactMap { $0.map(String.init) }).joined(
+        ([VisibleText.escape(path)] + [line, column].compactMap { $0.map(String.init) }).joined(
           separator: ":"))
     } else if let line {
       parts.append("line \(line)" + (column.map { ", column \($0)" } ?? ""))
     }
     parts.append(severity.rawValue)
     if let item { parts.append("item \(item)") }
-    parts.append(TerminalText.escape(message))
+    parts.append(VisibleText.escape(message))
     return parts.joined(separator: ": ")
   }
 

@@ -62,14 +62,14 @@ package struct DifferenceReport: Sendable {
       var table = TextTable(.left, .left, .left)
       table.add("SETTING", "FIRST", "SECOND")
       for setting in settings {
-        table.add([setting.name] + setting.values.map { TerminalText.escape($0, cutAt: 80) })
+        table.add([setting.name] + setting.values.map { VisibleText.escape($0, cutAt: 80) })
       }
       text += "\n" + table.text()
     }
     var table = TextTable(.left, .left, .right, .left)
     table.add("FIRST", "SECOND", "ITEMS", "FOR EXAMPLE")
     for change in difference.changes {
-      let objects = change.isChange ? change.objects.map { TerminalText.escape($0.rawValue, cutAt: 100) } : []
+      let objects = change.isChange ? change.objects.map { VisibleText.escape($0.rawValue, cutAt: 100) } : []
       table.add(
         change.from?.rawValue ?? "-", change.to?.rawValue ?? "-", HumanNumber.text(change.items),
         objects.joined(separator: ", "))

@@ -15,7 +15,7 @@ package struct ObjectReport: Sendable {
 
   /// A table with one line for each run and index that has the video.
   package func text(zone: LocalZone) -> String {
-    let name = TerminalText.escape(object, cutAt: 400)
+    let name = VisibleText.escape(object, cutAt: 400)
     guard !appearances.isEmpty else { return "no run has \(name)\n" }
     var table = TextTable(.left, .left, .right, .left, .right, .right, .left, .left)
     table.add("RUN", "CREATED", "ITEM", "STATE", "CHUNK", "ATTEMPTS", "INDEX", "LAST ANSWER")
@@ -24,8 +24,8 @@ package struct ObjectReport: Sendable {
       table.add(
         found.run.rawValue, zone.brief(found.createdAt), String(found.item), found.chunk.state.rawValue,
         found.chunk.number.description, String(found.chunk.attempts),
-        TerminalText.escape(found.index.rawValue, cutAt: 60),
-        TerminalText.answer(chunk.status, chunk.code, chunk.message, cutAt: 100))
+        VisibleText.escape(found.index.rawValue, cutAt: 60),
+        VisibleText.answer(chunk.status, chunk.code, chunk.message, cutAt: 100))
     }
     return "\(name)\n\n" + table.text()
   }

@@ -96,15 +96,15 @@ package struct LiveRunText: Sendable {
       LiveLine.Piece(
         "waiting until \(zone.text(wait.until, from: now)) (in \(Self.whole(wait.until.since(now))))",
         .warning),
-      LiveLine.Piece(": " + TerminalText.escape(wait.reason, cutAt: 200)),
+      LiveLine.Piece(": " + VisibleText.escape(wait.reason, cutAt: 200)),
     ])
   }
 
   private func failure(_ failure: LiveRun.Failure, _ now: Timestamp) -> LiveLine {
-    let message = failure.message.flatMap { $0.isEmpty ? nil : ": \(TerminalText.escape($0, cutAt: 200))" }
+    let message = failure.message.flatMap { $0.isEmpty ? nil : ": \(VisibleText.escape($0, cutAt: 200))" }
     return LiveLine([
       LiveLine.Piece("last failure \(Self.whole(now.since(failure.at))) ago", .bad),
-      LiveLine.Piece(": \(TerminalText.escape(failure.code, cutAt: 80))\(message ?? "")"),
+      LiveLine.Piece(": \(VisibleText.escape(failure.code, cutAt: 80))\(message ?? "")"),
     ])
   }
 

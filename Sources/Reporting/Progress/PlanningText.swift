@@ -31,7 +31,7 @@ package struct PlanningText: Sendable {
   ///
   /// - Parameter manifest: its name as given.
   package init(manifest: String) {
-    self.manifest = TerminalText.escape(manifest == "-" ? "standard input" : manifest, cutAt: 60)
+    self.manifest = VisibleText.escape(manifest == "-" ? "standard input" : manifest, cutAt: 60)
   }
 
   /// `planning: 42% of videos.json read (80 MB of 190 MB), 421,000 items so far`.

@@ -67,12 +67,12 @@ package struct RunProgressText: Sendable {
   /// - Parameter failure: the latest attempt that was not accepted, which explains a wait.
   package func waiting(_ wait: StoredWait, failure: LiveRun.Failure? = nil, now: Timestamp) -> String {
     let cause = failure.map { failure in
-      let message = failure.message.map { ": \(TerminalText.escape($0, cutAt: 200))" } ?? ""
-      return "; last failure: \(TerminalText.escape(failure.code, cutAt: 80))\(message)"
+      let message = failure.message.map { ": \(VisibleText.escape($0, cutAt: 200))" } ?? ""
+      return "; last failure: \(VisibleText.escape(failure.code, cutAt: 80))\(message)"
     }
     return
       "waiting until \(zone.text(wait.until, from: now)) (in \(HumanDuration.rough(wait.until.since(now)))): "
-      + TerminalText.escape(wait.reason, cutAt: 200) + (cause ?? "")
+      + VisibleText.escape(wait.reason, cutAt: 200) + (cause ?? "")
   }
 
   /// `stopping because <why>: no new requests, waiting for those under way`; the run may yet be finished by them.
@@ -83,10 +83,10 @@ package struct RunProgressText: Sendable {
   /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`, once the run was left so.
   package func paused(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
     var line = "paused because \(reason.words)"
-    if let detail, !detail.isEmpty { line += ": \(TerminalText.escape(detail, cutAt: 400))" }
+    if let detail, !detail.isEmpty { line += ": \(VisibleText.escape(detail, cutAt: 400))" }
     line += "; go on"
     if let preparation = reason.preparation { line += ", \(preparation)," }
-    return line + " with: \(TerminalText.escape(commands.goOn(reason)))"
+    return line + " with: \(VisibleText.escape(commands.goOn(reason)))"
   }
 
   /// The last line of a run: `finished: all 5,000 items accepted`.

@@ -7,7 +7,7 @@ package enum AuditText {
     var text = ""
     for problem in audit.problems {
       text +=
-        TerminalText.escape("\(problem.row): \(problem.message) [\(problem.check.rawValue)]", cutAt: 1_000)
+        VisibleText.escape("\(problem.row): \(problem.message) [\(problem.check.rawValue)]", cutAt: 1_000)
         + "\n"
     }
     let hidden = audit.problemsTotal - audit.problems.count

@@ -29,22 +29,22 @@ struct CauseText {
   private func block(_ cause: CauseSummary, _ samples: Int, _ advice: CauseAdvice) -> String {
     let amount = "\(HumanNumber.text(cause.items, "item")) in \(HumanNumber.text(cause.chunks, "chunk"))"
     var text =
-      "  \(TerminalText.escape(cause.code, cutAt: 80)): \(cause.outcome.words), \(amount), \(zone.brief(cause.firstAt, to: cause.lastAt))\n"
+      "  \(VisibleText.escape(cause.code, cutAt: 80)): \(cause.outcome.words), \(amount), \(zone.brief(cause.firstAt, to: cause.lastAt))\n"
     // Where every sample has the same message, once is enough.
     let messages = Set(cause.samples.map(\.message))
     if messages.count < 2, let message = cause.message, !message.isEmpty {
-      text += "    \(TerminalText.escape(message, cutAt: 300))\n"
+      text += "    \(VisibleText.escape(message, cutAt: 300))\n"
     }
     for sample in cause.samples.prefix(samples) { text += line(sample, withMessage: messages.count > 1) }
     text += "    \(advice.words)\(advice.command == nil ? "" : ":")\n"
-    if let command = advice.command { text += "      \(TerminalText.escape(command))\n" }
+    if let command = advice.command { text += "      \(VisibleText.escape(command))\n" }
     return text
   }
 
   private func line(_ sample: CauseSummary.Sample, withMessage: Bool) -> String {
-    let object = sample.object.map { " \(TerminalText.escape($0.rawValue, cutAt: 200))" } ?? ""
+    let object = sample.object.map { " \(VisibleText.escape($0.rawValue, cutAt: 200))" } ?? ""
     let message =
-      withMessage ? sample.message.map { ": \(TerminalText.escape($0, cutAt: 200))" } ?? "" : ""
+      withMessage ? sample.message.map { ": \(VisibleText.escape($0, cutAt: 200))" } ?? "" : ""
     return "    e.g. item \(sample.item)\(object)\(message)\n"
   }
 }

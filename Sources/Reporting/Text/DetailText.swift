@@ -31,7 +31,7 @@ package struct DetailText: Sendable {
     return try await text(pages, limit, &table) { item in
       [
         String(item.sequence), item.state.rawValue, item.chunk.description, String(item.attempts),
-        TerminalText.escape(item.object.rawValue, cutAt: 200), answer(nil, item.code, item.message),
+        VisibleText.escape(item.object.rawValue, cutAt: 200), answer(nil, item.code, item.message),
       ]
     }
   }
@@ -62,6 +62,6 @@ package struct DetailText: Sendable {
   }
 
   private func answer(_ status: Int?, _ code: String?, _ message: String?) -> String {
-    TerminalText.answer(status, code, message, cutAt: 100)
+    VisibleText.answer(status, code, message, cutAt: 100)
   }
 }

@@ -10,9 +10,9 @@ package enum HealthText {
     for check in checks {
       let start =
         pad(check.status.rawValue, statusWidth) + "  " + pad(check.subject.rawValue, subjectWidth) + "  "
-      text += start + TerminalText.escape(check.message, cutAt: 1_000) + "\n"
+      text += start + VisibleText.escape(check.message, cutAt: 1_000) + "\n"
       if let remedy = check.remedy {
-        text += String(repeating: " ", count: start.count) + TerminalText.escape(remedy, cutAt: 1_000) + "\n"
+        text += String(repeating: " ", count: start.count) + VisibleText.escape(remedy, cutAt: 1_000) + "\n"
       }
     }
     let problems = checks.filter { $0.status == .problem }.count

@@ -28,7 +28,7 @@ package struct RunNoticeText: Sendable {
   package func waiting(_ run: RunSummary, _ wait: StoredWait, now: Timestamp) -> String {
     let accepted = HumanNumber.text(run.counts.items(in: .accepted))
     return "\(subject(run)) waits until \(zone.text(wait.until)) "
-      + "(in \(HumanDuration.rough(wait.until.since(now)))): \(TerminalText.escape(wait.reason, cutAt: 200)); "
+      + "(in \(HumanDuration.rough(wait.until.since(now)))): \(VisibleText.escape(wait.reason, cutAt: 200)); "
       + "\(accepted) of \(HumanNumber.text(run.items, "item")) accepted; it goes on by itself"
   }
 
@@ -42,7 +42,7 @@ package struct RunNoticeText: Sendable {
 
   private func subject(_ run: RunSummary) -> String {
     guard let name = run.name else { return "orchestrate run \(run.run)" }
-    let shown = TerminalText.escape(name, cutAt: 200)
+    let shown = VisibleText.escape(name, cutAt: 200)
       .replacing(scalar: "<", by: "‹").replacing(scalar: ">", by: "›").replacing(scalar: "@", by: "＠")
     return "orchestrate run \(run.run) (\(shown))"
   }

@@ -34,7 +34,7 @@ package struct RunText: Sendable {
         HumanNumber.text(run.counts.items(in: .unknown)),
         HumanNumber.text(run.counts.items(in: .pending, .submitting)), zone.brief(run.createdAt),
         HumanDuration.rough(now.since(run.createdAt)),
-        TerminalText.escape(run.name ?? run.job ?? "", cutAt: 40))
+        VisibleText.escape(run.name ?? run.job ?? "", cutAt: 40))
     }
     return table.text()
   }
@@ -66,7 +66,7 @@ package struct RunText: Sendable {
 
   private func headline(_ run: RunSummary) -> String {
     var text = "run \(run.run)"
-    if let name = run.name { text += " (\(TerminalText.escape(name, cutAt: 80)))" }
+    if let name = run.name { text += " (\(VisibleText.escape(name, cutAt: 80)))" }
     text += "\n\(RunHeadline.text(run))\n"
     if run.state == .paused, let reason = run.reason {
       text += "paused because \(reason.words)\(detail(run)) [\(reason.rawValue)]\n"
@@ -77,7 +77,7 @@ package struct RunText: Sendable {
       text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
       if !run.isLive {
         let command = RunCommands(run: run.run, database: database).ignoreWait
-        text += "if the service takes requests already, this ends the wait: \(TerminalText.escape(command))\n"
+        text += "if the service takes requests already, this ends the wait: \(VisibleText.escape(command))\n"
       }
     }
     return text
@@ -95,7 +95,7 @@ package struct RunText: Sendable {
   package static let settlementsShown = SettlementText.shown + 1
 
   private func detail(_ run: RunSummary) -> String {
-    run.detail.map { ": \(TerminalText.escape($0, cutAt: 400))" } ?? ""
+    run.detail.map { ": \(VisibleText.escape($0, cutAt: 400))" } ?? ""
   }
 
   private func state(_ run: RunSummary) -> String {
@@ -109,15 +109,15 @@ package struct RunText: Sendable {
     .steps
     guard !steps.isEmpty else { return "" }
     var text = "\nnext:\n"
-    for step in steps { text += "  \(step.purpose):\n    \(TerminalText.escape(step.command))\n" }
+    for step in steps { text += "  \(step.purpose):\n    \(VisibleText.escape(step.command))\n" }
     return text
   }
 
   private func facts(_ run: RunSummary) -> String {
     var table = TextTable(.left, .left)
-    table.add("manifest", TerminalText.escape(run.manifest, cutAt: 400))
-    if let job = run.job { table.add("job", TerminalText.escape(job, cutAt: 400)) }
-    table.add("destination", TerminalText.escape(run.destination, cutAt: 400))
+    table.add("manifest", VisibleText.escape(run.manifest, cutAt: 400))
+    if let job = run.job { table.add("job", VisibleText.escape(job, cutAt: 400)) }
+    table.add("destination", VisibleText.escape(run.destination, cutAt: 400))
     var items = HumanNumber.text(run.items)
     if run.repeated > 0 { items += " (\(HumanNumber.text(run.repeated)) more repeat an earlier one)" }
     table.add("items", items)

@@ -24,7 +24,7 @@ struct SettlementText {
     var text =
       "  \(zone.brief(settlement.decidedAt)) chunk \(settlement.chunk) (\(items)), attempt "
       + "\(settlement.attempt): \(words(settlement.verdict)), by \(words(settlement.authority))\n"
-    text += "    \(TerminalText.escape(settlement.evidence.text, cutAt: 300))\n"
+    text += "    \(VisibleText.escape(settlement.evidence.text, cutAt: 300))\n"
     if let first = settlement.evidence.firstLookAt, let last = settlement.evidence.lastLookAt,
       let tasks = settlement.evidence.tasksListed
     {

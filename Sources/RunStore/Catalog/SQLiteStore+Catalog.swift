@@ -17,7 +17,7 @@ extension SQLiteStore: RunCatalog {
       guard let wanted = RunID(rawValue: text) else {
         throw StoreError(
           .noSuchRun,
-          "\"\(VisibleText.escaped(text, limit: 100))\" is no run id: lower-case letters, digits and hyphens were expected",
+          "\"\(VisibleText.escape(text, cutAt: 100))\" is no run id: lower-case letters, digits and hyphens were expected",
           remedy: try Self.remedy(for: text, in: connection))
       }
       // "~" sorts after every character of a run id.

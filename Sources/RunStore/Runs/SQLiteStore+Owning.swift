@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 extension SQLiteStore: BatchStore {
   /// Records a new run and owns it.
   package func plan(_ draft: RunDraft) async throws -> any PlanningSession {
-    let settings = try StoredSettings(draft.settings).json()
+    let settings = try StoredSettings.json(draft.settings)
     let locked = NIOLockedValueBox<Int64?>(nil)
     do {
       let (row, run) = try await database.write { [self] connection in
@@ -96,7 +96,7 @@ extension SQLiteStore: BatchStore {
   ///
   /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
   package func change(_ settings: RunSettings, of run: RunID) async throws {
-    let text = try StoredSettings(settings).json()
+    let text = try StoredSettings.json(settings)
     let row = try await lock(run)
     defer { database.locks.releaseRun(row) }
     try await database.write { connection in

@@ -19,7 +19,7 @@ struct AddedCertificates: Sendable {
   init(path: String, variable: String) throws(ServiceHTTPError) {
     func refuse(_ what: String) -> ServiceHTTPError {
       ServiceHTTPError(
-        .certificatesInvalid, "The file \(VisibleText.escaped(path, limit: 200)) of $\(variable) \(what).",
+        .certificatesInvalid, "The file \(VisibleText.escape(path, cutAt: 200)) of $\(variable) \(what).",
         remedy: "Name a PEM file with the certificate of the authority to trust, or unset the variable.")
     }
     let content: Data

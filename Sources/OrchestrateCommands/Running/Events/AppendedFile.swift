@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 import Reporting
 
@@ -15,7 +16,7 @@ final class AppendedFile: TextSink {
       let reason = errno == ENXIO ? "nobody reads that pipe" : String(cString: strerror(errno))
       throw CommandFailure(
         .badInput, code: "events_not_writable",
-        "failed to open the file for events \(TerminalText.escape(path)): \(reason)",
+        "failed to open the file for events \(VisibleText.escape(path)): \(reason)",
         remedy: "name a file that this user may write, in a folder that is there; nothing was sent")
     }
     _ = fcntl(descriptor, F_SETFL, O_APPEND)

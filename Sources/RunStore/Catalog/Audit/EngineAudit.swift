@@ -12,7 +12,7 @@ struct EngineAudit: AuditPass {
     // https://sqlite.org/pragma.html#pragma_integrity_check: one row "ok", or one row per problem.
     let found = try connection.rows("PRAGMA integrity_check(\(Self.shown))") { $0.text(0) }
     for text in found where text != "ok" {
-      findings.addOfDatabase(.integrity, "is damaged: \(VisibleText.escaped(text, limit: 300))")
+      findings.addOfDatabase(.integrity, "is damaged: \(VisibleText.escape(text, cutAt: 300))")
     }
     let broken = try connection.rows(
       """

@@ -41,7 +41,7 @@ struct StandingWaits: Sendable, Equatable {
     return HealthCheck(
       .waits, .problem,
       "nothing is sent to \(longest.origin) until \(now + longest.wait.left(at: now)): "
-        + "\(VisibleText.escaped(longest.wait.reason, limit: 200))\(others)",
+        + "\(VisibleText.escape(longest.wait.reason, cutAt: 200))\(others)",
       remedy: "wait until then; if the service takes requests already, "
         + "`orchestrate resume \(longest.run ?? "<run-id>") --ignore-wait` ends the wait")
   }

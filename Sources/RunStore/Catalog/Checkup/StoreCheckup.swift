@@ -111,7 +111,7 @@ package struct StoreCheckup: Sendable {
       guard found != ["ok"] else {
         return HealthCheck(.integrity, .ok, "the database is sound (quick_check)")
       }
-      let first = found.first.map { VisibleText.escaped($0, limit: 300) } ?? "nothing"
+      let first = found.first.map { VisibleText.escape($0, cutAt: 300) } ?? "nothing"
       return HealthCheck(
         .integrity, .problem, "the database is damaged: \(first)",
         remedy: "restore it from a backup, or name another one with --db")

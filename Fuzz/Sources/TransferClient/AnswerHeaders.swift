@@ -1,0 +1,1 @@
+../../../Sources/TransferClient/AnswerHeaders.swift

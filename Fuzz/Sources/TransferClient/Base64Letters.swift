@@ -1,0 +1,1 @@
+../../../Sources/TransferClient/Base64Letters.swift

@@ -1,0 +1,1 @@
+../../../Sources/TransferClient/SecretPattern.swift

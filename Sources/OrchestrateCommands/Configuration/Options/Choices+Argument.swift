@@ -1,6 +1,0 @@
-import ArgumentParser
-package import BatchDomain
-
-extension ServiceProfile: ExpressibleByArgument {}
-
-extension UnknownPolicy: ExpressibleByArgument {}
