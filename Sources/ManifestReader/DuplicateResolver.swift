@@ -143,7 +143,7 @@ struct DuplicateResolver {
         return ItemContent.areEqual(
           text, UnsafeBufferPointer(rebasing: bytes[other.offset..<other.offset + other.length]))
       }
-      return (recorded[sequence]?.source ?? []).withUnsafeBufferPointer { ItemContent.areEqual(text, $0) }
+      return (recorded[sequence]?.text ?? []).withUnsafeBufferPointer { ItemContent.areEqual(text, $0) }
     }
     if isEqual {
       repeatedCount += 1

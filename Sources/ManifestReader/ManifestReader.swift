@@ -43,6 +43,8 @@ package struct ManifestReader {
   private var digest = ContentDigest()
   private var digestContent: [UInt8] = []
   private var lastIndexID: [UInt8] = []
+  /// How the last item was written.
+  private var layout: ItemLayout?
   private var isFinished = false
 
   /// Reads `source`; `earlier` is asked for the texts of items of batches already returned.
@@ -114,9 +116,9 @@ package struct ManifestReader {
     var wanted = try beginBatch()
     repeat {
       if !wanted.isEmpty {
-        let sources = try await earlier.sources(of: wanted)
-        precondition(sources.count == wanted.count, "EarlierItems answered with another number of items")
-        for (sequence, source) in zip(wanted, sources) { recorded[sequence] = RecordedItem(source) }
+        let texts = try await earlier.texts(of: wanted)
+        precondition(texts.count == wanted.count, "EarlierItems answered with another number of items")
+        for (sequence, text) in zip(wanted, texts) { recorded[sequence] = RecordedItem(text) }
       }
       wanted = resolve(recorded)
     } while !wanted.isEmpty
@@ -154,33 +156,21 @@ package struct ManifestReader {
   private mutating func makeBatch() -> ItemBatch {
     let pending = collector.pending
     let kept = resolver.kept
-    var batch = ItemBatch(
-      firstSequence: itemCount, bytes: [], wire: [], entries: [],
-      earlierClashes: resolver.earlierClashes.sorted())
+    var batch = ItemBatch(firstSequence: itemCount, earlierClashes: resolver.earlierClashes.sorted())
     batch.entries.reserveCapacity(kept.count)
-    let isWhole = kept.count == pending.items.count
-    let isWire = kept.allSatisfy { pending.items[$0].wireLength == pending.items[$0].length }
-    batch.bytes = isWhole ? pending.bytes : []
+    batch.wire.reserveCapacity(kept.reduce(0) { $0 + pending.items[$1].wireLength })
+    // The layout of the item before is most likely that of the next.
+    batch.layouts = layout.map { [$0] } ?? []
     pending.bytes.withUnsafeBufferPointer { bytes in
-      var offset = 0
-      var wireOffset = 0
-      if !isWire { batch.wire.reserveCapacity(pending.bytes.count) }
       for place in kept {
         let item = pending.items[place]
-        let text = UnsafeBufferPointer(rebasing: bytes[item.offset..<item.offset + item.length])
-        if !isWhole { batch.bytes.append(contentsOf: text) }
-        if !isWire { WireForm.append(source: text, wireLength: item.wireLength, to: &batch.wire) }
-        batch.entries.append(
-          ItemBatch.Entry(
-            offset: offset, length: item.length, wireOffset: wireOffset, wireLength: item.wireLength,
-            element: item.element, nameClashes: item.nameClashes,
-            continuesIndex: continuesIndex(item, in: pending)))
-        offset += item.length
-        wireOffset += item.wireLength
+        batch.append(
+          source: UnsafeBufferPointer(rebasing: bytes[item.offset..<item.offset + item.length]),
+          wireLength: item.wireLength, element: item.element, nameClashes: item.nameClashes,
+          continuesIndex: continuesIndex(item, in: pending))
       }
     }
-    // The same array twice costs nothing until one of them is changed.
-    if isWire { batch.wire = batch.bytes }
+    layout = batch.layouts.last
     addToDigest(batch)
     return batch
   }
@@ -200,7 +190,7 @@ package struct ManifestReader {
       for entry in batch.entries {
         digestContent.append(
           contentsOf: UnsafeBufferPointer(
-            rebasing: wire[entry.wireOffset..<entry.wireOffset + entry.wireLength]))
+            rebasing: wire[entry.offset..<entry.offset + entry.length]))
         digestContent.append(0x0A)
       }
     }

@@ -12,26 +12,22 @@ package enum PlannedItems {
 
   /// One batch of items with these source texts.
   package static func batch(_ sources: [String], firstSequence: Int = 0) -> ItemBatch {
-    var bytes: [UInt8] = []
-    var wire: [UInt8] = []
-    var entries: [ItemBatch.Entry] = []
+    var batch = ItemBatch(firstSequence: firstSequence)
     var first: [String: Int] = [:]
     var clashes: [Int] = []
     for (number, source) in sources.enumerated() {
       let text = Array(source.utf8)
-      let form = WireForm.bytes(of: text)
-      let fields = ItemText(text)
+      let fields = Item(text)
       let earlier = first.updateValue(number, forKey: "\(fields.indexID)/\(fields.name)")
       if let earlier { clashes.append(firstSequence + earlier) }
-      entries.append(
-        ItemBatch.Entry(
-          offset: bytes.count, length: text.count, wireOffset: wire.count, wireLength: form.count,
-          element: firstSequence + number, nameClashes: earlier != nil, continuesIndex: false))
-      bytes += text
-      wire += form
+      text.withUnsafeBufferPointer {
+        batch.append(
+          source: $0, wireLength: WireForm.bytes(of: $0).count, element: firstSequence + number,
+          nameClashes: earlier != nil, continuesIndex: false)
+      }
     }
-    return ItemBatch(
-      firstSequence: firstSequence, bytes: bytes, wire: wire, entries: entries, earlierClashes: clashes)
+    batch.earlierClashes = clashes
+    return batch
   }
 
   /// Plans a run of these items and returns the session that owns it.

@@ -52,7 +52,7 @@ actor RememberedItems: EarlierItems {
     for entry in batch.entries { items.append(Array(batch.source(of: entry))) }
   }
 
-  func sources(of sequences: [Int]) async throws -> [[UInt8]] {
+  func texts(of sequences: [Int]) async throws -> [[UInt8]] {
     calls.append(sequences)
     return sequences.map { items[$0] }
   }

@@ -76,7 +76,7 @@ import Testing
     let wireLength = text.count - 6
     let fitting = try await read(text, maxItemBytes: wireLength + 1)
     #expect(fitting.findings.total == 0)
-    let tooLarge = try await read(text, maxItemBytes: fitting.entries[0].wireLength - 1)
+    let tooLarge = try await read(text, maxItemBytes: fitting.entries[0].length - 1)
     #expect(tooLarge.findings.kept.map(\.code) == [.itemExceedsChunk])
     #expect(tooLarge.findings.kept.first?.column == 3)
     #expect(tooLarge.itemCount == 0)

@@ -40,7 +40,7 @@ struct ItemRowsTests {
       for upper in lower...13 {
         let found = try await store.store.database.read { [rows] connection in
           var found: [String] = []
-          try rows.forEach(lower..<upper, in: connection) {
+          try rows.forEachSource(lower..<upper, limit: 13, in: connection) {
             found.append("\($0) \(String(decoding: $1, as: UTF8.self))")
           }
           return found
@@ -54,11 +54,14 @@ struct ItemRowsTests {
   func single() async throws {
     let store = try await store()
     let found = try await store.store.database.read { [rows] in
-      try rows.sources(of: [12, 0, 5, 6, 13, 99], in: $0)
+      try rows.texts(of: [12, 0, 5, 6, 13, 99], in: $0)
     }
     #expect(
       found.mapValues { String(decoding: $0, as: UTF8.self) }
-        == [0: Self.sources[0], 5: Self.sources[5], 6: Self.sources[6], 12: Self.sources[12]])
+        == Dictionary(
+          uniqueKeysWithValues: [0, 5, 6, 12].map {
+            ($0, String(decoding: WireForm.bytes(of: Self.sources[$0].utf8), as: UTF8.self))
+          }))
   }
 
   @Test("a large chunk has rows of 256 items")
@@ -111,10 +114,43 @@ struct ItemRowsTests {
         let rows = ItemRows(run: run)
         var found = 0
         try rows.forEach(0..<20, in: connection) { _, _ in found += 1 }
-        return try found + rows.sources(of: [0, 3], in: connection).count
+        return try found + rows.texts(of: [0, 3], in: connection).count
           + (rows.nextBlock(from: 0, in: connection) == nil ? 0 : 1)
       }
     }
     #expect(found == [0, 0])
+  }
+
+  @Test("rows have items as they are sent, and give them back as they came")
+  func layouts() async throws {
+    let store = try await TestStore()
+    let sources =
+      (0..<40).map { PlannedItems.source($0) }
+      + (0..<3).map { #"{"index_id":"i","object":"s3://b/\#($0).mp4"}"# }
+      + ["{\n\"index_id\":\"i\",\"object\":\"s3://b/x\", \"transcription\":null}"]
+    let batch = PlannedItems.batch(sources)
+    try await store.store.database.write { [rows] in try rows.insert(batch, chunks: [], in: $0) }
+    #expect(
+      try Raw.query("SELECT in_wire_form || ':' || instr(sources, ' ') FROM item_block", in: store.path) == [
+        "1:0"
+      ])
+    func found() async throws -> [String] {
+      try await store.store.database.read { [rows] connection in
+        var found: [String] = []
+        try rows.forEachSource(0..<44, limit: 100, in: connection) {
+          found.append(String(decoding: $1, as: UTF8.self))
+        }
+        return found
+      }
+    }
+    #expect(try await found() == sources)
+    for change in ["x'00'", "substr(layouts, 1, length(layouts) - 1)", "zeroblob(length(layouts))", "''"] {
+      try Raw.execute("UPDATE item_block SET layouts = CAST(\(change) AS BLOB)", in: store.path)
+      await #expect { _ = try await found() } throws: { ($0 as? StoreError)?.code == .damaged }
+    }
+    // Rows that older formats made have the source texts themselves.
+    try Raw.execute(
+      "UPDATE item_block SET layouts = NULL, in_wire_form = 0, sources = '[{ },{}]'", in: store.path)
+    #expect(try await found() == ["{ }", "{}"])
   }
 }

@@ -12,7 +12,7 @@ struct KnownItemsTests {
 
     func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] {
       sources.dropFirst(first).prefix(limit).map { source in
-        Array(source.utf8).withUnsafeBufferPointer { ItemIdentity(source: $0) }
+        Array(source.utf8).withUnsafeBufferPointer { ItemIdentity($0) }
       }
     }
   }

@@ -44,7 +44,7 @@ struct ObjectLookUpTests {
         of: chunk, finishedAt: TestStore.start, took: .seconds(1), outcome: .content,
         status: 400, code: "parameter_invalid", message: nil, isCounted: false, event: .divided,
         division: Division(Piece.halves(of: chunk.items))))
-    let object = ItemText(PlannedItems.source(3).utf8).object
+    let object = Item(PlannedItems.source(3).utf8).object
     let found = try #require(try await store.store.appearances(of: object).first)
     #expect(found.chunk.state == .pending)
     #expect(found.chunk.firstItem == 2)

@@ -405,8 +405,8 @@ struct RunSessionConformance {
         settings: RunSettings()))
     let batch = PlannedItems.batch(sources)
     try await planning.append(batch, chunks: [])
-    let earlier = try await planning.sources(of: [3, 0]).map { String(decoding: $0, as: UTF8.self) }
-    #expect(earlier == [sources[3], sources[0]])
+    #expect(
+      try await planning.texts(of: [3, 0]) == [3, 0].map { WireForm.bytes(of: sources[$0].utf8) })
     try await planning.abandon()
     #expect(try await store.summaries(before: nil, limit: 10).isEmpty)
     let next = try await PlannedItems.plan([sources[0]], chunkSize: 5, in: store, at: start)

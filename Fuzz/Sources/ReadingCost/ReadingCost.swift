@@ -53,7 +53,7 @@ struct ReadingCost {
 
 /// Asked now and then: two items may share a fingerprint. Answers without suspending.
 struct SameItems: EarlierItems {
-  func sources(of sequences: [Int]) async throws -> [[UInt8]] {
+  func texts(of sequences: [Int]) async throws -> [[UInt8]] {
     sequences.map { Array(ReadingCost.source($0).utf8) }
   }
 }

@@ -1,3 +1,33 @@
+import Crypto
+
+/// A contiguous range of a run's items that go into one request.
+package struct PlannedChunk: Sendable, Equatable {
+  /// The sequence number of the first item.
+  package var firstItem: Int
+  /// How many items it has, at least one.
+  package var itemCount: Int
+  /// The length in bytes of the content of the request's `file` part: `[`, the wire forms joined by `,`, `]`.
+  package var byteCount: Int
+  /// The SHA-256 of that content, 32 raw bytes.
+  package var digest: [UInt8]
+  /// Whether an item of it was known, when the chunk was planned, to share its file name with another of its index.
+  package var nameClashes: Bool
+  /// The index of all its items, nil when they have different ones.
+  package var indexID: IndexID?
+
+  /// Makes a chunk from its parts.
+  package init(
+    firstItem: Int, itemCount: Int, byteCount: Int, digest: [UInt8], nameClashes: Bool, indexID: IndexID?
+  ) {
+    self.firstItem = firstItem
+    self.itemCount = itemCount
+    self.byteCount = byteCount
+    self.digest = digest
+    self.nameClashes = nameClashes
+    self.indexID = indexID
+  }
+}
+
 /// Cuts a run's items, batch by batch and in order, into chunks within two limits.
 package struct ChunkPlanner: Sendable {
   /// How much content is gathered before it is digested.
@@ -30,7 +60,7 @@ package struct ChunkPlanner: Sendable {
     if itemCount > 0, let latest = batch.earlierClashes.last, latest >= firstItem { nameClashes = true }
     batch.wire.withUnsafeBufferPointer { wire in
       for (number, entry) in batch.entries.enumerated() {
-        if itemCount == maxItems || (itemCount > 0 && byteCount + 1 + entry.wireLength > maxBytes) {
+        if itemCount == maxItems || (itemCount > 0 && byteCount + 1 + entry.length > maxBytes) {
           planned.append(close())
         }
         if itemCount == 0 {
@@ -40,10 +70,10 @@ package struct ChunkPlanner: Sendable {
           content.append(UInt8(ascii: ","))
           byteCount += 1
         }
-        let end = entry.wireOffset + entry.wireLength
-        content.append(contentsOf: UnsafeBufferPointer(rebasing: wire[entry.wireOffset..<end]))
+        let end = entry.offset + entry.length
+        content.append(contentsOf: UnsafeBufferPointer(rebasing: wire[entry.offset..<end]))
         itemCount += 1
-        byteCount += entry.wireLength
+        byteCount += entry.length
         if entry.nameClashes { nameClashes = true }
         if content.count >= ChunkPlanner.digestBlock { digestContent() }
       }
@@ -59,7 +89,7 @@ package struct ChunkPlanner: Sendable {
   private mutating func open(at sequence: Int, _ entry: ItemBatch.Entry, of batch: ItemBatch) {
     // The index of the chunk before still stands when it had only one and this item goes on with it.
     if !(entry.continuesIndex && hasOneIndex && sequence > 0) || indexID.isEmpty {
-      indexID = ItemText(batch.source(of: entry)).indexID
+      indexID = Item(batch.wireForm(of: entry)).indexID
     }
     firstItem = sequence
     nameClashes = false
@@ -82,5 +112,31 @@ package struct ChunkPlanner: Sendable {
   private mutating func digestContent() {
     digest.update(content)
     content.removeAll(keepingCapacity: true)
+  }
+}
+
+/// An incremental SHA-256 (FIPS 180-4), so that other targets need no cryptography of their own.
+package struct ContentDigest: Sendable {
+  /// The number of bytes of a finished digest.
+  package static let byteCount = 32
+
+  private var hash = SHA256()
+
+  /// Starts a digest of nothing.
+  package init() {}
+
+  /// Adds `bytes` to what is digested.
+  package mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {
+    hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+  }
+
+  /// Adds `bytes` to what is digested.
+  package mutating func update(_ bytes: [UInt8]) {
+    bytes.withUnsafeBufferPointer { update($0) }
+  }
+
+  /// The digest of what was added so far, `byteCount` raw bytes; more may be added afterwards.
+  package func finished() -> [UInt8] {
+    Array(hash.finalize())
   }
 }

@@ -21,9 +21,9 @@ package struct ItemMembers {
     while position < text.count {
       let nameStart = skipSpace(position)
       guard nameStart < text.count, text[nameStart] == UInt8(ascii: "\"") else { return }
-      let nameEnd = JSONWalk.endOfString(text, at: nameStart)
+      let nameEnd = JSONSyntax.endOfString(text, at: nameStart)
       let valueStart = skipSpace(after(UInt8(ascii: ":"), from: nameEnd))
-      let valueEnd = JSONWalk.endOfValue(text, at: valueStart)
+      let valueEnd = JSONSyntax.endOfValue(text, at: valueStart)
       guard valueEnd > valueStart else { return }
       members.append(Member(name: nameStart..<nameEnd, value: valueStart..<valueEnd))
       position = after(UInt8(ascii: ","), from: valueEnd)
@@ -32,7 +32,7 @@ package struct ItemMembers {
 
   /// The offset after the value that `text` begins with; the end of the text when the value is cut off.
   package static func end(ofValueIn text: UnsafeBufferPointer<UInt8>) -> Int {
-    JSONWalk.endOfValue(text, at: 0)
+    JSONSyntax.endOfValue(text, at: 0)
   }
 
   /// The decoded name of a member, in UTF-8.
@@ -43,10 +43,43 @@ package struct ItemMembers {
     text[member.value.lowerBound] == UInt8(ascii: "\"") ? decoded(member.value) : nil
   }
 
+  /// The decoded values of `index_id` and `object`, by which an item is known across runs; empty where one is missing or
+  /// no string.
+  package var identity: (index: [UInt8], object: [UInt8]) {
+    var identity: (index: [UInt8], object: [UInt8]) = ([], [])
+    for member in members {
+      if isNamed(member, "index_id") {
+        identity.index = string(of: member) ?? []
+      } else if isNamed(member, "object") {
+        identity.object = string(of: member) ?? []
+      }
+    }
+    return identity
+  }
+
+  /// Whether a member has that name, however it is escaped.
+  private func isNamed(_ member: Member, _ name: StaticString) -> Bool {
+    name.withUTF8Buffer { name in
+      let literal = member.name.lowerBound + 1..<member.name.upperBound - 1
+      if literal.count == name.count { return text[literal].elementsEqual(name) }
+      return literal.count > name.count && decoded(member.name).elementsEqual(name)
+    }
+  }
+
   /// The value of a member with the whitespace outside strings dropped.
   package func wireText(of member: Member) -> [UInt8] {
+    let value = UnsafeBufferPointer(rebasing: text[member.value])
     var result: [UInt8] = []
-    JSONWalk.appendWithoutSpace(text, member.value, to: &result)
+    var position = 0
+    while position < value.count {
+      guard !JSONSyntax.isSpace(value[position]) else {
+        position += 1
+        continue
+      }
+      let end = JSONSyntax.endOfToken(value, at: position)
+      result.append(contentsOf: UnsafeBufferPointer(rebasing: value[position..<end]))
+      position = end
+    }
     return result
   }
 
@@ -68,7 +101,7 @@ package struct ItemMembers {
 
   private func skipSpace(_ start: Int) -> Int {
     var position = start
-    while position < text.count, JSONWalk.isSpace(text[position]) { position += 1 }
+    while position < text.count, JSONSyntax.isSpace(text[position]) { position += 1 }
     return position
   }
 

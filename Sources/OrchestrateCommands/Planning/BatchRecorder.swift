@@ -83,9 +83,9 @@ final class BatchRecorder: EarlierItems {
   /// The texts of items that were handed over, once all of them are recorded.
   ///
   /// - Throws: ``Ended``, ``StoreError``.
-  func sources(of sequences: [Int]) async throws -> [[UInt8]] {
+  func texts(of sequences: [Int]) async throws -> [[UInt8]] {
     try await wait(untilFewerThan: 1)
-    return try await session.sources(of: sequences)
+    return try await session.texts(of: sequences)
   }
 
   private func wait(untilFewerThan limit: Int) async throws {

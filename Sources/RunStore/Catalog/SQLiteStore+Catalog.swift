@@ -159,8 +159,8 @@ extension SQLiteStore: RunCatalog {
       ) { max(next, $0.int(0))..<($0.int(0) + $0.int(1)) }
       var items: [StoredItem] = []
       for range in ranges where items.count < limit {
-        try ItemRows(run: row).forEach(range, limit: limit - items.count, in: connection) {
-          items.append(StoredItem(sequence: $0, source: [UInt8]($1)))
+        try ItemRows(run: row).forEachSource(range, limit: limit - items.count, in: connection) {
+          items.append(StoredItem(sequence: $0, source: $1))
         }
       }
       return items

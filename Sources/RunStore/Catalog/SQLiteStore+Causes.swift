@@ -32,7 +32,7 @@ extension SQLiteStore {
         for sample in causes[cause].samples.indices {
           let item = causes[cause].samples[sample].item
           causes[cause].samples[sample].object =
-            try ItemRows(run: row).sources(of: [item], in: connection)[item].map { ItemText($0).object }
+            try ItemRows(run: row).texts(of: [item], in: connection)[item].map { Item($0).object }
         }
       }
       return causes

@@ -16,7 +16,7 @@ extension SQLiteStore {
         let first = max(sequence, leaf.items.lowerBound)
         let wanted = first..<max(first, leaf.items.upperBound)
         try ItemRows(run: row).forEach(wanted, limit: limit - items.count, in: connection) {
-          items.append(leaf.summary(of: $0, ItemText($1)))
+          items.append(leaf.summary(of: $0, Item($1)))
         }
         if items.count >= limit { return DetailPage(rows: items, next: items.last.map { $0.sequence + 1 }) }
       }
@@ -55,7 +55,7 @@ private struct Leaf {
     }
   }
 
-  func summary(of sequence: Int, _ text: ItemText) -> ItemSummary {
+  func summary(of sequence: Int, _ text: Item) -> ItemSummary {
     ItemSummary(
       sequence: sequence, indexID: text.indexID, object: text.object, state: state, chunk: number,
       attempts: attempts, code: code, message: message)

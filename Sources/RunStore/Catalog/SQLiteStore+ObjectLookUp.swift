@@ -33,7 +33,7 @@ extension SQLiteStore: ObjectLookUp {
       guard let first = try ItemRows(run: run.row).nextBlock(from: start, in: connection) else { return nil }
       let end = first + Self.searchRange
       // A text that has the object in other letters has a backslash: JSON knows no other way.
-      var items: [(sequence: Int, text: ItemText)] = []
+      var items: [(sequence: Int, text: Item)] = []
       try connection.forEach(
         """
         SELECT \(ItemBlock.columns), instr(sources, ?3) > 0 FROM item_block WHERE position >= ?1 AND position < ?2
@@ -45,7 +45,7 @@ extension SQLiteStore: ObjectLookUp {
         let hasObject = row.flag(5)
         block.forEach(in: block.items) { sequence, source in
           guard hasObject || source.contains(UInt8(ascii: "\\")) else { return }
-          let text = ItemText(source)
+          let text = Item(source)
           if text.object == object { items.append((sequence, text)) }
         }
       }

@@ -147,7 +147,7 @@ extension SQLiteStore: KnownItems {
           // What is damaged is not known; `verify` finds it.
           guard block.isIntact != false else { return }
           block.forEach(in: range) {
-            entries.append(KnownSlice.Entry(identity: ItemIdentity(source: $1), run: run, sequence: $0))
+            entries.append(KnownSlice.Entry(identity: ItemIdentity($1), run: run, sequence: $0))
           }
         }
       }

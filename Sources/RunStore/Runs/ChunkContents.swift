@@ -135,7 +135,7 @@ struct ChunkContents: Sendable {
     try ItemRows(run: row).forEach(items, in: connection) { _, source in
       WireForm.append(source: source, to: &forms.bytes)
       forms.ends.append(forms.bytes.count)
-      forms.indexes.append(ItemText(source).indexID)
+      forms.indexes.append(Item(source).indexID)
     }
     guard forms.indexes.count == items.count else {
       throw StoreError(

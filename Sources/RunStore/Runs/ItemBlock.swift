@@ -1,9 +1,11 @@
 import BatchDomain
 
-/// A row of the table of items: neighbours of one run, as one JSON array of their source texts.
+/// A row of the table of items: neighbours of one run, as one JSON array of their texts.
 struct ItemBlock {
   /// Columns that make a block, in the order ``init(_:)`` reads them.
   static let columns = "position, item_count, in_wire_form, checksum, sources"
+  /// The same, and what ``forEachSource(in:_:)`` needs in addition: it lies behind the texts, so that others do not read it.
+  static let columnsAndLayouts = columns + ", layouts"
 
   /// Sequence numbers of its items.
   let items: Range<Int>
@@ -11,7 +13,7 @@ struct ItemBlock {
   let isInWireForm: Bool
   private let row: Statement
 
-  /// The block in a row that has the ``columns``; good until the next step or reset.
+  /// The block in a row that has the ``columns`` or the ``columnsAndLayouts``; good until the next step or reset.
   init(_ row: Statement) {
     let first = ItemPosition.sequence(at: Int64(row.int(0)))
     items = first..<first + min(max(0, row.int(1)), 1 << ItemPosition.runShift)
@@ -42,15 +44,37 @@ struct ItemBlock {
     try row.bytes(4).withMemoryRebound(to: UInt8.self, look)
   }
 
-  /// Looks at items in order: those that are wanted and were recorded here.
+  /// Looks at the texts of items in order, wire forms where the row is in wire form: those that are wanted and were
+  /// recorded here.
   func forEach(in wanted: Range<Int>, _ look: (Int, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
     let wanted = wanted.clamped(to: items)
     guard !wanted.isEmpty else { return }
     try withArray { array in
-      for (sequence, source) in zip(items.lowerBound..<wanted.upperBound, SourceArray(array))
+      for (sequence, source) in zip(items.lowerBound..<wanted.upperBound, ItemArray(array))
       where sequence >= wanted.lowerBound {
         try look(sequence, source)
       }
+    }
+  }
+
+  /// Looks at the source texts of items in order, in a row that has the ``columnsAndLayouts``: those that are wanted and were recorded here.
+  ///
+  /// - Returns: whether it is known how they were written; where it is not, nothing more is looked at.
+  func forEachSource(in wanted: Range<Int>, _ look: (Int, [UInt8]) -> Void) -> Bool {
+    guard !row.isNull(5) else {
+      forEach(in: wanted) { look($0, Array($1)) }
+      return true
+    }
+    guard let layouts = ItemLayouts(row.bytes(5), at: Int64(row.int(0))) else { return false }
+    let wanted = wanted.clamped(to: items)
+    return withArray { array in
+      for ((sequence, wire), layout) in zip(zip(items, ItemArray(array)), layouts.each)
+      where wanted.contains(sequence) {
+        var source: [UInt8] = []
+        guard layout.appendSource(of: wire, to: &source) else { return false }
+        look(sequence, source)
+      }
+      return true
     }
   }
 }

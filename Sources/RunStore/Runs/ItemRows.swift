@@ -14,7 +14,8 @@ struct ItemRows: Sendable {
   /// - Parameter chunks: the chunks that ended in this batch; each begins a new row, so that it can be read as a whole.
   func insert(_ batch: ItemBatch, chunks: [PlannedChunk], in connection: Connection) throws {
     let statement = try connection.prepare(
-      "INSERT INTO item_block (position, item_count, in_wire_form, checksum, sources) VALUES (?, ?, ?, ?, ?)")
+      "INSERT INTO item_block (position, item_count, in_wire_form, checksum, sources, layouts) VALUES (?, ?, 1, ?, ?, ?)"
+    )
     defer { statement.reset() }
     let all = batch.firstSequence..<batch.firstSequence + batch.entries.count
     var cuts = chunks.map { $0.firstItem + $0.itemCount }.filter(all.contains)[...]
@@ -24,14 +25,15 @@ struct ItemRows: Sendable {
       cuts = cuts.drop { $0 <= first }
       let end = min(cuts.first ?? all.upperBound, first + Self.itemsPerRow, all.upperBound)
       defer { first = end }
-      let isInWireForm = batch.gather(first - all.lowerBound..<end - all.lowerBound, into: &array)
+      let entries = batch.entries[first - all.lowerBound..<end - all.lowerBound]
+      batch.gather(entries, into: &array)
+      let layouts = ItemLayouts(entries, of: batch)
       try array.withUnsafeBytes { text in
         try statement.bind(position(first), at: 1)
         try statement.bind(Int64(end - first), at: 2)
-        try statement.bind(isInWireForm ? 1 : 0, at: 3)
-        try statement.bind(
-          ItemBlock.checksum(of: text, at: position(first), isInWireForm: isInWireForm), at: 4)
-        try statement.bind(keeping: text, at: 5)
+        try statement.bind(ItemBlock.checksum(of: text, at: position(first), isInWireForm: true), at: 3)
+        try statement.bind(keeping: text, at: 4)
+        try statement.bind(layouts.areNone ? nil : layouts.column(at: position(first)), at: 5)
         _ = try statement.step()
         statement.rewind()
       }
@@ -47,11 +49,12 @@ struct ItemRows: Sendable {
 
   /// Looks at the rows that have items of a range, in order.
   func forEachBlock(
-    with items: Range<Int>, in connection: Connection, look: (ItemBlock) throws -> Void
+    with items: Range<Int>, columns: String = ItemBlock.columns, in connection: Connection,
+    look: (ItemBlock) throws -> Void
   ) throws {
     try connection.forEach(
       """
-      SELECT \(ItemBlock.columns) FROM item_block
+      SELECT \(columns) FROM item_block
       WHERE position >= coalesce((SELECT max(position) FROM item_block WHERE position BETWEEN ?1 AND ?2), ?2)
         AND position < ?3 ORDER BY position
       """, .integer(position(0)), .integer(position(items.lowerBound)), .integer(position(items.upperBound))
@@ -64,7 +67,7 @@ struct ItemRows: Sendable {
   ) throws {
     try connection.forEach(
       """
-      SELECT \(ItemBlock.columns) FROM item_block WHERE position >= ? AND position < ? ORDER BY position
+      SELECT \(ItemBlock.columnsAndLayouts) FROM item_block WHERE position >= ? AND position < ? ORDER BY position
       """, .integer(position(items.lowerBound)),
       .integer(position(min(items.upperBound, 1 << Int(ItemPosition.runShift))))
     ) { try look(ItemBlock($0)) }
@@ -78,16 +81,42 @@ struct ItemRows: Sendable {
     ) { ItemPosition.sequence(at: Int64($0.int(0))) }
   }
 
+  /// Looks at the source texts of the first items of a range that are there, in order, byte for byte as they came.
+  ///
+  /// - Throws: ``StoreError`` with code `damaged` where a row does not say any more how its items were written.
+  func forEachSource(
+    _ items: Range<Int>, limit: Int, in connection: Connection, look: (Int, [UInt8]) -> Void
+  ) throws {
+    try firstOf(items, limit: limit) { part in
+      var found = 0
+      try forEachBlock(with: part, columns: ItemBlock.columnsAndLayouts, in: connection) { block in
+        guard
+          block.forEachSource(
+            in: part,
+            {
+              found += 1; look($0, $1)
+            })
+        else {
+          throw StoreError(
+            .damaged,
+            "the row of item \(block.items.lowerBound) does not say any more how its items were written",
+            remedy: "`orchestrate verify` shows where; restore the database from a backup")
+        }
+      }
+      return found
+    }
+  }
+
   /// The fields of a range of items, in order: all of them, from rows that are as they were recorded. What is concluded
   /// from items must not be concluded from a part of them.
   ///
   /// - Throws: ``StoreError`` with code `damaged`.
-  func texts(of items: Range<Int>, in connection: Connection) throws -> [ItemText] {
-    var texts: [ItemText] = []
+  func texts(of items: Range<Int>, in connection: Connection) throws -> [Item] {
+    var texts: [Item] = []
     var isIntact = true
     try forEachBlock(with: items, in: connection) { block in
       if block.isIntact == false { isIntact = false }
-      block.forEach(in: items) { _, source in texts.append(ItemText(source)) }
+      block.forEach(in: items) { _, source in texts.append(Item(source)) }
     }
     guard isIntact, texts.count == items.count else {
       throw StoreError(
@@ -116,23 +145,34 @@ struct ItemRows: Sendable {
     _ items: Range<Int>, limit: Int, in connection: Connection,
     look: (Int, UnsafeBufferPointer<UInt8>) throws -> Void
   ) throws {
+    try firstOf(items, limit: limit) { part in
+      var found = 0
+      try forEach(part, in: connection) {
+        found += 1
+        try look($0, $1)
+      }
+      return found
+    }
+  }
+
+  /// Reads parts of a range until as many items are found as are wanted.
+  ///
+  /// - Parameter read: reads a part, and returns how many items of it are there.
+  private func firstOf(_ items: Range<Int>, limit: Int, _ read: (Range<Int>) throws -> Int) rethrows {
     var next = items.lowerBound
     var found = 0
     // As a rule one round; more only where items are missing.
     while found < limit, next < items.upperBound {
       let end = min(items.upperBound, next + limit - found)
-      try forEach(next..<end, in: connection) {
-        found += 1
-        try look($0, $1)
-      }
+      found += try read(next..<end)
       next = end
     }
   }
 
-  /// The source texts of items, by their sequence numbers; those that are not there are left out. Items of one row cost
-  /// one look at it.
-  func sources(of sequences: Set<Int>, in connection: Connection) throws -> [Int: [UInt8]] {
-    var sources: [Int: [UInt8]] = [:]
+  /// The texts of items, by their sequence numbers; those that are not there are left out. Items of one row cost one look
+  /// at it.
+  func texts(of sequences: Set<Int>, in connection: Connection) throws -> [Int: [UInt8]] {
+    var texts: [Int: [UInt8]] = [:]
     var left = sequences.sorted()[...]
     while let first = left.first {
       let end = try connection.first(
@@ -141,35 +181,29 @@ struct ItemRows: Sendable {
         """, .integer(position(0)), .integer(position(first))
       ) { row in
         let block = ItemBlock(row)
-        block.forEach(in: first..<max(first, block.items.upperBound)) { sequence, source in
-          if sequences.contains(sequence) { sources[sequence] = [UInt8](source) }
+        block.forEach(in: first..<max(first, block.items.upperBound)) { sequence, text in
+          if sequences.contains(sequence) { texts[sequence] = [UInt8](text) }
         }
         return block.items.upperBound
       }
       left = left.drop { $0 < max(first + 1, end ?? 0) }
     }
-    return sources
+    return texts
   }
 
   private func position(_ sequence: Int) -> Int64 { ItemPosition.of(run: run, sequence: sequence) }
 }
 
 extension ItemBatch {
-  /// Makes `array` the array of some entries' source texts.
-  ///
-  /// - Returns: whether their wire forms are the same.
-  fileprivate func gather(_ range: Range<Int>, into array: inout [UInt8]) -> Bool {
+  /// Makes `array` the array of some entries' wire forms.
+  fileprivate func gather(_ entries: ArraySlice<Entry>, into array: inout [UInt8]) {
     array.removeAll(keepingCapacity: true)
-    var isInWireForm = true
-    bytes.withUnsafeBufferPointer { bytes in
-      for entry in entries[range] {
-        // The wire form only leaves bytes out, so one as long as its source is its source.
-        if entry.wireLength != entry.length { isInWireForm = false }
-        SourceArray.append(
-          UnsafeBufferPointer(rebasing: bytes[entry.offset..<entry.offset + entry.length]), to: &array)
+    wire.withUnsafeBufferPointer { wire in
+      for entry in entries {
+        ItemArray.append(
+          UnsafeBufferPointer(rebasing: wire[entry.offset..<entry.offset + entry.length]), to: &array)
       }
     }
-    SourceArray.close(&array)
-    return isInWireForm
+    ItemArray.close(&array)
   }
 }

@@ -67,14 +67,14 @@ final class SQLitePlanningSession: PlanningSession {
     }
   }
 
-  func sources(of sequences: [Int]) async throws -> [[UInt8]] {
+  func texts(of sequences: [Int]) async throws -> [[UInt8]] {
     try await database.write(isDurable: false) { [row, run] connection in
-      let sources = try ItemRows(run: row).sources(of: Set(sequences), in: connection)
+      let texts = try ItemRows(run: row).texts(of: Set(sequences), in: connection)
       return try sequences.map { sequence in
-        guard let source = sources[sequence] else {
+        guard let text = texts[sequence] else {
           throw StoreError(.damaged, "item \(sequence) of run \(run) was recorded and is not there")
         }
-        return source
+        return text
       }
     }
   }
@@ -83,7 +83,7 @@ final class SQLitePlanningSession: PlanningSession {
     try await store.reader.read { [row] connection in
       var identities: [ItemIdentity] = []
       try ItemRows(run: row).forEach(first..<first + limit, in: connection) {
-        identities.append(ItemIdentity(source: $1))
+        identities.append(ItemIdentity($1))
       }
       return identities
     }

@@ -41,6 +41,12 @@ final class Statement {
     try check(sqlite3_bind_int64(handle, index, value))
   }
 
+  /// Binds a copy of some bytes, or NULL, to one parameter, from 1.
+  func bind(_ value: [UInt8]?, at index: Int32) throws(SQLiteFailure) {
+    guard let value else { return try check(sqlite3_bind_null(handle, index)) }
+    try check(value.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, Int64($0.count)) })
+  }
+
   /// Binds UTF-8 text to one parameter, from 1, without copying it: it has to stay where it is until ``rewind()``.
   func bind(keeping text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteFailure) {
     try check(csqlite_bind_kept_text(handle, index, text.baseAddress, Int64(text.count)))
@@ -103,7 +109,8 @@ final class Statement {
     return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
   }
 
-  private func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+  /// Whether a column, from 0, is NULL.
+  func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
   private func check(_ code: Int32) throws(SQLiteFailure) {
     guard code == SQLITE_OK else {

@@ -6,20 +6,17 @@ import Testing
   static func batch(_ first: Int, _ names: [String], clashing: Set<Int> = [], after: String? = nil)
     -> ItemBatch
   {
-    var batch = ItemBatch(firstSequence: first, bytes: [], wire: [], entries: [])
+    var batch = ItemBatch(firstSequence: first)
     var last = after
     for (number, name) in names.enumerated() {
       let source = Array(#"{ "index_id":"\#(name.prefix(1))","object":"s3://b/\#(name)" }"#.utf8)
       let wire = WireForm.bytes(of: source)
       let index = String(name.prefix(1))
-      batch.entries.append(
-        .init(
-          offset: batch.bytes.count, length: source.count, wireOffset: batch.wire.count,
-          wireLength: wire.count,
-          element: first + number, nameClashes: clashing.contains(first + number),
-          continuesIndex: last == index))
-      batch.bytes += source
-      batch.wire += wire
+      source.withUnsafeBufferPointer {
+        batch.append(
+          source: $0, wireLength: wire.count, element: first + number,
+          nameClashes: clashing.contains(first + number), continuesIndex: last == index)
+      }
       last = index
     }
     return batch

@@ -20,11 +20,67 @@ import Testing
   func wireFormLeavesOutOnlyWhatItShould(source: String, wire: String) {
     #expect(String(decoding: WireForm.bytes(of: source.utf8), as: UTF8.self) == wire)
     #expect(WireForm.bytes(of: wire.utf8) == Array(wire.utf8), "the wire form of a wire form is itself")
-    var known: [UInt8] = [1]
-    Array(source.utf8).withUnsafeBufferPointer {
-      WireForm.append(source: $0, wireLength: wire.utf8.count, to: &known)
+    #expect(restored(wire, ItemLayout(source)) == source)
+  }
+
+  @Test("layout and wire form of an item are its source text, whatever was read before it")
+  func layouts() {
+    let sources = [
+      #"{"a":"b","c":1}"#, #"{"a": "b", "c": 1}"#, #"{"a": "x\"y", "c": 12.50}"#, #"{"a": "b",  "c": 1}"#,
+      "{\n  \"a\": \"b\",\n  \"transcription\": null\n}", "{\n  \"a\": \"c\",\n  \"transcription\": null\n}",
+      "{\n  \"a\": \"c\",\n  \"transcription\": \"\"\n}", "{\n  \"a\": \"c\",\n  \"transcription\": \"s\"\n}",
+      #"{ "transcription" : null , "a" : [ {} , 1 ] , "b":{ "c" : "," } }"#, #"{ "transcription":"" }"#,
+      "{ }",
+      #"{"a": "b","transcription":null, "c": 1}"#, #"{"a":"b","transcription":"","transcriptions":null}"#,
+    ]
+    for first in sources {
+      for second in sources {
+        var batch = ItemBatch(firstSequence: 0)
+        for source in [first, second, first] {
+          Array(source.utf8).withUnsafeBufferPointer {
+            batch.append(
+              source: $0, wireLength: WireForm.bytes(of: $0).count, element: 0, nameClashes: false,
+              continuesIndex: false)
+          }
+        }
+        #expect(
+          batch.entries.map { String(decoding: batch.source(of: $0), as: UTF8.self) } == [
+            first, second, first,
+          ])
+        #expect(
+          batch.entries.map { Array(batch.wireForm(of: $0)) }
+            == [first, second, first].map { WireForm.bytes(of: $0.utf8) })
+      }
     }
-    #expect(known == [1] + Array(wire.utf8))
+  }
+
+  @Test("items that are written alike share their layout")
+  func sharedLayout() {
+    var batch = ItemBatch(firstSequence: 0)
+    for number in 0..<50 {
+      let source = Array("{\n  \"object\": \"s3://b/\(number).mp4\",\n  \"transcription\": null\n}".utf8)
+      source.withUnsafeBufferPointer {
+        batch.append(
+          source: $0, wireLength: WireForm.bytes(of: $0).count, element: number, nameClashes: false,
+          continuesIndex: true)
+      }
+    }
+    #expect(batch.layouts.count == 1)
+    #expect(Set(batch.entries.map(\.layout)) == [0])
+  }
+
+  @Test("a layout that does not fit says so", arguments: ["", "{", "{}", #"{"a":1,"b":2}"#, "[1]", #"{"a"#])
+  func foreignLayout(wire: String) {
+    var source: [UInt8] = []
+    Array(wire.utf8).withUnsafeBufferPointer {
+      #expect(!ItemLayout(#"{ "a" : 1 }"#).appendSource(of: $0, to: &source))
+    }
+  }
+
+  private func restored(_ wire: String, _ layout: ItemLayout) -> String? {
+    var source: [UInt8] = []
+    let fits = Array(wire.utf8).withUnsafeBufferPointer { layout.appendSource(of: $0, to: &source) }
+    return fits ? String(decoding: source, as: UTF8.self) : nil
   }
 
   @Test(arguments: [
@@ -32,6 +88,13 @@ import Testing
   ])
   func unvalidatedTextDoesNotTrap(source: String) {
     _ = WireForm.bytes(of: source.utf8)
-    _ = ItemText(source.utf8)
+    _ = Item(source.utf8)
+    _ = ItemLayout(source)
+  }
+}
+
+extension ItemLayout {
+  fileprivate init(_ source: String) {
+    self = Array(source.utf8).withUnsafeBufferPointer { ItemLayout(source: $0) }
   }
 }

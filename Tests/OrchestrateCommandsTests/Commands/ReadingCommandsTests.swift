@@ -55,7 +55,7 @@ struct ReadingCommandsTests {
   func objectLookUp() async throws {
     let stage = try CommandStage()
     let run = try await stage.planRun()
-    let object = ItemText(PlannedItems.source(5).utf8).object.rawValue
+    let object = Item(PlannedItems.source(5).utf8).object.rawValue
     #expect(try await stage.run(ReportCommand.self, "--object", object, "--format", "json") == .done)
     let found = try #require(try self.object(stage.output.written)["appearances"] as? [[String: Any]])
     #expect(found.count == 1)

@@ -31,7 +31,7 @@ struct BatchRecorderTests {
       mostAhead.withLockedValue { $0 = max($0, ahead) }
     }
 
-    func sources(of sequences: [Int]) async throws -> [[UInt8]] {
+    func texts(of sequences: [Int]) async throws -> [[UInt8]] {
       [recorded.withLockedValue { Array(String($0.count).utf8) }]
     }
 
@@ -54,7 +54,7 @@ struct BatchRecorderTests {
       do {
         for number in 0..<count {
           try await recorder.hand(
-            ItemBatch(firstSequence: number, bytes: [], wire: [], entries: [], earlierClashes: []), chunks: []
+            ItemBatch(firstSequence: number), chunks: []
           )
           plan.handed.withLockedValue { $0 += 1 }
           try await asking(number, recorder)
@@ -80,7 +80,7 @@ struct BatchRecorderTests {
     let answers = NIOLockedValueBox<[String]>([])
     _ = try await hand(30, to: plan) { number, recorder in
       guard number % 7 == 0 else { return }
-      let answer = try await recorder.sources(of: [number])[0]
+      let answer = try await recorder.texts(of: [number])[0]
       answers.withLockedValue { $0.append(String(decoding: answer, as: UTF8.self)) }
     }
     #expect(answers.withLockedValue { $0 } == ["1", "8", "15", "22", "29"])
@@ -99,7 +99,7 @@ struct BatchRecorderTests {
     let plan = NotedPlan(failing: 2)
     await #expect(throws: NotedPlan.Failure.self) {
       _ = try await hand(3, to: plan) { number, recorder in
-        if number == 2 { _ = try await recorder.sources(of: [0]) }
+        if number == 2 { _ = try await recorder.texts(of: [0]) }
       }
     }
   }

@@ -42,7 +42,7 @@ struct ItemAudit: AuditPass {
     let found = block.withArray { array in
       var found = 0
       var wire: [UInt8] = []
-      for source in SourceArray(array) {
+      for source in ItemArray(array) {
         WireForm.append(source: source, to: &wire)
         wire.append(0x0A)
         found += 1
@@ -59,6 +59,12 @@ struct ItemAudit: AuditPass {
       findings.add(
         .items, "the row of item \(items.lowerBound)",
         "has another checksum, expected the one it was recorded with")
+    }
+    if !block.forEachSource(in: items, { _, _ in }) {
+      findings.add(
+        .items, "the row of item \(items.lowerBound)",
+        "does not say how its items were written, expected what the manifest said; nothing else depends on it"
+      )
     }
     findings.checked.items += found
     place = max(place, items.lowerBound) + 1

@@ -2,19 +2,19 @@ import Testing
 
 @testable import BatchDomain
 
-@Suite("Source texts as one array")
-struct SourceArrayTests {
+@Suite("Items as one array")
+struct ItemArrayTests {
   private func array(_ sources: [String]) -> [UInt8] {
     var array: [UInt8] = []
     for source in sources {
-      Array(source.utf8).withUnsafeBufferPointer { SourceArray.append($0, to: &array) }
+      Array(source.utf8).withUnsafeBufferPointer { ItemArray.append($0, to: &array) }
     }
-    SourceArray.close(&array)
+    ItemArray.close(&array)
     return array
   }
 
   private func elements(_ text: [UInt8]) -> [String] {
-    text.withUnsafeBufferPointer { SourceArray($0).map { String(decoding: $0, as: UTF8.self) } }
+    text.withUnsafeBufferPointer { ItemArray($0).map { String(decoding: $0, as: UTF8.self) } }
   }
 
   @Test(
