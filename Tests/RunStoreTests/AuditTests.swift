@@ -46,11 +46,13 @@ struct AuditTests {
       name: "another checksum", sql: "UPDATE item_block SET checksum = 1 WHERE position = \(first + 4)",
       check: .items, row: "the row of item 4", says: "checksum"),
     Damage(
-      name: "an item is there twice", sql: "INSERT INTO item_block VALUES (\(first + 5), 1, 0, NULL, '[{}]', NULL)",
+      name: "an item is there twice",
+      sql: "INSERT INTO item_block VALUES (\(first + 5), 1, 0, NULL, '[{}]', NULL)",
       check: .items,
       row: "item 5", says: "twice"),
     Damage(
-      name: "an item too many", sql: "INSERT INTO item_block VALUES (\(first + 40), 1, 0, NULL, '[{}]', NULL)",
+      name: "an item too many",
+      sql: "INSERT INTO item_block VALUES (\(first + 40), 1, 0, NULL, '[{}]', NULL)",
       check: .items,
       row: "item 40", says: "40 items"),
     Damage(
