@@ -37,9 +37,9 @@ let systemPackage: Target.Dependency = .product(
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
-/// A Swift library or executable of this package under `Sources/`.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+/// A Swift library or executable of this package under `Sources/`, with the page that describes it.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
 /// A test target under `Tests/`.
@@ -82,7 +82,7 @@ let package = Package(
       name: "KillPoints",
       swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
     module("BatchDomain", [crypto]),
-    module("ManifestReader", ["BatchDomain", "CZlib"]),
+    module("ManifestReader", ["BatchDomain", "CZlib"], exclude: ["README.md"]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [
@@ -129,7 +129,8 @@ let package = Package(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
 
     // What tests and the demo run against.
-    module("TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
+    module(
+      "TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging], exclude: ["README.md"]),
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),

@@ -24,7 +24,9 @@ let package = Package(
     // The project's own sources.
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "BatchDomain", dependencies: ["Crypto"], swiftSettings: swiftSettings),
-    .target(name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
+    .target(
+      name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], exclude: ["README.md"],
+      swiftSettings: swiftSettings),
     // What decodes answers; the files that need the network have no link here.
     .target(name: "ServiceHTTP", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
     .target(name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP"], swiftSettings: swiftSettings),

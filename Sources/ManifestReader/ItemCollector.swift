@@ -131,3 +131,307 @@ struct ItemCollector {
     return object.count - start
   }
 }
+
+extension ItemCollector {
+  private static let indexIDLength = 24
+
+  /// Whether a required field is there and a string; reports it otherwise.
+  @inline(__always)
+  mutating func isString(_ member: ElementScanner.Member, _ name: StaticString, in item: ScannedItem) -> Bool
+  {
+    if member.kind == .string { return true }
+    reportNotString(member, name, in: item)
+    return false
+  }
+
+  private mutating func reportNotString(
+    _ member: ElementScanner.Member, _ name: StaticString, in item: ScannedItem
+  ) {
+    if member.kind == .absent {
+      report(
+        .missingField, element: item.element, from: item.position, at: item.position,
+        "\(name) is missing, expected a string")
+    } else {
+      report(
+        .notAString, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "\(name) is \(FindingText.kind(member.kind)), expected a string")
+    }
+  }
+
+  mutating func checkIndexID(
+    _ value: UnsafeBufferPointer<UInt8>, _ member: ElementScanner.Member, in item: ScannedItem
+  ) {
+    if !value.isEmpty, value.isEqual(to: soundIndexID) { return }
+    if value.count == ItemCollector.indexIDLength,
+      value.allSatisfy({ JSONString.hexValue($0) != nil })
+    {
+      soundIndexID = Array(value)
+      return
+    }
+    let text = String(decoding: value, as: UTF8.self).unicodeScalars
+    guard !text.allSatisfy(\.properties.isWhitespace) else {
+      report(
+        .emptyIndexID, element: item.element, from: item.position, at: item.place(member.valueStart),
+        """
+        index_id is \(text.isEmpty ? "empty" : "nothing but white space"), \
+        expected \(ItemCollector.indexIDLength) hexadecimal digits
+        """)
+      return
+    }
+    report(
+      .unusualIndexID, element: item.element, from: item.position, at: item.place(member.valueStart),
+      """
+      index_id is \(FindingText.quoted(value)) \
+      (\(text.count) characters), \
+      expected \(ItemCollector.indexIDLength) hexadecimal digits\(NameDoubts.remark(on: text))
+      """)
+  }
+
+  mutating func checkObject(
+    _ value: UnsafeBufferPointer<UInt8>, _ member: ElementScanner.Member, in item: ScannedItem
+  ) {
+    guard let location = S3Location(value) else {
+      report(
+        .invalidObject, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "object is \(FindingText.quoted(value)), expected s3://bucket/key")
+      return
+    }
+    check(location, of: value, "object", member, in: item)
+  }
+
+  mutating func checkLanguage(_ member: ElementScanner.Member, in item: ScannedItem) {
+    guard isString(member, "language", in: item) else { return }
+    let literal = item.literal(member)
+    if literal.elementsEqual("\"en\"".utf8) { return }
+    let value = item.string(member)
+    guard !value.elementsEqual("en".utf8) else { return }
+    report(
+      .unusualLanguage, element: item.element, from: item.position, at: item.place(member.valueStart),
+      "language is \(FindingText.quoted(value)), expected \"en\", the only one the service documents")
+  }
+
+  mutating func checkTranscription(_ member: ElementScanner.Member, in item: ScannedItem) {
+    if member.kind == .absent || member.isNone { return }
+    guard member.kind == .string else {
+      report(
+        .invalidTranscription, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "transcription is \(FindingText.kind(member.kind)), expected s3://bucket/key, null or nothing")
+      return
+    }
+    if member.valueIsEscaped {
+      item.string(member).withUnsafeBufferPointer { checkTranscription($0, member, in: item) }
+    } else {
+      let literal = UnsafeBufferPointer(rebasing: item.literal(member))
+      checkTranscription(UnsafeBufferPointer(rebasing: literal[1..<literal.count - 1]), member, in: item)
+    }
+  }
+
+  private mutating func checkTranscription(
+    _ value: UnsafeBufferPointer<UInt8>, _ member: ElementScanner.Member, in item: ScannedItem
+  ) {
+    guard let location = S3Location(value) else {
+      report(
+        .invalidTranscription, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "transcription is \(FindingText.quoted(value)), expected s3://bucket/key, null or nothing")
+      return
+    }
+    check(location, of: value, "transcription", member, in: item)
+    guard !ItemCollector.endsLikeTranscription(value) else { return }
+    report(
+      .unusualTranscription, element: item.element, from: item.position, at: item.place(member.valueStart),
+      "transcription is \(FindingText.quoted(value)), expected a name that ends in .srt or .vtt")
+  }
+
+  private mutating func check(
+    _ location: S3Location, of value: UnsafeBufferPointer<UInt8>, _ field: StaticString,
+    _ member: ElementScanner.Member, in item: ScannedItem
+  ) {
+    let bucket = UnsafeBufferPointer(rebasing: value[location.bucket])
+    if !bucket.isEqual(to: soundBucket) {
+      if let expected = BucketRules.expectation(bucket) {
+        report(
+          .unusualBucket, element: item.element, from: item.position, at: item.place(member.valueStart),
+          "the bucket of \(field) is \(FindingText.quoted(bucket)), expected \(expected)")
+      } else {
+        soundBucket = Array(bucket)
+      }
+    }
+    if let doubt = NameDoubts.doubt(about: value, key: location.key) {
+      report(
+        doubt.code, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "\(field) is \(FindingText.quoted(value)), \(doubt.text)")
+    }
+    if location.key.count > S3Location.keyLimit {
+      report(
+        .longKey, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "the key of \(field) has \(location.key.count) bytes, expected at most \(S3Location.keyLimit)")
+    }
+  }
+
+  /// Whether the last four bytes are `.srt` or `.vtt` in any case.
+  private static func endsLikeTranscription(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard value.count >= 4 else { return false }
+    var word: UInt32 = 0
+    for byte in value[(value.count - 4)...] { word = word << 8 | UInt32(byte) }
+    // 0x20 makes a letter small; a dot has the bit already, and 0x0E, which would gain it, cannot be in a string
+    // unless it was escaped, so the dot is compared as it is.
+    let small = word | 0x0020_2020
+    return small == 0x2E73_7274 || small == 0x2E76_7474
+  }
+}
+
+extension ItemCollector {
+  /// How many unknown names are compared pair by pair before a set is cheaper.
+  private static let pairwiseLimit = 16
+
+  /// Reports halves of surrogate pairs: they are not valid text.
+  mutating func report(_ issues: [ElementScanner.Issue], in item: ScannedItem) {
+    for issue in issues {
+      let escape = FindingText.source(item.text[(issue.offset - item.start)...].prefix(6))
+      report(
+        .loneSurrogate, element: item.element, from: item.position, at: item.place(issue.offset),
+        "\(escape) is half of a surrogate pair, expected a high and a low half together")
+    }
+  }
+
+  /// Reports NUL in the fields that the service documents; elsewhere it is passed through.
+  mutating func reportNUL(_ scanner: borrowing ElementScanner, in item: ScannedItem) {
+    reportNUL(scanner.indexID, in: item)
+    reportNUL(scanner.language, in: item)
+    reportNUL(scanner.object, in: item)
+    reportNUL(scanner.transcription, in: item)
+  }
+
+  @inline(__always)
+  private mutating func reportNUL(_ member: ElementScanner.Member, in item: ScannedItem) {
+    guard member.valueIsEscaped, member.kind == .string, let offset = item.offsetOfNUL(in: member) else {
+      return
+    }
+    report(
+      .nulCharacter, element: item.element, from: item.position, at: item.place(offset),
+      "\\u0000 is the NUL character, expected text without NUL")
+  }
+
+  /// Reports members whose names occurred before, and those the service does not document.
+  mutating func reportOthers(_ others: [ElementScanner.Member], in item: ScannedItem) {
+    let scanned = UnsafePointer(item.text.baseAddress.map { $0 - item.start })
+    var unknown: [ElementScanner.Member] = []
+    for member in others {
+      if let scanned, KnownField(of: member, in: scanned) != nil {
+        reportRepeated(member, in: item)
+      } else {
+        unknown.append(member)
+      }
+    }
+    let repeated = unknown.count < 2 ? [] : ItemCollector.repeatedNames(unknown, in: item)
+    for (index, member) in unknown.enumerated() {
+      if repeated.contains(index) {
+        reportRepeated(member, in: item)
+      } else {
+        report(
+          .unknownField, element: item.element, from: item.position, at: item.place(member.nameStart),
+          """
+          field \(FindingText.quoted(item.name(member))) is not one of index_id, language, object and transcription; \
+          it is passed through untouched
+          """)
+      }
+    }
+  }
+
+  private mutating func reportRepeated(_ member: ElementScanner.Member, in item: ScannedItem) {
+    report(
+      .duplicateMember, element: item.element, from: item.position, at: item.place(member.nameStart),
+      "member \(FindingText.quoted(item.name(member))) occurs again in the same item, expected it once")
+  }
+
+  /// Which of the members have the decoded name of one before them.
+  private static func repeatedNames(_ members: [ElementScanner.Member], in item: ScannedItem) -> Set<Int> {
+    var repeated: Set<Int> = []
+    if members.count <= pairwiseLimit, !members.contains(where: \.nameIsEscaped) {
+      for later in members.indices.dropFirst() {
+        let name = item.text[members[later].nameStart - item.start..<members[later].nameEnd - item.start]
+        for earlier in members[..<later]
+        where earlier.nameEnd - earlier.nameStart == name.count
+          && item.text[earlier.nameStart - item.start..<earlier.nameEnd - item.start].elementsEqual(name)
+        {
+          repeated.insert(later)
+          break
+        }
+      }
+    } else {
+      var names: Set<[UInt8]> = []
+      for (index, member) in members.enumerated() where !names.insert(item.name(member)).inserted {
+        repeated.insert(index)
+      }
+    }
+    return repeated
+  }
+}
+
+/// The fields of an item that the service documents.
+enum KnownField: UInt8 {
+  case indexID, language, object, transcription
+
+  /// The field that the name of `member` says, nil when it is none of them.
+  @inline(__always)
+  init?(of member: ElementScanner.Member, in text: UnsafePointer<UInt8>) {
+    let length = member.nameEnd - member.nameStart - 2
+    if member.nameIsEscaped {
+      self.init(escaped: member, in: text)
+      return
+    }
+    let name = UnsafeRawPointer(text + member.nameStart + 1)
+    // A name's closing quote, a colon and the scanner's padding follow, so eight bytes are always readable.
+    switch length {
+    case 8:
+      let word = name.loadUnaligned(as: UInt64.self)
+      if word == KnownField.indexIDWord {
+        self = .indexID
+      } else if word == KnownField.languageWord {
+        self = .language
+      } else {
+        return nil
+      }
+    case 6:
+      let word = name.loadUnaligned(as: UInt64.self)
+      guard (word ^ KnownField.objectWord) & KnownField.sixByteMask == 0 else { return nil }
+      self = .object
+    case 13:
+      let first = name.loadUnaligned(as: UInt64.self)
+      let last = name.loadUnaligned(fromByteOffset: 5, as: UInt64.self)
+      guard first == KnownField.transcriptionFirst, last == KnownField.transcriptionLast else { return nil }
+      self = .transcription
+    default: return nil
+    }
+  }
+
+  private init?(escaped member: ElementScanner.Member, in text: UnsafePointer<UInt8>) {
+    var name: [UInt8] = []
+    let all = UnsafeBufferPointer(start: text, count: member.nameEnd)
+    JSONString.decode(all, from: member.nameStart, to: member.nameEnd, into: &name)
+    // By bytes: two strings that differ may be equal for `==`.
+    if name.elementsEqual("index_id".utf8) {
+      self = .indexID
+    } else if name.elementsEqual("language".utf8) {
+      self = .language
+    } else if name.elementsEqual("object".utf8) {
+      self = .object
+    } else if name.elementsEqual("transcription".utf8) {
+      self = .transcription
+    } else {
+      return nil
+    }
+  }
+
+  private static let indexIDWord = word("index_id")
+  private static let languageWord = word("language")
+  private static let objectWord = word("object\0\0")
+  private static let transcriptionFirst = word("transcri")
+  private static let transcriptionLast = word("cription")
+  private static let sixByteMask = UInt64(littleEndian: 0x0000_FFFF_FFFF_FFFF)
+
+  /// Eight ASCII characters as they lie in memory.
+  private static func word(_ text: StaticString) -> UInt64 {
+    UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt64.self)
+  }
+}

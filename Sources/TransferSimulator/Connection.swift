@@ -75,3 +75,106 @@ final class Connection: Sendable {
     await close()
   }
 }
+
+/// All open connections of one server.
+final class ConnectionRegistry: Sendable {
+  private struct State {
+    var connections: [ObjectIdentifier: Connection] = [:]
+    var count = 0
+    var isClosed = false
+  }
+
+  private let ledger: Ledger
+  private let state = Mutex(State())
+
+  init(ledger: Ledger) {
+    self.ledger = ledger
+  }
+
+  /// Begins the record of a channel that was accepted.
+  func add(_ channel: any Channel) {
+    let isClosed = state.withLock { state in
+      state.count += 1
+      state.connections[ObjectIdentifier(channel)] = Connection(
+        id: state.count, channel: channel, ledger: ledger)
+      return state.isClosed
+    }
+    if isClosed { channel.close(promise: nil) }
+  }
+
+  /// The record of a channel. A request may be served only after its connection was reset: its record is then one of a
+  /// connection that is gone.
+  func connection(of channel: any Channel) -> Connection {
+    let known = state.withLock { state in (state.connections[ObjectIdentifier(channel)], state.count) }
+    if let connection = known.0 { return connection }
+    let gone = Connection(id: known.1, channel: channel, ledger: ledger)
+    gone.leave()
+    return gone
+  }
+
+  /// Forgets a channel that is closed.
+  func remove(_ channel: any Channel) {
+    let removed = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(channel)) }
+    removed?.leave()
+  }
+
+  /// Closes all connections, and from now on every new one at once.
+  func closeAll() async {
+    let open = state.withLock { state in
+      state.isClosed = true
+      return Array(state.connections.values)
+    }
+    for connection in open { await connection.close() }
+  }
+}
+
+/// Tells the registry when connections come and go.
+final class ConnectionWatcher: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = Never
+
+  private let registry: ConnectionRegistry
+
+  init(registry: ConnectionRegistry) {
+    self.registry = registry
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { registry.add(context.channel) }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .some(.inputClosed) = event as? ChannelEvent { registry.connection(of: context.channel).leave() }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    registry.remove(context.channel)
+    context.fireChannelInactive()
+  }
+}
+
+/// Decides after which answers the connection is closed.
+final class ClosingCounter: Sendable {
+  /// What happens to a connection after an answer.
+  enum Ending {
+    case keep, closeAnnounced, closeSilently
+  }
+
+  private let announcedEvery: Int?
+  private let silentEvery: Int?
+  private let answers = Mutex(0)
+
+  init(_ configuration: SimulatorConfiguration) {
+    announcedEvery = configuration.announcedCloseEvery
+    silentEvery = configuration.silentCloseEvery
+  }
+
+  /// Counts one more answer.
+  func next() -> Ending {
+    let count = answers.withLock { count in
+      count += 1
+      return count
+    }
+    if let announcedEvery, count.isMultiple(of: announcedEvery) { return .closeAnnounced }
+    if let silentEvery, count.isMultiple(of: silentEvery) { return .closeSilently }
+    return .keep
+  }
+}

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// The record of every request, for tests to read back.
@@ -160,5 +161,181 @@ package final class Ledger: Sendable {
     }
     for continuation in woken { continuation.resume() }
     return value
+  }
+}
+
+/// One request, from its arrival to its answer.
+package struct LedgerEntry: Sendable, Equatable {
+  /// The number of the request among all, from 1.
+  package let ordinal: Int
+  /// The number among transfers requests, from 1; nil for others.
+  package let transfer: Int?
+  /// What was called.
+  package let endpoint: SimulatorEndpoint
+  /// When the head of the request was read; milliseconds since 1970, by the simulator's clock.
+  package let receivedAt: Int64
+  /// The method.
+  package let method: String
+  /// The path with its query.
+  package let path: String
+  /// The headers, names in lower case; the values of `x-api-key` and `authorization` are `[redacted]`.
+  package let headers: [String: String]
+  /// Whether the right key came.
+  package let keyMatched: Bool
+  /// The connection, numbered from 1 in order of acceptance.
+  package let connection: Int
+  /// Transfers requests under way at arrival, this one included; 0 for other requests.
+  package let inFlight: Int
+  /// The elements, once the body was read and understood.
+  package var elements: [ElementKey] = []
+  /// Whether the service took the elements, all or those before a poisoned one.
+  package var isTaken = false
+  /// New elements.
+  package var accepted = 0
+  /// Elements skipped because they had been taken before.
+  package var skipped = 0
+  /// The fault that was applied.
+  package var fault: FaultKind?
+  /// When the answer was about to be complete, or the request was dropped; nil while under way.
+  package var answeredAt: Int64?
+  /// The status sent; nil while under way, and when none was sent or the client had gone.
+  package var status: Int?
+}
+
+/// One line of a ledger file.
+struct LedgerEvent: Decodable {
+  struct Element: Decodable {
+    var indexId: String
+    var object: String
+  }
+
+  var event: String
+  var ordinal: Int
+  var transfer: Int?
+  var endpoint: String?
+  var receivedAt: Int64?
+  var method: String?
+  var path: String?
+  var connection: Int?
+  var inFlight: Int?
+  var keyMatched: Bool?
+  var headers: [String: String]?
+  var elements: [Element]?
+  var accepted: Int?
+  var skipped: Int?
+  var answeredAt: Int64?
+  var status: Int?
+  var fault: String?
+
+  /// The entry that an arrival begins; nil for other events.
+  var arrived: LedgerEntry? {
+    guard event == "arrival" else { return nil }
+    return LedgerEntry(
+      ordinal: ordinal, transfer: transfer,
+      endpoint: endpoint.flatMap { SimulatorEndpoint(rawValue: $0) } ?? .unknown,
+      receivedAt: receivedAt ?? 0,
+      method: method ?? "", path: path ?? "", headers: headers ?? [:], keyMatched: keyMatched ?? false,
+      connection: connection ?? 0, inFlight: inFlight ?? 0,
+      elements: (elements ?? []).map { ElementKey(indexID: $0.indexId, object: $0.object) })
+  }
+
+  /// Adds what a later event says.
+  func complete(_ entry: inout LedgerEntry) {
+    entry.accepted = accepted ?? 0
+    entry.skipped = skipped ?? 0
+    if event == "taken" { entry.isTaken = true }
+    if event == "answer" {
+      entry.answeredAt = answeredAt
+      entry.status = status
+      entry.fault = fault.flatMap { FaultKind(rawValue: $0) }
+    }
+  }
+}
+
+/// Writes the ledger as JSON lines, each with one write call, so that what happened survives the process.
+///
+/// Events: `arrival` (after the body was read), `taken` (the work is done) and `answer`; all carry `ordinal`.
+final class LedgerFile: Sendable {
+  private let handle: Mutex<FileHandle>
+
+  /// Creates or truncates the file.
+  init(path: String) throws {
+    let url = URL(fileURLWithPath: path)
+    try Data().write(to: url)
+    handle = Mutex(try FileHandle(forWritingTo: url))
+  }
+
+  func write(arrival entry: LedgerEntry) {
+    write([
+      ("event", "arrival"), ("ordinal", .integer(entry.ordinal)),
+      ("transfer", entry.transfer.map { .integer($0) } ?? .null),
+      ("endpoint", .string(entry.endpoint.rawValue)),
+      ("received_at", .integer(Int(entry.receivedAt))), ("method", .string(entry.method)),
+      ("path", .string(entry.path)), ("connection", .integer(entry.connection)),
+      ("in_flight", .integer(entry.inFlight)), ("key_matched", .bool(entry.keyMatched)),
+      ("headers", .object(entry.headers.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
+      (
+        "elements",
+        .array(
+          entry.elements.map {
+            .object([("index_id", .string($0.indexID)), ("object", .string($0.object))])
+          })
+      ),
+    ])
+  }
+
+  func write(taken entry: LedgerEntry) {
+    write([
+      ("event", "taken"), ("ordinal", .integer(entry.ordinal)), ("accepted", .integer(entry.accepted)),
+      ("skipped", .integer(entry.skipped)),
+    ])
+  }
+
+  func write(answer entry: LedgerEntry) {
+    write([
+      ("event", "answer"), ("ordinal", .integer(entry.ordinal)),
+      ("answered_at", entry.answeredAt.map { .integer(Int($0)) } ?? .null),
+      ("status", entry.status.map { .integer($0) } ?? .null),
+      ("fault", entry.fault.map { .string($0.rawValue) } ?? .null), ("accepted", .integer(entry.accepted)),
+      ("skipped", .integer(entry.skipped)),
+    ])
+  }
+
+  private func write(_ members: [(String, JSONText)]) {
+    let line = Data((JSONText.object(members).text + "\n").utf8)
+    handle.withLock { handle in
+      // A full disk must not stop the simulated service; the missing line shows it.
+      try? handle.write(contentsOf: line)
+    }
+  }
+}
+
+extension Ledger {
+  /// Reads back what a simulator wrote to its ledger file, also one that was killed: a last line that is cut is ignored.
+  package static func read(_ path: String) throws -> [LedgerEntry] {
+    let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    var entries: [LedgerEntry] = []
+    var positions: [Int: Int] = [:]
+    let lines = text.split(separator: "\n")
+    for (number, line) in lines.enumerated() {
+      let event: LedgerEvent
+      do {
+        event = try decoder.decode(LedgerEvent.self, from: Data(line.utf8))
+      } catch {
+        // Only the last line can be cut, by the end of the process. Any other loss would falsify the count of items
+        // taken twice.
+        guard number == lines.count - 1, !text.hasSuffix("\n") else { throw error }
+        break
+      }
+      if let arrived = event.arrived {
+        positions[event.ordinal] = entries.count
+        entries.append(arrived)
+      } else if let position = positions[event.ordinal] {
+        event.complete(&entries[position])
+      }
+    }
+    return entries
   }
 }

@@ -94,3 +94,161 @@ struct RequestHandler: Sendable {
     }
   }
 }
+
+extension RequestHandler {
+  /// Puts an answer on the wire. The ledger has it before its last byte leaves.
+  func send(_ answer: Answer, _ exchange: Exchange, _ writer: consuming ResponseWriter) async throws {
+    let ending = closings.next()
+    var head = HTTPResponse(status: .init(code: answer.status))
+    for header in answer.headers {
+      if let name = HTTPField.Name(header.name) { head.headerFields[name] = header.value }
+    }
+    head.headerFields[.date] = TimeText.http(configuration.clock.now)
+    if ending == .closeAnnounced { head.headerFields[.connection] = "close" }
+    let body = ByteBuffer(string: answer.body)
+    if answer.status != 204 { head.headerFields[.contentLength] = String(body.readableBytes) }
+    switch answer.delivery {
+    case .whole:
+      record(answer, exchange)
+      try await writer.write(response: head, body: ResponseBody(byteBuffer: body))
+    case .dribbled(let pause):
+      try await dribble(body, pause, answer, head, exchange, writer)
+    case .truncated:
+      var output = try await writer.writeHead(head)
+      record(answer, exchange)
+      try await output.write(body.getSlice(at: body.readerIndex, length: body.readableBytes / 2) ?? body)
+      await exchange.connection.close()
+      throw ConnectionDropped()
+    case .huge(let length):
+      try await flood(length, answer, head, exchange, writer)
+    }
+    if ending != .keep {
+      await exchange.connection.close()
+      throw ConnectionDropped()
+    }
+  }
+
+  /// Ends the connection without an answer.
+  func drop(_ exchange: Exchange, withReset: Bool) async throws -> Never {
+    ledger.answer(exchange.ordinal, status: nil)
+    if withReset {
+      await exchange.connection.reset()
+    } else {
+      await exchange.connection.close()
+    }
+    throw ConnectionDropped()
+  }
+
+  private func record(_ answer: Answer, _ exchange: Exchange) {
+    ledger.answer(exchange.ordinal, status: exchange.connection.isGone ? nil : answer.status)
+  }
+
+  private func dribble(
+    _ body: ByteBuffer, _ pause: Duration, _ answer: Answer, _ head: HTTPResponse, _ exchange: Exchange,
+    _ writer: consuming ResponseWriter
+  ) async throws {
+    var output = try await writer.writeHead(head)
+    var rest = body
+    while let byte = rest.readSlice(length: 1) {
+      try await configuration.clock.sleep(for: pause)
+      if exchange.connection.isGone { try await drop(exchange, withReset: false) }
+      if rest.readableBytes == 0 { record(answer, exchange) }
+      try await output.write(byte)
+    }
+    try await output.finish(nil)
+  }
+
+  private func flood(
+    _ length: Int, _ answer: Answer, _ head: HTTPResponse, _ exchange: Exchange,
+    _ writer: consuming ResponseWriter
+  ) async throws {
+    let opening = ByteBuffer(string: #"{"message":""#)
+    let closing = ByteBuffer(string: #""}"#)
+    var left = max(0, length - opening.readableBytes - closing.readableBytes)
+    var head = head
+    head.headerFields[.contentLength] = String(left + opening.readableBytes + closing.readableBytes)
+    let chunk = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1 << 16)
+    var output = try await writer.writeHead(head)
+    try await output.write(opening)
+    while left > 0 {
+      let slice = chunk.getSlice(at: 0, length: min(left, chunk.readableBytes)) ?? chunk
+      left -= slice.readableBytes
+      try await output.write(slice)
+    }
+    record(answer, exchange)
+    try await output.write(closing)
+    try await output.finish(nil)
+  }
+}
+
+extension RequestHandler {
+  /// Carries out a fault for which no work is done.
+  func sendWithoutWork(
+    _ rule: FaultRule, _ exchange: Exchange, _ request: Request, _ writer: consuming ResponseWriter
+  ) async throws {
+    switch rule.kind {
+    case .resetBefore: try await drop(exchange, withReset: true)
+    case .stall:
+      try await configuration.clock.sleep(for: rule.wait ?? configuration.stallTime)
+      try await drop(exchange, withReset: false)
+    default:
+      try await send(refusal(rule, exchange, request), exchange, writer)
+    }
+  }
+
+  private func refusal(_ rule: FaultRule, _ exchange: Exchange, _ request: Request) -> Answer {
+    switch rule.kind {
+    case .unauthorized: return profile.unauthorized(key: exchange.key)
+    case .forbidden: return profile.error(403, "api_not_allowed", "This API is not allowed for your account")
+    case .insufficientFunds:
+      return profile.error(400, "insufficient_funds", "Your account has no credit left")
+    case .usageLimit: return profile.error(400, "usage_limit_exceeded", "Your usage limit has been exceeded")
+    case .tooLarge: return tooLarge
+    case .badGateway: return .html(502, "502 Bad Gateway")
+    case .html: return .html(200, "Please log in")
+    case .redirect:
+      let target = configuration.redirectTarget ?? "http://elsewhere.invalid\(request.head.path ?? "/")"
+      return Answer(status: 307, headers: [("Location", target)])
+    case .throttle, .throttleDate, .throttleReset, .throttleBare, .unavailable, .unavailableWait:
+      let now = configuration.clock.now
+      let limit = configuration.budget?.limit ?? 50
+      let wait = (rule.wait ?? configuration.throttleWait).wholeMilliseconds
+      return profile.wait(rule.kind, now: now, resetsAt: now + wait, limit: limit, used: limit)
+    default: return profile.error(500, "internal_server_error", "Something went wrong")
+    }
+  }
+
+  /// Changes, delays or loses the answer to a request whose work is done.
+  ///
+  /// A request that the model refused keeps its refusal where the fault would have shown an accepted body.
+  func apply(_ rule: FaultRule, to answer: Answer, isTaken: Bool, _ exchange: Exchange) async throws -> Answer
+  {
+    switch rule.kind {
+    case .delay, .slow:
+      try await configuration.clock.sleep(for: rule.wait ?? configuration.stallTime)
+      return answer
+    case .resetAfter: try await drop(exchange, withReset: true)
+    case .closeAfter: try await drop(exchange, withReset: false)
+    case .errorAccepted: return profile.error(500, "internal_server_error", "Something went wrong")
+    case .dribble:
+      var changed = isTaken ? profile.transferAcceptedWithBody : answer
+      changed.delivery = .dribbled(rule.wait ?? configuration.dribbleInterval)
+      return changed
+    default:
+      return isTaken ? accepted(rule) ?? answer : answer
+    }
+  }
+
+  /// The odd forms of an accepted answer.
+  private func accepted(_ rule: FaultRule) -> Answer? {
+    var answer = profile.transferAcceptedWithBody
+    switch rule.kind {
+    case .empty: return Answer(status: 204)
+    case .garbage: answer.body = "{\"message\": Succesfully requested \u{FFFD}\u{1} <<<"
+    case .truncated: answer.delivery = .truncated
+    case .huge: answer.delivery = .huge(rule.bytes ?? configuration.hugeBytes)
+    default: return nil
+    }
+    return answer
+  }
+}

@@ -105,3 +105,204 @@ package final class TransferModel: Sendable {
   /// Changes which indexes are gone.
   package func setGoneIndexes(_ indexes: Set<String>) { state.withLock { $0.goneIndexes = indexes } }
 }
+
+extension TransferModel {
+  /// The clock's time, held back from running backwards, so that tasks stay in order of acceptance.
+  func now(_ state: inout State) -> Int64 {
+    state.lastNow = max(state.lastNow, configuration.clock.now)
+    return state.lastNow
+  }
+
+  func isPoisoned(_ key: ElementKey) -> Bool {
+    key.object.contains("poison") || configuration.poisonedObjects.contains(key.object)
+  }
+
+  func isCrashing(_ key: ElementKey) -> Bool {
+    key.object.contains("crash") || configuration.crashingObjects.contains(key.object)
+  }
+
+  /// Adds a task for each element not taken before, and counts the others.
+  func take(_ elements: ArraySlice<ElementKey>, _ state: inout State) -> (accepted: Int, skipped: Int) {
+    let now = now(&state)
+    var accepted = 0
+    for key in elements where state.accepted.insert(key).inserted {
+      accepted += 1
+      let hash = SeededHash(seed: configuration.seed).adding(key.indexID).adding(key.object)
+      add(
+        makeTask(indexID: key.indexID, name: key.object[...], object: key.object, hash: hash, now: now),
+        &state)
+    }
+    return (accepted, elements.count - accepted)
+  }
+
+  func makeTask(indexID: String, name: Substring, object: String?, hash: SeededHash, now: Int64)
+    -> TransferTask
+  {
+    let fails = hash.adding("fails").unit < configuration.failedShare
+    // Half of those that fail are turned down after validation, the others at the very end.
+    let early = hash.adding("early").value % 2 == 0
+    return TransferTask(
+      id: hash.adding("id").hex(24), indexID: indexID,
+      filename: String(name.split(separator: "/").last ?? name), object: object, acceptedAt: now,
+      draw: hash.value, failsAfter: fails ? (early ? 1 : phases.count) : nil)
+  }
+
+  func add(_ task: TransferTask, _ state: inout State) {
+    state.positions[task.indexID, default: []].append(state.tasks.count)
+    state.positionByID[task.id] = state.tasks.count
+    state.tasks.append(task)
+  }
+
+  /// One task, also while listings do not show it yet.
+  package func task(id: String) -> TaskView? {
+    state.withLock { state in
+      let now = now(&state)
+      return state.positionByID[id].map { view(state.tasks[$0], now, state) }
+    }
+  }
+
+  /// What a deletion came to.
+  package enum Deletion: Sendable {
+    /// The task is gone.
+    case deleted
+    /// There was no such task.
+    case notThere
+    /// The task is neither ready nor failed.
+    case stillWorking
+  }
+
+  /// Deletes a task that is ready or failed.
+  package func delete(id: String) -> Deletion {
+    state.withLock { state in
+      guard let position = state.positionByID[id] else { return .notThere }
+      let status = view(state.tasks[position], now(&state), state).status
+      guard status == .ready || status == .failed else { return .stillWorking }
+      var rest = state.tasks
+      rest.remove(at: position)
+      state.tasks = []
+      state.positions = [:]
+      state.positionByID = [:]
+      for task in rest { add(task, &state) }
+      return .deleted
+    }
+  }
+
+  func view(_ task: TransferTask, _ now: Int64, _ state: State) -> TaskView {
+    let step = configuration.taskStep.wholeMilliseconds
+    let offset = state.createdAtOffset.wholeMilliseconds
+    let current = task.state(at: now, step: step, phases: phases)
+    return TaskView(
+      task: task, status: current.status, createdAt: task.acceptedAt + offset,
+      updatedAt: current.since + offset,
+      estimatedAt: task.acceptedAt + Int64(phases.count) * step + offset,
+      filename: state.listingModes.contains(.uuidFilenames) ? uuid(task) : task.filename,
+      hasVariedTimes: state.listingModes.contains(.variedTimes))
+  }
+
+  private func uuid(_ task: TransferTask) -> String {
+    let digits = Array(SeededHash(seed: task.draw).adding("uuid").hex(32))
+    return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
+  }
+}
+
+extension TransferModel {
+  /// The listing modes in force.
+  package var listingModes: Set<ListingMode> { state.withLock { $0.listingModes } }
+
+  /// Reads one page, and then lets the list shift when that mode is on.
+  package func list(_ query: TaskQuery) -> TaskPage {
+    state.withLock { state in
+      let now = now(&state)
+      let page = page(query, now, state)
+      if state.listingModes.contains(.shifting), let indexID = query.indexID ?? page.rows.first?.task.indexID
+      {
+        addIntruder(indexID, now, &state)
+      }
+      return page
+    }
+  }
+
+  /// How many tasks of an index are in each state, of those that listings show.
+  package func counts(indexID: String) -> [TransferTask.Status: Int] {
+    state.withLock { state in
+      let now = now(&state)
+      return visible(indexID, now, state)
+        .reduce(into: [:]) { $0[view(state.tasks[$1], now, state).status, default: 0] += 1 }
+    }
+  }
+
+  /// The indexes that have tasks, in order of their first task.
+  package var indexIDs: [String] {
+    state.withLock { state in
+      state.positions.sorted { ($0.value.first ?? 0) < ($1.value.first ?? 0) }.map(\.key)
+    }
+  }
+
+  /// Positions of the tasks that the lag has released. Acceptance is in order, so they are a prefix.
+  private func visible(_ indexID: String?, _ now: Int64, _ state: State) -> ArraySlice<Int> {
+    let all = indexID.map { state.positions[$0] ?? [] } ?? Array(state.tasks.indices)
+    let limit = now - state.listingLag.wholeMilliseconds
+    var low = 0
+    var high = all.count
+    while low < high {
+      let middle = (low + high) / 2
+      if state.tasks[all[middle]].acceptedAt <= limit { low = middle + 1 } else { high = middle }
+    }
+    return all[..<low]
+  }
+
+  private func page(_ query: TaskQuery, _ now: Int64, _ state: State) -> TaskPage {
+    var found = visible(query.indexID, now, state)
+    if query.id != nil || query.filename != nil || !query.statuses.isEmpty {
+      found =
+        found.filter { position in
+          let row = view(state.tasks[position], now, state)
+          return query.id.map { $0 == row.task.id } ?? true
+            && query.filename.map { $0 == row.filename } ?? true
+            && (query.statuses.isEmpty || query.statuses.contains(row.status.rawValue))
+        }[...]
+    }
+    if query.order == .updatedAt {
+      let dated = found.map { (since: view(state.tasks[$0], now, state).updatedAt, position: $0) }
+      found = dated.sorted { ($0.since, $0.position) < ($1.since, $1.position) }.map(\.position)[...]
+    }
+    // With repeated rows each page moves on by one row less than it shows.
+    let stride = state.listingModes.contains(.repeating) ? max(1, query.limit - 1) : query.limit
+    let first = min((query.page - 1) * stride, found.count)
+    let last = min(first + query.limit, found.count)
+    let rows = (first..<last).map { offset in
+      found[query.isDescending ? found.endIndex - 1 - offset : found.startIndex + offset]
+    }
+    let isSilent = state.listingModes.contains(.zeroTotals)
+    return TaskPage(
+      rows: rows.map { view(state.tasks[$0], now, state) }, limit: query.limit,
+      page: isSilent ? 0 : query.page,
+      totalPages: isSilent ? 0 : (found.count + stride - 1) / stride, totalResults: isSilent ? 0 : found.count
+    )
+  }
+
+  private func addIntruder(_ indexID: String, _ now: Int64, _ state: inout State) {
+    state.singles += 1
+    let hash = SeededHash(seed: configuration.seed).adding("intruder").adding(state.singles)
+    let name = "intruder-\(state.singles).mp4"
+    add(makeTask(indexID: indexID, name: name[...], object: nil, hash: hash, now: now), &state)
+  }
+}
+
+/// A way in which the task listing can be hard to read.
+package enum ListingMode: String, Sendable, CaseIterable {
+  /// Answers 500.
+  case fails
+  /// Answers 404, as if the endpoint were not there.
+  case missing
+  /// After each page read, a task that nobody here submitted appears in the index, so that rows shift.
+  case shifting
+  /// Every page but the first begins with the last row of the page before.
+  case repeating
+  /// `page_info` says 0 for page, pages and results.
+  case zeroTotals = "zero-totals"
+  /// File names are UUIDs.
+  case uuidFilenames = "uuid-filenames"
+  /// Times come with no, short, long fractions, another offset, or no zone.
+  case variedTimes = "varied-times"
+}

@@ -181,3 +181,191 @@ struct DuplicateResolver {
     }
   }
 }
+
+/// Finds the sequence numbers of items by a fingerprint of 64 bits, of which 42 count.
+///
+/// Ten bits choose one of 1,024 tables and are not stored; the table has 32 others. So a slot has eight bytes, and
+/// items that merely share a fingerprint are rare: with 32 bits alone some 12,000 such pairs are to be expected among
+/// ten million items, and each costs a read from the store. The tables grow one by one, so that no large table exists
+/// twice.
+package struct DuplicateIndex: Sendable {
+  /// Sequence numbers are stored in 32 bits, and one value marks a free slot.
+  package static let sequenceLimit = Int(UInt32.max) - 1
+
+  private var tables = Array(repeating: FingerprintTable(), count: 1 << 10)
+
+  /// Makes an empty index.
+  package init() {}
+
+  /// The next item from `slot` on that has the fingerprint: its sequence number, with `slot` moved behind it; nil
+  /// at the end of the chain. A search starts at `start(of:)`.
+  @inline(__always)
+  package func next(_ fingerprint: UInt64, from slot: inout Int) -> Int? {
+    tables[table(of: fingerprint)].next(Self.stored(fingerprint), from: &slot)
+  }
+
+  /// The slot where the search for a fingerprint starts.
+  @inline(__always)
+  package func start(of fingerprint: UInt64) -> Int {
+    tables[table(of: fingerprint)].start(of: Self.stored(fingerprint))
+  }
+
+  /// Enters an item; `sequence` is from 0 to below `sequenceLimit`.
+  package mutating func insert(_ fingerprint: UInt64, sequence: Int) {
+    tables[table(of: fingerprint)].insert(Self.stored(fingerprint), mark: UInt32(sequence + 1))
+  }
+
+  @inline(__always)
+  private func table(of fingerprint: UInt64) -> Int {
+    Int(truncatingIfNeeded: fingerprint) & (tables.count - 1)
+  }
+
+  @inline(__always)
+  private static func stored(_ fingerprint: UInt64) -> UInt32 {
+    UInt32(truncatingIfNeeded: fingerprint >> 32)
+  }
+}
+
+/// A compact open-addressing table from fingerprints of 32 bits to the sequence numbers of items: eight bytes a slot.
+///
+/// A fingerprint is both the place a search starts at and what is compared on the way; several items may share one. Tables
+/// have 16, 24, 32, 48, 64, ... slots: an item needs 11 to 17 bytes.
+struct FingerprintTable: Sendable {
+  private struct Slot {
+    var fingerprint: UInt32 = 0
+    /// The sequence number plus one; 0 in a free slot.
+    var mark: UInt32 = 0
+  }
+
+  private var slots: [Slot] = []
+  private var fillLimit = 0
+  private var count = 0
+
+  /// The next item from `slot` on that has the fingerprint: its sequence number, with `slot` moved behind it; nil
+  /// at the end of the chain. A search starts at `start(of:)`.
+  @inline(__always)
+  func next(_ fingerprint: UInt32, from slot: inout Int) -> Int? {
+    guard !slots.isEmpty else { return nil }
+    return slots.withUnsafeBufferPointer { slots in
+      while true {
+        let candidate = slots[slot]
+        if candidate.mark == 0 { return nil }
+        slot = slot + 1 == slots.count ? 0 : slot + 1
+        if candidate.fingerprint == fingerprint { return Int(candidate.mark) - 1 }
+      }
+    }
+  }
+
+  /// The slot where the search for a fingerprint starts: slots are in the order of fingerprints, so that a table that
+  /// grows is read and written from one end to the other.
+  @inline(__always)
+  func start(of fingerprint: UInt32) -> Int {
+    Int(truncatingIfNeeded: (UInt64(fingerprint) &* UInt64(truncatingIfNeeded: slots.count)) >> 32)
+  }
+
+  /// Enters an item.
+  mutating func insert(_ fingerprint: UInt32, mark: UInt32) {
+    if count >= fillLimit { grow() }
+    place(Slot(fingerprint: fingerprint, mark: mark))
+    count += 1
+  }
+
+  private mutating func grow() {
+    let old = slots
+    let isPowerOfTwo = old.count & (old.count - 1) == 0
+    slots = Array(repeating: Slot(), count: max(16, isPowerOfTwo ? old.count / 2 * 3 : old.count / 3 * 4))
+    fillLimit = slots.count / 10 * 7
+    for slot in old where slot.mark != 0 { place(slot) }
+  }
+
+  @inline(__always)
+  private mutating func place(_ slot: Slot) {
+    var position = start(of: slot.fingerprint)
+    slots.withUnsafeMutableBufferPointer { slots in
+      while slots[position].mark != 0 { position = position + 1 == slots.count ? 0 : position + 1 }
+      slots[position] = slot
+    }
+  }
+}
+
+/// The hash by which items are looked up; what it finds is always confirmed by comparing texts.
+package struct ItemHash: Sendable {
+  /// Hashes an index and the name or object in it.
+  package let fingerprint: @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt64
+
+  /// Uses `fingerprint` instead of the standard one.
+  package init(
+    fingerprint: @escaping @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> UInt64
+  ) {
+    self.fingerprint = fingerprint
+  }
+
+  /// Multiplies and folds eight bytes at a time; not meant to withstand an adversary.
+  package static let standard = ItemHash { index, name in
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    mix(index, into: &state)
+    mix(name, into: &state)
+    return fold(state ^ 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F)
+  }
+
+  @inline(__always)
+  private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    let product = left.multipliedFullWidth(by: right)
+    return product.high ^ product.low
+  }
+
+  @inline(__always)
+  private static func mix(_ bytes: UnsafeBufferPointer<UInt8>, into state: inout UInt64) {
+    let raw = UnsafeRawBufferPointer(bytes)
+    var offset = 0
+    while offset + 8 <= raw.count {
+      let word = raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      state = fold(state ^ word, 0xE703_7ED1_A0B4_28DB)
+      offset += 8
+    }
+    var rest = UInt64(truncatingIfNeeded: raw.count) << 56
+    while offset < raw.count {
+      rest = rest << 8 | UInt64(raw[offset])
+      offset += 1
+    }
+    // The length goes in as well, so that ("ab", "c") and ("a", "bc") differ.
+    state = fold(
+      state ^ rest ^ UInt64(truncatingIfNeeded: raw.count) &* 0x9FB2_1C65_1E98_DF25, 0x8EBC_6AF0_9C88_C6E3)
+  }
+}
+
+/// An item of an earlier batch, as the store gave it back.
+struct RecordedItem {
+  let text: [UInt8]
+  let indexID: [UInt8]
+  let object: [UInt8]
+
+  init(_ text: [UInt8]) {
+    self.text = text
+    (indexID, object) = text.withUnsafeBufferPointer { ItemMembers($0).identity }
+  }
+}
+
+/// Whether two items say the same, however they are written.
+enum ItemContent {
+  /// Compares members by decoded name in any order: strings decoded, a transcription that is absent, null or ""
+  /// as none, other values by their text without whitespace. Both texts are already validated.
+  static func areEqual(_ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>) -> Bool {
+    first.count == second.count && first.elementsEqual(second) || members(of: first) == members(of: second)
+  }
+
+  private enum Value: Equatable {
+    case string([UInt8])
+    case other([UInt8])
+  }
+
+  private static func members(of text: UnsafeBufferPointer<UInt8>) -> [[UInt8]: Value] {
+    let walk = ItemMembers(text)
+    var result: [[UInt8]: Value] = [:]
+    for member in walk.members where !walk.isAbsentTranscription(member) {
+      let value = walk.string(of: member).map(Value.string) ?? .other(walk.wireText(of: member))
+      result[walk.name(of: member)] = value
+    }
+    return result
+  }
+}
