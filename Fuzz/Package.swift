@@ -29,7 +29,8 @@ let package = Package(
       swiftSettings: swiftSettings),
     // What decodes answers; the files that need the network have no link here.
     .target(name: "ServiceHTTP", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
-    .target(name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP"], swiftSettings: swiftSettings),
+    .target(
+      name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ManifestReaderTests", dependencies: ["ManifestReader", "BatchDomain", "CZlib"],
       swiftSettings: swiftSettings),
