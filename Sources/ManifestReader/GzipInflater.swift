@@ -1,3 +1,4 @@
+import BatchDomain
 import CZlib
 
 /// Decompresses gzip data of one or more members (RFC 1952, section 2.2), holding one block of input.
@@ -57,7 +58,7 @@ final class GzipInflater {
             throw ManifestError(
               code: .gzipTruncated, subject: name,
               cause: "the gzip data ends too early, expected it to end with its checksum",
-              remedy: "Copy or compress the file again; the transfer was probably cut off.")
+              remedy: "copy or compress the file again; the transfer was probably cut off")
           }
           place = .ended
           break
@@ -102,6 +103,6 @@ final class GzipInflater {
   private func damaged(_ cause: String) -> ManifestError {
     ManifestError(
       code: .gzipDamaged, subject: name, cause: cause,
-      remedy: "Check it with `gzip -t`, and copy or compress the file again.")
+      remedy: "check it with `gzip -t`, and copy or compress the file again")
   }
 }

@@ -1,3 +1,5 @@
+package import BatchDomain
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Musl)
@@ -7,7 +9,7 @@
 #endif
 
 /// A manifest that cannot be read at all; what is wrong with its text is a `Finding` instead.
-package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ManifestError: AdvisedError, Equatable {
   /// The kinds of failures; the raw values are stable and meant for programs.
   package enum Code: String, Sendable, CaseIterable {
     /// There is no file of that name.
@@ -30,11 +32,11 @@ package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertibl
   package let subject: String
   /// What was found and what was expected, a lower-case fragment.
   package let cause: String
-  /// What the person can do about it, a sentence.
-  package let remedy: String
+  /// What the person can do about it.
+  package let remedy: Remedy?
 
   /// Makes an error from its parts; control characters in `subject` are made visible.
-  package init(code: Code, subject: String, cause: String, remedy: String) {
+  package init(code: Code, subject: String, cause: String, remedy: Remedy) {
     self.code = code
     self.subject = subject
     self.cause = cause
@@ -43,8 +45,6 @@ package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertibl
 
   /// One sentence that names the manifest, what was found and what was expected.
   package var message: String { "manifest \(ManifestError.quoted(subject)): \(cause)" }
-  /// The message and the remedy.
-  package var description: String { message + ". " + remedy }
 
   /// The error for a failed call of the system, from its `errno`.
   static func system(_ number: Int32, opening subject: String) -> ManifestError {
@@ -53,15 +53,15 @@ package struct ManifestError: Error, Sendable, Equatable, CustomStringConvertibl
     case ENOENT, ENOTDIR:
       ManifestError(
         code: .notFound, subject: subject, cause: "there is no such file, expected a JSON manifest",
-        remedy: "Check the path; it is relative to the current folder.")
+        remedy: "check the path; it is relative to the current folder")
     case EISDIR:
       ManifestError(
         code: .isDirectory, subject: subject, cause: "it is a folder, expected a file",
-        remedy: "Name the manifest file in that folder.")
+        remedy: "name the manifest file in that folder")
     default:
       ManifestError(
         code: .unreadable, subject: subject, cause: "it cannot be read (\(text)), expected a readable file",
-        remedy: "Check the permissions of the file, and the disk.")
+        remedy: "check the permissions of the file, and the disk")
     }
   }
 }

@@ -132,7 +132,7 @@ package struct ManifestReader {
       throw ManifestError(
         code: .tooManyItems, subject: source.name,
         cause: "it has \(options.sequenceLimit) items or more, expected fewer",
-        remedy: "Split it into several manifests.")
+        remedy: "split it into several manifests")
     }
     resolver.begin()
     return resolver.candidates(of: collector.pending)

@@ -165,7 +165,7 @@ package final class SQLiteStore: Sendable {
     let row = try connection.first("SELECT id FROM run WHERE run_id = ?", .text(run.rawValue)) { $0.int(0) }
     guard let row else {
       throw StoreError(
-        .noSuchRun, "there is no run \(run)", remedy: "`orchestrate report` lists the runs")
+        .noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
     }
     return Int64(row)
   }

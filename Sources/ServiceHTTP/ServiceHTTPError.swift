@@ -1,5 +1,7 @@
+package import BatchDomain
+
 /// What can be wrong with what this target is configured with, before anything is sent.
-package struct ServiceHTTPError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ServiceHTTPError: AdvisedError, Equatable {
   /// What kind of trouble it is.
   package enum Code: String, Sendable, CaseIterable {
     /// The address of the service cannot be used.
@@ -16,16 +18,13 @@ package struct ServiceHTTPError: Error, Sendable, Equatable, CustomStringConvert
   package var code: Code
   /// One clear sentence; never contains a key or credentials.
   package var message: String
-  /// What the user can do, as a sentence.
-  package var remedy: String
+  /// What the user can do.
+  package var remedy: Remedy?
 
   /// An error with its advice.
-  package init(_ code: Code, _ message: String, remedy: String) {
+  package init(_ code: Code, _ message: String, remedy: Remedy) {
     self.code = code
     self.message = message
     self.remedy = remedy
   }
-
-  /// The sentence and the advice.
-  package var description: String { "\(message) \(remedy)" }
 }

@@ -82,7 +82,7 @@ struct StoreTroubleTests {
     let error = await #expect(throws: StoreError.self) { try await scene.resume(service) }
     #expect(error?.code == .locked)
     #expect(error?.message.contains(scene.store.path) == true)
-    #expect(error?.remedy?.contains("another program") == true)
+    #expect(error?.remedy?.description.contains("another program") == true)
     #expect(scene.clock.elapsed() - start >= StoreRetry.patience)
     #expect(service.sent.count < 30)
     holder.letGo()
@@ -99,7 +99,7 @@ struct StoreTroubleTests {
     try await scene.setFull(true)
     let error = await #expect(throws: StoreError.self) { try await scene.resume(service) }
     #expect(error?.code == .full)
-    #expect(error?.remedy?.contains("free space") == true)
+    #expect(error?.remedy?.description.contains("free space") == true)
     #expect((1..<200).contains(service.sent.count), "\(service.sent.count)")
     try await scene.setFull(false)
     try await scene.die()

@@ -23,7 +23,7 @@ struct StandingWaitsTests {
     let found = try await waits(of: store, at: TestStore.start)
     #expect(found.status == .problem)
     #expect(found.message.contains("until \(end): the service asks to wait"), "\(found.message)")
-    #expect(found.remedy?.contains("orchestrate resume \(session.run) --ignore-wait") == true)
+    #expect(found.remedy?.description.contains("orchestrate resume \(session.run) --ignore-wait") == true)
     #expect(try await waits(of: store, at: end).status == .ok)
     // The clock was put back by a day: what is left is no more than what was asked.
     let before = TestStore.start - .seconds(86_400)

@@ -79,7 +79,7 @@ struct StoreCheckupTests {
     try scene.overwrite(page: root)
     let integrity = try await check(.integrity, of: scene.path)
     #expect(integrity.status == .problem)
-    #expect(integrity.remedy?.contains("backup") == true)
+    #expect(integrity.remedy?.description.contains("backup") == true)
   }
 
   @Test("a place where no file can be is a problem")

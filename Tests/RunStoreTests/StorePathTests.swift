@@ -65,7 +65,7 @@ struct StorePathTests {
     link(folder.file("c.db"), to: folder.file("unmounted/runs.db"))
     let missing = #expect(throws: StoreError.self) { try StorePath.preparing(folder.file("c.db")) }
     #expect(missing?.message.contains(folder.file("unmounted")) == true)
-    #expect(missing?.remedy?.contains("mount") == true)
+    #expect(missing?.remedy?.description.contains("mount") == true)
     // The folder may be a disk that is not there now: nothing is made in its place.
     #expect(!FileManager.default.fileExists(atPath: folder.file("unmounted")))
 

@@ -1,5 +1,5 @@
 /// What can be wrong with an option's value, a job file or a combination of settings. Nothing was sent.
-package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationError: AdvisedError, Equatable {
   /// What kind of trouble it is.
   package enum Code: String, Sendable, CaseIterable {
     /// A value is not what its option or key takes.
@@ -17,20 +17,17 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
   /// One clear sentence: the thing, what was found, what was expected.
   package var message: String
   /// What the user can do; `nil` when there is nothing to add.
-  package var remedy: String?
+  package var remedy: Remedy?
   /// All that is wrong with a job file, in its order; empty for other errors.
   package var problems: [JobFileProblem]
 
   /// An error with its sentence.
-  package init(_ code: Code, _ message: String, remedy: String? = nil, problems: [JobFileProblem] = []) {
+  package init(_ code: Code, _ message: String, remedy: Remedy? = nil, problems: [JobFileProblem] = []) {
     self.code = code
     self.message = message
     self.remedy = remedy
     self.problems = problems
   }
-
-  /// The sentence and, where there is one, the advice.
-  package var description: String { [message, remedy].compactMap { $0 }.joined(separator: "; ") }
 
   /// A value as messages show it: in quotes, control characters escaped, cut when long.
   package static func quoted(_ value: String) -> String { "\"\(VisibleText.escape(value, cutAt: 60))\"" }

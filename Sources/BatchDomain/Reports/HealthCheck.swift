@@ -52,10 +52,10 @@ package struct HealthCheck: Sendable, Equatable {
   /// One clear sentence.
   package var message: String
   /// What the user can do; `nil` when there is nothing to do.
-  package var remedy: String?
+  package var remedy: Remedy?
 
   /// A finding in its parts.
-  package init(_ subject: Subject, _ status: Status, _ message: String, remedy: String? = nil) {
+  package init(_ subject: Subject, _ status: Status, _ message: String, remedy: Remedy? = nil) {
     self.subject = subject
     self.status = status
     self.message = message

@@ -1,6 +1,6 @@
 /// The address of the service as options and job files have it, brought to one form.
 package enum BaseURLText {
-  private static let remedy =
+  private static let remedy: Remedy =
     "give an address such as https://api.twelvelabs.io, or http://127.0.0.1:PORT for a local stand-in"
 
   /// Reads an address: https, or http to this machine; no user, no query, no fragment, and no version at its end, which

@@ -68,7 +68,7 @@ struct CancelCommand: Subcommand {
       } else if wasAsked, summary.state == .finished {
         throw StoreError(
           .wrongState, "run \(id) finished before it could be cancelled",
-          remedy: "`orchestrate report \(id)` shows what became of it")
+          remedy: "\(command: .report(id)) shows what became of it")
       } else {
         do {
           return try await cancelHere(summary, in: store, execution, context)
@@ -88,7 +88,7 @@ struct CancelCommand: Subcommand {
     case .finished:
       throw StoreError(
         .wrongState, "run \(id) is finished; there is nothing left to cancel",
-        remedy: "`orchestrate report \(id)` shows what became of it")
+        remedy: "\(command: .report(id)) shows what became of it")
     case .planning:
       try await store.planAgain(id).abandon()
       context.note("run \(id) died while it was being planned and is removed; nothing was sent")

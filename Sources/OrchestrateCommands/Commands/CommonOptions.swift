@@ -24,7 +24,7 @@ struct StoreOptions: ParsableArguments {
     guard try SQLiteStore.exists(at: path) else {
       throw StoreError(
         .noSuchRun, "there is no run \(VisibleText.escape(run)): there is no database at \(path) yet",
-        remedy: "`orchestrate submit <manifest>` starts a run; --db names another database")
+        remedy: "\(command: .submitManifest) starts a run; --db names another database")
     }
     return path
   }

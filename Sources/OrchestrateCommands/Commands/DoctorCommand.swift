@@ -34,8 +34,8 @@ struct DoctorCommand: Subcommand {
     var checks = [key.check, await service(key.key, given.run, context)]
     checks += await store(in: context)
     switch format {
-    case .text: try context.writeResult(HealthText.text(checks))
-    case .json: try context.writeResult(HealthJSON.document(checks))
+    case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
+    case .json: try context.writeResult(HealthJSON.document(checks, database: databaseGiven))
     }
     return checks.contains { $0.status == .problem } ? .lost : .done
   }
@@ -47,8 +47,8 @@ struct DoctorCommand: Subcommand {
       let place = file.map { "in the file \($0)" } ?? "in $\(KeySource.variable)"
       return (HealthCheck(.key, .ok, "the API key is \(place)"), key)
     } catch {
-      let document = CommandFailure(error).document
-      return (HealthCheck(.key, .problem, document.message, remedy: document.remedy), nil)
+      let failure = CommandFailure(error)
+      return (HealthCheck(.key, .problem, failure.message, remedy: failure.remedy), nil)
     }
   }
 
@@ -64,7 +64,8 @@ struct DoctorCommand: Subcommand {
     }
     let service = HTTPTransferService(
       ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+        route: route),
       profile: settings.profile, clock: context.clock)
     var failure: ListingFailure?
     do throws(ListingFailure) {
@@ -82,8 +83,8 @@ struct DoctorCommand: Subcommand {
         path: try storeOptions.resolved(in: context), now: context.clock.now()
       ).checks()
     } catch {
-      let document = CommandFailure(error).document
-      return [HealthCheck(.database, .problem, document.message, remedy: document.remedy)]
+      let failure = CommandFailure(error)
+      return [HealthCheck(.database, .problem, failure.message, remedy: failure.remedy)]
         + [.schema, .integrity, .locks, .space, .waits, .sqlite].map {
           HealthCheck($0, .skipped, "there is no place for a database")
         }

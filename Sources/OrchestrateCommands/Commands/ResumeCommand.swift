@@ -76,9 +76,7 @@ struct ResumeCommand: Subcommand {
     guard summary.state != .cancelled else {
       throw StoreError(
         .wrongState, "run \(id) was cancelled",
-        remedy:
-          "`\(RunCommands(run: id, database: storeOptions.path).report)` has the command that sends what was given up"
-      )
+        remedy: "\(command: .report(id)) has the command that sends the cancelled items")
     }
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
@@ -156,7 +154,7 @@ struct ResumeCommand: Subcommand {
     _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
   ) async throws -> (any RunSession)? {
     let store = execution.store
-    let remedy = "nothing was sent; submit the manifest again"
+    let remedy: Remedy = "nothing was sent; submit the manifest again"
     guard let recorded = try await store.manifestFile(of: run) else {
       throw CommandFailure(
         .badInput, code: "manifest_gone",

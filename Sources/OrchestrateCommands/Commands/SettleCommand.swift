@@ -54,7 +54,7 @@ struct SettleCommand: Subcommand {
     guard before.state != .planning else {
       throw StoreError(
         .wrongState, "run \(id) died while it was being planned; nothing was sent",
-        remedy: "`orchestrate resume \(id)` plans it again")
+        remedy: "\(command: .resume(id)) plans it again")
     }
     // Looked at first: a run in which nothing is to be settled stays as it is.
     guard try await isSettleable(before, in: store) else { throw nothingToSettle(id) }
@@ -136,6 +136,6 @@ struct SettleCommand: Subcommand {
     CommandFailure(
       .badInput, code: "nothing_unknown",
       chunk.map { "chunk \($0) of run \(run) is not unknown" } ?? "run \(run) has no unknown chunks",
-      remedy: "`orchestrate report \(run) --format json` shows the state of every chunk")
+      remedy: "\(command: .reportAsJSON(run)) shows the state of every chunk")
   }
 }

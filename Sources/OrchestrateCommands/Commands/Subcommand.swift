@@ -39,10 +39,11 @@ extension Subcommand {
       // Nobody reads any more; that is the reader's decision and no failure.
       return .done
     } catch {
-      let failure = CommandFailure(error).naming(database: databaseGiven)
+      let failure = CommandFailure(error)
+      let document = failure.document(database: databaseGiven)
       do {
-        try context.diagnostics.write(failure.document.text(path: failure.manifest))
-        if wantsJSON { try await context.deliver(failure.document.json(jsonLayout)) }
+        try context.diagnostics.write(document.text(path: failure.manifest))
+        if wantsJSON { try await context.deliver(document.json(jsonLayout)) }
       } catch {
         // Nobody can be told; the status still says it.
       }

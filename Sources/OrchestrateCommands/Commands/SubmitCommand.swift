@@ -83,11 +83,17 @@ struct SubmitCommand: Subcommand {
     try refuseDatabaseAsManifest(path, database)
     let events = try eventOptions.open(beside: database, manifest: path, in: context)
     let store = try await SQLiteStore.open(path: database, clock: context.clock)
+    let name = nameToShow(resolved, context)
     let execution = RunExecution(
-      console: console, store: store, database: nameToShow(resolved, context), format: show.format,
-      events: events, targets: resolved.values.notices)
-    return try await EventOutput.flushing(events) {
-      try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
+      console: console, store: store, database: name, format: show.format, events: events,
+      targets: resolved.values.notices)
+    do {
+      return try await EventOutput.flushing(events) {
+        try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
+      }
+    } catch let error as any AdvisedError {
+      // The database of a job file has to be named, too.
+      throw CommandFailure(error, database: name)
     }
   }
 

@@ -17,7 +17,7 @@ enum ServiceHealth {
     }
   }
 
-  private static func remedy(for code: String) -> String {
+  private static func remedy(for code: String) -> Remedy {
     switch code {
     case "certificate_expired", "certificate_not_yet_valid":
       "check the clock of this machine, and have the certificate renewed if the clock is right"

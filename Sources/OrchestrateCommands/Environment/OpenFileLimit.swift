@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 
 /// The limit on open files of this process (getrlimit(2), RLIMIT_NOFILE; `ulimit -n` in a shell), and how many connections

@@ -1,72 +1,75 @@
 import BatchDomain
-import ManifestReader
 import Reporting
-import ServiceHTTP
 
 /// How a command fails: what to say and which status to end with.
-struct CommandFailure: Error {
+struct CommandFailure: AdvisedError {
+  /// A stable word of a failure that only commands have.
+  struct Code: RawRepresentable, ExpressibleByStringLiteral, Sendable, Equatable {
+    let rawValue: String
+    init(rawValue: String) { self.rawValue = rawValue }
+    init(stringLiteral value: String) { rawValue = value }
+  }
+
   /// The exit status.
   let status: ExitStatus
-  /// What was found, and the advice.
-  let document: ErrorDocument
+  let code: Code
+  let message: String
+  let remedy: Remedy?
+  /// What validation found, as far as it is shown in full, and all of it.
+  var findings: (shown: [ReportedFinding], total: Int) = ([], 0)
   /// The manifest that findings belong to.
-  let manifest: String?
+  var manifest: String?
+  /// The database as advised commands have to name it, where that is not the path given with `--db`.
+  var database: String?
 
-  init(_ status: ExitStatus, _ document: ErrorDocument, manifest: String? = nil) {
+  init(_ status: ExitStatus, code: Code, _ message: String, remedy: Remedy?) {
     self.status = status
-    self.document = document
-    self.manifest = manifest
+    self.code = code
+    self.message = message
+    self.remedy = remedy
   }
 
-  init(_ status: ExitStatus, code: String, _ message: String, remedy: String?) {
-    self.init(status, ErrorDocument(code: code, message: message, remedy: remedy))
-  }
+  private static let reportIt: Remedy = "please report it with the command you ran"
 
-  /// The same with `--db` in the commands that are advised, where they do not have it.
-  func naming(database: String?) -> CommandFailure {
-    guard let database, let remedy = document.remedy else { return self }
-    var document = document
-    // Commands stand between back quotes.
-    document.remedy = remedy.split(separator: "`", omittingEmptySubsequences: false).enumerated()
-      .map { place, part in
-        let isCommand = !place.isMultiple(of: 2) && part.hasPrefix("orchestrate ")
-        return isCommand && !part.contains(" --db ")
-          ? "\(part) --db \(ShellText.quote(database))" : String(part)
-      }.joined(separator: "`")
-    return CommandFailure(status, document, manifest: manifest)
-  }
-
-  private static let reportIt = "please report it with the command you ran"
-
-  /// Puts any error into words and a status: the one place where that is decided.
-  init(_ error: any Error) {
+  /// Gives any error a status: the one place where that is decided.
+  ///
+  /// - Parameter database: as advised commands have to name it.
+  init(_ error: any Error, database: String? = nil) {
     switch error {
     case let failure as CommandFailure:
       self = failure
     case let error as ConfigurationError:
-      self.init(
-        .badInput,
-        ErrorDocument(
-          code: error.code.rawValue, message: error.message, remedy: error.remedy,
-          findings: error.problems.map {
-            ReportedFinding(
-              severity: .error, line: $0.line, column: $0.column, item: nil, message: $0.message)
-          }))
-    case let error as ManifestError:
-      self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
-    case let error as ServiceHTTPError:
-      self.init(.badInput, code: error.code.rawValue, error.message, remedy: error.remedy)
+      self.init(.badInput, error, error.remedy)
+      let shown = error.problems.map {
+        ReportedFinding(severity: .error, line: $0.line, column: $0.column, item: nil, message: $0.message)
+      }
+      findings = (shown, shown.count)
     case let error as StoreError:
-      let remedy = error.code == .internal ? Self.reportIt : nil
       self.init(
-        ExitStatus(of: error), code: error.code.rawValue, error.message, remedy: error.remedy ?? remedy)
+        ExitStatus(of: error), error, error.remedy ?? (error.code == .internal ? Self.reportIt : nil))
+    case let error as any AdvisedError:
+      // What a manifest, a key, an address or a proxy is, is the user's to say.
+      self.init(.badInput, error, error.remedy)
     case let error as OutputFailed:
       self.init(
         .store, code: "output_failed", "failed to write the result: \(error.reason)",
-        remedy: "`orchestrate report` shows what became of the runs")
+        remedy: "\(command: .history) shows what became of the runs")
     default:
-      self.init(
-        .bug, code: "internal", "internal error: \(error)", remedy: Self.reportIt)
+      self.init(.bug, code: "internal", "internal error: \(error)", remedy: Self.reportIt)
     }
+    self.database = self.database ?? database
+  }
+
+  private init(_ status: ExitStatus, _ error: some AdvisedError, _ remedy: Remedy?) {
+    self.init(status, code: Code(rawValue: error.code.rawValue), error.message, remedy: remedy)
+  }
+
+  /// The document that reports it.
+  ///
+  /// - Parameter database: the path given with `--db`, which advised commands then need, too.
+  func document(database: String? = nil) -> ErrorDocument {
+    ErrorDocument(
+      code: code.rawValue, message: message, remedy: remedy?.text(database: self.database ?? database),
+      findings: findings.shown, findingsTotal: findings.total)
   }
 }

@@ -23,7 +23,7 @@ struct ManifestVerdict {
   var refusal: CommandFailure? {
     let name = VisibleText.escape(manifest)
     let message: String
-    let remedy: String
+    let remedy: Remedy
     if findings.hasFatal {
       let count = findings.fatalCount
       message = "manifest \(name) is refused: \(count) \(count == 1 ? "error" : "errors") found"
@@ -37,15 +37,14 @@ struct ManifestVerdict {
     } else {
       return nil
     }
-    return CommandFailure(
-      .badInput,
-      ErrorDocument(
-        code: "manifest_refused", message: message, remedy: remedy, findings: reported,
-        findingsTotal: findings.total), manifest: manifest)
+    var failure = CommandFailure(.badInput, code: "manifest_refused", message, remedy: remedy)
+    failure.findings = (reported, findings.total)
+    failure.manifest = manifest
+    return failure
   }
 
   /// What to do about the errors: what the first of them that knows better says, else to correct them.
-  private var advice: String {
+  private var advice: Remedy {
     let nothingDone = "nothing was recorded and nothing was sent"
     let remedies = findings.kept.filter { $0.severity == .fatal }.compactMap(\.remedy)
     guard let remedy = remedies.first else {

@@ -70,20 +70,21 @@ struct PlannedSubmission {
   private func repetition(of earlier: RunID) async throws -> CommandFailure {
     let name = VisibleText.escape(manifest)
     let run = try await execution.store.summary(of: earlier)
-    let commands = RunCommands(run: earlier, database: execution.database)
-    let again = "`\(commands.submit(manifest, settings))` submits all of it once more"
-    let remedy =
+    let again: Remedy = "\(command: .submit(manifest, settings)) submits all of it once more"
+    let remedy: Remedy =
       switch run.state {
       case .cancelled:
-        "`\(commands.submitAnew([.cancelled], settings))` sends what was given up, \(again)"
+        "\(command: .submitAnew(earlier, [.cancelled], settings)) sends the cancelled items, \(again)"
       case .finished:
-        "`\(commands.report)` shows what became of it, `\(commands.resume)` repeats its result, \(again)"
-      case .planning, .running, .paused: "`\(commands.resume)` goes on with it, \(again)"
+        """
+        \(command: .report(earlier)) shows what became of it, \(command: .resume(earlier)) repeats its result, \(again)
+        """
+      case .planning, .running, .paused: "\(command: .resume(earlier)) resumes it, \(again)"
       }
     return CommandFailure(
       .badInput, code: "already_submitted",
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
-        + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: VisibleText.escape(remedy))
+        + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: remedy)
   }
 }
 

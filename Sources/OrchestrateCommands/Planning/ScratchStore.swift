@@ -29,11 +29,13 @@ enum ScratchStore {
       switch error.code {
       case .unavailable, .full, .inputOutput:
         throw CommandFailure(
-          .store, code: error.code.rawValue,
+          .store, code: CommandFailure.Code(rawValue: error.code.rawValue),
           "failed to write temporary data while the manifest was checked: \(error.message)",
           remedy:
-            "free space, or set TMPDIR to a folder that this user may write and that has room for about as "
-            + "much as the manifest has without compression")
+            """
+            free space, or set TMPDIR to a folder that this user may write and that has room for about as much as the \
+            manifest has without compression
+            """)
       default: throw error
       }
     }

@@ -107,7 +107,7 @@ struct KeyFile {
   }
 
   private func failure(
-    _ reason: String, remedy: String = "name a file that holds the key and nothing else"
+    _ reason: String, remedy: Remedy = "name a file that holds the key and nothing else"
   ) -> CommandFailure {
     CommandFailure(
       .badInput, code: "key_unreadable",

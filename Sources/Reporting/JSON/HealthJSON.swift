@@ -3,7 +3,11 @@ package import BatchDomain
 /// What was checked before a run, as a JSON document.
 package enum HealthJSON {
   /// `{"checks": [{"check", "status", "message", "remedy"}, ...]}` with a line end.
-  package static func document(_ checks: [HealthCheck], _ layout: JSONWriter.Layout = .pretty) -> String {
+  ///
+  /// - Parameter database: the path given with `--db`, which advised commands then need, too.
+  package static func document(
+    _ checks: [HealthCheck], database: String? = nil, _ layout: JSONWriter.Layout = .pretty
+  ) -> String {
     var json = JSONWriter(layout)
     json.beginObject()
     json.key("checks")
@@ -17,7 +21,7 @@ package enum HealthJSON {
       json.key("message")
       json.value(check.message)
       json.key("remedy")
-      json.value(check.remedy)
+      json.value(check.remedy?.text(database: database))
       json.endObject()
     }
     json.endArray()

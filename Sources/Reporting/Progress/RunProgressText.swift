@@ -86,7 +86,7 @@ package struct RunProgressText: Sendable {
     if let detail, !detail.isEmpty { line += ": \(VisibleText.escape(detail, cutAt: 400))" }
     line += "; go on"
     if let preparation = reason.preparation { line += ", \(preparation)," }
-    return line + " with: \(VisibleText.escape(commands.goOn(reason)))"
+    return line + " with: \(VisibleText.escape(commands.resume(pausedFor: reason)))"
   }
 
   /// The last line of a run: `finished: all 5,000 items accepted`.

@@ -33,7 +33,7 @@ struct CauseAdvice {
     }
     words = cause.repeating.words
     if lost.isEmpty {
-      command = run.state == .cancelled ? nil : commands.goOn(run.reason)
+      command = run.state == .cancelled ? nil : commands.resume(pausedFor: run.reason)
     } else if cause.repeating == .refusedAgain {
       command = commands.exportToCorrect(lost)
     } else {

@@ -3,7 +3,9 @@ package import BatchDomain
 /// What was checked before a run, as a person reads it.
 package enum HealthText {
   /// One line per check, each problem with its remedy below, then a summary.
-  package static func text(_ checks: [HealthCheck]) -> String {
+  ///
+  /// - Parameter database: the path given with `--db`, which advised commands then need, too.
+  package static func text(_ checks: [HealthCheck], database: String? = nil) -> String {
     let statusWidth = HealthCheck.Status.allCases.map(\.rawValue.count).max() ?? 0
     let subjectWidth = HealthCheck.Subject.allCases.map(\.rawValue.count).max() ?? 0
     var text = ""
@@ -11,7 +13,7 @@ package enum HealthText {
       let start =
         pad(check.status.rawValue, statusWidth) + "  " + pad(check.subject.rawValue, subjectWidth) + "  "
       text += start + VisibleText.escape(check.message, cutAt: 1_000) + "\n"
-      if let remedy = check.remedy {
+      if let remedy = check.remedy?.text(database: database) {
         text += String(repeating: " ", count: start.count) + VisibleText.escape(remedy, cutAt: 1_000) + "\n"
       }
     }

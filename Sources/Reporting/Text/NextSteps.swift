@@ -42,7 +42,7 @@ struct NextSteps {
       return run.isLive ? [] : [Step(purpose: "go on", command: commands.resume)]
     case .paused:
       let preparation = run.reason?.preparation.map { "go on, \($0)" }
-      return [Step(purpose: preparation ?? "go on", command: commands.goOn(run.reason))]
+      return [Step(purpose: preparation ?? "go on", command: commands.resume(pausedFor: run.reason))]
     case .finished where isUnknown:
       return [Step(purpose: "ask the service about the unknown items", command: commands.resume), settle]
     case .cancelled where isUnknown:
@@ -65,7 +65,8 @@ struct NextSteps {
       steps.append(
         Step(purpose: "correct the \(words(hopeless)) items", command: commands.exportToCorrect(hopeless)))
       steps.append(
-        Step(purpose: "and submit that file", command: commands.submit(RunCommands.correctedFile, settings)))
+        Step(
+          purpose: "and submit that file", command: commands.submit(AdvisedCommand.correctedFile, settings)))
     }
     let others = lost.filter { !hopeless.contains($0) }
     if !others.isEmpty {

@@ -34,7 +34,7 @@ package struct RunNoticeText: Sendable {
 
   /// The command to run next; `nil` when there is nothing to do.
   package func next(_ run: RunSummary) -> String? {
-    if run.state == .paused { return commands.goOn(run.reason) }
+    if run.state == .paused { return commands.resume(pausedFor: run.reason) }
     if run.state == .finished, run.counts.items(in: .unknown) > 0 { return commands.resume }
     let lost = [ChunkState.rejected, .failed].filter { run.counts.items(in: $0) > 0 }
     return lost.isEmpty ? nil : commands.export(lost)

@@ -10,7 +10,7 @@ extension SQLiteStore: RunCatalog {
         }
         guard let newest, let run = RunID(rawValue: newest) else {
           throw StoreError(
-            .noSuchRun, "there is no run yet", remedy: "`orchestrate submit <manifest>` starts one")
+            .noSuchRun, "there is no run yet", remedy: "\(command: .submitManifest) starts one")
         }
         return run
       }
@@ -48,12 +48,12 @@ extension SQLiteStore: RunCatalog {
   private static let runsCompared = 1_000
 
   /// What to say to somebody who named a run that is not there.
-  private static func remedy(for typed: String, in connection: Connection) throws -> String {
+  private static func remedy(for typed: String, in connection: Connection) throws -> Remedy {
     let newest = try connection.rows(
       "SELECT run_id FROM run ORDER BY run_id DESC LIMIT ?", .integer(Int64(runsCompared))
     ) { $0.text(0) }
     let near = NearestWord.run(for: typed, among: newest)
-    return (near.map { "did you mean \($0)? " } ?? "") + "`orchestrate report` lists the runs"
+    return "\(near.map { "did you mean \($0)? " } ?? "")\(command: .history) lists the runs"
   }
 
   /// Runs, newest first; one page of them.
@@ -72,7 +72,7 @@ extension SQLiteStore: RunCatalog {
       let row = try connection.first(
         RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
       guard let row else {
-        throw StoreError(.noSuchRun, "there is no run \(run)", remedy: "`orchestrate report` lists the runs")
+        throw StoreError(.noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
       }
       return try row.summary(in: connection, locks: database.locks)
     }

@@ -78,7 +78,7 @@ extension SQLiteStore: ObjectLookUp {
     guard let chunk else {
       throw StoreError(
         .damaged, "item \(item) of run \(run.id) is in no chunk",
-        remedy: "`orchestrate verify \(run.id)` shows what else is wrong")
+        remedy: "\(command: .verify(run.id)) shows what else is wrong")
     }
     return chunk
   }

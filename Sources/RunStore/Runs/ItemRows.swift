@@ -122,7 +122,7 @@ struct ItemRows: Sendable {
       throw StoreError(
         .damaged,
         "items \(items.lowerBound) to \(items.upperBound - 1) are not those that were recorded",
-        remedy: "`orchestrate verify` shows where; restore the database from a backup")
+        remedy: "\(command: .verify(nil)) shows where; restore the database from a backup")
     }
     return texts
   }

@@ -113,7 +113,7 @@ final class SQLitePlanningSession: PlanningSession {
       guard changed == 1, let found else {
         throw StoreError(
           .conflict, "run \(run) was planned, and another process took it over meanwhile",
-          remedy: "`orchestrate report \(run)` shows how it stands")
+          remedy: "\(command: .report(run)) shows how it stands")
       }
       return .planned(owner: found.0, origin: found.1, destination: found.2)
     }

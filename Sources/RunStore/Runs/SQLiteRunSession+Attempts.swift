@@ -107,7 +107,7 @@ extension SQLiteRunSession {
       throw StoreError(
         .conflict,
         "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another process",
-        remedy: "leave the run to that process; `orchestrate report \(run)` shows how it stands")
+        remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
     }
     let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
       try connection.run(
@@ -144,7 +144,7 @@ extension SQLiteRunSession {
       throw StoreError(
         .conflict,
         "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process",
-        remedy: "leave the run to the process that has it; `orchestrate report \(run)` shows how it stands")
+        remedy: "leave the run to the process that has it; \(command: .report(run)) shows how it stands")
     }
     return state
   }

@@ -63,7 +63,7 @@ final class SQLiteRunSession: RunSession {
   private var takenOver: StoreError {
     StoreError(
       .conflict, "run \(run) was taken over by another process",
-      remedy: "leave the run to that process; `orchestrate report \(run)` shows how it stands")
+      remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
   }
 
   func standing() async throws -> RunStanding {

@@ -142,7 +142,7 @@ extension SQLiteStore: BatchStore {
     case .cancelled where !isCancelling:
       throw StoreError(
         .wrongState, "run \(run) was cancelled",
-        remedy: "`orchestrate report \(run)` has the command that sends what was given up")
+        remedy: "\(command: .report(run)) has the command that sends what was given up")
     case .running:
       // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
       try Soundness.check(connection, path: path)
@@ -210,7 +210,7 @@ extension SQLiteStore: BatchStore {
     }
     return StoreError(
       .owned, "run \(run) is owned by another live process (\(owner ?? "unknown"))",
-      remedy: "wait for it, or stop it with a signal or `orchestrate cancel \(run)`")
+      remedy: "wait for it, or stop it with a signal or \(command: .cancel(run))")
   }
 
   /// Gives the lock of a run back when what follows fails.

@@ -35,7 +35,7 @@ extension StoreError {
       return
     }
     let found = "failed to \(failure.operation) in \(path): \(failure.message)"
-    let (code, remedy): (Code, String?) =
+    let (code, remedy): (Code, Remedy?) =
       switch failure.primaryCode {
       // SQLITE_PROTOCOL is a write-ahead log whose locks were contended for about ten seconds
       // (https://sqlite.org/rescode.html#protocol): trying again later may work.

@@ -19,8 +19,8 @@ struct AddedCertificates: Sendable {
   init(path: String, variable: String) throws(ServiceHTTPError) {
     func refuse(_ what: String) -> ServiceHTTPError {
       ServiceHTTPError(
-        .certificatesInvalid, "The file \(VisibleText.escape(path, cutAt: 200)) of $\(variable) \(what).",
-        remedy: "Name a PEM file with the certificate of the authority to trust, or unset the variable.")
+        .certificatesInvalid, "the file \(VisibleText.escape(path, cutAt: 200)) of $\(variable) \(what)",
+        remedy: "name a PEM file with the certificate of the authority to trust, or unset the variable")
     }
     let content: Data
     do {

@@ -1,3 +1,4 @@
+internal import BatchDomain
 internal import NIOCore
 
 /// An HTTP proxy that connections to the service are tunnelled through (`CONNECT`, RFC 9110 section 9.3.6), as
@@ -31,8 +32,8 @@ struct HTTPProxy: Sendable {
   init(_ text: String, variable: String) throws(ServiceHTTPError) {
     func refuse(_ what: String) -> ServiceHTTPError {
       ServiceHTTPError(
-        .proxyInvalid, "The proxy in $\(variable) \(what).",
-        remedy: "Set it to http://host:port or http://user:password@host:port, or unset it.")
+        .proxyInvalid, "the proxy in $\(variable) \(what)",
+        remedy: "set it to http://host:port or http://user:password@host:port, or unset it")
     }
     guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw refuse("has a space or a character that cannot stand in an address")

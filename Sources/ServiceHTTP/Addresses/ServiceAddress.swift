@@ -1,3 +1,4 @@
+internal import BatchDomain
 internal import NIOCore
 
 /// The address of the service as `--base-url` gives it, checked: `https`, or `http` to this machine only, so
@@ -91,7 +92,7 @@ package struct ServiceAddress: Sendable, Hashable, CustomStringConvertible {
 
   private static func invalid(_ what: String) -> ServiceHTTPError {
     ServiceHTTPError(
-      .baseURLInvalid, "The service's address \(what).",
-      remedy: "Give --base-url as https://host, or as http://127.0.0.1:port for a stand-in on this machine.")
+      .baseURLInvalid, "the service's address \(what)",
+      remedy: "give --base-url as https://host, or as http://127.0.0.1:port for a stand-in on this machine")
   }
 }

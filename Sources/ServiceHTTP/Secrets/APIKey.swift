@@ -1,3 +1,5 @@
+import BatchDomain
+
 /// The key of the service, sent as header `x-api-key` and never shown.
 ///
 /// Deliberately neither `Codable` nor `Equatable` nor reflecting its content: the only readers of the key are
@@ -20,13 +22,13 @@ package struct APIKey: Sendable {
     let trimmed = bytes[start..<end]
     guard !trimmed.isEmpty else {
       throw ServiceHTTPError(
-        .keyInvalid, "The API key is empty.",
-        remedy: "Put the key from the service's dashboard where this program looks for it.")
+        .keyInvalid, "the API key is empty",
+        remedy: "put the key from the service's dashboard where this program looks for it")
     }
     guard trimmed.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw ServiceHTTPError(
-        .keyInvalid, "The API key has a space, a control character or a letter outside ASCII.",
-        remedy: "Copy the key again from the service's dashboard; it is one word.")
+        .keyInvalid, "the API key has a space, a control character or a letter outside ASCII",
+        remedy: "copy the key again from the service's dashboard; it is one word")
     }
     value = String(decoding: trimmed, as: UTF8.self)
   }

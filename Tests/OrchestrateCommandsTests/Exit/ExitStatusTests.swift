@@ -53,6 +53,6 @@ struct ExitStatusTests {
     struct Surprise: Error {}
     let failure = CommandFailure(Surprise())
     #expect(failure.status == .bug)
-    #expect(failure.document.message.contains("Surprise"))
+    #expect(failure.message.contains("Surprise"))
   }
 }

@@ -125,7 +125,7 @@ struct OptionTextTests {
   func addressThatWouldNotBeSafeIsRefused(text: String) {
     let error = #expect(throws: ConfigurationError.self) { try BaseURLText.parse(text, for: "--base-url") }
     #expect(error?.description.contains("s3cret") == false)
-    #expect(error?.remedy?.contains("https://") == true)
+    #expect(error?.remedy?.description.contains("https://") == true)
   }
 
   @Test(arguments: [

@@ -31,7 +31,7 @@ import TransfersService
   func `anything else is refused without repeating it`(text: String) {
     let error = #expect(throws: ServiceHTTPError.self) { try ServiceAddress(text) }
     #expect(error?.code == .baseURLInvalid)
-    #expect(error?.message.hasSuffix(".") == true)
+    #expect(error?.message.hasPrefix("the service's address ") == true)
     #expect(error?.description.contains("pa55") == false)
     #expect(error?.description.contains("s3cret") == false)
   }

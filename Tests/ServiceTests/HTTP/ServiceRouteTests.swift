@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 import Testing
 

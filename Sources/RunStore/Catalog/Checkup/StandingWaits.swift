@@ -42,7 +42,8 @@ struct StandingWaits: Sendable, Equatable {
       .waits, .problem,
       "nothing is sent to \(longest.origin) until \(now + longest.wait.left(at: now)): "
         + "\(VisibleText.escape(longest.wait.reason, cutAt: 200))\(others)",
-      remedy: "wait until then; if the service takes requests already, "
-        + "`orchestrate resume \(longest.run ?? "<run-id>") --ignore-wait` ends the wait")
+      remedy:
+        "wait until then; if the service takes requests already, \(command: .ignoreWait(longest.run)) ends the wait"
+    )
   }
 }

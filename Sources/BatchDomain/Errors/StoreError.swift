@@ -1,5 +1,5 @@
 /// An error of a store, whatever its engine.
-package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct StoreError: AdvisedError, Equatable {
   /// What kind of trouble it is; the exit status depends on it alone.
   package enum Code: String, Sendable, CaseIterable {
     /// Another program holds it longer than the store waits.
@@ -32,13 +32,13 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   package var code: Code
   /// One clear sentence: what was being done, with what, and what was found.
   package var message: String
-  /// What the user can do, as a sentence; `nil` when there is nothing to advise.
-  package var remedy: String?
+  /// What the user can do; `nil` when there is nothing to advise.
+  package var remedy: Remedy?
   /// Result code of the engine underneath, for diagnosis; `nil` when it does not come from there.
   package var engineCode: Int32?
 
   /// An error as the store found it.
-  package init(_ code: Code, _ message: String, remedy: String? = nil, engineCode: Int32? = nil) {
+  package init(_ code: Code, _ message: String, remedy: Remedy? = nil, engineCode: Int32? = nil) {
     self.code = code
     self.message = message
     self.remedy = remedy
@@ -53,10 +53,5 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
       .internal:
       false
     }
-  }
-
-  /// The sentence and, where there is one, the advice.
-  package var description: String {
-    [message, remedy].compactMap { $0 }.joined(separator: "; ")
   }
 }
