@@ -100,7 +100,7 @@ struct ItemRows: Sendable {
           throw StoreError(
             .damaged,
             "the row of item \(block.items.lowerBound) does not say any more how its items were written",
-            remedy: "`orchestrate verify` shows where; restore the database from a backup")
+            remedy: "\(command: .verify(nil)) shows where; restore the database from a backup")
         }
       }
       return found
