@@ -130,7 +130,7 @@ struct LiveDisplayTests {
       display.write("note \(percent)\n")
     }
     display.leave()
-    terminal.resume(pausedFor: )
+    terminal.goOn()
     await display.end()
     let text = terminal.written.joined()
     #expect((1...100).allSatisfy { text.contains("note \($0)\n") })
