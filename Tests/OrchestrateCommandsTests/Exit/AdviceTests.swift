@@ -53,8 +53,8 @@ struct AdviceTests {
       ConfigurationError(.badValue, "it is wrong", remedy: "correct it"),
       CommandFailure(.store, code: "output_failed", "not written", remedy: nil),
     ]
-    #expect(errors.map(\.code.rawValue) == ["full", "bad_value", "output_failed"])
+    #expect(errors.map { $0.code.rawValue } == ["full", "bad_value", "output_failed"])
     #expect(
-      errors.map(\.description) == ["the disk is full; free space", "it is wrong; correct it", "not written"])
+      errors.map { $0.description } == ["the disk is full; free space", "it is wrong; correct it", "not written"])
   }
 }
