@@ -1,15 +1,19 @@
 import BatchDomain
 import NIOConcurrencyHelpers
 
-/// The one place that knows what is under way in this process. Workers and the settler ask it and tell it; nobody else
-/// decides.
+/// Keeps what is under way in this process, and performs what follows from each event. Senders and the settler tell it
+/// what happened and wait for their turn here; its rules are ``DispatcherState``'s.
 ///
-/// A lock and no actor: every answer asks it three times, and each change to an actor's context costs more than what is
-/// done there. Under the lock nothing happens but the change itself: waiting tasks are woken and observers are told after
-/// it is released, so that an observer that is slow holds back only whoever told it.
+/// A lock and no actor: each answer comes here twice, and each change to an actor's context costs more than what is done
+/// there. Under the lock nothing happens but the change itself: waiting tasks are woken and observers are told after it
+/// is released, so that an observer that is slow holds back only whoever told it.
 final class Dispatcher: Sendable {
   private struct Kept {
     var state: DispatcherState
+    /// The tasks that wait for their turn.
+    var waiting: [Waiter: CheckedContinuation<Turn, Never>] = [:]
+    /// Requests that read so far.
+    var readers = 0
     /// Events that no observer was told yet, in the order of the changes.
     var untold: [RunEvent] = []
     /// Whether a task is telling: events are told one after the other.
@@ -18,41 +22,93 @@ final class Dispatcher: Sendable {
 
   private let kept: NIOLockedValueBox<Kept>
   private let clock: any BatchClock
+  private let random: any RandomSource
   private let observer: any RunObserver
-  /// Raised at every change.
-  private let signal = ChangeSignal()
-  /// Raised only for what concerns the settler, which would else wake at every answer.
-  private let settlingSignal = ChangeSignal()
+  private let alarm = Alarm()
 
   init(
-    settings: RunSettings, standing: RunStanding, clock: any BatchClock, random: any RandomSource,
-    observer: any RunObserver
+    settings: RunSettings, budgets: Budgets, standing: RunStanding, clock: any BatchClock,
+    random: any RandomSource, observer: any RunObserver
   ) {
     self.clock = clock
+    self.random = random
     self.observer = observer
     kept = NIOLockedValueBox(
-      Kept(state: DispatcherState(settings: settings, standing: standing, now: Moment(clock), random: random))
-    )
+      Kept(state: DispatcherState(settings: settings, budgets: budgets, standing: standing)))
   }
 
-  // MARK: Changes and events
+  // MARK: Events and actions
 
-  /// Makes a change, then performs what follows from it.
-  private func change<Value>(_ body: (inout DispatcherState, Moment) -> Value) -> Value {
-    let (value, effects) = kept.withLockedValue { kept in
-      let value = body(&kept.state, Moment(clock))
-      let effects = kept.state.takeEffects()
-      kept.untold += effects.events
-      return (value, effects)
+  /// What is left to do of some actions outside the lock.
+  private struct Unlocked {
+    var woken: [(continuation: CheckedContinuation<Turn, Never>, turn: Turn)] = []
+    var alarm: CheckedContinuation<Void, Never>?
+    var reply: GateEffect?
+    var isUntold = false
+  }
+
+  /// Tells of an event, and performs what follows from it.
+  ///
+  /// - Returns: what an answer meant for everybody; `nil` after any other event.
+  @discardableResult
+  func handle(_ event: DispatcherEvent) -> GateEffect? {
+    perform(kept.withLockedValue { handle(event, &$0) })
+  }
+
+  private func handle(_ event: DispatcherEvent, _ kept: inout Kept) -> Unlocked {
+    var unlocked = Unlocked()
+    for action in kept.state.handle(event, now: Moment(clock)) {
+      switch action {
+      case .tell(let event): kept.untold.append(event)
+      case .wake(let waiter, let turn):
+        if let continuation = kept.waiting.removeValue(forKey: waiter) {
+          unlocked.woken.append((continuation, turn))
+        }
+      case .setAlarm(let moment): unlocked.alarm = alarm.set(moment)
+      case .reply(let effect): unlocked.reply = effect
+      }
     }
-    if effects.wakesWaiting { signal.raise() }
-    if effects.wakesSettler { settlingSignal.raise() }
-    if !effects.events.isEmpty { tellObserver() }
-    return value
+    unlocked.isUntold = !kept.untold.isEmpty
+    return unlocked
+  }
+
+  private func perform(_ unlocked: Unlocked) -> GateEffect? {
+    for (continuation, turn) in unlocked.woken { continuation.resume(returning: turn) }
+    unlocked.alarm?.resume()
+    if unlocked.isUntold { tellObserver() }
+    return unlocked.reply
+  }
+
+  /// Suspends until it is the turn of a task, or until the task is cancelled.
+  ///
+  /// - Parameter event: says that it waits.
+  private func turn(of waiter: Waiter, _ event: DispatcherEvent) async -> Turn {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let unlocked = kept.withLockedValue { kept -> Unlocked? in
+          // Whoever was cancelled before is not heard of any more.
+          if Task.isCancelled { return nil }
+          kept.waiting[waiter] = continuation
+          return handle(event, &kept)
+        }
+        guard let unlocked else { return continuation.resume(returning: .leave) }
+        _ = perform(unlocked)
+      }
+    } onCancel: {
+      handle(.withdrawn(waiter))
+    }
   }
 
   private func read<Value>(_ body: (DispatcherState) -> Value) -> Value {
     kept.withLockedValue { body($0.state) }
+  }
+
+  /// How many tasks wait for their turn.
+  var waitingTasks: Int { kept.withLockedValue { $0.waiting.count } }
+
+  /// Rings when a moment has come that somebody waits for, until the task is cancelled.
+  func ringAlarm() async {
+    await alarm.ring(clock) { handle(.alarm) }
   }
 
   /// Tells the observer of something, after all that was told before.
@@ -82,89 +138,48 @@ final class Dispatcher: Sendable {
 
   // MARK: Sending
 
-  /// What a worker is to do next.
-  enum Next: Sendable {
-    /// Claim a chunk; a slot is taken. What the claim finds missing is true of that epoch only.
-    case claim(epoch: Int)
-    /// Look again when something changes after `version`, at the latest at that moment.
-    case wait(version: Int, until: Duration?)
-    /// There is nothing left to do, or no new request may leave.
-    case leave
+  /// Suspends a sender until it has a slot.
+  ///
+  /// - Returns: `nil` when there is nothing left to do, or no new request may leave.
+  func slot(for sender: Int) async -> Slot? {
+    guard case .claim(let slot) = await turn(of: .sender(sender), .waits(.sender(sender))) else { return nil }
+    return slot
   }
 
-  /// A worker asks for work.
-  func next() -> Next {
-    // Read before the state is: a change between the two wakes for nothing, and none is missed.
-    let version = signal.version
-    return switch change({ $0.next(at: $1) }) {
-    case .claim(let epoch): .claim(epoch: epoch)
-    case .wait(let until): .wait(version: version, until: until)
-    case .leave: .leave
-    }
-  }
-
-  /// The store has no pending chunk.
-  func foundNothingPending(epoch: Int) { change { state, _ in state.foundNothingPending(epoch: epoch) } }
-
-  /// The store has nothing that may be sent before that moment of the day.
-  func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int) {
-    change { $0.foundNothing(before: moment, why: why, epoch: epoch, at: $1) }
-  }
-
-  /// A slot was taken and nothing was claimed with it.
-  func giveBackSlot() { change { state, _ in state.giveBackSlot() } }
-
-  /// An answer is there; see ``DispatcherState/answered(_:asked:failure:isSuspect:pause:at:)``.
-  func answered(
-    _ outcome: Outcome, asked: Duration?, failure: DispatcherState.Failure?, isSuspect: Bool,
-    pause: StopCause?
-  ) -> DispatcherState.GateEffect {
-    change {
-      $0.answered(outcome, asked: asked, failure: failure, isSuspect: isSuspect, pause: pause, at: $1)
-    }
+  /// Tells of an answer before it is recorded.
+  func answered(_ answered: Answered) -> GateEffect {
+    var answered = answered
+    if answered.ending.outcome != .accepted { answered.ending.draw = random.nextUnit() }
+    return handle(.answered(answered)) ?? GateEffect(isInOutage: false)
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
   func othersGotThrough(since moment: Duration) -> Bool { read { $0.othersGotThrough(since: moment) } }
 
-  /// A chunk's outcome is durable; its worker is free again.
-  func recorded(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
-    change { state, _ in state.recorded(recorded, outcome: outcome, event: event) }
-  }
-
-  /// A worker ends without having recorded its outcome: the store is gone.
-  func abandoned() { change { state, _ in state.abandoned() } }
-
   // MARK: Settling
 
-  /// Asks for a listing's request; returns `false` when the run stops.
+  /// Suspends until a request that reads may leave; `false` when the run stops.
   func enterListing() async -> Bool {
-    var isFirstTry = true
-    while true {
-      let version = signal.version
-      switch change({ [isFirstTry] in $0.enterListing(isFirstTry: isFirstTry, at: $1) }) {
-      case .go: return true
-      case .leave: return false
-      case .wait(let until): await wait(version: version, until: until)
-      }
-      isFirstTry = false
+    let number = kept.withLockedValue { kept in
+      kept.readers += 1
+      return kept.readers
     }
+    return await turn(of: .reader(number), .waits(.reader(number))) == .read
   }
 
-  /// A listing came back.
+  /// A request that reads came back.
   func leaveListing(isThrottled: Bool, asked: Duration?) {
-    change { $0.leaveListing(isThrottled: isThrottled, asked: asked, at: $1) }
+    handle(
+      .readingEnded(isThrottled: isThrottled, asked: asked, draw: isThrottled ? random.nextUnit() : 0))
   }
 
-  /// A verdict is durable.
-  ///
-  /// - Parameter wasRefused: whether it is about a refused chunk.
-  func settled(_ recorded: Recorded, wasRefused: Bool) {
-    change { state, _ in state.settled(recorded, wasRefused: wasRefused) }
-  }
+  /// The number of the present state of things, for ``waitForSettling(version:until:)``.
+  var settlingVersion: Int { read { $0.settlingVersion } }
 
-  /// A chunk stays unknown.
-  func held(wasRefused: Bool) { change { state, _ in state.held(wasRefused: wasRefused) } }
+  /// Suspends until something concerns the settler after `version`, or until a moment of ``BatchClock/elapsed()``.
+  func waitForSettling(version: Int, until: Duration?) async {
+    _ = await turn(of: .settler, .settlerWaits(version: version, until: until))
+  }
 
   /// Whether any chunk of the run was accepted: what goes wrong beside it is then the chunk's own.
   var othersAreAccepted: Bool { read { $0.othersAreAccepted } }
@@ -192,60 +207,13 @@ final class Dispatcher: Sendable {
   /// Whether a person cancelled the run; true from then on, whatever else stops it.
   var isCancelled: Bool { read { $0.isCancelled } }
 
-  /// Asks the run to stop; see ``DispatcherState/stop(for:)``.
-  func stop(for cause: StopCause) { change { state, _ in state.stop(for: cause) } }
-
-  /// Follows what another process asked of the run.
-  func follow(_ request: RunRequest?) { change { state, _ in state.follow(request) } }
+  /// Asks the run to stop.
+  func stop(for cause: StopCause) { handle(.stop(cause)) }
 
   /// Suspends until a person cancels the run.
   ///
   /// - Returns: `false` when the run ends or stops otherwise first.
   func waitUntilCancelled() async -> Bool {
-    while !Task.isCancelled {
-      let seen = settlingSignal.version
-      if isCancelled { return true }
-      if stop != nil || isSettlingOver { return false }
-      await settlingSignal.wait(after: seen)
-    }
-    return false
-  }
-
-  /// What was pending is cancelled.
-  func cancelledPending(_ recorded: Recorded) { change { state, _ in state.cancelledPending(recorded) } }
-
-  /// The store refuses changes: nothing new is sent until ``storeRecovered()``.
-  func storeInTrouble(_ error: StoreError) { change { state, _ in state.storeInTrouble(error) } }
-
-  /// The store takes changes again.
-  func storeRecovered() { change { state, _ in state.storeRecovered() } }
-
-  // MARK: Waiting
-
-  /// The number of the present state of things, for ``waitForSettling(version:until:)``.
-  var settlingVersion: Int { settlingSignal.version }
-
-  /// Suspends until something concerns the settler after `version`, or until a moment of ``BatchClock/elapsed()``.
-  func waitForSettling(version seen: Int, until: Duration?) async {
-    await wait(for: settlingSignal, after: seen, until: until)
-  }
-
-  /// Suspends until something changes after `version`, or until a moment of ``BatchClock/elapsed()``.
-  func wait(version seen: Int, until: Duration?) async {
-    await wait(for: signal, after: seen, until: until)
-  }
-
-  private func wait(for signal: ChangeSignal, after seen: Int, until: Duration?) async {
-    guard let until else { return await signal.wait(after: seen) }
-    let clock = clock
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await signal.wait(after: seen) }
-      group.addTask {
-        // A cancelled sleep ends the wait like one that is over.
-        do { try await clock.sleep(for: until - clock.elapsed()) } catch {}
-      }
-      await group.next()
-      group.cancelAll()
-    }
+    await turn(of: .canceller, .waits(.canceller)) == .cancelPending
   }
 }

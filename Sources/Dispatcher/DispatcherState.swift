@@ -1,65 +1,61 @@
 import BatchDomain
 
-/// One moment on both clocks.
-struct Moment: Sendable {
-  /// The time of day: what records and people are told.
-  let wall: Timestamp
-  /// Time since some fixed moment, never going back: what waits are measured with.
-  let elapsed: Duration
-
-  /// This moment on that clock.
-  init(_ clock: any BatchClock) {
-    wall = clock.now()
-    elapsed = clock.elapsed()
-  }
-
-  /// The time of day at another moment, as far as the clock is not set in between.
-  func wall(at other: Duration) -> Timestamp { wall + (other - elapsed) }
-}
-
-/// What is under way in this process, and the rules of it: the gate, what is left to send and to settle, and whether to
-/// stop. ``Dispatcher`` keeps it, one change at a time.
+/// What is under way in this process, and the rules of it: the gates, what is left to send and to settle, who waits for
+/// what, and whether to stop.
 ///
-/// It reads no clock and tells nobody: each change is handed the moment, and collects what follows from it in
-/// ``effects``, which are performed once the lock is released.
+/// A pure machine: it is told what happened and when, and returns what follows. It reads no clock, draws no chance, tells
+/// nobody and wakes nobody. ``Dispatcher`` keeps it, one event at a time, and performs the actions.
 struct DispatcherState: Sendable {
-  /// What follows from changes, to be performed outside the lock.
-  struct Effects: Sendable {
-    /// What observers are to be told, in order.
-    var events: [RunEvent] = []
-    /// Whether tasks that wait for any change are to look again.
-    var wakesWaiting = false
-    /// Whether the settler is to look again.
-    var wakesSettler = false
+  /// One budget of the service, and what is known of the chunks whose next request is counted by it.
+  private struct Lane: Sendable {
+    let budget: Budget
+    /// Whether chunks are sent through it; else it is only read through.
+    let isSending: Bool
+    var gate: Gate
+    /// No chunk is pending.
+    var isPendingKnownEmpty: Bool
+    /// No pending chunk is ready before that moment, or the rate limits permit none.
+    var earliestClaim: Duration?
+    var announcedWait: (until: Duration, reason: String)?
   }
 
-  private let random: any RandomSource
   private let settings: RunSettings
   private let items: Int
 
-  private var gate: GateState
-  private var isPendingKnownEmpty: Bool
-  private var lastOrder = 0
-  /// No pending chunk is ready before that moment, or the rate limits permit none.
-  private var earliestClaim: Duration?
+  /// The lanes; those that send in the order in which they are asked for a slot.
+  private var lanes: [Lane]
+  /// Which of them requests that read pass.
+  private let reading: Int
+  /// Counts the times chunks became pending: a claim that began before cannot say that none is.
+  private var pendingEpoch = 0
+  /// Senders with a slot, or with an answer that is not recorded.
   private var working = 0
   private var openUnknowns: Int
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
-  private var isStoreInTrouble = 0
+  /// Changes that the store refuses for now.
+  private var storeTroubles = 0
   private var hasAcceptance = false
-  private var announcedWait: (until: Duration, reason: String)?
   /// What the last request that came to nothing failed with, and when.
   private var lastFailure: (text: String, at: Timestamp)?
-  /// Whether the name of the service, or of the proxy, was ever resolved in this run at its present address: if so, that it cannot be is an
-  /// outage, else a mistake.
+  /// Whether the name of the service, or of the proxy, was ever resolved in this run at its present address: if so,
+  /// that it cannot be is an outage, else a mistake.
   private var wasResolved: Bool
   /// Requests whose name could not be resolved, as long as none ever was.
   private var unresolved = 0
-  /// Counts the times chunks became pending: a claim that began before cannot say that none is.
-  private var pendingEpoch = 0
-  /// What follows from the changes since it was last taken.
-  private var effects = Effects()
+  /// The order of the change that `counts` are of.
+  private var lastOrder = 0
+
+  /// Who waits, in the order they came.
+  private var waitingSenders: [Int] = []
+  private var waitingReaders: [Int] = []
+  private var isSettlerWaiting = false
+  private var settlerWaitsUntil: Duration?
+  /// Whether something concerned the settler since it asked.
+  private var hasSettlerNews = false
+  private var isCancellerWaiting = false
+  private var alarm: Duration?
+  private var actions: [DispatcherAction] = []
 
   /// Whether a person cancelled the run; true from then on, whatever else stops it. A cancelled run sends nothing more
   /// and is still settled.
@@ -68,140 +64,230 @@ struct DispatcherState: Sendable {
   private(set) var stop: StopCause?
   /// The counts after the last change.
   private(set) var counts: StateCounts
+  /// Counts what concerned the settler so far.
+  private(set) var settlingVersion = 0
 
-  init(settings: RunSettings, standing: RunStanding, now: Moment, random: any RandomSource) {
+  init(settings: RunSettings, budgets: Budgets, standing: RunStanding) {
     self.settings = settings
-    self.random = random
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
-    isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
     wasResolved = standing.hasReachedService
-    gate = GateState(
-      concurrency: settings.concurrency, now: now.elapsed,
-      wait: standing.wait.map { ($0.left(at: now.wall), $0.reason) })
+    let isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
+    lanes = budgets.sending.map {
+      Lane(
+        budget: $0, isSending: true,
+        gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
+        isPendingKnownEmpty: isPendingKnownEmpty)
+    }
+    if let shared = budgets.sending.firstIndex(of: budgets.reading) {
+      reading = shared
+    } else {
+      reading = lanes.count
+      lanes.append(
+        Lane(
+          budget: budgets.reading, isSending: false,
+          gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
+          isPendingKnownEmpty: true))
+    }
   }
 
-  /// What follows from the changes so far, which is from now on the caller's to perform.
-  mutating func takeEffects() -> Effects {
-    defer { effects = Effects() }
-    return effects
+  /// Takes notice of an event.
+  ///
+  /// - Returns: what follows from it, in this order.
+  mutating func handle(_ event: DispatcherEvent, now: Moment) -> [DispatcherAction] {
+    apply(event, now: now)
+    admitReaders(now: now)
+    admitSenders(now: now)
+    wakeSettler(now: now)
+    wakeCanceller()
+    setAlarm(now: now)
+    defer { actions = [] }
+    return actions
   }
 
-  // MARK: Sending
+  private mutating func apply(_ event: DispatcherEvent, now: Moment) {
+    switch event {
+    case .started(let standing, let isCancelling):
+      start(standing, isCancelling: isCancelling, now: now)
+    case .waits(.sender(let number)): waitingSenders.append(number)
+    case .waits(.reader(let number)): waitingReaders.append(number)
+    case .waits(.settler): waitForSettling(version: settlingVersion, until: nil)
+    case .waits(.canceller): isCancellerWaiting = true
+    case .settlerWaits(let version, let until): waitForSettling(version: version, until: until)
+    case .withdrawn(let waiter): withdraw(waiter)
+    case .alarm: alarm = nil
 
-  /// What a worker is to do next.
-  enum Next: Sendable {
-    /// Claim a chunk; a slot is taken. What the claim finds missing is true of that epoch only.
-    case claim(epoch: Int)
-    /// Look again when something changes, at the latest at that moment.
-    case wait(until: Duration?)
+    case .foundNothing(let slot):
+      if slot.epoch == pendingEpoch { lanes[index(of: slot)].isPendingKnownEmpty = true }
+      giveBack(slot)
+    case .foundNothingBefore(let moment, let why, let slot):
+      foundNothing(before: moment, why: why, slot, now: now)
+    case .slotUnused(let slot): giveBack(slot)
+    case .answered(let answered): take(answered, now: now)
+    case .recorded(let recorded, let outcome, let event): take(recorded, outcome: outcome, event: event)
+    case .abandoned:
+      working -= 1
+      changed()
+
+    case .readingEnded(let isThrottled, let asked, let draw):
+      let wait = lanes[reading].gate.leaveReading(
+        isThrottled: isThrottled, asked: asked, draw: draw, now: now.elapsed)
+      if let wait { hold(lane: reading, wait, now: now) }
+      changed()
+    case .settled(let recorded, let wasRefused):
+      decided(wasRefused: wasRefused)
+      take(recorded)
+    case .held(let wasRefused):
+      decided(wasRefused: wasRefused)
+      changed()
+
+    case .cancelledPending(let recorded): take(recorded)
+    case .requested(let request): follow(request)
+    case .stop(let cause): stop(for: cause)
+    case .storeInTrouble(let error):
+      storeTroubles += 1
+      tell(.storeTrouble(error.description))
+      changed()
+    case .storeRecovered:
+      storeTroubles -= 1
+      changed()
+    }
+  }
+
+  private mutating func start(_ standing: RunStanding, isCancelling: Bool, now: Moment) {
+    tell(.started(standing))
+    if isCancelling { stop(for: .cancelled) }
+    follow(standing.request)
+    guard let stored = standing.wait, case let left = stored.left(at: now.wall), left > .zero else { return }
+    for lane in lanes.indices {
+      let wait = lanes[lane].gate.wait(for: left, reason: stored.reason, cause: .recorded, now: now.elapsed)
+      lanes[lane].gate.resume(wait)
+      pauseIfTooLong(wait, now: now)
+    }
+  }
+
+  private mutating func tell(_ event: RunEvent) { actions.append(.tell(event)) }
+
+  private func index(of slot: Slot) -> Int {
+    // Slots are made of lanes, which never change.
+    lanes.firstIndex { $0.budget == slot.budget } ?? 0
+  }
+}
+
+// MARK: - Sending
+
+extension DispatcherState {
+  /// What a sender is told.
+  private enum Admission {
+    case claim(Slot)
+    /// Nothing leaves before something changes, or before the alarm.
+    case wait
     /// There is nothing left to do, or no new request may leave.
     case leave
   }
 
-  /// A worker asks for work.
-  mutating func next(at now: Moment) -> Next {
+  /// Gives slots to the senders that wait, one for each slot that is free.
+  private mutating func admitSenders(now: Moment) {
+    var admitted = 0
+    loop: for sender in waitingSenders {
+      switch admitSender(now: now) {
+      case .claim(let slot): actions.append(.wake(.sender(sender), .claim(slot)))
+      case .leave: actions.append(.wake(.sender(sender), .leave))
+      case .wait: break loop
+      }
+      admitted += 1
+    }
+    if admitted > 0 { waitingSenders.removeFirst(admitted) }
+  }
+
+  private mutating func admitSender(now: Moment) -> Admission {
     if isSendingOver || isDone { return .leave }
     // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
     // manifest of which every chunk is refused would else be sent to its end for nothing.
-    if isStoreInTrouble > 0 || isPendingKnownEmpty || doubted > 0 && doubted + working >= settings.concurrency
-    {
-      return .wait(until: nil)
-    }
-    if let earliestClaim {
-      guard earliestClaim <= now.elapsed else { return .wait(until: earliestClaim) }
-      self.earliestClaim = nil
-    }
-    switch gate.admit(now: now.elapsed) {
-    case .go:
-      working += 1
-      if announcedWait != nil {
-        announcedWait = nil
-        tell(.waitOver)
-      }
-      return .claim(epoch: pendingEpoch)
-    case .wait(let until):
-      announce(until: until, reason: gate.reason, at: now)
-      return .wait(until: until)
-    case .full:
-      return .wait(until: nil)
-    }
-  }
-
-  /// The store has no pending chunk.
-  mutating func foundNothingPending(epoch: Int) {
-    if epoch == pendingEpoch { isPendingKnownEmpty = true }
-    giveBackSlot()
-  }
-
-  /// The store has nothing that may be sent before that moment of the day.
-  mutating func foundNothing(before moment: Timestamp, why: Claim.NotBefore, epoch: Int, at now: Moment) {
-    let left = max(.zero, moment.since(now.wall))
-    let until = now.elapsed + left
-    if epoch == pendingEpoch { earliestClaim = until }
-    switch why {
-    case .ready: break
-    case .rate(let rate): announce(until: until, reason: "the rate limit \(rate)", at: now)
-    case .wait(let reason):
-      announce(until: until, reason: reason, at: now)
-      if left > settings.maxWait {
-        stop(for: .paused(.throttled, detail: Self.tooLong(reason, until: moment)))
+    if storeTroubles > 0 || doubted > 0 && doubted + working >= settings.concurrency { return .wait }
+    var closed: [(lane: Int, until: Duration)] = []
+    for lane in lanes.indices where canClaim(lane, now: now) {
+      switch lanes[lane].gate.enter(now: now.elapsed) {
+      case .go:
+        working += 1
+        if lanes[lane].announcedWait != nil {
+          lanes[lane].announcedWait = nil
+          tell(.waitOver)
+        }
+        return .claim(Slot(budget: lanes[lane].budget, epoch: pendingEpoch))
+      case .wait(let until): closed.append((lane, until))
+      case .full: break
       }
     }
-    giveBackSlot()
+    for (lane, until) in closed { announce(lane, until: until, reason: lanes[lane].gate.reason, now: now) }
+    return .wait
   }
 
-  /// The sentence for a wait that is longer than the run may wait.
-  static func tooLong(_ reason: String, until moment: Timestamp) -> String {
-    "\(reason) until \(moment), which is longer than --max-wait"
+  /// Whether there may be a chunk to claim in a lane, and no request that reads goes before it.
+  private mutating func canClaim(_ lane: Int, now: Moment) -> Bool {
+    guard lanes[lane].isSending, !lanes[lane].isPendingKnownEmpty else { return false }
+    if let earliest = lanes[lane].earliestClaim {
+      guard earliest <= now.elapsed else { return false }
+      lanes[lane].earliestClaim = nil
+    }
+    return lane != reading || waitingReaders.isEmpty
   }
 
-  /// A slot was taken and nothing was claimed with it.
-  mutating func giveBackSlot() {
-    gate.leaveUnused()
+  private mutating func giveBack(_ slot: Slot) {
+    lanes[index(of: slot)].gate.leaveUnused()
     working -= 1
     changed()
   }
 
-  /// An answer is there: the gate learns of it before it is recorded.
-  ///
-  /// - Parameters:
-  ///   - failure: what went wrong where nothing came of the request.
-  ///   - isSuspect: whether the chunk failed before while others got through.
-  ///   - pause: why the run has to stop because of it; set before the slot is free, so that a fault of the account
-  ///     seen by the first request is seen by no other.
-  mutating func answered(
-    _ outcome: Outcome, asked: Duration?, failure: Failure?, isSuspect: Bool, pause: StopCause?,
-    at now: Moment
-  ) -> GateEffect {
-    if let pause { stop(for: pause) }
-    let isFailure = outcome == .notProcessed || outcome == .unknown
-    if isFailure { lastFailure = failure.map { ($0.text, now.wall) } }
-    noteResolving(failure)
-    let effect = gate.leave(
-      outcome, asked: asked, failure: failure?.text, isSuspect: isSuspect,
-      isOutOfFiles: failure?.fault == RetryContract.openFiles, now: now.elapsed,
-      backOff: backOff(now: now.elapsed))
-    defer { changed() }
-    return GateEffect(
-      wait: follow(effect, at: now), isInOutage: isFailure && !gate.isOpen)
+  private mutating func foundNothing(
+    before moment: Timestamp, why: Claim.NotBefore, _ slot: Slot, now: Moment
+  ) {
+    let lane = index(of: slot)
+    let left = max(.zero, moment.since(now.wall))
+    let until = now.elapsed + left
+    if slot.epoch == pendingEpoch { lanes[lane].earliestClaim = until }
+    switch why {
+    case .ready: break
+    case .rate(let rate): announce(lane, until: until, reason: "the rate limit \(rate)", now: now)
+    case .wait(let reason):
+      hold(
+        lane: lane, lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed),
+        now: now)
+    }
+    giveBack(slot)
   }
 
-  /// What went wrong with a request, for the sentences that say why nothing gets through.
-  struct Failure: Sendable {
-    /// In words.
-    let text: String
-    /// The transport's word; `nil` where an answer came.
-    let fault: String?
+  private mutating func take(_ answered: Answered, now: Moment) {
+    if let pause = answered.pause { stop(for: pause) }
+    let ending = answered.ending
+    let isFailure = ending.outcome == .notProcessed || ending.outcome == .unknown
+    if isFailure { lastFailure = ending.failure.map { ($0, now.wall) } }
+    noteResolving(answered)
+    let lane = index(of: answered.slot)
+    let wait = lanes[lane].gate.leave(ending, now: now.elapsed)
+    var effect = GateEffect(isInOutage: isFailure && !lanes[lane].gate.isOpen)
+    if let wait {
+      hold(lane: lane, wait, now: now)
+      // A back-off of ours is not for another process to sit out.
+      if wait.cause == .service {
+        effect.wait = StoredWait(until: now.wall + wait.length, reason: wait.reason, length: wait.length)
+      }
+    }
+    if answered.claimsNext {
+      admitReaders(now: now)
+      if case .claim(let slot) = admitSender(now: now) { effect.next = slot }
+    }
+    actions.append(.reply(effect))
+    changed()
   }
 
   /// Requests in a row whose name cannot be resolved after which the run is paused, if it never could be: the name may
   /// be misspelt, and waiting does not help.
   static let unresolvedLimit = 3
 
-  private mutating func noteResolving(_ failure: Failure?) {
-    guard let failure, let fault = failure.fault else {
+  private mutating func noteResolving(_ answered: Answered) {
+    guard let fault = answered.fault else {
       // An answer came.
       wasResolved = true
       return
@@ -215,66 +301,22 @@ struct DispatcherState: Sendable {
     if unresolved >= Self.unresolvedLimit, hasWorkLeft {
       stop(
         for: .paused(
-          .endpoint, detail: "\(failure.text), in \(unresolved) tries and never before in this run"))
+          .endpoint,
+          detail: "\(answered.ending.failure ?? fault), in \(unresolved) tries and never before in this run"))
     }
-  }
-
-  /// What the end of a request meant for everybody.
-  struct GateEffect: Sendable {
-    /// A wait to be put on disk, if the gate closed.
-    let wait: StoredWait?
-    /// Whether the request came to nothing while nothing gets through for anyone.
-    let isInOutage: Bool
-  }
-
-  /// Waits of our own choosing. One ends with `--max-wait` at the latest, so that there is one more try before the
-  /// run is paused; after that try it goes beyond, which is what pauses.
-  private func backOff(now: Duration) -> (_ waits: Int) -> Duration {
-    let since = gate.troubleSince ?? now
-    return { [random, maxWait = settings.maxWait] waits in
-      let wait = BackOff.gate.wait(afterFailures: waits, unit: random.nextUnit())
-      let left = maxWait - (now - since)
-      return left > .zero ? min(wait, left) : max(wait, .milliseconds(1))
-    }
-  }
-
-  /// Tells of a wait and pauses the run where it is too long.
-  ///
-  /// - Returns: the wait, where it is the service's own: a back-off of ours is not for another process to sit out.
-  private mutating func follow(_ effect: GateState.Effect, at now: Moment) -> StoredWait? {
-    guard case .closed(let length, let reason, let cause) = effect else { return nil }
-    let isOutage = cause == .outage
-    let until = now.elapsed + length
-    announce(until: until, reason: reason, at: now)
-    let wait = StoredWait(until: now.wall + length, reason: reason, length: length)
-    // A quota may be used up by a success: then there is no trouble to count from, only the wait itself.
-    let since = gate.troubleSince ?? now.elapsed
-    if until - since > settings.maxWait, hasWorkLeft {
-      stop(
-        for: isOutage
-          ? .paused(.unreachable, detail: outage(since: now.wall(at: since)))
-          : .paused(.throttled, detail: Self.tooLong(reason, until: wait.until)))
-    }
-    return isOutage ? nil : wait
-  }
-
-  private func outage(since moment: Timestamp) -> String {
-    "nothing got through since \(moment)"
-      + (lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? "")
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
   func othersGotThrough(since moment: Duration) -> Bool {
-    guard let last = gate.lastThrough else { return false }
-    return last >= moment
+    lanes.contains { $0.gate.lastThrough.map { $0 >= moment } == true }
   }
 
-  /// A chunk's outcome is durable; its worker is free again.
-  mutating func recorded(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
+  /// What an answer came to is durable; its sender is free again.
+  private mutating func take(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
     working -= 1
     if event == .answerLost || event == .doubted {
       openUnknowns += 1
-      effects.wakesSettler = true
+      concernsSettler()
     }
     if event == .doubted { doubted += 1 }
     if outcome == .accepted, !hasAcceptance {
@@ -283,61 +325,97 @@ struct DispatcherState: Sendable {
     }
     take(recorded)
   }
+}
 
-  /// A worker ends without having recorded its outcome: the store is gone.
-  mutating func abandoned() {
-    working -= 1
-    changed()
+// MARK: - Waits
+
+extension DispatcherState {
+  /// Tells of a wait, and pauses the run where it is too long to be sat out.
+  private mutating func hold(lane: Int, _ wait: Gate.Wait, now: Moment) {
+    announce(lane, until: wait.until, reason: wait.reason, now: now)
+    pauseIfTooLong(wait, now: now)
   }
 
-  // MARK: Settling
-
-  /// Asks for a listing's request.
-  ///
-  /// - Parameter isFirstTry: whether it did not have to wait yet.
-  mutating func enterListing(isFirstTry: Bool, at now: Moment) -> ListingEntry {
-    if stopsSettling {
-      if !isFirstTry { gate.withdrawListing() }
-      changed()
-      return .leave
+  private mutating func pauseIfTooLong(_ wait: Gate.Wait, now: Moment) {
+    guard wait.isTooLong, hasWorkLeft else { return }
+    switch wait.cause {
+    case .outage:
+      let since = "nothing got through since \(now.wall(at: wait.since))"
+      let failure = lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? ""
+      stop(for: .paused(.unreachable, detail: since + failure))
+    case .service, .recorded:
+      let end = now.wall(at: wait.until)
+      stop(for: .paused(.throttled, detail: "\(wait.reason) until \(end), which is longer than --max-wait"))
     }
-    switch gate.admitListing(now: now.elapsed, isFirstTry: isFirstTry) {
-    case .go: return .go
-    case .wait(let until): return .wait(until: until)
-    case .full: return .wait(until: nil)
+  }
+
+  /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
+  private static let readingError: Duration = .milliseconds(100)
+
+  private mutating func announce(_ lane: Int, until: Duration, reason: String, now: Moment) {
+    if let announced = lanes[lane].announcedWait, announced.reason == reason,
+      abs((announced.until - until).inSeconds) < Self.readingError.inSeconds
+    {
+      return
+    }
+    lanes[lane].announcedWait = (until, reason)
+    tell(.waiting(StoredWait(until: now.wall(at: until), reason: reason)))
+  }
+
+  /// Asks to be woken at the first moment at which somebody who waits may go on.
+  private mutating func setAlarm(now: Moment) {
+    var moments: [Duration] = []
+    if !waitingSenders.isEmpty {
+      for lane in lanes where lane.isSending && !lane.isPendingKnownEmpty {
+        // Both have to be over.
+        if let later = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max() {
+          moments.append(later)
+        }
+      }
+    }
+    if !waitingReaders.isEmpty, let until = lanes[reading].gate.closedUntil { moments.append(until) }
+    if isSettlerWaiting, let until = settlerWaitsUntil { moments.append(until) }
+    let next = moments.filter { $0 > now.elapsed }.min()
+    guard next != alarm else { return }
+    alarm = next
+    actions.append(.setAlarm(next))
+  }
+}
+
+// MARK: - Settling
+
+extension DispatcherState {
+  /// Lets requests that read leave; one that has to wait goes before the next chunk of its budget.
+  private mutating func admitReaders(now: Moment) {
+    while let reader = waitingReaders.first {
+      if stopsSettling {
+        actions.append(.wake(.reader(reader), .leave))
+      } else if lanes[reading].gate.enter(now: now.elapsed) == .go {
+        actions.append(.wake(.reader(reader), .read))
+      } else {
+        return
+      }
+      waitingReaders.removeFirst()
     }
   }
 
-  /// What a listing is told.
-  enum ListingEntry: Sendable {
-    /// It may be sent.
-    case go
-    /// Ask again when something changes, at the latest at that moment.
-    case wait(until: Duration?)
-    /// The run stops.
-    case leave
+  private mutating func waitForSettling(version: Int, until: Duration?) {
+    isSettlerWaiting = true
+    settlerWaitsUntil = until
+    hasSettlerNews = version != settlingVersion
   }
 
-  /// A listing came back.
-  mutating func leaveListing(isThrottled: Bool, asked: Duration?, at now: Moment) {
-    let effect = gate.leaveListing(
-      isThrottled: isThrottled, asked: asked, now: now.elapsed, backOff: backOff(now: now.elapsed))
-    _ = follow(effect, at: now)
-    changed()
+  private mutating func concernsSettler() {
+    settlingVersion += 1
+    hasSettlerNews = true
   }
 
-  /// A verdict is durable.
-  ///
-  /// - Parameter wasRefused: whether it is about a refused chunk.
-  mutating func settled(_ recorded: Recorded, wasRefused: Bool) {
-    decided(wasRefused: wasRefused)
-    take(recorded)
-  }
-
-  /// A chunk stays unknown.
-  mutating func held(wasRefused: Bool) {
-    decided(wasRefused: wasRefused)
-    changed()
+  private mutating func wakeSettler(now: Moment) {
+    guard isSettlerWaiting, hasSettlerNews || settlerWaitsUntil.map({ $0 <= now.elapsed }) == true else {
+      return
+    }
+    isSettlerWaiting = false
+    actions.append(.wake(.settler, .look))
   }
 
   private mutating func decided(wasRefused: Bool) {
@@ -364,19 +442,18 @@ struct DispatcherState: Sendable {
 
   /// Whether settling has to end now; a run that is cancelled is still settled.
   var stopsSettling: Bool { stop != nil }
+}
 
+// MARK: - Stopping
+
+extension DispatcherState {
   /// Whether no new request to submit may leave.
   var isSendingOver: Bool { isCancelled || stop != nil }
 
-  /// What was pending is cancelled.
-  mutating func cancelledPending(_ recorded: Recorded) { take(recorded) }
-
-  // MARK: Stopping
-
   /// Asks the run to stop. That it is cancelled and that its work stops are two facts: the one does not undo the other.
   /// Of the causes to stop, a weaker one never replaces a stronger one.
-  mutating func stop(for cause: StopCause) {
-    if case .cancelled = cause {
+  private mutating func stop(for cause: StopCause) {
+    if cause == .cancelled {
       guard !isCancelled else { return }
       isCancelled = true
     } else {
@@ -388,7 +465,7 @@ struct DispatcherState: Sendable {
   }
 
   /// Follows what another process asked of the run.
-  mutating func follow(_ request: RunRequest?) {
+  private mutating func follow(_ request: RunRequest?) {
     switch request {
     case nil: break
     case .pause: stop(for: .asked)
@@ -396,30 +473,46 @@ struct DispatcherState: Sendable {
     }
   }
 
-  /// The store refuses changes: nothing new is sent until `storeRecovered()`.
-  mutating func storeInTrouble(_ error: StoreError) {
-    isStoreInTrouble += 1
-    tell(.storeTrouble(error.description))
-    changed()
+  private mutating func wakeCanceller() {
+    guard isCancellerWaiting, isCancelled || stop != nil || isSettlingOver else { return }
+    isCancellerWaiting = false
+    actions.append(.wake(.canceller, isCancelled ? .cancelPending : .leave))
   }
 
-  /// The store takes changes again.
-  mutating func storeRecovered() {
-    isStoreInTrouble -= 1
-    changed()
+  /// Whoever waits and was cancelled does not wait any more; whoever was woken before that has its turn.
+  private mutating func withdraw(_ waiter: Waiter) {
+    switch waiter {
+    case .sender(let number):
+      guard let place = waitingSenders.firstIndex(of: number) else { return }
+      waitingSenders.remove(at: place)
+    case .reader(let number):
+      guard let place = waitingReaders.firstIndex(of: number) else { return }
+      waitingReaders.remove(at: place)
+    case .settler:
+      guard isSettlerWaiting else { return }
+      isSettlerWaiting = false
+    case .canceller:
+      guard isCancellerWaiting else { return }
+      isCancellerWaiting = false
+    }
+    actions.append(.wake(waiter, .leave))
   }
+}
 
-  private mutating func changed() {
-    effects.wakesWaiting = true
-    if isSendingOver || isDone { effects.wakesSettler = true }
-  }
+// MARK: - Counts
 
-  private mutating func tell(_ event: RunEvent) { effects.events.append(event) }
-
+extension DispatcherState {
   /// Whether anything is left to send or to settle: where nothing is, there is nothing to pause.
   private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
 
+  private var isPendingKnownEmpty: Bool { lanes.allSatisfy { !$0.isSending || $0.isPendingKnownEmpty } }
+
   private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
+
+  /// The settler would wake at every change; what concerns it is a new unknown chunk, and the end.
+  private mutating func changed() {
+    if isSendingOver || isDone { concernsSettler() }
+  }
 
   private mutating func take(_ recorded: Recorded) {
     follow(recorded.request)
@@ -428,14 +521,17 @@ struct DispatcherState: Sendable {
     lastOrder = recorded.order
     let wasPending = counts.chunks(in: .pending)
     counts = recorded.counts
-    isPendingKnownEmpty = counts.chunks(in: .pending) == 0
-    if !isPendingKnownEmpty {
+    let isPendingEmpty = counts.chunks(in: .pending) == 0
+    for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = isPendingEmpty }
+    if !isPendingEmpty {
       pendingEpoch += 1
-      if counts.chunks(in: .pending) > wasPending { earliestClaim = nil }
+      if counts.chunks(in: .pending) > wasPending {
+        for lane in lanes.indices { lanes[lane].earliestClaim = nil }
+      }
     }
     tell(.progress(counts))
     // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
-    if counts.chunks(in: .pending) > 0, !isCancelled,
+    if !isPendingEmpty, !isCancelled,
       settings.maxFailures.isExceeded(
         lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
     {
@@ -446,30 +542,5 @@ struct DispatcherState: Sendable {
             + "more than --max-failures \(settings.maxFailures.text)"))
     }
     changed()
-  }
-
-  /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
-  private static let readingError: Duration = .milliseconds(100)
-
-  private mutating func announce(until: Duration, reason: String, at now: Moment) {
-    if let announcedWait, announcedWait.reason == reason,
-      abs((announcedWait.until - until).inSeconds) < Self.readingError.inSeconds
-    {
-      return
-    }
-    announcedWait = (until, reason)
-    tell(.waiting(StoredWait(until: now.wall(at: until), reason: reason)))
-  }
-}
-
-extension StopCause {
-  /// The order of the causes; a cancelled run goes on settling, so that being cancelled is none of them.
-  fileprivate var strength: Int {
-    switch self {
-    case .cancelled: 0
-    case .asked: 1
-    case .paused: 2
-    case .store: 3
-    }
   }
 }

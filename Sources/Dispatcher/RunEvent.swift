@@ -33,7 +33,8 @@ package protocol RunObserver: Sendable {
   func observe(_ event: RunEvent)
 }
 
-/// Why the run loop stops before everything is decided.
+/// Why the run loop stops before everything is decided, from the weakest cause to the strongest; being cancelled is a fact
+/// of its own beside the others.
 package enum StopCause: Sendable, Equatable {
   /// It was asked to: a signal, or another process through the store.
   case asked
@@ -43,4 +44,16 @@ package enum StopCause: Sendable, Equatable {
   case paused(PauseReason, detail: String)
   /// The store cannot be used.
   case store(StoreError)
+}
+
+extension StopCause {
+  /// The order of the causes: of two, the stronger one stands.
+  var strength: Int {
+    switch self {
+    case .cancelled: 0
+    case .asked: 1
+    case .paused: 2
+    case .store: 3
+    }
+  }
 }

@@ -13,6 +13,8 @@ package struct RunLoop: Sendable {
 
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
+  /// All requests of the transfers API are counted together.
+  private static let budgets = Budgets(Budget("transfer"))
 
   /// A loop over a run this process owns.
   ///
@@ -43,15 +45,9 @@ package struct RunLoop: Sendable {
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunEnding {
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
-      settings: settings, standing: standing, clock: clock, random: random, observer: observer)
-    dispatcher.tell(.started(standing))
-    if isCancelling { dispatcher.stop(for: .cancelled) }
-    dispatcher.follow(standing.request)
-    if let wait = standing.wait, case let left = wait.left(at: clock.now()), left > session.settings.maxWait {
-      dispatcher.stop(
-        for: .paused(
-          .throttled, detail: DispatcherState.tooLong(wait.reason, until: clock.now() + left)))
-    }
+      settings: settings, budgets: Self.budgets, standing: standing, clock: clock, random: random,
+      observer: observer)
+    dispatcher.handle(.started(standing, isCancelling: isCancelling))
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
         await sendAndSettle(on: dispatcher)
@@ -65,6 +61,10 @@ package struct RunLoop: Sendable {
         await watchRequests(on: dispatcher)
         return false
       }
+      group.addTask {
+        await dispatcher.ringAlarm()
+        return false
+      }
       for await isDone in group where isDone { group.cancelAll() }
     }
     return try await leave(dispatcher)
@@ -72,10 +72,11 @@ package struct RunLoop: Sendable {
 
   private func sendAndSettle(on dispatcher: Dispatcher) async {
     await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<settings.concurrency {
+      for number in 0..<settings.concurrency {
         group.addTask {
           await Worker(
-            session: session, service: service, clock: clock, random: random, dispatcher: dispatcher
+            number: number, session: session, service: service, clock: clock, random: random,
+            dispatcher: dispatcher
           ).work()
         }
       }
@@ -96,7 +97,7 @@ package struct RunLoop: Sendable {
       let recorded = try await StoreRetry(clock: clock, dispatcher: dispatcher)({
         try await session.cancelPending()
       })
-      dispatcher.cancelledPending(recorded)
+      dispatcher.handle(.cancelledPending(recorded))
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
     }
@@ -107,7 +108,7 @@ package struct RunLoop: Sendable {
     while true {
       do {
         try await clock.sleep(for: Self.requestInterval)
-        dispatcher.follow(try await session.request())
+        dispatcher.handle(.requested(try await session.request()))
         isInTrouble = false
       } catch is CancellationError {
         return

@@ -239,7 +239,7 @@ struct Settler {
     if let division = settlement.division {
       dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
-    dispatcher.settled(recorded, wasRefused: chunk.wasRefused)
+    dispatcher.handle(.settled(recorded, wasRefused: chunk.wasRefused))
   }
 
   private func hold(
@@ -252,6 +252,6 @@ struct Settler {
     try await persistently { try await session.settle(settlement) }
     state.cases[chunk.number]?.isHeld = true
     dispatcher.tell(.held(chunk: chunk.number, why: evidence.text))
-    dispatcher.held(wasRefused: chunk.wasRefused)
+    dispatcher.handle(.held(wasRefused: chunk.wasRefused))
   }
 }

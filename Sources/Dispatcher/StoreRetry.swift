@@ -28,22 +28,22 @@ struct StoreRetry {
       do {
         if endsWithRun, dispatcher.isSendingOver { throw Stopped() }
         let value = try await change()
-        if tries > 0 { dispatcher.storeRecovered() }
+        if tries > 0 { dispatcher.handle(.storeRecovered) }
         return value
       } catch let error as StoreError
         where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < Self.patience
       {
         firstFailure = firstFailure ?? clock.elapsed()
-        if tries == 0 { dispatcher.storeInTrouble(error) }
+        if tries == 0 { dispatcher.handle(.storeInTrouble(error)) }
         tries += 1
         do {
           try await clock.sleep(for: .seconds(min(1 << tries, 10)))
         } catch {
-          dispatcher.storeRecovered()
+          dispatcher.handle(.storeRecovered)
           throw error
         }
       } catch {
-        if tries > 0 { dispatcher.storeRecovered() }
+        if tries > 0 { dispatcher.handle(.storeRecovered) }
         throw error
       }
     }

@@ -3,6 +3,8 @@ import KillPoints
 
 /// One of the tasks that send: takes a slot, claims a chunk, sends it, records what came of it, and again.
 struct Worker {
+  /// Its number among those of the run, from 0.
+  let number: Int
   let session: any RunSession
   let service: any TransferService
   let clock: any BatchClock
@@ -13,48 +15,38 @@ struct Worker {
 
   /// Works until nothing is left to send or settle, or until the run stops.
   func work() async {
-    while true {
-      switch dispatcher.next() {
-      case .leave:
-        return
-      case .wait(let version, let until):
-        await dispatcher.wait(version: version, until: until)
-      case .claim(let epoch):
-        // The slot is secured before the chunk is claimed: a claimed chunk never waits for one.
-        await claimAndSend(epoch: epoch)
-      }
-    }
+    // The slot is secured before the chunk is claimed: a claimed chunk never waits for one.
+    while let slot = await dispatcher.slot(for: number) { await claimAndSend(slot) }
   }
 
-  private func claimAndSend(epoch: Int) async {
+  private func claimAndSend(_ slot: Slot) async {
     KillPoint.beforeIntent.reached()
     do {
       let claim = try await persistently(endsWithRun: true, { try await session.claim(at: clock.now()) })
-      var chunk = take(claim, epoch: epoch)
-      while let claimed = chunk { chunk = await send(claimed) }
+      var next = take(claim, slot)
+      while let (chunk, slot) = next { next = await send(chunk, slot) }
     } catch is StoreRetry.Stopped {
-      dispatcher.giveBackSlot()
+      dispatcher.handle(.slotUnused(slot))
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
-      dispatcher.giveBackSlot()
+      dispatcher.handle(.slotUnused(slot))
     }
   }
 
-  /// The chunk that was claimed; where none was, the dispatcher learns why and gets the slot back.
-  private func take(_ claim: Claim, epoch: Int) -> ClaimedChunk? {
+  /// The chunk that was claimed with a slot; where none was, the dispatcher learns why and gets the slot back.
+  private func take(_ claim: Claim, _ slot: Slot) -> (ClaimedChunk, Slot)? {
     switch claim {
-    case .chunk(let chunk): return chunk
-    case .none: dispatcher.foundNothingPending(epoch: epoch)
-    case .notBefore(let moment, let why):
-      dispatcher.foundNothing(before: moment, why: why, epoch: epoch)
+    case .chunk(let chunk): return (chunk, slot)
+    case .none: dispatcher.handle(.foundNothing(slot))
+    case .notBefore(let moment, let why): dispatcher.handle(.foundNothingBefore(moment, why, slot))
     }
     return nil
   }
 
   /// Sends a chunk and records what came of it.
   ///
-  /// - Returns: the next chunk to send, claimed in the same change.
-  private func send(_ chunk: ClaimedChunk) async -> ClaimedChunk? {
+  /// - Returns: the next chunk to send, claimed in the same change, and the slot for it.
+  private func send(_ chunk: ClaimedChunk, _ slot: Slot) async -> (ClaimedChunk, Slot)? {
     KillPoint.afterIntent.reached()
     let started = clock.elapsed()
     let exchange = await service.submit(
@@ -68,10 +60,15 @@ struct Worker {
       let judgement = await judge(outcome, chunk, exchange, startedAt: started)
       let pause = judgement.pause ?? RetryContract.pause(after: exchange)
       let effect = dispatcher.answered(
-        outcome, asked: exchange.askedWait,
-        failure: DispatcherState.Failure(text: exchange.text, fault: exchange.fault),
-        isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
-        pause: pause.map { .paused($0, detail: detail(of: $0, exchange)) })
+        Answered(
+          slot: slot,
+          ending: Gate.Ending(
+            outcome: outcome, asked: exchange.askedWait, failure: exchange.text,
+            isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
+            isOutOfFiles: exchange.fault == RetryContract.openFiles),
+          fault: exchange.fault, pause: pause.map { .paused($0, detail: detail(of: $0, exchange)) },
+          // After anything else the record may say that nothing more is to be sent.
+          claimsNext: outcome == .accepted))
       let next = try await next(after: judgement, chunk, exchange)
       let result = AttemptResult(
         of: chunk, finishedAt: max(clock.now(), chunk.startedAt),
@@ -85,39 +82,36 @@ struct Worker {
             chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
             message: exchange.message))
       }
-      if outcome == .accepted, case .claim(let epoch) = dispatcher.next() {
-        if let (recorded, claim) = try await recordAndClaim(result) {
-          dispatcher.recorded(recorded, outcome: outcome, event: result.event)
-          switch claim {
-          case .success(let claim): return take(claim, epoch: epoch)
-          case .failure(let damage):
-            dispatcher.stop(for: .store(damage))
-            dispatcher.giveBackSlot()
-            return nil
-          }
+      if let slot = effect.next, let (recorded, claim) = try await recordAndClaim(result, slot) {
+        dispatcher.handle(.recorded(recorded, outcome: outcome, event: result.event))
+        switch claim {
+        case .success(let claim): return take(claim, slot)
+        case .failure(let damage):
+          dispatcher.stop(for: .store(damage))
+          dispatcher.handle(.slotUnused(slot))
+          return nil
         }
       }
       let recorded = try await persistently { try await session.record(result) }
       if let division = result.division {
         dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
-      dispatcher.recorded(recorded, outcome: outcome, event: result.event)
+      dispatcher.handle(.recorded(recorded, outcome: outcome, event: result.event))
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
-      dispatcher.abandoned()
+      dispatcher.handle(.abandoned)
     }
     return nil
   }
 
-  /// Records an acceptance and claims the next chunk in one change: half the waits for the disk. After anything else
-  /// the record may say that nothing more is to be sent.
+  /// Records an acceptance and claims the next chunk in one change: half the waits for the disk.
   ///
-  /// The slot for the next chunk is taken; it is given back unless something comes of it.
+  /// - Parameter slot: the slot for the next chunk; it is given back unless something comes of it.
   ///
   /// - Returns: `nil` when the store refused for a reason that may pass: nothing was changed then, and the record is to
   ///   be made alone, since nothing new is sent while the store is in trouble.
   private func recordAndClaim(
-    _ result: AttemptResult
+    _ result: AttemptResult, _ slot: Slot
   ) async throws -> (recorded: Recorded, claim: Result<Claim, StoreError>)? {
     KillPoint.beforeIntent.reached()
     do {
@@ -126,10 +120,10 @@ struct Worker {
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
     } catch {
-      dispatcher.giveBackSlot()
+      dispatcher.handle(.slotUnused(slot))
       throw error
     }
-    dispatcher.giveBackSlot()
+    dispatcher.handle(.slotUnused(slot))
     return nil
   }
 

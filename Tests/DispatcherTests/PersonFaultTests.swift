@@ -135,43 +135,6 @@ struct PersonFaultTests {
     #expect(summary.counts.items(in: .accepted) == 120)
     #expect(summary.attempts < 160, "\(summary.attempts)")
   }
-
-  @Test("the gate leaves room for what this process can open, and asks for more in a while")
-  func room() {
-    var gate = GateState(concurrency: 16, now: .zero)
-    func accept() {
-      _ = gate.leave(.accepted, asked: nil, now: .zero) { _ in .zero }
-    }
-    for _ in 0..<5 where gate.admit(now: .zero) == .go { accept() }
-    #expect(gate.allowed == 16)
-    for _ in 0..<6 { #expect(gate.admit(now: .zero) == .go) }
-    let effect = gate.leave(.notProcessed, asked: nil, isOutOfFiles: true, now: .zero) { _ in .seconds(1) }
-    #expect(effect == .none)
-    #expect(gate.room == 5)
-    #expect(gate.allowed == 5)
-    #expect(gate.troubleSince == nil)
-    for _ in 0..<50 {
-      accept()
-      #expect(gate.admit(now: .zero) == .go)
-    }
-    #expect(gate.allowed == 5)
-    accept()
-    #expect(gate.allowed == 6)
-  }
-
-  @Test("without anything in flight a limit on open files is an outage, with its cause")
-  func noRoomAtAll() {
-    var gate = GateState(concurrency: 16, now: .zero)
-    #expect(gate.admit(now: .zero) == .go)
-    let effect = gate.leave(
-      .notProcessed, asked: nil, failure: "too many open files", isOutOfFiles: true, now: .zero
-    ) { _ in .seconds(1) }
-    #expect(
-      effect
-        == .closed(
-          for: .seconds(1), reason: "nothing gets through to the service: too many open files",
-          cause: .outage))
-  }
 }
 
 /// A service for a process that can have only so many connections.

@@ -1,0 +1,137 @@
+import BatchDomain
+
+/// One moment on both clocks.
+struct Moment: Sendable, Equatable {
+  /// The time of day: what records and people are told.
+  let wall: Timestamp
+  /// Time since some fixed moment, never going back: what waits are measured with.
+  let elapsed: Duration
+
+  init(wall: Timestamp, elapsed: Duration) {
+    self.wall = wall
+    self.elapsed = elapsed
+  }
+
+  /// This moment on that clock.
+  init(_ clock: any BatchClock) { self.init(wall: clock.now(), elapsed: clock.elapsed()) }
+
+  /// The time of day at another moment, as far as the clock is not set in between.
+  func wall(at other: Duration) -> Timestamp { wall + (other - elapsed) }
+}
+
+/// One of the tasks of a run that wait for their turn.
+enum Waiter: Sendable, Hashable {
+  /// One that sends; the senders of a run are numbered.
+  case sender(Int)
+  /// A request that reads; numbered as they come.
+  case reader(Int)
+  /// The one that settles.
+  case settler
+  /// The one that cancels what is pending.
+  case canceller
+}
+
+/// What a waiting task is to do next.
+enum Turn: Sendable, Equatable {
+  /// Claim a chunk: a slot is taken for it.
+  case claim(Slot)
+  /// Send the request that reads.
+  case read
+  /// Look again at what is to be settled.
+  case look
+  /// Cancel what is pending.
+  case cancelPending
+  /// Nothing is left for this task to do, or the run stops.
+  case leave
+}
+
+/// The right to claim a chunk and to send one request of a budget.
+struct Slot: Sendable, Equatable {
+  /// What the request is counted by.
+  let budget: Budget
+  /// Counts the times chunks became pending: what the claim finds missing is true of that epoch only.
+  let epoch: Int
+}
+
+/// What happened in a run, as the dispatcher is told.
+enum DispatcherEvent: Sendable {
+  /// The run begins, with what the store has of it.
+  case started(RunStanding, isCancelling: Bool)
+  /// A task waits for its turn.
+  case waits(Waiter)
+  /// The settler waits for anything that concerns it since that version, or for a moment.
+  case settlerWaits(version: Int, until: Duration?)
+  /// A task that may be waiting was cancelled.
+  case withdrawn(Waiter)
+  /// The moment may have come that the alarm was set for.
+  case alarm
+
+  /// The store has no pending chunk for a slot.
+  case foundNothing(Slot)
+  /// The store has nothing for a slot that may be sent before that moment of the day.
+  case foundNothingBefore(Timestamp, Claim.NotBefore, Slot)
+  /// Nothing was claimed with a slot.
+  case slotUnused(Slot)
+  /// An answer is there, and is not recorded yet.
+  case answered(Answered)
+  /// What an answer came to is durable.
+  case recorded(Recorded, outcome: Outcome, event: ChunkEvent)
+  /// A sender ends without having recorded what its answer came to: the store is gone.
+  case abandoned
+
+  /// A request that reads came back.
+  case readingEnded(isThrottled: Bool, asked: Duration?, draw: Double)
+  /// A verdict on an unknown chunk is durable.
+  case settled(Recorded, wasRefused: Bool)
+  /// An unknown chunk is left to a person.
+  case held(wasRefused: Bool)
+
+  /// What was pending is cancelled.
+  case cancelledPending(Recorded)
+  /// What another process asks of the run, if anything.
+  case requested(RunRequest?)
+  /// The run has to stop.
+  case stop(StopCause)
+  /// The store refuses a change, which is tried again.
+  case storeInTrouble(StoreError)
+  /// The store takes that change after all.
+  case storeRecovered
+}
+
+/// An answer to a request that submits, or the lack of one.
+struct Answered: Sendable {
+  /// What the request was counted by.
+  var slot: Slot
+  /// What it means for the gate.
+  var ending: Gate.Ending
+  /// The transport's word for what went wrong; `nil` where an answer came.
+  var fault: String?
+  /// Why the run has to stop because of it, which holds before the slot is free: a fault of the account that the first
+  /// request sees is seen by no other.
+  var pause: StopCause?
+  /// Whether the sender wants the next slot at once, before those that wait.
+  var claimsNext = false
+}
+
+/// What follows from an event; performed in this order, once the lock is released.
+enum DispatcherAction: Sendable, Equatable {
+  /// Tell the observers.
+  case tell(RunEvent)
+  /// Wake a task that waits, for its turn.
+  case wake(Waiter, Turn)
+  /// Send ``DispatcherEvent/alarm`` at that moment of ``BatchClock/elapsed()``, and not at any that was asked for
+  /// before.
+  case setAlarm(Duration?)
+  /// Hand this to whoever told of the answer.
+  case reply(GateEffect)
+}
+
+/// What the end of a request meant for everybody.
+struct GateEffect: Sendable, Equatable {
+  /// A wait to be put on disk, if the gate closed at the service's wish.
+  var wait: StoredWait?
+  /// Whether the request came to nothing while nothing gets through for anyone.
+  var isInOutage: Bool
+  /// The next slot of the same sender, if it may have one.
+  var next: Slot?
+}

@@ -1,0 +1,573 @@
+import BatchDomain
+import Testing
+
+@testable import Dispatcher
+
+/// A machine, its time, and shorthands for what it is told.
+struct Machine {
+  static let start = Moment(wall: Timestamp(milliseconds: 1_750_000_000_000), elapsed: .seconds(1_000))
+  static let budget = Budget("transfer")
+
+  private(set) var state: DispatcherState
+  private(set) var now = Machine.start
+  private var order = 0
+  private var counts: StateCounts
+
+  /// A run with that many chunks of one item, all of them pending.
+  init(
+    chunks: Int = 1_000, concurrency: Int = 4, budgets: Budgets = Budgets(Machine.budget),
+    hasReachedService: Bool = true, _ configure: (inout RunSettings) -> Void = { _ in }
+  ) {
+    var settings = RunSettings()
+    settings.concurrency = concurrency
+    configure(&settings)
+    counts = StateCounts(chunks: [.pending: chunks], items: [.pending: chunks])
+    state = DispatcherState(
+      settings: settings, budgets: budgets,
+      standing: RunStanding(
+        items: chunks, attempts: 0, counts: counts, wait: nil, request: nil,
+        hasReachedService: hasReachedService))
+  }
+
+  /// What a run has that many chunks of which are pending.
+  func standing(wait: StoredWait? = nil, request: RunRequest? = nil) -> RunStanding {
+    RunStanding(
+      items: counts.items[.pending], attempts: 0, counts: counts, wait: wait, request: request,
+      hasReachedService: true)
+  }
+
+  mutating func handle(_ event: DispatcherEvent) -> [DispatcherAction] { state.handle(event, now: now) }
+
+  /// Moves time on.
+  mutating func pass(_ seconds: Int) {
+    now = Moment(wall: now.wall + .seconds(seconds), elapsed: now.elapsed + .seconds(seconds))
+  }
+
+  /// Has senders wait, in their order.
+  @discardableResult
+  mutating func wait(_ senders: Range<Int>) -> [DispatcherAction] {
+    senders.flatMap { handle(.waits(.sender($0))) }
+  }
+
+  func slot(epoch: Int = 0) -> Slot { Slot(budget: Self.budget, epoch: epoch) }
+
+  /// What is true once a chunk has moved.
+  mutating func moved(_ from: ChunkState, _ to: ChunkState, request: RunRequest? = nil) -> Recorded {
+    order += 1
+    counts.chunks[from] -= 1
+    counts.items[from] -= 1
+    counts.chunks[to] += 1
+    counts.items[to] += 1
+    return Recorded(order: order, counts: counts, request: request)
+  }
+
+  /// An answer came for a slot.
+  mutating func answer(
+    _ slot: Slot, _ outcome: Outcome, asked: Duration? = nil, failure: String? = nil, fault: String? = nil,
+    pause: StopCause? = nil, claimsNext: Bool = false
+  ) -> [DispatcherAction] {
+    handle(
+      .answered(
+        Answered(
+          slot: slot, ending: Gate.Ending(outcome: outcome, asked: asked, failure: failure, draw: 1),
+          fault: fault, pause: pause, claimsNext: claimsNext)))
+  }
+
+  /// Chunks are accepted one after the other until all the concurrency is used, and no slot is taken at the end.
+  mutating func warmUp(_ acceptances: Int = 4) {
+    for _ in 0..<acceptances {
+      _ = wait(0..<1)
+      _ = answer(slot(epoch: epoch), .accepted)
+      let recorded = moved(.pending, .accepted)
+      _ = handle(.recorded(recorded, outcome: .accepted, event: .accepted))
+      epoch += 1
+    }
+  }
+
+  /// The times chunks were recorded by ``warmUp(_:)``, while some are pending.
+  private(set) var epoch = 0
+}
+
+extension [DispatcherAction] {
+  /// The tasks that are woken, each with its turn.
+  var woken: [Waiter: Turn] {
+    var woken: [Waiter: Turn] = [:]
+    for case .wake(let waiter, let turn) in self { woken[waiter] = turn }
+    return woken
+  }
+
+  /// What the sender that told of an answer gets.
+  var reply: GateEffect? {
+    for case .reply(let effect) in self { return effect }
+    return nil
+  }
+
+  /// Why the run stops.
+  var stops: [StopCause] {
+    compactMap { if case .tell(.stopping(let cause)) = $0 { cause } else { nil } }
+  }
+
+  /// What is told about waits.
+  var waits: [StoredWait] { compactMap { if case .tell(.waiting(let wait)) = $0 { wait } else { nil } } }
+}
+
+@Suite("Dispatcher's machine: slots")
+struct SlotTests {
+  @Test("the first sender gets a slot, the others wait until an answer frees more")
+  func firstAlone() {
+    var machine = Machine()
+    #expect(machine.wait(0..<1) == [.wake(.sender(0), .claim(machine.slot()))])
+    #expect(machine.wait(1..<4) == [])
+    // The one that was answered goes on without waiting, and one of the others has the second slot.
+    let actions = machine.answer(machine.slot(), .accepted, claimsNext: true)
+    #expect(
+      actions == [
+        .reply(GateEffect(isInOutage: false, next: machine.slot())),
+        .wake(.sender(1), .claim(machine.slot())),
+      ])
+  }
+
+  @Test("of 64 senders at a closed gate one is woken when it opens, and one more for each slot after that")
+  func oneWokenPerSlot() {
+    var machine = Machine(concurrency: 64)
+    machine.wait(0..<64)
+    let closing = machine.answer(machine.slot(), .throttled, asked: .seconds(30))
+    #expect(closing.woken.isEmpty)
+    #expect(closing.contains(.setAlarm(machine.now.elapsed + .seconds(30))))
+    machine.pass(29)
+    #expect(machine.handle(.alarm).woken.isEmpty)
+    machine.pass(1)
+    #expect(machine.handle(.alarm).woken == [.sender(1): .claim(machine.slot())])
+    // It found nothing that may be sent: one takes its place.
+    #expect(machine.handle(.slotUnused(machine.slot())).woken == [.sender(2): .claim(machine.slot())])
+    // One answer, two slots: one for the sender itself, one for another.
+    let answer = machine.answer(machine.slot(), .accepted, claimsNext: true)
+    #expect(answer.reply?.next == machine.slot())
+    #expect(answer.woken == [.sender(3): .claim(machine.slot())])
+  }
+
+  @Test("a record wakes nobody where no slot is free")
+  func recordsWakeNobody() {
+    var machine = Machine(concurrency: 2)
+    machine.wait(0..<2)
+    _ = machine.answer(machine.slot(), .accepted, claimsNext: true)
+    machine.wait(2..<10)
+    let recorded = machine.moved(.pending, .accepted)
+    #expect(machine.handle(.recorded(recorded, outcome: .accepted, event: .accepted)).woken.isEmpty)
+  }
+
+  @Test("a pause that comes with an answer holds before its slot is free")
+  func pauseBeforeTheSlot() {
+    var machine = Machine()
+    machine.wait(0..<4)
+    let cause = StopCause.paused(.account, detail: "401")
+    let actions = machine.answer(machine.slot(), .account, pause: cause)
+    #expect(
+      actions == [
+        .tell(.stopping(cause)), .reply(GateEffect(isInOutage: false)),
+        .wake(.sender(1), .leave), .wake(.sender(2), .leave), .wake(.sender(3), .leave),
+      ])
+  }
+
+  @Test("nothing leaves while the store refuses a change")
+  func storeTrouble() {
+    var machine = Machine()
+    #expect(
+      machine.handle(.storeInTrouble(StoreError(.full, "full")))
+        == [.tell(.storeTrouble(StoreError(.full, "full").description))])
+    #expect(machine.handle(.storeInTrouble(StoreError(.full, "full"))).count == 1)
+    #expect(machine.wait(0..<2) == [])
+    #expect(machine.handle(.storeRecovered) == [])
+    #expect(machine.handle(.storeRecovered).woken == [.sender(0): .claim(machine.slot())])
+  }
+
+  @Test("as long as it is not known what a refusal means, no more are collected than are under way at a time")
+  func doubted() {
+    var machine = Machine(concurrency: 2)
+    machine.warmUp()
+    for _ in 0..<2 {
+      let slot = machine.slot(epoch: machine.epoch)
+      machine.wait(0..<1)
+      _ = machine.answer(slot, .content)
+      let recorded = machine.moved(.pending, .unknown)
+      _ = machine.handle(.recorded(recorded, outcome: .content, event: .doubted))
+    }
+    #expect(machine.wait(0..<2) == [])
+    let recorded = machine.moved(.unknown, .split)
+    let woken = machine.handle(.settled(recorded, wasRefused: true)).woken
+    #expect(woken.keys.sorted { "\($0)" < "\($1)" } == [.sender(0)])
+  }
+
+  @Test("that no chunk is pending ends the run only where none has become pending since it was asked")
+  func staleClaim() {
+    var machine = Machine(chunks: 5, concurrency: 2)
+    machine.warmUp()
+    let old = machine.slot(epoch: machine.epoch)
+    machine.wait(0..<2)
+    // The other one is sent again.
+    _ = machine.answer(old, .throttled, asked: .seconds(1))
+    let back = Recorded(
+      order: 100,
+      counts: StateCounts(chunks: [.pending: 1, .accepted: 4], items: [.pending: 1, .accepted: 4]),
+      request: nil)
+    _ = machine.handle(.recorded(back, outcome: .throttled, event: .requeued))
+    #expect(machine.handle(.foundNothing(old)).woken.isEmpty)
+    machine.pass(1)
+    let new = machine.slot(epoch: machine.epoch + 1)
+    #expect(machine.wait(0..<1).woken == [.sender(0): .claim(new)])
+    #expect(machine.wait(1..<3) == [])
+    // Now it is true, and nothing is under way.
+    #expect(machine.handle(.foundNothing(new)).woken == [.sender(1): .leave, .sender(2): .leave])
+  }
+
+  @Test("a sender that is cancelled while it waits leaves, and takes no slot")
+  func withdrawn() {
+    var machine = Machine()
+    machine.wait(0..<3)
+    #expect(machine.handle(.withdrawn(.sender(1))) == [.wake(.sender(1), .leave)])
+    // It had its turn before.
+    #expect(machine.handle(.withdrawn(.sender(0))) == [])
+    #expect(machine.handle(.slotUnused(machine.slot())).woken == [.sender(2): .claim(machine.slot())])
+  }
+
+  @Test("rates: nobody asks before the moment that the store named, then as many as the gate lets through")
+  func rates() {
+    var machine = Machine(concurrency: 2)
+    machine.warmUp()
+    let slot = machine.slot(epoch: machine.epoch)
+    machine.wait(0..<1)
+    let moment = machine.now.wall + .seconds(20)
+    let rate = Rate(count: 1, window: .minute)
+    let wait = StoredWait(until: moment, reason: "the rate limit \(rate)")
+    #expect(machine.handle(.foundNothingBefore(moment, .rate(rate), slot)) == [.tell(.waiting(wait))])
+    #expect(machine.wait(0..<3) == [.setAlarm(machine.now.elapsed + .seconds(20))])
+    machine.pass(20)
+    #expect(
+      machine.handle(.alarm) == [
+        .tell(.waitOver), .wake(.sender(0), .claim(slot)), .wake(.sender(1), .claim(slot)),
+      ])
+  }
+}
+
+@Suite("Dispatcher's machine: budgets")
+struct BudgetTests {
+  static let first = Budget("index")
+  static let second = Budget("upload")
+  static let reading = Budget("reading")
+
+  static func slot(_ budget: Budget) -> Slot { Slot(budget: budget, epoch: 0) }
+
+  func machine() -> Machine {
+    Machine(budgets: Budgets(sending: [Self.first, Self.second], reading: Self.reading))
+  }
+
+  @Test("each budget has a gate: a wait of one holds back neither the other nor what reads")
+  func gates() {
+    var machine = machine()
+    #expect(
+      machine.wait(0..<3).woken
+        == [.sender(0): .claim(Self.slot(Self.first)), .sender(1): .claim(Self.slot(Self.second))])
+    let closing = machine.answer(Self.slot(Self.first), .throttled, asked: .seconds(60))
+    #expect(closing.reply?.wait?.length == .seconds(60))
+    #expect(closing.woken.isEmpty)
+    #expect(
+      machine.answer(Self.slot(Self.second), .accepted).woken
+        == [.sender(2): .claim(Self.slot(Self.second))])
+    #expect(machine.handle(.waits(.reader(1))) == [.wake(.reader(1), .read)])
+    machine.pass(60)
+    #expect(machine.wait(3..<4).woken == [.sender(3): .claim(Self.slot(Self.first))])
+  }
+
+  @Test("the budget in front is asked first, and not at all where nothing is pending for it")
+  func order() {
+    var machine = machine()
+    machine.wait(0..<1)
+    #expect(machine.handle(.foundNothing(Self.slot(Self.first))) == [])
+    #expect(machine.wait(1..<2).woken == [.sender(1): .claim(Self.slot(Self.second))])
+    // Nothing is pending for either, and nothing under way.
+    #expect(machine.wait(2..<3) == [])
+    #expect(machine.handle(.foundNothing(Self.slot(Self.second))).woken == [.sender(2): .leave])
+  }
+
+  @Test("with one budget what reads passes the same gate, before the next chunk")
+  func shared() {
+    var machine = Machine()
+    machine.wait(0..<2)
+    #expect(machine.handle(.waits(.reader(1))) == [])
+    #expect(machine.answer(machine.slot(), .unknown).woken == [:])
+    machine.pass(1)
+    // A chunk could be sent now; the listing was there first.
+    #expect(machine.handle(.alarm).woken == [.reader(1): .read])
+    let back = machine.handle(.readingEnded(isThrottled: false, asked: nil, draw: 1))
+    #expect(back.woken == [.sender(1): .claim(machine.slot())])
+  }
+
+  @Test("a throttled listing holds chunks back, too")
+  func throttledListing() {
+    var machine = Machine()
+    #expect(machine.handle(.waits(.reader(1))).woken == [.reader(1): .read])
+    machine.wait(0..<1)
+    let closing = machine.handle(.readingEnded(isThrottled: true, asked: .seconds(20), draw: 1))
+    #expect(closing.waits.map(\.reason) == ["the service asks to wait"])
+    #expect(closing.contains(.setAlarm(machine.now.elapsed + .seconds(20))))
+    #expect(closing.woken.isEmpty)
+  }
+}
+
+@Suite("Dispatcher's machine: waits and --max-wait")
+struct MaxWaitTests {
+  /// A machine that sits out an hour.
+  func machine(hasReachedService: Bool = true) -> Machine {
+    Machine(hasReachedService: hasReachedService) { $0.maxWait = .seconds(3_600) }
+  }
+
+  static func throttled(_ reason: String, _ seconds: Int) -> StopCause {
+    .paused(
+      .throttled,
+      detail: "\(reason) until \(Machine.start.wall + .seconds(seconds)), which is longer than --max-wait")
+  }
+
+  @Test(
+    "a wait that an answer asks for is put on disk, and pauses where it is too long",
+    arguments: [3_600, 3_601])
+  func ofAnAnswer(seconds: Int) {
+    var machine = machine()
+    machine.wait(0..<1)
+    let actions = machine.answer(machine.slot(), .throttled, asked: .seconds(seconds))
+    let reason = "the service asks to wait"
+    let until = Machine.start.wall + .seconds(seconds)
+    #expect(actions.waits == [StoredWait(until: until, reason: reason)])
+    #expect(actions.reply?.wait == StoredWait(until: until, reason: reason, length: .seconds(seconds)))
+    #expect(actions.stops == (seconds > 3_600 ? [Self.throttled(reason, seconds)] : []))
+  }
+
+  @Test(
+    "a wait on record when the run begins is sat out or pauses it by the same rule",
+    arguments: [3_600, 3_601])
+  func atTheStart(seconds: Int) {
+    var machine = machine()
+    let wait = StoredWait(
+      until: Machine.start.wall + .seconds(seconds), reason: "asked before", length: .seconds(seconds))
+    let standing = machine.standing(wait: wait)
+    let actions = machine.handle(.started(standing, isCancelling: false))
+    let isTooLong = seconds > 3_600
+    let cause = Self.throttled("asked before", seconds)
+    #expect(actions == [.tell(.started(standing))] + (isTooLong ? [.tell(.stopping(cause))] : []))
+    #expect(
+      machine.wait(0..<1)
+        == (isTooLong
+          ? [.wake(.sender(0), .leave)]
+          : [
+            .tell(.waiting(StoredWait(until: wait.until, reason: "asked before"))),
+            .setAlarm(Machine.start.elapsed + .seconds(3_600)),
+          ]))
+  }
+
+  @Test(
+    "a wait that another run was asked for is sat out or pauses by the same rule", arguments: [3_600, 3_601])
+  func ofAnotherRun(seconds: Int) {
+    var machine = machine()
+    machine.wait(0..<1)
+    let until = Machine.start.wall + .seconds(seconds)
+    let actions = machine.handle(.foundNothingBefore(until, .wait("asked elsewhere"), machine.slot()))
+    #expect(actions.waits == [StoredWait(until: until, reason: "asked elsewhere")])
+    #expect(actions.stops == (seconds > 3_600 ? [Self.throttled("asked elsewhere", seconds)] : []))
+  }
+
+  @Test("waits of our own choosing pause nothing: the rate, and the next try of a chunk")
+  func ownWaits() {
+    var machine = machine()
+    let moment = Machine.start.wall + .seconds(86_000)
+    let rate = Rate(count: 1, window: .day)
+    machine.wait(0..<1)
+    #expect(machine.handle(.foundNothingBefore(moment, .rate(rate), machine.slot())).stops == [])
+    machine.pass(86_000)
+    machine.wait(0..<1)
+    let later = machine.now.wall + .seconds(86_000)
+    #expect(machine.handle(.foundNothingBefore(later, .ready, machine.slot())) == [])
+  }
+
+  @Test("an outage that lasts longer than --max-wait says since when, and with what the last request failed")
+  func outage() {
+    var machine = machine()
+    var stops: [StopCause] = []
+    var lastTry = machine.now.wall
+    machine.wait(0..<1)
+    while stops.isEmpty {
+      lastTry = machine.now.wall
+      let actions = machine.answer(
+        machine.slot(), .notProcessed, failure: "refused", fault: "connect_refused")
+      #expect(actions.reply == GateEffect(wait: nil, isInOutage: true))
+      stops = actions.stops
+      for wait in actions.waits { machine.pass(Int(wait.until.since(machine.now.wall).inSeconds)) }
+      machine.wait(0..<1)
+    }
+    #expect(
+      stops == [
+        .paused(
+          .unreachable,
+          detail:
+            "nothing got through since \(Machine.start.wall); the last request failed at \(lastTry): refused")
+      ])
+    // There was a try at the end of it.
+    #expect(lastTry == Machine.start.wall + .seconds(3_600))
+  }
+
+  @Test("where nothing is left to send or to settle, no wait pauses anything")
+  func nothingLeft() {
+    var machine = Machine(chunks: 1) { $0.maxWait = .seconds(60) }
+    machine.wait(0..<1)
+    let recorded = machine.moved(.pending, .accepted)
+    _ = machine.handle(.cancelledPending(recorded))
+    #expect(machine.answer(machine.slot(), .accepted, asked: .seconds(61)).stops == [])
+  }
+
+  @Test(
+    "a name that was never resolved pauses after three requests, one that was is an outage",
+    arguments: [false, true])
+  func unresolved(hasReachedService: Bool) {
+    var machine = machine(hasReachedService: hasReachedService)
+    var stops: [StopCause] = []
+    for _ in 0..<5 where stops.isEmpty {
+      machine.wait(0..<1)
+      stops += machine.answer(machine.slot(), .notProcessed, failure: "no such name", fault: "dns").stops
+      machine.pass(60)
+    }
+    let cause = StopCause.paused(
+      .endpoint, detail: "no such name, in 3 tries and never before in this run")
+    #expect(stops == (hasReachedService ? [] : [cause]))
+  }
+}
+
+@Suite("Dispatcher's machine: stopping")
+struct StoppingTests {
+  static let paused = StopCause.paused(.account, detail: "d")
+  static let store = StopCause.store(StoreError(.full, "full"))
+
+  @Test("a weaker cause never replaces a stronger one, and each that stands is told once")
+  func order() {
+    let causes = [StopCause.asked, Self.paused, Self.store]
+    for (strength, cause) in causes.enumerated() {
+      for (other, weaker) in causes.enumerated() where other <= strength {
+        var machine = Machine()
+        #expect(machine.handle(.stop(cause)).stops == [cause])
+        #expect(machine.handle(.stop(weaker)).stops == [])
+        #expect(machine.state.stop == cause)
+      }
+      for stronger in causes.dropFirst(strength + 1) {
+        var machine = Machine()
+        _ = machine.handle(.stop(cause))
+        #expect(machine.handle(.stop(stronger)).stops == [stronger])
+        #expect(machine.state.stop == stronger)
+      }
+    }
+  }
+
+  @Test("being cancelled and stopping are two facts: neither undoes the other", arguments: [true, false])
+  func twoFacts(isCancelledFirst: Bool) {
+    var machine = Machine()
+    for cause in isCancelledFirst ? [StopCause.cancelled, .asked] : [.asked, .cancelled] {
+      #expect(machine.handle(.stop(cause)).stops == [cause])
+    }
+    // The request stays in the store, and is seen every second.
+    #expect(machine.handle(.requested(.cancel)).stops == [])
+    #expect(machine.state.isCancelled)
+    #expect(machine.state.stop == .asked)
+    #expect(machine.handle(.waits(.reader(1))).woken == [.reader(1): .leave])
+  }
+
+  @Test("a cancelled run sends nothing more, cancels what is pending, and is still settled")
+  func cancelled() {
+    var machine = Machine()
+    machine.wait(0..<2)
+    #expect(machine.handle(.waits(.canceller)) == [])
+    #expect(
+      machine.handle(.stop(.cancelled)) == [
+        .tell(.stopping(.cancelled)), .wake(.sender(1), .leave), .wake(.canceller, .cancelPending),
+      ])
+    #expect(!machine.state.stopsSettling)
+    // The request under way is still in the gate; a listing waits for it.
+    #expect(machine.handle(.waits(.reader(1))) == [])
+    #expect(machine.answer(machine.slot(), .accepted).woken == [.reader(1): .read])
+  }
+
+  @Test("whoever waits to cancel leaves when the run stops otherwise, or when everything is decided")
+  func nothingToCancel() {
+    var machine = Machine()
+    _ = machine.handle(.waits(.canceller))
+    #expect(machine.handle(.stop(.asked)).woken == [.canceller: .leave])
+    var done = Machine(chunks: 1)
+    _ = done.handle(.waits(.canceller))
+    done.wait(0..<1)
+    _ = done.answer(done.slot(), .accepted)
+    let recorded = done.moved(.pending, .accepted)
+    #expect(
+      done.handle(.recorded(recorded, outcome: .accepted, event: .accepted)).woken == [.canceller: .leave])
+  }
+
+  @Test("what another process asks for is followed, also when it comes with a record")
+  func requests() {
+    var machine = Machine()
+    #expect(machine.handle(.requested(nil)) == [])
+    let recorded = machine.moved(.pending, .accepted, request: .pause)
+    #expect(machine.handle(.cancelledPending(recorded)).stops == [.asked])
+    #expect(machine.handle(.requested(.cancel)).stops == [.cancelled])
+    var started = Machine()
+    let standing = started.standing(request: .cancel)
+    #expect(started.handle(.started(standing, isCancelling: true)).stops == [.cancelled])
+  }
+
+  @Test("more losses than --max-failures pause, unless nothing is left to send or the run is cancelled")
+  func losses() {
+    func stops(chunks: Int, isCancelled: Bool = false) -> [StopCause] {
+      var machine = Machine(chunks: chunks) { $0.maxFailures = .items(0) }
+      if isCancelled { _ = machine.handle(.stop(.cancelled)) }
+      let recorded = machine.moved(.pending, .rejected)
+      return machine.handle(.cancelledPending(recorded)).stops
+    }
+    #expect(
+      stops(chunks: 2) == [
+        .paused(
+          .failures,
+          detail: "1 of 1 decided items were rejected or failed, more than --max-failures 0")
+      ])
+    #expect(stops(chunks: 1) == [])
+    #expect(stops(chunks: 2, isCancelled: true) == [])
+  }
+}
+
+@Suite("Dispatcher's machine: the settler")
+struct SettlerTurnTests {
+  @Test("it is woken by a new unknown chunk and at its moment, and not by what is accepted")
+  func news() {
+    var machine = Machine()
+    let until = machine.now.elapsed + .seconds(30)
+    let version = machine.state.settlingVersion
+    #expect(machine.handle(.settlerWaits(version: version, until: until)) == [.setAlarm(until)])
+    machine.wait(0..<1)
+    _ = machine.answer(machine.slot(), .accepted)
+    let accepted = machine.moved(.pending, .accepted)
+    #expect(machine.handle(.recorded(accepted, outcome: .accepted, event: .accepted)).woken.isEmpty)
+    machine.wait(0..<1)
+    _ = machine.answer(machine.slot(epoch: 1), .unknown)
+    let unknown = machine.moved(.pending, .unknown)
+    #expect(
+      machine.handle(.recorded(unknown, outcome: .unknown, event: .answerLost)).woken == [.settler: .look])
+    #expect(machine.state.hasOpenUnknowns)
+
+    let later = machine.state.settlingVersion
+    _ = machine.handle(.settlerWaits(version: later, until: machine.now.elapsed + .seconds(5)))
+    machine.pass(5)
+    #expect(machine.handle(.alarm).woken == [.settler: .look])
+  }
+
+  @Test("what happened since it asked is not slept through")
+  func missedNews() {
+    var machine = Machine()
+    let version = machine.state.settlingVersion
+    _ = machine.handle(.stop(.asked))
+    #expect(machine.handle(.settlerWaits(version: version, until: nil)) == [.wake(.settler, .look)])
+    let seen = machine.state.settlingVersion
+    #expect(machine.handle(.settlerWaits(version: seen, until: nil)) == [])
+  }
+}
