@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import platform
 import re
 import shutil
@@ -74,12 +75,23 @@ class Bench:
         return str(self.folder / name)
 
     def manifest(self, items):
-        """JSON lines of about 190 bytes each."""
+        """As the dashboard writes it: an array of objects over six lines, about 240 bytes each."""
+        path = self.folder / f"items-{items}.json"
+        if not path.exists():
+            with open(path, "w", encoding="utf-8") as file:
+                for number, name in enumerate(names(items)):
+                    file.write(
+                        f'{"," if number else "["}\n  {{\n    "index_id": "{INDEX}",\n    "language": "en",\n'
+                        f'    "object": "s3://{name}.mp4",\n    "transcription": "s3://{name}.srt"\n  }}')
+                file.write("\n]\n")
+        return path
+
+    def compact(self, items):
+        """The same items as JSON lines without spaces, about 190 bytes each: what the other programs can read."""
         path = self.folder / f"items-{items}.jsonl"
         if not path.exists():
             with open(path, "w", encoding="utf-8") as file:
-                for number in range(items):
-                    name = f"media-west/season-{number // 100_000:04}/episode-{number:09}"
+                for name in names(items):
                     file.write(
                         f'{{"index_id":"{INDEX}","language":"en","object":"s3://{name}.mp4",'
                         f'"transcription":"s3://{name}.srt"}}\n'
@@ -122,12 +134,14 @@ class Bench:
     # What is measured.
 
     def reading(self):
-        path = str(self.manifest(1_000_000))
+        path = str(self.compact(1_000_000))
 
-        def tool():
-            self.fresh()
-            result = self.orchestrate("submit", path, "--base-url", self.refusing, expecting=4)
-            return result.seconds, result.peak
+        def tool(manifest):
+            def run():
+                self.fresh()
+                result = self.orchestrate("submit", str(manifest), "--base-url", self.refusing, expecting=4)
+                return result.seconds, result.peak
+            return run
 
         def command(*arguments):
             def run():
@@ -147,18 +161,20 @@ class Bench:
             return result.seconds, result.peak
 
         found = self.rounds({
-            "orchestrate": tool,
+            "orchestrate": tool(self.manifest(1_000_000)),
+            "orchestrate, compact items": tool(path),
             "bare C, one INSERT": command(str(self.folder / "bare-insert"), path, "{database}"),
             "Python json + sqlite3": command(self.python, str(HERE / "json_sqlite.py"), path, "{database}"),
             "jq, split": jq,
         })
         self.compare(
-            "read and record 1,000,000 items", found, "orchestrate", "s", False, {"bare C, one INSERT": 2})
+            "read and record 1,000,000 items", found, "orchestrate", "s", False,
+            {"bare C, one INSERT": 1, "orchestrate, compact items": 1.1})
         mib = max(figure[1] for figure in found["orchestrate"]) / 2**20
         self.row("memory of that", f"{mib:.1f} MiB", "", "", "", "", "", self.judge(round(mib, 1), 64, False))
 
     def submitting(self):
-        path = str(self.manifest(1_000_000))
+        path = str(self.compact(1_000_000))
         url = f"{self.accepting}/v1/indexes/tasks/transfers"
         body = self.folder / "body.bin"
         with open(path, encoding="utf-8") as lines:
@@ -172,14 +188,15 @@ class Bench:
         chunk_file = self.folder / "chunk.json"
         chunk_file.write_text(chunk)
 
-        def tool():
-            self.fresh()
-            result = self.orchestrate(
-                "submit", path, "--base-url", self.accepting, "--chunk-size", "100", "--concurrency",
-                str(CONCURRENCY), "--format", "json")
-            run = json.loads(result.output)
-            run = run.get("run", run)
-            return 10_000 / run["sending_seconds"], result.peak
+        def tool(manifest):
+            def run():
+                self.fresh()
+                result = self.orchestrate(
+                    "submit", str(manifest), "--base-url", self.accepting, "--chunk-size", "100", "--concurrency",
+                    str(CONCURRENCY), "--format", "json")
+                document = json.loads(result.output)
+                return 10_000 / document.get("run", document)["sending_seconds"], result.peak
+            return run
 
         def hey():
             result = self.spawn([
@@ -208,7 +225,8 @@ class Bench:
         few = 1_000
         log = self.folder / "joblog"
         found = self.rounds({
-            "orchestrate": tool,
+            "orchestrate": tool(self.manifest(1_000_000)),
+            "orchestrate, compact items": tool(path),
             "hey": hey,
             "Python asyncio, aiohttp, sqlite3": aiohttp,
             "xargs -P 16, curl": shell(f"seq {few} | xargs -P {CONCURRENCY} -I N {curl}", few),
@@ -217,7 +235,10 @@ class Bench:
         })
         self.compare(
             "submit 10,000 chunks of 100", found, "orchestrate", "requests/s", True,
-            {"hey": 0.5, "parallel --joblog, curl": 30})
+            {
+                "orchestrate, compact items": 0.9, "hey": 0.4, "Python asyncio, aiohttp, sqlite3": 6,
+                "parallel --joblog, curl": 30,
+            })
 
     def chunks(self):
         for count in (1_000, 10_000, 100_000):
@@ -307,7 +328,35 @@ class Bench:
                 self.judge(round(mib), limit, False) + (" MiB" if limit else ""))
         ratio = statistics.median(
             large[0] / small[0] for large, small in zip(found[10_000_000], found[1_000_000]))
-        self.row("10,000,000 against 1,000,000 items", f"{ratio:.1f} times", "", "", "", "", "", self.judge(round(ratio, 1), 12, False))
+        self.row("10,000,000 against 1,000,000 items", f"{ratio:.1f} times", "", "", "", "", "", self.judge(round(ratio, 1), 14, False))
+
+    def known(self):
+        """What it costs to look for a million items among a million that were accepted before."""
+        path = self.manifest(1_000_000)
+        other = self.folder / "known.json"
+        if not other.exists():
+            items = json.loads(path.read_text(encoding="utf-8"))
+            random.Random(1).shuffle(items)
+            items.append(dict(items[0], object="s3://media-west/new.mp4"))
+            other.write_text(json.dumps(items, indent=2), encoding="utf-8")
+        figures = {"empty": [], "known": []}
+        for _ in range(self.runs):
+            self.fresh()
+            figures["empty"].append(self.planned(other))
+            self.fresh()
+            self.orchestrate(
+                "submit", str(path), "--base-url", self.accepting, "--chunk-size", "1000", "--concurrency",
+                str(CONCURRENCY))
+            figures["known"].append(self.planned(other, self.accepting))
+        self.row(
+            "plan 1,000,001 items, 1,000,000 of them accepted before", f"{middle(figures['known']):.3g} s",
+            "the same without them", f"{middle(figures['empty']):.3g} s",
+            f"{middle(figures['known']) / middle(figures['empty']):.2f}", peak(figures["known"]), peak(figures["empty"]), "")
+
+    def planned(self, path, address=None):
+        """Seconds and peak of a dry run, which plans and looks for known items."""
+        result = self.orchestrate("submit", str(path), "--dry-run", "--base-url", address or self.accepting)
+        return result.seconds, result.peak
 
     # Surroundings.
 
@@ -333,6 +382,11 @@ class Result:
         self.seconds, self.peak, self.output, self.diagnostics, self.status = seconds, peak, output, diagnostics, status
 
 
+def names(items):
+    for number in range(items):
+        yield f"media-west/season-{number // 100_000:04}/episode-{number:09}"
+
+
 def middle(figures):
     return statistics.median(figure[0] for figure in figures)
 
@@ -355,7 +409,7 @@ def processor():
 
 
 def main():
-    parts = ["reading", "submitting", "chunks", "start", "growth"]
+    parts = ["reading", "submitting", "chunks", "start", "growth", "known"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
     parser.add_argument("--folder", required=True)
