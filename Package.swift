@@ -105,7 +105,7 @@ let package = Package(
     .target(
       name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore, nioPosix],
       path: "Sources/Services/Transfers", swiftSettings: swiftSettings),
-    module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
+    module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers], exclude: ["README.md"]),
     module("Reporting", ["BatchDomain", mustache]),
     module(
       "Dashboard",
