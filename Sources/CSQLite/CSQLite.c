@@ -6,10 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length) {
   // A null pointer would bind NULL; an empty text has a place to point to.
   return sqlite3_bind_text64(statement, index, length ? bytes : "", (sqlite3_uint64)length,
@@ -24,17 +20,6 @@ int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int
 int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length) {
   return sqlite3_bind_text64(statement, index, length ? bytes : "", (sqlite3_uint64)length, SQLITE_STATIC,
                              SQLITE_UTF8);
-}
-
-void csqlite_count_no_memory(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
-
-void csqlite_keep_freed_memory(int bytes) {
-#ifdef __GLIBC__
-  mallopt(M_TRIM_THRESHOLD, bytes);
-  mallopt(M_MMAP_THRESHOLD, bytes);
-#else
-  (void)bytes;
-#endif
 }
 
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on) {

@@ -5,26 +5,12 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#include "GatheringVFS.h"
-
 // Binds bytes that SQLite copies at once (SQLITE_TRANSIENT is a cast Swift does not import).
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
 
 // Binds text that stays where it is until the statement was reset (SQLITE_STATIC).
 int csqlite_bind_kept_text(sqlite3_stmt *statement, int index, const void *bytes, int64_t length);
-
-// Counts no memory any more: every allocation takes a lock of the whole process for that
-// (https://sqlite.org/c3ref/c_config_covering_index_scan.html, SQLITE_CONFIG_MEMSTATUS). Without effect once SQLite is
-// in use.
-void csqlite_count_no_memory(void);
-
-// Keeps up to that many bytes of freed memory at the end of each heap of the process, and takes blocks of up to that size
-// from there, where the C library is glibc: what requests and batches of items carry is a few hundred KiB, filled by one
-// thread and freed by another. Otherwise it would give back blocks of 128 KiB and more at once, and of smaller ones what
-// exceeds 128 KiB; each page given back costs a fault at its next use (M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in
-// mallopt(3)).
-void csqlite_keep_freed_memory(int bytes);
 
 // sqlite3_db_config is variadic. Returns an SQLite result code.
 int csqlite_set_no_checkpoint_on_close(sqlite3 *database, int on);

@@ -10,14 +10,13 @@ import NIOConcurrencyHelpers
 final class Database: Sendable {
   /// How long a change waits for another program's lock.
   static let busyTimeout: Duration = .seconds(30)
-  /// Pages the write-ahead log may have before a checkpoint is tried: 16 MiB at SQLite's page size of 4 KiB.
-  static let checkpointPages = 4_000
-  /// The same while changes need not be durable, 4 MiB: a checkpoint is then the only thing that waits for the device, and
-  /// a short one does not hold up whoever is some changes ahead.
-  static let planningCheckpointPages = 1_000
-
-  /// The same once the disk was full, 1 MiB: the log is what grows most, and its room is used again only after a checkpoint.
-  static let checkpointPagesShortOfSpace = 250
+  /// Bytes the write-ahead log may have before a checkpoint is tried.
+  static let logLimit = 16 << 20
+  /// The same while changes need not be durable: a checkpoint is then the only thing that waits for the device, and a
+  /// short one does not hold up whoever is some changes ahead.
+  static let logLimitInPlanning = 4 << 20
+  /// The same once the disk was full: the log is what grows most, and its room is used again only after a checkpoint.
+  static let logLimitShortOfSpace = 1 << 20
 
   /// The database's path, symbolic links resolved.
   let path: String
@@ -193,7 +192,7 @@ final class Database: Sendable {
       let outcomes = try commit(changes, on: connection)
       confined.commits += 1
       for (change, error) in zip(changes, outcomes) { change.finish(error.map(portError)) }
-      if connection.walPages >= logLimit(isDurable: isDurable) { shortenLog(connection) }
+      if connection.logBytes >= logLimit(isDurable: isDurable) { shortenLog(connection) }
     } catch {
       let failure = portError(error)
       confined.broken = confined.broken ?? Self.lasting(failure)
@@ -206,10 +205,10 @@ final class Database: Sendable {
     }
   }
 
-  /// Pages the log may have before a checkpoint is tried.
+  /// Bytes the log may have before a checkpoint is tried.
   private func logLimit(isDurable: Bool) -> Int {
-    if confined.isShortOfSpace { return Self.checkpointPagesShortOfSpace }
-    return isDurable ? Self.checkpointPages : Self.planningCheckpointPages
+    if confined.isShortOfSpace { return Self.logLimitShortOfSpace }
+    return isDurable ? Self.logLimit : Self.logLimitInPlanning
   }
 
   /// Tries a checkpoint. What was committed is durable; what a checkpoint cannot do now, the next change will meet.

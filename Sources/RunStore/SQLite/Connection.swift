@@ -20,8 +20,10 @@ final class Connection {
     case unchangingWithLog
   }
 
-  /// Pages in the write-ahead log after the last commit of this connection.
-  private(set) var walPages = 0
+  /// Bytes in the write-ahead log after the last commit of this connection, headers left out.
+  var logBytes: Int { walPages * pageSize }
+  private var walPages = 0
+  private var pageSize = 0
 
   /// Counts the transactions of ``begin()``: in one of them, nothing changes but by this connection.
   private(set) var transaction = 0
@@ -32,6 +34,9 @@ final class Connection {
   /// How long the last commits took that intents were in.
   var lateness = Lateness()
 
+  /// Bytes in a page of a new database. `docs/performance.md` has what other sizes came to.
+  static let newPageSize = 4_096
+
   private let handle: OpaquePointer
   private var isSpilling = true
   private var conclusions: [(Connection) throws -> Void] = []
@@ -40,23 +45,12 @@ final class Connection {
   /// Statements that were run.
   private(set) var statementsRun = 0
 
-  /// What holds for the whole process, once.
-  private static let configured: Int32 = {
-    csqlite_count_no_memory()
-    csqlite_keep_freed_memory(4 << 20)
-    return csqlite_register_gathering()
-  }()
-
   /// Opens the file and sets what every connection of this program has.
   ///
   /// `wal_autocheckpoint=0`, no checkpoint on close and no memory map: SQLite 3.7.0 to 3.51.2 can lose a
   /// commit when a checkpoint overlaps it, so checkpoints run only where ``Database`` holds everyone back
   /// (https://sqlite.org/wal.html, "The WAL-Reset Bug").
   init(path: String, mode: Mode, busyTimeout: Duration) throws(SQLiteFailure) {
-    guard Self.configured == SQLITE_OK else {
-      throw SQLiteFailure(
-        code: Self.configured, message: "SQLite takes no VFS", operation: "open the database")
-    }
     var opened: OpaquePointer?
     let access =
       switch mode {
@@ -67,7 +61,7 @@ final class Connection {
     let code = sqlite3_open_v2(
       Self.name(of: path, mode), &opened,
       access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      mode == .unchangingWithLog ? "unix-none" : CSQLITE_GATHERING_VFS)
+      mode == .unchangingWithLog ? "unix-none" : nil)
     guard code == SQLITE_OK, let opened else {
       let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
       sqlite3_close_v2(opened)
@@ -119,8 +113,13 @@ final class Connection {
 
   /// Makes every commit durable before it returns, through a write-ahead log. Done only once the file is known
   /// to be this program's: the log is a lasting property of a database.
-  func enableDurableLog() throws(SQLiteFailure) {
-    try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+  ///
+  /// A database that has no table yet gets the page size of new stores; another one keeps what it has
+  /// (https://sqlite.org/pragma.html#pragma_page_size).
+  func enableDurableLog() throws {
+    try execute(
+      "PRAGMA page_size = \(Self.newPageSize); PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    pageSize = try first("PRAGMA page_size") { $0.int(0) } ?? 0
   }
 
   /// Whether commits are durable before they return. A durable one makes those before it durable, too: the log is
@@ -280,8 +279,7 @@ final class Connection {
         code: code, message: String(cString: sqlite3_errmsg(opened)), operation: "back up to \(path)")
     }
     var code = sqlite3_open_v2(
-      path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, CSQLITE_GATHERING_VFS
-    )
+      path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, nil)
     guard code == SQLITE_OK else { throw failure(code) }
     guard let backup = sqlite3_backup_init(opened, "main", handle, "main") else {
       throw failure(sqlite3_extended_errcode(opened))
