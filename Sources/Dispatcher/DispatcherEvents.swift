@@ -66,6 +66,8 @@ enum DispatcherEvent: Sendable {
   /// The moment may have come that the alarm was set for.
   case alarm
 
+  /// A chunk was claimed with a slot.
+  case claimed(ClaimedChunk)
   /// The store has no pending chunk for a slot.
   case foundNothing(Slot)
   /// The store has nothing for a slot that may be sent before that moment of the day.

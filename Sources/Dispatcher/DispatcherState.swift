@@ -43,8 +43,6 @@ struct DispatcherState: Sendable {
   private var wasResolved: Bool
   /// Requests whose name could not be resolved, as long as none ever was.
   private var unresolved = 0
-  /// The order of the change that `counts` are of.
-  private var lastOrder = 0
 
   /// Who waits, in the order they came.
   private var waitingSenders: [Int] = []
@@ -62,7 +60,7 @@ struct DispatcherState: Sendable {
   private(set) var isCancelled = false
   /// Why nothing more is sent or settled; `nil` while work goes on. A cause is replaced only by a stronger one.
   private(set) var stop: StopCause?
-  /// The counts after the last change.
+  /// The counts: those at the beginning, and what all changes since moved.
   private(set) var counts: StateCounts
   /// Counts what concerned the settler so far.
   private(set) var settlingVersion = 0
@@ -125,6 +123,7 @@ struct DispatcherState: Sendable {
       foundNothing(before: moment, why: why, slot, now: now)
     case .slotUnused(let slot): giveBack(slot)
     case .answered(let answered): take(answered, now: now)
+    case .claimed(let chunk): take(chunk)
     case .recorded(let recorded, let outcome, let event): take(recorded, outcome: outcome, event: event)
     case .abandoned:
       working -= 1
@@ -321,7 +320,9 @@ extension DispatcherState {
     if event == .doubted { doubted += 1 }
     if outcome == .accepted, !hasAcceptance {
       hasAcceptance = true
-      tell(.firstAccepted(recorded.counts))
+      var accepted = counts
+      accepted += recorded.moved
+      tell(.firstAccepted(accepted))
     }
     take(recorded)
   }
@@ -514,18 +515,22 @@ extension DispatcherState {
     if isSendingOver || isDone { concernsSettler() }
   }
 
+  /// A chunk is no longer pending.
+  private mutating func take(_ claimed: ClaimedChunk) {
+    counts += claimed.moved
+    guard counts.chunks(in: .pending) == 0 else { return }
+    for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = true }
+    changed()
+  }
+
   private mutating func take(_ recorded: Recorded) {
     follow(recorded.request)
-    // Commits are told in any order; only the latest counts.
-    guard recorded.order > lastOrder else { return changed() }
-    lastOrder = recorded.order
-    let wasPending = counts.chunks(in: .pending)
-    counts = recorded.counts
+    counts += recorded.moved
     let isPendingEmpty = counts.chunks(in: .pending) == 0
     for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = isPendingEmpty }
     if !isPendingEmpty {
       pendingEpoch += 1
-      if counts.chunks(in: .pending) > wasPending {
+      if recorded.moved.chunks(in: .pending) > 0 {
         for lane in lanes.indices { lanes[lane].earliestClaim = nil }
       }
     }

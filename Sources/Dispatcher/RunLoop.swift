@@ -128,7 +128,8 @@ package struct RunLoop: Sendable {
     let ending: RunEnding
     if dispatcher.isCancelled {
       // Chunks that were under way when it was cancelled, or that settled as not received, are pending again.
-      let counts = try await persistently { try await session.cancelPending() }.counts
+      _ = try await persistently { try await session.cancelPending() }
+      let counts = try await persistently { try await session.standing() }.counts
       // Where everything was decided already, there was nothing to cancel.
       ending = counts.chunks(in: .cancelled, .unknown) == 0 ? .finished : .cancelled
     } else if try await persistently({ try await session.standing() }).counts.chunks(

@@ -36,7 +36,9 @@ struct Worker {
   /// The chunk that was claimed with a slot; where none was, the dispatcher learns why and gets the slot back.
   private func take(_ claim: Claim, _ slot: Slot) -> (ClaimedChunk, Slot)? {
     switch claim {
-    case .chunk(let chunk): return (chunk, slot)
+    case .chunk(let chunk):
+      dispatcher.handle(.claimed(chunk))
+      return (chunk, slot)
     case .none: dispatcher.handle(.foundNothing(slot))
     case .notBefore(let moment, let why): dispatcher.handle(.foundNothingBefore(moment, why, slot))
     }

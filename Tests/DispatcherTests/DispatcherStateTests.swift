@@ -10,7 +10,6 @@ struct Machine {
 
   private(set) var state: DispatcherState
   private(set) var now = Machine.start
-  private var order = 0
   private var counts: StateCounts
 
   /// A run with that many chunks of one item, all of them pending.
@@ -51,14 +50,11 @@ struct Machine {
 
   func slot(epoch: Int = 0) -> Slot { Slot(budget: Self.budget, epoch: epoch) }
 
-  /// What is true once a chunk has moved.
+  /// What a change says that moved one chunk.
   mutating func moved(_ from: ChunkState, _ to: ChunkState, request: RunRequest? = nil) -> Recorded {
-    order += 1
-    counts.chunks[from] -= 1
-    counts.items[from] -= 1
-    counts.chunks[to] += 1
-    counts.items[to] += 1
-    return Recorded(order: order, counts: counts, request: request)
+    let moved = StateCounts(moving: 1, from: from, to: to)
+    counts += moved
+    return Recorded(moved: moved, request: request)
   }
 
   /// An answer came for a slot.
@@ -205,11 +201,13 @@ struct SlotTests {
     let old = machine.slot(epoch: machine.epoch)
     machine.wait(0..<2)
     // The other one is sent again.
+    _ = machine.handle(
+      .claimed(
+        ClaimedChunk(
+          number: ChunkNumber(4), attempt: 1, countedAttempts: 0, firstItem: 4, itemCount: 1, index: nil,
+          filePart: [], startedAt: machine.now.wall)))
     _ = machine.answer(old, .throttled, asked: .seconds(1))
-    let back = Recorded(
-      order: 100,
-      counts: StateCounts(chunks: [.pending: 1, .accepted: 4], items: [.pending: 1, .accepted: 4]),
-      request: nil)
+    let back = machine.moved(.submitting, .pending)
     _ = machine.handle(.recorded(back, outcome: .throttled, event: .requeued))
     #expect(machine.handle(.foundNothing(old)).woken.isEmpty)
     machine.pass(1)

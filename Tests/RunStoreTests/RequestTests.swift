@@ -36,7 +36,7 @@ struct RequestTests {
     #expect(try await later.standing().request == nil)
     let retried = try await later.retry([.failed])
     #expect(retried.request == nil)
-    #expect(retried.counts.chunks(in: .pending) == 2)
+    #expect(retried.moved.chunks(in: .pending) == 2)
   }
 
   @Test("a cancellation that its owner did not see before the end is gone with the end")

@@ -64,8 +64,10 @@ struct RunSessionConformance {
     let (_, session) = try await session()
     let chunk = try claimed(await session.claim(at: start))
     let recorded = try await session.record(result(chunk, .accepted, .accepted))
-    #expect(recorded.counts.chunks == [.accepted: 1, .pending: 2, .submitting: 0])
-    #expect(recorded.counts.items == [.accepted: 4, .pending: 6, .submitting: 0])
+    #expect(recorded.moved.chunks == [.accepted: 1, .submitting: -1])
+    #expect(recorded.moved.items == [.accepted: 4, .submitting: -4])
+    #expect(try await session.standing().counts.chunks == [.accepted: 1, .pending: 2])
+    #expect(try await session.standing().counts.items == [.accepted: 4, .pending: 6])
     await #expect(throws: StoreError.self) {
       try await session.record(result(chunk, .accepted, .accepted))
     }
@@ -78,7 +80,9 @@ struct RunSessionConformance {
     let recorded = both.recorded
     let second = try claimed(try #require(both.claim).get())
     #expect(second.number != first.number)
-    #expect(recorded.counts.chunks == [.accepted: 1, .pending: 1, .submitting: 1])
+    #expect(recorded.moved.chunks == [.accepted: 1, .submitting: -1])
+    #expect(second.moved.chunks == [.submitting: 1, .pending: -1])
+    #expect(try await session.standing().counts.chunks == [.accepted: 1, .pending: 1, .submitting: 1])
     // Neither is done where one cannot be: the first chunk was decided already.
     await #expect(throws: StoreError.self) {
       try await session.record(result(first, .accepted, .accepted), claimingAt: start)
@@ -174,8 +178,8 @@ struct RunSessionConformance {
     }
     _ = try await session.settle(settlement(first, .received, .settledReceived))
     let recorded = try await session.settle(settlement(second, .notReceived, .settledNotReceived))
-    #expect(recorded.counts.chunks(in: .accepted) == 1)
-    #expect(recorded.counts.chunks(in: .unknown) == 0)
+    #expect(recorded.moved.chunks == [.pending: 1, .unknown: -1])
+    #expect(try await session.standing().counts.chunks == [.accepted: 1, .pending: 2])
     // A verdict on what is no longer unknown changes nothing.
     await #expect(throws: StoreError.self) {
       try await session.settle(settlement(first, .notReceived, .settledNotReceived))
@@ -249,7 +253,7 @@ struct RunSessionConformance {
     #expect(try await session.request() == .cancel)
     let recorded = try await session.cancelPending()
     #expect(recorded.request == .cancel)
-    #expect(recorded.counts.items(in: .cancelled) == 10)
+    #expect(recorded.moved.items == [.cancelled: 10, .pending: -10])
     try await session.leave(.cancelled, at: start)
     await #expect {
       _ = try await store.take(session.run, isCancelling: false, at: start)

@@ -1,4 +1,5 @@
 import BatchDomain
+import NIOConcurrencyHelpers
 
 /// The store port as a process of a world has it: the real session, with a possible death around every call and
 /// the troubles of a disk.
@@ -7,16 +8,31 @@ import BatchDomain
 struct SimulatedSession: RunSession {
   let base: any RunSession
   let process: SimulatedProcess
+  /// What the changes moved, added up as the dispatcher does it.
+  private let moves = Moves()
+
+  init(base: any RunSession, process: SimulatedProcess) {
+    self.base = base
+    self.process = process
+  }
 
   var run: RunID { base.run }
   var settings: RunSettings { base.settings }
 
   func standing() async throws -> RunStanding {
-    try await read("standing") { try await base.standing() }
+    try await read("standing") {
+      let standing = try await base.standing()
+      moves.begin(with: standing.counts)
+      return standing
+    }
   }
 
   func claim(at now: Timestamp) async throws -> Claim {
-    try await change("claim", { $0.traced }) { try await base.claim(at: now) }
+    try await change("claim", { $0.traced }) {
+      let claim = try await base.claim(at: now)
+      if case .chunk(let chunk) = claim { moves.add(chunk.moved) }
+      return claim
+    }
   }
 
   func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
@@ -24,7 +40,10 @@ struct SimulatedSession: RunSession {
       "record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)",
       { $0.claim.map { "and claim \($0.traced)" } ?? "" }
     ) {
-      try await base.record(result, claimingAt: next)
+      let both = try await base.record(result, claimingAt: next)
+      moves.add(both.recorded.moved)
+      if case .success(.chunk(let chunk)) = both.claim { moves.add(chunk.moved) }
+      return both
     }
   }
 
@@ -61,7 +80,7 @@ struct SimulatedSession: RunSession {
   func settle(_ settlement: Settlement) async throws -> Recorded {
     process.world.trace.remark(settlement.evidence.text)
     return try await change("settle \(settlement.chunk)/\(settlement.attempt) \(settlement.verdict)") {
-      try await base.settle(settlement)
+      try await moves.noting { try await base.settle(settlement) }
     }
   }
 
@@ -78,14 +97,17 @@ struct SimulatedSession: RunSession {
   }
 
   func cancelPending() async throws -> Recorded {
-    try await change("cancel pending") { try await base.cancelPending() }
+    try await change("cancel pending") { try await moves.noting { try await base.cancelPending() } }
   }
 
   func retry(_ states: Set<ChunkState>) async throws -> Recorded {
-    try await change("retry") { try await base.retry(states) }
+    try await change("retry") { try await moves.noting { try await base.retry(states) } }
   }
 
   func leave(_ ending: RunEnding, at now: Timestamp) async throws {
+    let counts = try await base.standing().counts
+    let added = moves.counts
+    if let added, added != counts { throw Moves.Difference(added: added, counts: counts) }
     try await change("leave \(ending.traced)") { try await base.leave(ending, at: now) }
   }
 
@@ -123,6 +145,28 @@ struct SimulatedSession: RunSession {
     if process.isDead { throw SimulatedProcess.death }
     process.note("\(call) \(traced(value))")
     return value
+  }
+}
+
+/// The counts of a run as they follow from what its changes moved.
+private final class Moves: Sendable {
+  struct Difference: Error {
+    let added: StateCounts
+    let counts: StateCounts
+  }
+
+  private let state = NIOLockedValueBox<StateCounts?>(nil)
+
+  var counts: StateCounts? { state.withLockedValue { $0 } }
+
+  func begin(with counts: StateCounts) { state.withLockedValue { $0 = $0 ?? counts } }
+
+  func add(_ moved: StateCounts) { state.withLockedValue { $0? += moved } }
+
+  func noting(_ change: () async throws -> Recorded) async throws -> Recorded {
+    let recorded = try await change()
+    add(recorded.moved)
+    return recorded
   }
 }
 

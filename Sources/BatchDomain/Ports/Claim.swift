@@ -40,6 +40,9 @@ package struct ClaimedChunk: Sendable {
   /// Sequence numbers of its items.
   package var items: Range<Int> { firstItem..<firstItem + itemCount }
 
+  /// What the claim moved from state to state.
+  package var moved: StateCounts { StateCounts(moving: itemCount, from: .pending, to: .submitting) }
+
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, attempt: Int, countedAttempts: Int, firstItem: Int, itemCount: Int,
@@ -116,27 +119,24 @@ package struct AttemptResult: Sendable, Equatable {
   }
 }
 
-/// What is true once a change is durable.
+/// What a change came to, once it is durable.
 package struct Recorded: Sendable, Equatable {
-  /// Grows with every change of the session, in the order they took effect: of two, the one with the greater
-  /// number is the later truth.
-  package var order: Int
-  /// Chunks and items by state, this change included.
-  package var counts: StateCounts
+  /// What it moved from state to state: differences, to be added to the counts that ``RunSession/standing()`` gave at the
+  /// beginning. Their order does not matter.
+  package var moved: StateCounts
   /// What another process asks of the run.
   package var request: RunRequest?
 
-  /// The counts after a change.
-  package init(order: Int, counts: StateCounts, request: RunRequest?) {
-    self.order = order
-    self.counts = counts
+  /// What a change moved.
+  package init(moved: StateCounts, request: RunRequest?) {
+    self.moved = moved
     self.request = request
   }
 }
 
 /// What is true once an attempt was recorded and the next chunk was asked for.
 package struct RecordedAndClaimed: Sendable {
-  /// The counts after both.
+  /// What the end of the attempt moved. What the claim moved is not in it: see ``ClaimedChunk/moved``.
   package var recorded: Recorded
   /// What the request for the next chunk came to; `nil` when there was none. A failure is damage of the next chunk:
   /// it was not claimed, and what was recorded stands.
@@ -149,7 +149,7 @@ package struct RecordedAndClaimed: Sendable {
   }
 }
 
-/// How many chunks and items are in each state.
+/// How many chunks and items are in each state, or by how many a change made these numbers differ.
 package struct StateCounts: Sendable, Equatable {
   /// Chunks by state.
   package var chunks: CountByState
@@ -166,6 +166,35 @@ package struct StateCounts: Sendable, Equatable {
     self.chunks = chunks
     self.items = items
     self.openPieceItems = openPieceItems
+  }
+
+  /// What the move of one chunk makes of the counts.
+  ///
+  /// - Parameter items: items in the chunk.
+  package init(moving items: Int, from: ChunkState, to: ChunkState) {
+    self.init()
+    chunks[from] -= 1
+    chunks[to] += 1
+    if from != .split { self.items[from] -= items }
+    if to != .split { self.items[to] += items }
+  }
+
+  /// Adds what a change moved.
+  package static func += (counts: inout StateCounts, moved: StateCounts) {
+    counts.chunks += moved.chunks
+    counts.items += moved.items
+    counts.openPieceItems += moved.openPieceItems
+  }
+
+  /// What has to be added to the former counts to get these.
+  package func moved(since former: StateCounts) -> StateCounts {
+    var moved = self
+    for state in ChunkState.allCases {
+      moved.chunks[state] -= former.chunks[state]
+      moved.items[state] -= former.items[state]
+    }
+    moved.openPieceItems -= former.openPieceItems
+    return moved
   }
 
   /// Items that are rejected or failed.

@@ -1,5 +1,5 @@
-/// A number for each state of a chunk, zero where nothing was said. Counts come with every change of a run: they are
-/// kept in place, without memory of their own.
+/// A number for each state of a chunk, zero where nothing was said. What was moved comes with every change of a run: it
+/// is kept in place, without memory of its own.
 package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   private var pending = 0
   private var submitting = 0
@@ -16,6 +16,11 @@ package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral
   /// Counts as they stand in a literal.
   package init(dictionaryLiteral elements: (ChunkState, Int)...) {
     for (state, count) in elements { self[state] = count }
+  }
+
+  /// Adds to the number of each state.
+  package static func += (counts: inout CountByState, other: CountByState) {
+    for state in ChunkState.allCases { counts[state] += other[state] }
   }
 
   /// The number for a state.

@@ -98,7 +98,8 @@ struct CancelCommand: Subcommand {
       let signals = await StopSignals()
       let session = try await store.take(id, isCancelling: true, at: context.clock.now())
       guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
-        let counts = try await session.cancelPending().counts
+        _ = try await session.cancelPending()
+        let counts = try await session.standing().counts
         // Another process may have finished it since it was looked at: then there was nothing to cancel.
         try await session.leave(
           counts.chunks(in: .cancelled) == 0 ? .finished : .cancelled, at: context.clock.now())

@@ -23,7 +23,6 @@ final class CommitSums: Sendable {
     fileprivate var intents = 0
     fileprivate var firstIntent: Timestamp?
     fileprivate var lastOutcome: Timestamp?
-    fileprivate var counts: StateCounts?
   }
 
   /// ``Connection/transaction`` that they belong to.
@@ -62,6 +61,9 @@ final class CommitSums: Sendable {
       throw error
     }
   }
+
+  /// Notes that the run has pieces from now on.
+  func addPieces() { state.withLockedValue { $0.facts.hasPieces = true } }
 
   /// Intents of the run up to now, those of the changes before included.
   var intents: Int { state.withLockedValue { $0.facts.attempts + $0.intents } }
@@ -107,11 +109,5 @@ final class CommitSums: Sendable {
         """, .integer(sums.intents), .integer(sums.firstIntent?.milliseconds),
         .integer(sums.lastOutcome?.milliseconds), .integer(run))
     }
-  }
-
-  /// The counts of the run once all changes of the commit are made; `nil` before.
-  var counts: StateCounts? {
-    get { state.withLockedValue { $0.counts } }
-    set { state.withLockedValue { $0.counts = newValue } }
   }
 }

@@ -8,4 +8,6 @@ struct RunFacts {
   var attempts: Int
   /// A wait that the service asked any run of this store for: its budget is common.
   let wait: StoredWait?
+  /// Whether a chunk of the run was ever divided.
+  var hasPieces: Bool
 }

@@ -8,18 +8,17 @@ extension SQLiteRunSession {
       let taken = try claim(at: now, knowing: sums, adding: &share, in: connection)
       sums.add(share)
       return taken
-    }.value.get()
+    }.get()
   }
 
   func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
-    let (taken, recorded) = try await change { [self] connection, sums in
+    try await change { [self] connection, sums in
       var share = CommitSums.Share()
-      try record(result, knowing: sums, adding: &share, in: connection)
+      let moved = try record(result, knowing: sums, adding: &share, in: connection)
       let taken = try next.map { try claim(at: $0, knowing: sums, adding: &share, in: connection) }
       sums.add(share)
-      return taken
+      return RecordedAndClaimed(recorded: Recorded(moved: moved, request: sums.facts.request), claim: taken)
     }
-    return RecordedAndClaimed(recorded: recorded, claim: taken)
   }
 
   /// Takes the next chunk in the transaction that is under way.
@@ -90,10 +89,38 @@ extension SQLiteRunSession {
   }
 
   /// Ends an attempt in the transaction that is under way.
+  ///
+  /// - Returns: what that moved.
   private func record(
     _ result: AttemptResult, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
-  ) throws {
+  ) throws -> StateCounts {
+    guard result.division == nil, !result.rejectsRest else {
+      return try counting(in: connection) { try end(result, knowing: sums, adding: &share, in: connection) }
+    }
+    let before = sums.facts.hasPieces ? try readyAt(of: result.chunk, in: connection) : nil
+    let state = try end(result, knowing: sums, adding: &share, in: connection)
+    var moved = StateCounts(moving: result.itemCount, from: .submitting, to: state)
+    if let before, before < 0, state.isFinal || result.readyAt != nil {
+      moved.openPieceItems = -result.itemCount
+    }
+    return moved
+  }
+
+  private func readyAt(of chunk: ChunkNumber, in connection: Connection) throws -> Int? {
+    try connection.first(
+      "SELECT ready_at FROM chunk WHERE run = ? AND number = ?", .integer(row), .integer(chunk.rawValue)
+    ) { $0.int(0) }
+  }
+
+  /// Ends an attempt, moves its chunk and whatever goes with it.
+  ///
+  /// - Returns: the state the chunk is in now.
+  @discardableResult
+  private func end(
+    _ result: AttemptResult, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
+  ) throws -> ChunkState {
     let ended = try connection.run(
       """
       UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
@@ -123,11 +150,15 @@ extension SQLiteRunSession {
         .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount))
     }
     if state == .accepted { share.moves.append((.submitting, .accepted, result.itemCount)) }
-    if let division = result.division { try divide(result.chunk, into: division, in: connection) }
+    if let division = result.division {
+      try divide(result.chunk, into: division, in: connection)
+      sums.addPieces()
+    }
     if result.rejectsRest { try rejectRest(of: result, in: connection) }
     share.outcome = result.finishedAt
     if let wait = result.wait { try remember(wait, in: connection) }
     KillPoint.beforeRecording.reached()
+    return state
   }
 
   /// Makes one guarded move and checks that exactly one row took it.

@@ -216,45 +216,51 @@ extension SQLiteRunSession {
   }
 
   func settle(_ settlement: Settlement) async throws -> Recorded {
-    try await change { [self] connection, _ in
-      let evidence = settlement.evidence
-      let controls = evidence.controls.map { String($0.rawValue) }.joined(separator: ",")
-      try connection.run(
-        """
-        INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted,
-                                first_look_at, last_look_at, tasks_listed, items_seen, controls)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (run, chunk, attempt, decided_at) DO UPDATE
-          SET verdict = excluded.verdict, authority = excluded.authority, evidence = excluded.evidence,
-              counted = excluded.counted, first_look_at = excluded.first_look_at,
-              last_look_at = excluded.last_look_at, tasks_listed = excluded.tasks_listed,
-              items_seen = excluded.items_seen, controls = excluded.controls
-        """, .integer(row), .integer(settlement.chunk.rawValue), .integer(settlement.attempt),
-        .integer(settlement.decidedAt.milliseconds), .text(settlement.verdict.rawValue),
-        .text(settlement.authority.rawValue), .text(evidence.text), .flag(settlement.countsAttempt),
-        .integer(evidence.firstLookAt?.milliseconds), .integer(evidence.lastLookAt?.milliseconds),
-        .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(controls)]"))
-      if let event = settlement.event {
-        try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
-          try connection.run(
-            """
-            UPDATE chunk SET state = ?, ready_at = coalesce(?, min(ready_at, 0)),
-                             counted_attempts = counted_attempts + ?
-            WHERE run = ? AND number = ? AND state = 'unknown' AND attempts = ?
-            """, .text(state.rawValue), .integer(settlement.readyAt?.milliseconds),
-            .flag(settlement.countsAttempt), .integer(row), .integer(settlement.chunk.rawValue),
-            .integer(settlement.attempt))
-        }
-      }
-      if let division = settlement.division {
-        try divide(settlement.chunk, into: division, in: connection)
-      }
-      if let trust = settlement.trust {
-        // Once a refusal is known to have taken a part, that stands.
+    try await change { [self] connection, sums in
+      let moved = try counting(in: connection) { try record(settlement, in: connection) }
+      if settlement.division != nil { sums.addPieces() }
+      return Recorded(moved: moved, request: sums.facts.request)
+    }
+  }
+
+  private func record(_ settlement: Settlement, in connection: Connection) throws {
+    let evidence = settlement.evidence
+    let controls = evidence.controls.map { String($0.rawValue) }.joined(separator: ",")
+    try connection.run(
+      """
+      INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted,
+                              first_look_at, last_look_at, tasks_listed, items_seen, controls)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (run, chunk, attempt, decided_at) DO UPDATE
+        SET verdict = excluded.verdict, authority = excluded.authority, evidence = excluded.evidence,
+            counted = excluded.counted, first_look_at = excluded.first_look_at,
+            last_look_at = excluded.last_look_at, tasks_listed = excluded.tasks_listed,
+            items_seen = excluded.items_seen, controls = excluded.controls
+      """, .integer(row), .integer(settlement.chunk.rawValue), .integer(settlement.attempt),
+      .integer(settlement.decidedAt.milliseconds), .text(settlement.verdict.rawValue),
+      .text(settlement.authority.rawValue), .text(evidence.text), .flag(settlement.countsAttempt),
+      .integer(evidence.firstLookAt?.milliseconds), .integer(evidence.lastLookAt?.milliseconds),
+      .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(controls)]"))
+    if let event = settlement.event {
+      try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
         try connection.run(
-          "UPDATE run SET refusals = ?1 WHERE id = ?2 AND (refusals = 'unproven' OR ?1 = 'partial')",
-          .text(trust.rawValue), .integer(row))
+          """
+          UPDATE chunk SET state = ?, ready_at = coalesce(?, min(ready_at, 0)),
+                           counted_attempts = counted_attempts + ?
+          WHERE run = ? AND number = ? AND state = 'unknown' AND attempts = ?
+          """, .text(state.rawValue), .integer(settlement.readyAt?.milliseconds),
+          .flag(settlement.countsAttempt), .integer(row), .integer(settlement.chunk.rawValue),
+          .integer(settlement.attempt))
       }
-    }.recorded
+    }
+    if let division = settlement.division {
+      try divide(settlement.chunk, into: division, in: connection)
+    }
+    if let trust = settlement.trust {
+      // Once a refusal is known to have taken a part, that stands.
+      try connection.run(
+        "UPDATE run SET refusals = ?1 WHERE id = ?2 AND (refusals = 'unproven' OR ?1 = 'partial')",
+        .text(trust.rawValue), .integer(row))
+    }
   }
 }

@@ -1,6 +1,5 @@
 import BatchDomain
 import NIOConcurrencyHelpers
-import Synchronization
 
 /// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
 final class SQLiteRunSession: RunSession {
@@ -38,8 +37,6 @@ final class SQLiteRunSession: RunSession {
   }
   /// The sums of the commit that is under way, or was last.
   private let latest = NIOLockedValueBox<CommitSums?>(nil)
-  /// Numbers the changes; they are made one after the other on the database's queue.
-  private let order = Atomic(0)
 
   init(
     store: SQLiteStore.Engine, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
@@ -159,7 +156,7 @@ final class SQLiteRunSession: RunSession {
   }
 
   func cancelPending() async throws -> Recorded {
-    try await change { [row] connection, _ in
+    try await changeCounted { [row] connection in
       // From here on it is followed by whoever takes the run over, also when this process dies.
       try connection.run("UPDATE run SET cancelling = 1 WHERE id = ? AND cancelling = 0", .integer(row))
       let state = try ChunkState.pending.after(.cancelled)
@@ -168,11 +165,11 @@ final class SQLiteRunSession: RunSession {
         UPDATE chunk SET state = ? WHERE run = ? AND state = 'pending'
           AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
         """, .text(state.rawValue), .integer(row))
-    }.recorded
+    }
   }
 
   func retry(_ states: Set<ChunkState>) async throws -> Recorded {
-    try await change { [row] connection, _ in
+    try await changeCounted { [row] connection in
       for from in states.sorted(by: { $0.rawValue < $1.rawValue }) {
         let state = try from.after(.retried)
         try connection.run(
@@ -182,7 +179,7 @@ final class SQLiteRunSession: RunSession {
           WHERE run = ? AND state = ? AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
           """, .text(state.rawValue), .integer(row), .text(from.rawValue))
       }
-    }.recorded
+    }
   }
 
   func leave(_ ending: RunEnding, at now: Timestamp) async throws {
@@ -192,7 +189,7 @@ final class SQLiteRunSession: RunSession {
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
-    _ = try await change { [self] connection, sums in
+    try await change { [self] connection, sums in
       if case .finished = ending {
         // What the other changes of this commit moved is not written yet.
         try sums.write(run: row, in: connection)
@@ -218,23 +215,30 @@ final class SQLiteRunSession: RunSession {
 
   /// Makes a change of the run.
   ///
-  /// - Returns: what the change returns, and the counts once all changes of its commit are made.
   /// - Throws: ``StoreError`` with code `conflict` when this process does not own the run any more.
+  @discardableResult
   func change<T: Sendable>(
     _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
-  ) async throws -> (value: T, recorded: Recorded) {
-    // Handed over under a lock, which the thread sanitizer sees; it does not see what continuations do.
-    let shared = NIOLockedValueBox<CommitSums?>(nil)
-    let (value, number) = try await database.write { [self] connection -> (T, Int) in
+  ) async throws -> T {
+    try await database.write { [self] connection in
       let common = try sums(in: connection)
-      let value = try common.sharing(in: connection) { try body(connection, common) }
-      shared.withLockedValue { $0 = common }
-      return (value, order.add(1, ordering: .relaxed).newValue)
+      return try common.sharing(in: connection) { try body(connection, common) }
     }
-    guard let common = shared.withLockedValue({ $0 }), let counts = common.counts else {
-      throw StoreError(.internal, "a change of run \(run) was committed without being counted")
+  }
+
+  /// Makes a change of the run that moves chunks by statements whose moves the tally counts, however many they are.
+  func changeCounted(_ body: @escaping @Sendable (Connection) throws -> Void) async throws -> Recorded {
+    try await change { [self] connection, sums in
+      let moved = try counting(in: connection) { try body(connection) }
+      return Recorded(moved: moved, request: sums.facts.request)
     }
-    return (value, Recorded(order: number, counts: counts, request: common.facts.request))
+  }
+
+  /// Makes changes whose moves the tally counts, and says what they moved.
+  func counting(in connection: Connection, _ changes: () throws -> Void) throws -> StateCounts {
+    let before = try StateCounts.read(run: row, in: connection)
+    try changes()
+    return try StateCounts.read(run: row, in: connection).moved(since: before)
   }
 
   /// The sums of the transaction that is under way, with facts that are true; the first change of the run in it begins
@@ -248,7 +252,6 @@ final class SQLiteRunSession: RunSession {
     latest.withLockedValue { $0 = begun }
     connection.beforeCommit { [row] connection in
       try begun.write(run: row, in: connection)
-      begun.counts = try StateCounts.read(run: row, in: connection)
     }
     return begun
   }
@@ -257,14 +260,17 @@ final class SQLiteRunSession: RunSession {
     let facts = try connection.first(
       """
       SELECT iif(run.cancelling, 'cancel', run.request), run.attempts, origin.wait_until, origin.wait_reason,
-             origin.wait_ms
+             origin.wait_ms,
+             -- Pieces have the last numbers.
+             (SELECT parent IS NOT NULL FROM chunk WHERE chunk.run = run.id ORDER BY number DESC LIMIT 1)
       FROM run JOIN origin ON origin.id = ? WHERE run.id = ? AND run.owner = ?
       """, .integer(origin), .integer(row), .integer(owner)
     ) {
       RunFacts(
         request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1),
         wait: StoredWait(
-          untilColumn: $0.optionalInt(2), reason: $0.optionalText(3), lengthColumn: $0.optionalInt(4)))
+          untilColumn: $0.optionalInt(2), reason: $0.optionalText(3), lengthColumn: $0.optionalInt(4)),
+        hasPieces: $0.flag(5))
     }
     guard let facts else { throw takenOver }
     return facts
@@ -282,17 +288,15 @@ extension StateCounts {
       counts.chunks[state] = row.int(1)
       if state != .split { counts.items[state] = row.int(2) }
     }
-    if counts.lostItems > 0 {
-      // Pieces are those that go before their turn.
-      counts.openPieceItems =
-        try connection.first(
-          """
-          SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
-          WHERE run = ? AND state IN ('pending', 'submitting', 'unknown') AND ready_at < 0
-            AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
-          """, .integer(run)
-        ) { $0.int(0) } ?? 0
-    }
+    // Pieces are those that go before their turn.
+    counts.openPieceItems =
+      try connection.first(
+        """
+        SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
+        WHERE run = ? AND state IN ('pending', 'submitting', 'unknown') AND ready_at < 0
+          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+        """, .integer(run)
+      ) { $0.int(0) } ?? 0
     return counts
   }
 }
