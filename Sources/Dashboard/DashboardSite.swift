@@ -4,7 +4,7 @@ package import Reporting
 /// What a dashboard serves, and with what.
 package struct DashboardSite: Sendable {
   /// Where runs are read.
-  package let store: any RunCatalog & RunInsights & ObjectLookUp
+  package let store: any RunCatalog & RunControl
   /// Where time comes from.
   package let clock: any BatchClock
   /// The time zone times are shown in.
@@ -32,7 +32,7 @@ package struct DashboardSite: Sendable {
 
   /// A site.
   package init(
-    store: any RunCatalog & RunInsights & ObjectLookUp, clock: any BatchClock, zone: LocalZone,
+    store: any RunCatalog & RunControl, clock: any BatchClock, zone: LocalZone,
     database: String? = nil,
     actions: Actions? = nil, random: any RandomSource
   ) {

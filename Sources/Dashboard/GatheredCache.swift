@@ -28,7 +28,7 @@ actor GatheredCache {
   init(clock: any BatchClock) { self.clock = clock }
 
   /// How a run went: as it was when it last changed, or a little earlier where gathering that takes long.
-  func gathered(of run: RunSummary, from store: any RunCatalog & RunInsights) async throws -> Gathered {
+  func gathered(of run: RunSummary, from store: any RunCatalog) async throws -> Gathered {
     if let entry = entries[run.run] {
       if entry.run == run { return entry.gathered }
       if run.isLive, clock.elapsed() - entry.at < entry.took * Self.restraint { return entry.gathered }

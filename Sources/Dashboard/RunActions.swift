@@ -42,9 +42,9 @@ struct RunActions: Sendable {
     switch action {
     case .pause:
       // Whether somebody sends the run is found out by asking: between a look and a request it may end.
-      guard try await site.store.ask(.pause, of: run) == .left else { return Self.unfit }
+      guard try await site.store.requestPause(of: run) == .delivered else { return Self.unfit }
     case .cancel:
-      if try await site.store.ask(.cancel, of: run) == .nobody {
+      if try await site.store.requestCancel(of: run) == .noOwner {
         let summary = try await site.store.summary(of: run)
         guard !summary.isLive, summary.state == .running || summary.state == .paused else {
           return Self.unfit

@@ -27,7 +27,7 @@ final class Dispatcher: Sendable {
   private let alarm = Alarm()
 
   init(
-    settings: RunSettings, budgets: Budgets, standing: RunStanding, clock: any BatchClock,
+    settings: RunSettings, budgets: Budgets, standing: RunSnapshot, clock: any BatchClock,
     random: any RandomSource, observer: any RunObserver
   ) {
     self.clock = clock

@@ -56,7 +56,7 @@ struct Slot: Sendable, Equatable {
 /// What happened in a run, as the dispatcher is told.
 enum DispatcherEvent: Sendable {
   /// The run begins, with what the store has of it.
-  case started(RunStanding, isCancelling: Bool)
+  case started(RunSnapshot, isCancelling: Bool)
   /// A task waits for its turn.
   case waits(Waiter)
   /// The settler waits for anything that concerns it since that version, or for a moment.

@@ -65,7 +65,7 @@ struct DispatcherState: Sendable {
   /// Counts what concerned the settler so far.
   private(set) var settlingVersion = 0
 
-  init(settings: RunSettings, budgets: Budgets, standing: RunStanding) {
+  init(settings: RunSettings, budgets: Budgets, standing: RunSnapshot) {
     self.settings = settings
     items = standing.items
     counts = standing.counts
@@ -154,7 +154,7 @@ struct DispatcherState: Sendable {
     }
   }
 
-  private mutating func start(_ standing: RunStanding, isCancelling: Bool, now: Moment) {
+  private mutating func start(_ standing: RunSnapshot, isCancelling: Bool, now: Moment) {
     tell(.started(standing))
     if isCancelling { stop(for: .cancelled) }
     follow(standing.request)

@@ -3,7 +3,7 @@ package import BatchDomain
 /// Something the run loop tells whoever shows the run. Events explain; the store is the record.
 package enum RunEvent: Sendable, Equatable {
   /// Sending begins or goes on.
-  case started(RunStanding)
+  case started(RunSnapshot)
   /// The service took the first chunk of this process.
   case firstAccepted(StateCounts)
   /// A chunk moved.

@@ -42,7 +42,7 @@ package struct RunLoop: Sendable {
   /// - Returns: how the run was left.
   /// - Throws: ``StoreError`` when the store cannot be used; the run then keeps its owner's mark and is
   ///   resumed like one whose owner died.
-  package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunEnding {
+  package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunExit {
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
       settings: settings, budgets: Self.budgets, standing: standing, clock: clock, random: random,
@@ -120,12 +120,12 @@ package struct RunLoop: Sendable {
     }
   }
 
-  private func leave(_ dispatcher: Dispatcher) async throws -> RunEnding {
+  private func leave(_ dispatcher: Dispatcher) async throws -> RunExit {
     let stop = dispatcher.stop
     if case .store(let error) = stop { throw error }
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, dispatcher: dispatcher)
-    let ending: RunEnding
+    let ending: RunExit
     if dispatcher.isCancelled {
       // Chunks that were under way when it was cancelled, or that settled as not received, are pending again.
       _ = try await persistently { try await session.cancelPending() }
@@ -145,7 +145,7 @@ package struct RunLoop: Sendable {
         case nil, .cancelled, .store: .finished
         }
     }
-    try await persistently { try await session.leave(ending, at: clock.now()) }
+    try await persistently { try await session.release(as: ending, at: clock.now()) }
     return ending
   }
 }

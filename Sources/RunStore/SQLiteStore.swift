@@ -71,13 +71,13 @@ package final class SQLiteStore: Sendable {
   ///   - clock: where intents get their times from.
   ///   - queue: this store's alone; it may block while another program holds the database.
   package static func open(
-    path: String, clock: any BatchClock, queue: any WorkQueue
+    path: String, clock: any BatchClock, queue: any StoreQueue
   ) async throws -> SQLiteStore {
     try await open(path: path, now: clock.now(), steps: Migrations.all, queue: queue, clock: clock)
   }
 
   private static func open(
-    path: String, now: Timestamp, steps: [Migrations.Step], queue: any WorkQueue,
+    path: String, now: Timestamp, steps: [Migrations.Step], queue: any StoreQueue,
     clock: (any BatchClock)? = nil, readsApart: Bool = false
   ) async throws -> SQLiteStore {
     let resolved = try StorePath.preparing(path)

@@ -51,3 +51,13 @@ package enum PlannedItems {
     return planned
   }
 }
+
+extension RunControl {
+  /// Asks the owner of a run for something.
+  package func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt {
+    switch request {
+    case .pause: try await requestPause(of: run)
+    case .cancel: try await requestCancel(of: run)
+    }
+  }
+}

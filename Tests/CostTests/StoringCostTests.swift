@@ -156,6 +156,25 @@ struct StoringCostTests {
     #expect(statements[1] <= statements[0] + 3, "\(statements)")
   }
 
+  @Test("reports of a run do not wait for those who commit", .timeLimit(.minutes(1)))
+  func reportsBesideCommits() async throws {
+    let folder = try TemporaryFolder()
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), clock: ManualClock(now: start))
+    let session = try await PlannedItems.plan(
+      (0..<10).map { PlannedItems.source($0) }, chunkSize: 2, in: store, at: start)
+    try await accept(claim(session), session)
+    let gate = DispatchGate()
+    async let held: Void = store.database.read { _ in gate.wait() }
+    let run = try await store.resolve("latest")
+    #expect(try await store.summary(of: run).counts.chunks(in: .accepted) == 1)
+    #expect(try await store.causes(of: run).isEmpty)
+    #expect(try await store.items(of: run, in: [.accepted], after: nil, limit: 10).count == 2)
+    #expect(try await store.insight(into: run).latencies.total == 1)
+    #expect(try await store.audit(run, listing: 10).problems.isEmpty)
+    gate.open()
+    try await held
+  }
+
   @Test("what settling reads of other runs does not hold up those who commit")
   func sendsOfOthers() async throws {
     let folder = try TemporaryFolder()

@@ -49,7 +49,7 @@ struct DashboardStage: Sendable {
           of: chunk, finishedAt: clock.now(), took: .seconds(1), outcome: .accepted,
           status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
     }
-    try await session.leave(.paused(.signal, detail: nil), at: clock.now())
+    try await session.release(as: .paused(.signal, detail: nil), at: clock.now())
     let launcher = Launcher()
     let random = SeededRandom(seed: seed)
     let site = DashboardSite(
@@ -101,6 +101,6 @@ struct DashboardStage: Sendable {
   func cancel() async throws {
     let session = try await store.take(run, isCancelling: true, at: clock.now())
     _ = try await session.cancelPending()
-    try await session.leave(.cancelled, at: clock.now())
+    try await session.release(as: .cancelled, at: clock.now())
   }
 }

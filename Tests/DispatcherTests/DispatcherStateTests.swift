@@ -23,14 +23,14 @@ struct Machine {
     counts = StateCounts(chunks: [.pending: chunks], items: [.pending: chunks])
     state = DispatcherState(
       settings: settings, budgets: budgets,
-      standing: RunStanding(
+      standing: RunSnapshot(
         items: chunks, attempts: 0, counts: counts, wait: nil, request: nil,
         hasReachedService: hasReachedService))
   }
 
   /// What a run has that many chunks of which are pending.
-  func standing(wait: StoredWait? = nil, request: RunRequest? = nil) -> RunStanding {
-    RunStanding(
+  func standing(wait: StoredWait? = nil, request: RunRequest? = nil) -> RunSnapshot {
+    RunSnapshot(
       items: counts.items[.pending], attempts: 0, counts: counts, wait: wait, request: request,
       hasReachedService: true)
   }

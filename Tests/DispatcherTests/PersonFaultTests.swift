@@ -61,7 +61,7 @@ struct PersonFaultTests {
   func neverResolvedAtThisAddress() async throws {
     let scene = try await TroubledScene(items: 20)
     func resume(at address: String, _ reply: @escaping @Sendable (Int) -> ModelService.Reply) async throws
-      -> (RunEnding, requests: Int)
+      -> (RunExit, requests: Int)
     {
       var settings = try await scene.store.settings(of: scene.run)
       settings.baseURL = address

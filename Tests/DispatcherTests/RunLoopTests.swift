@@ -233,7 +233,7 @@ struct RunLoopTests {
     let service = ModelService(clock: scene.clock) { _, _ in .after(.seconds(2), .accept) }
     let ending = try await scene.run(service) { _ in
       await service.waitForRequests(3)
-      _ = try await scene.store.ask(.cancel, of: scene.session.run)
+      _ = try await scene.store.requestCancel(of: scene.session.run)
     }
     #expect(ending == .cancelled)
     let summary = try await scene.summary()

@@ -36,11 +36,11 @@ struct RunScene {
   func run(
     _ service: any TransferService, isCancelling: Bool = false,
     during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
-  ) async throws -> RunEnding {
+  ) async throws -> RunExit {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
       session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: events)
-    return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+    return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(isCancelling: isCancelling, stops: stops) }
       group.addTask {
         try await during(stopper)

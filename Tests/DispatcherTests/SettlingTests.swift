@@ -163,7 +163,7 @@ struct SettlingTests {
     let ending = try await scene.run(service) { stopper in
       await service.waitForListing()
       // What another process asked for stays in the row, and is read again each second.
-      _ = try await scene.store.ask(.cancel, of: scene.session.run)
+      _ = try await scene.store.requestCancel(of: scene.session.run)
       stopper.yield(.cancelled)
       stopper.yield(.asked)
     }

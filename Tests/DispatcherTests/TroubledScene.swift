@@ -24,7 +24,7 @@ struct TroubledScene {
     let session = try await PlannedItems.plan(
       sources, chunkSize: 1, in: store, at: clock.now(), digest: digest.finished())
     run = session.run
-    try await session.leave(.paused(.signal, detail: nil), at: clock.now())
+    try await session.release(as: .paused(.signal, detail: nil), at: clock.now())
     // The engine's own patience would be real time.
     try await store.database.read { try $0.execute("PRAGMA busy_timeout = 0") }
   }
@@ -34,13 +34,13 @@ struct TroubledScene {
   /// - Parameter react: is told each event of the run.
   func resume(
     _ service: ModelService, _ react: @escaping @Sendable (RunEvent) -> Void = { _ in }
-  ) async throws -> RunEnding {
+  ) async throws -> RunExit {
     let session = try await store.take(run, isCancelling: false, at: clock.now())
     let (stops, _) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
       session: session, service: service, clock: clock, random: SeededRandom(seed: 1),
       observer: Reaction(react))
-    return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+    return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }
       group.addTask {
         while !Task.isCancelled {

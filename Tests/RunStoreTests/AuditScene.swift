@@ -35,7 +35,7 @@ struct AuditScene {
       """, in: path)
     let second = try await store.store.take(
       run, isCancelling: false, at: TestStore.start + .seconds(300))
-    try await second.leave(.paused(.signal, detail: nil), at: TestStore.start + .seconds(301))
+    try await second.release(as: .paused(.signal, detail: nil), at: TestStore.start + .seconds(301))
     try split()
   }
 
@@ -92,7 +92,7 @@ struct AuditScene {
     try await session.settle(chunks[6], .undecided, nil)
     // Chunks 1 and 3 are the first that are pending again.
     for _ in 0..<2 { try await session.end(try await session.next(), .accepted, .accepted) }
-    try await session.leave(.paused(.account, detail: nil), at: TestStore.start + .seconds(9))
+    try await session.release(as: .paused(.account, detail: nil), at: TestStore.start + .seconds(9))
   }
 
   private func split() throws {

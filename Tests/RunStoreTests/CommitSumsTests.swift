@@ -128,7 +128,7 @@ struct CommitSumsTests {
       store.store,
       [
         { _ = try await session.claim(at: TestStore.start) },
-        { try await session.leave(.finished, at: TestStore.start) },
+        { try await session.release(as: .finished, at: TestStore.start) },
         { _ = try await session.claim(at: TestStore.start) },
       ])
     #expect(failures == [false, true, false])

@@ -156,7 +156,7 @@ struct KnownItemsTests {
     #expect(both?.runs == 2)
     #expect(both?.newest == max(first.run, second.run))
     // Taken again, it shares rates and waits with the runs of the other spelling.
-    try await second.leave(.finished, at: TestStore.start)
+    try await second.release(as: .finished, at: TestStore.start)
     _ = try await store.store.take(second.run, isCancelling: false, at: TestStore.start)
     #expect(try Raw.query("SELECT DISTINCT origin FROM run", in: store.path) == ["1"])
   }

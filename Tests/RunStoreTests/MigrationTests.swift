@@ -71,7 +71,7 @@ struct MigrationTests {
     _ = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start
     )
-    .leave(.paused(.signal, detail: nil), at: TestStore.start)
+    .release(as: .paused(.signal, detail: nil), at: TestStore.start)
     try await store.store.close()
     let broken =
       Migrations.all + [
@@ -148,7 +148,7 @@ struct MigrationTests {
     await #expect {
       try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next)
     } throws: { ($0 as? StoreError)?.code == .busy }
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     try await SQLiteStore.open(path: store.path, now: TestStore.start, steps: next).close()
   }
 

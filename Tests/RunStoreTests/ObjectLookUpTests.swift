@@ -19,7 +19,7 @@ struct ObjectLookUpTests {
       let session = try await PlannedItems.plan(
         sources, chunkSize: 1, in: store.store, at: TestStore.start + .seconds(Int64(place)))
       runs.append(session.run)
-      try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+      try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     }
     let found = try await store.store.appearances(of: "s3://media/it's.mp4")
     #expect(found.map(\.run) == [runs[1], runs[1], runs[0]])

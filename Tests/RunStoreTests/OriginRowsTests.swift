@@ -22,7 +22,7 @@ struct OriginRowsTests {
       AttemptResult(
         of: chunk, finishedAt: TestStore.start, took: .zero, outcome: .unknown, status: nil, code: "reset",
         message: nil, isCounted: false, event: .answerLost))
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     // What an older version left: the run's service once more, with its port, and all of the run there.
     try Raw.execute(
       """

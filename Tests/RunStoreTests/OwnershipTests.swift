@@ -42,7 +42,7 @@ struct OwnershipTests {
     let rival = try await store.another()
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     for _ in 0..<50 {
       let winners = await withTaskGroup(of: (any RunSession)?.self) { group in
         for store in [store.store, rival] {
@@ -58,7 +58,9 @@ struct OwnershipTests {
         return await group.reduce(into: [any RunSession]()) { if let session = $1 { $0.append(session) } }
       }
       #expect(winners.count == 1)
-      for winner in winners { try await winner.leave(.paused(.signal, detail: nil), at: TestStore.start) }
+      for winner in winners {
+        try await winner.release(as: .paused(.signal, detail: nil), at: TestStore.start)
+      }
     }
   }
 
@@ -81,7 +83,7 @@ struct OwnershipTests {
     let store = try await TestStore()
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     _ = try await store.store.take(session.run, isCancelling: true, at: TestStore.start)
     store.store.database.locks.releaseRun(1)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)

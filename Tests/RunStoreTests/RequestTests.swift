@@ -22,7 +22,7 @@ struct RequestTests {
           of: chunk, finishedAt: TestStore.start, took: .zero, outcome: failing ? .notProcessed : .accepted,
           status: 503, code: nil, message: nil, isCounted: true, event: failing ? .exhausted : .accepted))
     }
-    try await session.leave(.finished, at: TestStore.start)
+    try await session.release(as: .finished, at: TestStore.start)
   }
 
   @Test("a cancellation that comes after the end leaves nothing that a later retry would follow")
@@ -30,7 +30,7 @@ struct RequestTests {
     let store = try await TestStore()
     let session = try await plan(store.store)
     try await end(session, failing: true)
-    #expect(try await store.another().ask(.cancel, of: session.run) == .nobody)
+    #expect(try await store.another().requestCancel(of: session.run) == .noOwner)
     #expect(try requests(in: store) == ["-0"])
     let later = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await later.standing().request == nil)
@@ -43,7 +43,7 @@ struct RequestTests {
   func cancelAgainstTheEnd() async throws {
     let store = try await TestStore()
     let session = try await plan(store.store)
-    #expect(try await store.another().ask(.cancel, of: session.run) == .left)
+    #expect(try await store.another().requestCancel(of: session.run) == .delivered)
     #expect(try await session.request() == .cancel)
     try await end(session, failing: true)
     #expect(try requests(in: store) == ["-0"])
@@ -54,15 +54,39 @@ struct RequestTests {
     let store = try await TestStore()
     let other = try await store.another()
     let session = try await plan(store.store)
-    #expect(try await other.ask(request, of: session.run) == .left)
+    #expect(try await other.ask(request, of: session.run) == .delivered)
     store.store.database.locks.releaseRun(1)
     // Nobody is there to be asked, whatever the row says.
-    #expect(try await other.ask(request, of: session.run) == .nobody)
+    #expect(try await other.ask(request, of: session.run) == .noOwner)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await heir.standing().request == nil)
     #expect(try requests(in: store) == ["-0"])
-    #expect(try await other.ask(request, of: session.run) == .left)
+    #expect(try await other.ask(request, of: session.run) == .delivered)
     #expect(try await heir.request() == request)
+  }
+
+  @Test(
+    "a request that comes while a run is being taken over is the new owner's", arguments: RunRequest.allCases)
+  func takeOver(request: RunRequest) async throws {
+    let store = try await TestStore()
+    let other = try await store.another()
+    let session = try await plan(store.store)
+    store.store.database.locks.releaseRun(1)
+    let heir = try LockFile(besideDatabase: store.path)
+    let asking = try await heir.whileTaking {
+      #expect(try heir.lockRun(1))
+      let asking = Task { try await other.ask(request, of: session.run) }
+      // Looked at often enough for a request that does not wait to be there.
+      var looks = 0
+      while looks < 200, try requests(in: store) == ["-0"] {
+        looks += 1
+        await Task.yield()
+      }
+      try Raw.execute("UPDATE run SET request = NULL, owner = owner + 1", in: store.path)
+      return asking
+    }
+    #expect(try await asking.value == .delivered)
+    #expect(try requests(in: store) == ["\(request.rawValue)0"])
   }
 
   @Test("a request to pause never replaces one to cancel, and is replaced by it")
@@ -70,11 +94,11 @@ struct RequestTests {
     let store = try await TestStore()
     let other = try await store.another()
     let session = try await plan(store.store)
-    #expect(try await other.ask(.pause, of: session.run) == .left)
+    #expect(try await other.requestPause(of: session.run) == .delivered)
     #expect(try await session.request() == .pause)
-    #expect(try await other.ask(.cancel, of: session.run) == .left)
-    #expect(try await other.ask(.pause, of: session.run) == .outranked)
-    #expect(try await other.ask(.cancel, of: session.run) == .left)
+    #expect(try await other.requestCancel(of: session.run) == .delivered)
+    #expect(try await other.requestPause(of: session.run) == .outranked)
+    #expect(try await other.requestCancel(of: session.run) == .delivered)
     #expect(try await session.request() == .cancel)
   }
 
@@ -85,14 +109,14 @@ struct RequestTests {
     let session = try await plan(store.store)
     let chunk = try await session.claim(at: TestStore.start)
     guard case .chunk = chunk else { throw StoreError(.conflict, "nothing to claim") }
-    _ = try await other.ask(.cancel, of: session.run)
+    _ = try await other.requestCancel(of: session.run)
     _ = try await session.cancelPending()
     store.store.database.locks.releaseRun(1)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await heir.request() == .cancel)
     #expect(try await heir.standing().request == .cancel)
-    #expect(try await other.ask(.pause, of: session.run) == .outranked)
-    try await heir.leave(.cancelled, at: TestStore.start)
+    #expect(try await other.requestPause(of: session.run) == .outranked)
+    try await heir.release(as: .cancelled, at: TestStore.start)
     #expect(try requests(in: store) == ["-0"])
   }
 }

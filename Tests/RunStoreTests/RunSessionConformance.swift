@@ -217,7 +217,7 @@ struct RunSessionConformance {
     _ = try await session.record(result(first, .accepted, .accepted))
     _ = try claimed(await session.claim(at: start + .seconds(2)))
     // The owner leaves in the middle, as its death does.
-    try await session.leave(.paused(.signal, detail: nil), at: start + .seconds(3))
+    try await session.release(as: .paused(.signal, detail: nil), at: start + .seconds(3))
     let heir = try await store.take(session.run, isCancelling: false, at: start + .seconds(9))
     let standing = try await heir.standing()
     #expect(standing.counts.chunks == [.accepted: 1, .pending: 1, .unknown: 1, .submitting: 0])
@@ -236,7 +236,7 @@ struct RunSessionConformance {
   func formerOwnerChangesNothing() async throws {
     let (store, session) = try await session()
     let chunk = try claimed(await session.claim(at: start))
-    try await session.leave(.paused(.signal, detail: nil), at: start)
+    try await session.release(as: .paused(.signal, detail: nil), at: start)
     _ = try await store.take(session.run, isCancelling: false, at: start)
     await #expect { try await session.record(result(chunk, .accepted, .accepted)) } throws: {
       ($0 as? StoreError)?.code == .conflict
@@ -249,12 +249,12 @@ struct RunSessionConformance {
   func requestsReachTheOwner() async throws {
     let (store, session) = try await session()
     #expect(try await session.request() == nil)
-    #expect(try await store.ask(.cancel, of: session.run) == .left)
+    #expect(try await store.requestCancel(of: session.run) == .delivered)
     #expect(try await session.request() == .cancel)
     let recorded = try await session.cancelPending()
     #expect(recorded.request == .cancel)
     #expect(recorded.moved.items == [.cancelled: 10, .pending: -10])
-    try await session.leave(.cancelled, at: start)
+    try await session.release(as: .cancelled, at: start)
     await #expect {
       _ = try await store.take(session.run, isCancelling: false, at: start)
     } throws: { ($0 as? StoreError)?.code == .wrongState }
@@ -277,7 +277,7 @@ struct RunSessionConformance {
     try await session.remember(wait: wait)
     // A shorter wait never replaces a longer one.
     try await session.remember(wait: StoredWait(until: start, reason: "shorter"))
-    try await session.leave(.paused(.throttled, detail: "d"), at: start)
+    try await session.release(as: .paused(.throttled, detail: "d"), at: start)
     let heir = try await store.take(session.run, isCancelling: false, at: start)
     #expect(try await heir.standing().wait == wait)
     // The budget is common: another run of the same service is held back as well.
@@ -296,7 +296,7 @@ struct RunSessionConformance {
     let asked = StoredWait(
       until: start + .seconds(60), reason: "the service asks to wait", length: .seconds(60))
     try await session.remember(wait: asked)
-    try await session.leave(.paused(.signal, detail: nil), at: start)
+    try await session.release(as: .paused(.signal, detail: nil), at: start)
     // The clock was a day ahead when the service asked, and is put right.
     let put = start - .seconds(86_400)
     let heir = try await store.take(session.run, isCancelling: false, at: put)

@@ -7,7 +7,7 @@ import Testing
 @Suite("Waits that are in force")
 struct StandingWaitsTests {
   private func waits(of store: TestStore, at now: Timestamp) async throws -> HealthCheck {
-    let checks = await StoreCheckup(path: store.path, now: now).checks()
+    let checks = await StoreDiagnostics(path: store.path, now: now).checks()
     return try #require(checks.first { $0.subject == .waits })
   }
 

@@ -11,7 +11,8 @@ struct StoreCheckupTests {
   private func check(
     _ subject: HealthCheck.Subject, of path: String
   ) async throws -> HealthCheck {
-    let checks = await StoreCheckup(path: path, now: TestStore.start, busyTimeout: .milliseconds(1)).checks()
+    let checks = await StoreDiagnostics(path: path, now: TestStore.start, busyTimeout: .milliseconds(1))
+      .checks()
     #expect(
       checks.map(\.subject) == [.database, .schema, .integrity, .locks, .space, .waits, .sqlite], "\(checks)")
     return try #require(checks.first { $0.subject == subject })
@@ -21,7 +22,7 @@ struct StoreCheckupTests {
   func missing() async throws {
     let folder = try TemporaryFolder()
     let path = folder.file("a/b/store.db")
-    let checks = await StoreCheckup(path: path, now: TestStore.start).checks()
+    let checks = await StoreDiagnostics(path: path, now: TestStore.start).checks()
     #expect(checks.allSatisfy { $0.status != .problem }, "\(checks)")
     #expect(try await check(.database, of: path).message.contains("will be made at \(path)"))
     #expect(try await check(.schema, of: path).status == .skipped)
@@ -34,7 +35,7 @@ struct StoreCheckupTests {
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0), PlannedItems.source(1)], chunkSize: 1, in: store.store, at: TestStore.start)
     let before = try Raw.query("SELECT state FROM run", in: store.path)
-    let checks = await StoreCheckup(path: store.path, now: TestStore.start).checks()
+    let checks = await StoreDiagnostics(path: store.path, now: TestStore.start).checks()
     #expect(checks.allSatisfy { $0.status == .ok }, "\(checks)")
     let space = try #require(checks.first { $0.subject == .space })
     #expect(space.message.contains("run \(session.run) still needs about 65 MiB"), "\(space.message)")
@@ -92,14 +93,14 @@ struct StoreCheckupTests {
 
   @Test("too little space is a problem, and the figures are said")
   func space() {
-    let need = SpaceNeed(run: "20261123", chunks: 20_000, manifestBytes: 0)
+    let need = DiskSpaceEstimate(run: "20261123", chunks: 20_000, manifestBytes: 0)
     let little = need.check(free: 100 << 20, folder: "/data")
     #expect(little.status == .problem)
     #expect(little.message.contains("100 MiB are free where /data is"))
     #expect(
       little.message.contains("about 143 MiB (64 MiB for the write-ahead log, 79 MiB for 20000 chunks left)"))
     #expect(need.check(free: need.bytes, folder: "/data").status == .ok)
-    #expect(SpaceNeed().check(free: 1 << 30, folder: "/data").status == .ok)
+    #expect(DiskSpaceEstimate().check(free: 1 << 30, folder: "/data").status == .ok)
   }
 
   @Test(

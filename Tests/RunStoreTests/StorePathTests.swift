@@ -86,7 +86,7 @@ struct StorePathTests {
     await #expect(throws: StoreError.self) {
       try await SQLiteStore.open(path: folder.file("notes.txt"), now: TestStore.start)
     }
-    _ = await StoreCheckup(
+    _ = await StoreDiagnostics(
       path: folder.file("notes.txt"), now: TestStore.start, busyTimeout: .milliseconds(1)
     ).checks()
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["notes.txt"])
@@ -94,7 +94,7 @@ struct StorePathTests {
     let store = try await TestStore()
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     try await store.store.close()
     try FileManager.default.removeItem(atPath: store.path + ".lock")
     let reader = try await SQLiteStore.openForReading(path: store.path)
@@ -103,7 +103,7 @@ struct StorePathTests {
     let owner = try await SQLiteStore.open(path: store.path, now: TestStore.start)
     let taken = try await owner.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await reader.summary(of: session.run).isLive)
-    try await taken.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await taken.release(as: .paused(.signal, detail: nil), at: TestStore.start)
   }
 }
 
@@ -116,7 +116,7 @@ struct UnchangingDatabaseTests {
     let store = try await TestStore()
     let session = try await PlannedItems.plan(
       (0..<3).map { PlannedItems.source($0) }, chunkSize: 1, in: store.store, at: TestStore.start)
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     if emptyingLog { try Raw.execute("PRAGMA wal_checkpoint(TRUNCATE)", in: store.path) }
     let folder = try TemporaryFolder()
     let path = folder.file(name)

@@ -21,7 +21,7 @@ struct TakeOverRaceTests {
     ]
     let planned = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: rivals[0], at: TestStore.start)
-    try await planned.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await planned.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     var wins = [0, 0]
     for round in 0..<Self.rounds {
       let outcomes = await withTaskGroup(of: (rival: Int, outcome: Result<any RunSession, any Error>).self) {
@@ -51,7 +51,7 @@ struct TakeOverRaceTests {
       wins[owners[0].rival] += 1
       // Every other owner dies without leaving: the next has to take over from the dead.
       if round % 2 == 0 {
-        try await owners[0].session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+        try await owners[0].session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
       } else {
         rivals[owners[0].rival].database.locks.releaseRun(1)
       }

@@ -69,7 +69,7 @@ final class SeededExecutor: TaskExecutor {
   }
 
   /// Work that keeps its own order among whatever else is ready: the queue of one store.
-  final class Lane: WorkQueue {
+  final class Lane: StoreQueue {
     private let executor: SeededExecutor
     private let works = NIOLockedValueBox<[@Sendable () -> Void]>([])
 

@@ -19,7 +19,7 @@ struct SimulatedSession: RunSession {
   var run: RunID { base.run }
   var settings: RunSettings { base.settings }
 
-  func standing() async throws -> RunStanding {
+  func standing() async throws -> RunSnapshot {
     try await read("standing") {
       let standing = try await base.standing()
       moves.begin(with: standing.counts)
@@ -104,11 +104,11 @@ struct SimulatedSession: RunSession {
     try await change("retry") { try await moves.noting { try await base.retry(states) } }
   }
 
-  func leave(_ ending: RunEnding, at now: Timestamp) async throws {
+  func release(as exit: RunExit, at now: Timestamp) async throws {
     let counts = try await base.standing().counts
     let added = moves.counts
     if let added, added != counts { throw Moves.Difference(added: added, counts: counts) }
-    try await change("leave \(ending.traced)") { try await base.leave(ending, at: now) }
+    try await change("release \(exit.traced)") { try await base.release(as: exit, at: now) }
   }
 
   private func read<T: Sendable>(
@@ -189,7 +189,7 @@ extension Result<Claim, StoreError> {
   }
 }
 
-extension RunEnding {
+extension RunExit {
   fileprivate var traced: String {
     switch self {
     case .finished: "finished"

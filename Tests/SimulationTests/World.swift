@@ -105,7 +105,7 @@ final class World: Sendable {
   }
 
   private enum Fate {
-    case left(RunEnding)
+    case left(RunExit)
     case died
     /// The store could not be used, by design of the scenario.
     case stopped
@@ -174,13 +174,13 @@ final class World: Sendable {
         observer: Onlooker(trace: trace))
       let asks = number < scenario.calmFrom && dice.chance(scenario.stopOdds / 2)
       let id = session.run
-      let ending = try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+      let ending = try await withThrowingTaskGroup(of: RunExit?.self) { group in
         group.addTask { try await loop.run(isCancelling: errand == .cancel, stops: stops) }
         if asks { group.addTask { try await self.ask(id, process) } }
         while let next = try await group.next() {
           guard let next else { continue }
           group.cancelAll()
-          return next as RunEnding?
+          return next as RunExit?
         }
         return nil
       }
@@ -216,7 +216,7 @@ final class World: Sendable {
   }
 
   /// Another process asks something of the run.
-  private func ask(_ run: RunID, _ process: SimulatedProcess) async throws -> RunEnding? {
+  private func ask(_ run: RunID, _ process: SimulatedProcess) async throws -> RunExit? {
     do {
       try await process.sleep(for: dice.spread(0...4))
       let other = try await open()

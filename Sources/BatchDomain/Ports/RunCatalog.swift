@@ -1,4 +1,6 @@
-/// The reading side of the store: what reports, exports and look-ups need. It never changes a chunk.
+/// The reading side of a store: what reports, exports, look-ups, pictures and audits need. It changes nothing.
+///
+/// Calls that give rows read a bounded part of the store, so that no read transaction outlives one page.
 package protocol RunCatalog: Sendable {
   /// Finds the run a person means: a whole id, the beginning of one, or `latest`.
   ///
@@ -33,23 +35,51 @@ package protocol RunCatalog: Sendable {
   /// Source texts of the items of a run in these states, in order, leaving out those up to `after`.
   func items(of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int) async throws -> [StoredItem]
 
-  /// Asks the owner of a run for something.
-  ///
-  /// A request belongs to the ownership it was made for: it ends when that process releases the run or dies, and a
-  /// later owner does not see it. A request to pause never replaces one to cancel.
-  ///
-  /// - Returns: the result. Asking again does not make a second request.
-  func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt
-}
+  // MARK: A run in detail
 
-/// What became of a request to the owner of a run.
-package enum RequestReceipt: Sendable, Equatable {
-  /// The live owner has it. It checks at least every second, and may end for another reason first.
-  case left
-  /// The owner was asked to cancel before, which stands.
-  case outranked
-  /// No live process sends the run; no request was stored.
-  case nobody
+  /// How a run went in time, from all of its attempts.
+  func timeline(of run: RunID) async throws -> RunTimeline
+
+  /// Chunks in order of number, leaving out those up to `after`.
+  func chunks(
+    of run: RunID, matching filter: RowFilter, after: ChunkNumber?, limit: Int
+  ) async throws -> DetailPage<ChunkSummary, ChunkNumber>
+
+  /// Items in order, from a sequence number on.
+  func items(
+    of run: RunID, matching filter: RowFilter, from sequence: Int, limit: Int
+  ) async throws -> DetailPage<ItemSummary, Int>
+
+  /// Attempts in order of chunk and number, leaving out those up to `after`. The filter's state is that of the chunk
+  /// now; an attempt that is under way counts as ended now.
+  func attempts(
+    of run: RunID, matching filter: RowFilter, after: AttemptSummary.Key?, limit: Int
+  ) async throws -> DetailPage<AttemptSummary, AttemptSummary.Key>
+
+  /// How a run went so far. It is read part by part, so while the run goes on the parts may be of different
+  /// moments.
+  ///
+  /// - Throws: ``StoreError`` with code `no_such_run`.
+  func insight(into run: RunID) async throws -> RunInsight
+
+  /// Where a video was sent or is to be sent, newest run first, then in the order of the items.
+  ///
+  /// - Parameter object: the item's `object`, `s3://bucket/key`, compared as a whole.
+  /// - Returns: one for each item with that object; a run has more than one where the indexes differ.
+  func appearances(of object: ObjectName) async throws -> [ObjectAppearance]
+
+  /// Audits one run from its records alone.
+  ///
+  /// Works on a run that a live process owns, too: what merely moved during the audit is no problem.
+  ///
+  /// - Parameter limit: problems that are listed; the rest is counted.
+  /// - Throws: ``StoreError``; what damage makes unreadable is a problem of the audit once the store is open.
+  func audit(_ run: RunID, listing limit: Int) async throws -> RunAudit
+
+  // MARK: The end
+
+  /// Ends the use of the store; later calls throw.
+  func close() async throws
 }
 
 /// An item with its source text.

@@ -32,3 +32,26 @@ package struct ItemSummary: Sendable, Equatable {
     self.message = message
   }
 }
+
+/// One item of a run that has the video that was looked for.
+package struct ObjectAppearance: Sendable, Equatable {
+  /// The run.
+  package var run: RunID
+  /// When the run was created.
+  package var createdAt: Timestamp
+  /// The item's sequence number within the run, from 0.
+  package var item: Int
+  /// The index that receives it.
+  package var index: IndexID
+  /// The chunk it is in; of pieces of a divided chunk the smallest.
+  package var chunk: ChunkSummary
+
+  /// An appearance as the store has it.
+  package init(run: RunID, createdAt: Timestamp, item: Int, index: IndexID, chunk: ChunkSummary) {
+    self.run = run
+    self.createdAt = createdAt
+    self.item = item
+    self.index = index
+    self.chunk = chunk
+  }
+}

@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 import ServiceHTTP
 
 /// `orchestrate cancel`: stops a run for good. What is pending is given up, what is unknown is still settled.
@@ -34,7 +33,7 @@ struct CancelCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.open(path: path, clock: context.clock)
+    let store = try await StoreOpener.open(path, clock: context.clock)
     let id = try await store.resolve(run)
     let execution = RunExecution(
       console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)
@@ -47,7 +46,7 @@ struct CancelCommand: Subcommand {
   /// Has the owner of the run cancel it and waits until it has; where nobody owns it, or its owner dies meanwhile,
   /// cancels it here.
   private func cancel(
-    _ id: RunID, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
+    _ id: RunID, in store: any BatchStore, _ execution: RunExecution, _ context: ProcessContext
   ) async throws {
     var wasAsked = false
     while true {
@@ -59,7 +58,7 @@ struct CancelCommand: Subcommand {
             remedy: "stop that process with a signal; nothing was sent")
         }
         // Asked at each look: when the owner dies and another process resumes the run, that one has to be told, too.
-        if try await store.ask(.cancel, of: id) == .left, !wasAsked {
+        if try await store.requestCancel(of: id) == .delivered, !wasAsked {
           wasAsked = true
           context.note("cancelling run \(id): waiting for the process that owns it")
         }
@@ -81,7 +80,7 @@ struct CancelCommand: Subcommand {
   }
 
   private func cancelHere(
-    _ summary: RunSummary, in store: SQLiteStore, _ execution: RunExecution, _ context: ProcessContext
+    _ summary: RunSummary, in store: any BatchStore, _ execution: RunExecution, _ context: ProcessContext
   ) async throws {
     let id = summary.run
     switch summary.state {
@@ -101,8 +100,8 @@ struct CancelCommand: Subcommand {
         _ = try await session.cancelPending()
         let counts = try await session.standing().counts
         // Another process may have finished it since it was looked at: then there was nothing to cancel.
-        try await session.leave(
-          counts.chunks(in: .cancelled) == 0 ? .finished : .cancelled, at: context.clock.now())
+        try await session.release(
+          as: counts.chunks(in: .cancelled) == 0 ? .finished : .cancelled, at: context.clock.now())
         return
       }
       let key: APIKey
@@ -114,7 +113,7 @@ struct CancelCommand: Subcommand {
       } catch {
         // What is pending is given up all the same; what is unknown waits for a `cancel` that can ask the service.
         _ = try await session.cancelPending()
-        try await session.leave(.cancelled, at: context.clock.now())
+        try await session.release(as: .cancelled, at: context.clock.now())
         throw error
       }
       try await execution.work(on: session, key: key, route: route, signals: signals, isCancelling: true)

@@ -2,7 +2,6 @@ import ArgumentParser
 import BatchDomain
 import Logging
 import Reporting
-import RunStore
 
 /// Where the store is.
 struct StoreOptions: ParsableArguments {
@@ -21,7 +20,7 @@ struct StoreOptions: ParsableArguments {
   /// - Throws: ``StoreError`` with code `no_such_run` when there is no database: looking for a run makes none.
   func existing(for run: String, in context: ProcessContext) throws -> String {
     let path = try resolved(in: context)
-    guard try SQLiteStore.exists(at: path) else {
+    guard try StoreOpener.exists(at: path) else {
       throw StoreError(
         .noSuchRun, "there is no run \(VisibleText.escape(run)): there is no database at \(path) yet",
         remedy: "\(command: .submitManifest) starts a run; --db names another database")

@@ -2,7 +2,6 @@ import ArgumentParser
 import BatchDomain
 import Dashboard
 import Reporting
-import RunStore
 
 /// `orchestrate dashboard`: the views of the report, live, for a browser on this machine.
 struct DashboardCommand: Subcommand {
@@ -53,14 +52,15 @@ struct DashboardCommand: Subcommand {
     let path = try storeOptions.resolved(in: context)
     guard allowActions else {
       return DashboardSite(
-        store: try await SQLiteStore.openForReading(path: path), clock: context.clock, zone: context.zone,
+        store: try await StoreOpener.openForReading(path), clock: context.clock, zone: context.zone,
         database: storeOptions.path, random: context.random)
     }
-    guard try SQLiteStore.exists(at: path) else {
+    guard try StoreOpener.exists(at: path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
-    let store = try await SQLiteStore.open(path: path, now: context.clock.now())
-    let launcher = ProgramLauncher(database: store.path, environment: context.environment)
+    let store = try await StoreOpener.open(path, clock: context.clock)
+    let launcher = ProgramLauncher(
+      database: try StoreOpener.withoutLinks(path), environment: context.environment)
     return DashboardSite(
       store: store, clock: context.clock, zone: context.zone, database: storeOptions.path,
       actions: DashboardSite.Actions(launcher: launcher, random: context.random), random: context.random)

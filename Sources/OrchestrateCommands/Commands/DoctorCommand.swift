@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 import ServiceHTTP
 import TransfersService
 
@@ -79,9 +78,7 @@ struct DoctorCommand: Subcommand {
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {
     do {
-      return await StoreCheckup(
-        path: try storeOptions.resolved(in: context), now: context.clock.now()
-      ).checks()
+      return await StoreOpener.checks(try storeOptions.resolved(in: context), now: context.clock.now())
     } catch {
       let failure = CommandFailure(error)
       return [HealthCheck(.database, .problem, failure.message, remedy: failure.remedy)]

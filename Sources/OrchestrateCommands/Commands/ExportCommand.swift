@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 
 /// `orchestrate export`: the items of a run in some states, as a manifest, byte for byte as they came.
 struct ExportCommand: Subcommand {
@@ -34,7 +33,7 @@ struct ExportCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.openForReading(path: path)
+    let store = try await StoreOpener.openForReading(path)
     let id = try await store.resolve(run)
     try context.output.write("[")
     var after: Int?

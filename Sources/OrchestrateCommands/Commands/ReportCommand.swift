@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 
 /// `orchestrate report`: the history, one run, rows of it, or what two runs differ in. Works while a run is going on, and
 /// changes nothing.
@@ -90,7 +89,7 @@ struct ReportCommand: Subcommand {
     if let object {
       try await find(object, context, &output)
     } else if let run = runs.first {
-      let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
+      let store = try await StoreOpener.openForReading(try storeOptions.existing(for: run, in: context))
       let ids = try await resolve(in: store)
       if diff {
         try await DifferenceReporter(store: store, format: format).write(ids[0], ids[1], to: &output)
@@ -101,10 +100,10 @@ struct ReportCommand: Subcommand {
       }
     } else {
       let path = try storeOptions.resolved(in: context)
-      let isThere = try SQLiteStore.exists(at: path)
+      let isThere = try StoreOpener.exists(at: path)
       if !isThere { await context.tell("there is no database at \(VisibleText.escape(path)) yet") }
       let reporter = HistoryReporter(
-        context: context, store: isThere ? try await SQLiteStore.openForReading(path: path) : nil,
+        context: context, store: isThere ? try await StoreOpener.openForReading(path) : nil,
         database: storeOptions.path, format: format, rows: rows)
       try await reporter.write(to: &output)
     }
@@ -112,7 +111,7 @@ struct ReportCommand: Subcommand {
     return .done
   }
 
-  private func resolve(in store: SQLiteStore) async throws -> [RunID] {
+  private func resolve(in store: any RunCatalog) async throws -> [RunID] {
     var ids: [RunID] = []
     for run in runs { ids.append(try await store.resolve(run)) }
     return ids
@@ -120,8 +119,8 @@ struct ReportCommand: Subcommand {
 
   private func find(_ object: String, _ context: ProcessContext, _ output: inout ClosureOutput) async throws {
     let path = try storeOptions.resolved(in: context)
-    let isThere = try SQLiteStore.exists(at: path)
-    let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
+    let isThere = try StoreOpener.exists(at: path)
+    let store = isThere ? try await StoreOpener.openForReading(path) : nil
     let report = ObjectReport(object, try await store?.appearances(of: ObjectName(object)) ?? [])
     switch format {
     case .text, .html: try output.write(report.text(zone: context.zone))

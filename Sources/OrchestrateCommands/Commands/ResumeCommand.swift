@@ -3,7 +3,6 @@ import BatchDomain
 import ManifestReader
 import Notifications
 import Reporting
-import RunStore
 import ServiceHTTP
 
 /// `orchestrate resume`: goes on with a run, at once, however its last process ended.
@@ -54,7 +53,7 @@ struct ResumeCommand: Subcommand {
     let context = console.context
     let targets = try targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.open(path: path, clock: context.clock)
+    let store = try await StoreOpener.open(path, clock: context.clock)
     let id = try await store.resolve(run)
     let summary = try await store.summary(of: id)
     let manifest = summary.state == .planning ? try await store.manifestFile(of: id)?.path : nil
@@ -136,7 +135,7 @@ struct ResumeCommand: Subcommand {
 
   /// Stores what changes from now on.
   private func changedSettings(
-    of run: RunID, in store: SQLiteStore, _ context: ProcessContext
+    of run: RunID, in store: any BatchStore, _ context: ProcessContext
   ) async throws -> RunSettings {
     let stored = try await store.settings(of: run)
     let settings = try sending.layer.applied(to: stored)

@@ -2,7 +2,6 @@ import ArgumentParser
 import BatchDomain
 import Logging
 import Reporting
-import RunStore
 
 /// `orchestrate settle`: a person's verdict on chunks that the service's listing could not decide.
 struct SettleCommand: Subcommand {
@@ -47,7 +46,7 @@ struct SettleCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await SQLiteStore.open(path: path, clock: context.clock)
+    let store = try await StoreOpener.open(path, clock: context.clock)
     let id = try await store.resolve(run)
     try await store.refuseOwned(id)
     let before = try await store.summary(of: id)
@@ -73,7 +72,7 @@ struct SettleCommand: Subcommand {
   }
 
   /// Whether there is a chunk to settle. What a dead process was submitting becomes unknown when the run is taken.
-  private func isSettleable(_ run: RunSummary, in store: SQLiteStore) async throws -> Bool {
+  private func isSettleable(_ run: RunSummary, in store: any BatchStore) async throws -> Bool {
     guard let chunk else { return run.counts.chunks(in: .unknown, .submitting) > 0 }
     let (before, isOverflow) = chunk.subtractingReportingOverflow(1)
     guard !isOverflow else { return false }
@@ -117,7 +116,7 @@ struct SettleCommand: Subcommand {
   ) async throws {
     let standing = try await session.standing()
     let counts = standing.counts
-    let ending: RunEnding
+    let ending: RunExit
     // A run whose owner died while it cancelled it is being cancelled still.
     if before.state == .cancelled || standing.request == .cancel {
       _ = try await session.cancelPending()
@@ -129,7 +128,7 @@ struct SettleCommand: Subcommand {
     } else {
       ending = .finished
     }
-    try await session.leave(ending, at: context.clock.now())
+    try await session.release(as: ending, at: context.clock.now())
   }
 
   private func nothingToSettle(_ run: RunID) -> CommandFailure {

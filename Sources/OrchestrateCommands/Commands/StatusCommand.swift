@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 
 /// `orchestrate` without a subcommand: where the newest run stands, and what to do next. Exit 0; without a run it shows the
 /// first three commands.
@@ -37,8 +36,8 @@ struct StatusCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.resolved(in: context)
-    let isThere = try SQLiteStore.exists(at: path)
-    let store = isThere ? try await SQLiteStore.openForReading(path: path) : nil
+    let isThere = try StoreOpener.exists(at: path)
+    let store = isThere ? try await StoreOpener.openForReading(path) : nil
     guard let store, let last = try await store.summaries(before: nil, limit: 1).first else {
       if !isThere, storeOptions.path != nil { await context.tell("there is no database at \(path) yet") }
       try context.output.write(Self.welcome)

@@ -3,7 +3,6 @@ import BatchDomain
 import Foundation
 import ManifestReader
 import Reporting
-import RunStore
 import ServiceHTTP
 
 /// `orchestrate submit`: plans a manifest and sends it.
@@ -82,7 +81,7 @@ struct SubmitCommand: Subcommand {
     let database = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     try refuseDatabaseAsManifest(path, database)
     let events = try eventOptions.open(beside: database, manifest: path, in: context)
-    let store = try await SQLiteStore.open(path: database, clock: context.clock)
+    let store = try await StoreOpener.open(database, clock: context.clock)
     let name = nameToShow(resolved, context)
     let execution = RunExecution(
       console: console, store: store, database: name, format: show.format, events: events,

@@ -1,7 +1,6 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
-import RunStore
 
 /// `orchestrate verify`: an audit of one run from its records alone. Works while it is going on, and changes nothing.
 struct VerifyCommand: Subcommand {
@@ -31,7 +30,7 @@ struct VerifyCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let store = try await SQLiteStore.openForReading(path: try storeOptions.existing(for: run, in: context))
+    let store = try await StoreOpener.openForReading(try storeOptions.existing(for: run, in: context))
     let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)
     for note in audit.notes { await context.tell(note) }
     switch format {

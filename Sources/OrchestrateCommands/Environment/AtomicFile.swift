@@ -1,7 +1,6 @@
 import BatchDomain
 import Foundation
 import Reporting
-import RunStore
 
 /// A file that is there whole or not at all: written beside its place and moved there when it is complete.
 ///

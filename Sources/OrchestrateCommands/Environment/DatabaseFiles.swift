@@ -1,5 +1,4 @@
 import Foundation
-import RunStore
 
 /// The files of a database: closing any of them beside SQLite drops SQLite's locks, so no command opens one.
 enum DatabaseFiles {
@@ -21,7 +20,7 @@ enum DatabaseFiles {
   /// The path at the end of all links, of a file that may not be there; one in a folder that is not there, as it is.
   private static func resolved(_ path: String) -> String {
     do {
-      return try SQLiteStore.withoutLinks(path)
+      return try StoreOpener.withoutLinks(path)
     } catch {
       return URL(fileURLWithPath: path).standardizedFileURL.path
     }

@@ -1,7 +1,6 @@
 import BatchDomain
 import ManifestReader
 import Reporting
-import RunStore
 
 /// `submit --dry-run`: validates all of a manifest and shows the settings and the plan. Records nothing, needs no
 /// key, opens no connection.
@@ -42,9 +41,9 @@ struct DryRun {
   /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
   private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
-    guard try SQLiteStore.exists(at: path) else { return }
+    guard try StoreOpener.exists(at: path) else { return }
     do {
-      let store = try await SQLiteStore.openForReading(path: path)
+      let store = try await StoreOpener.openForReading(path)
       let before = try await store.acceptedBefore(
         session, sentTo: resolved.settings.baseURL, in: nil, isStopped: { false })
       try await store.close()

@@ -1,7 +1,6 @@
 import BatchDomain
 import ManifestReader
 import Reporting
-import RunStore
 
 /// Takes a run from an empty plan to one that can be sent, or removes it without a trace.
 struct PlannedSubmission {

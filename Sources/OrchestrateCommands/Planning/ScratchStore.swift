@@ -1,5 +1,4 @@
 import BatchDomain
-import RunStore
 
 /// A store that lasts for one validation: a manifest is checked by planning it into a temporary database, so that what
 /// `validate` says is what `submit` does. Nothing is left of it, also when a signal ends the process.
@@ -17,7 +16,7 @@ enum ScratchStore {
     of settings: RunSettings, context: ProcessContext, _ body: (any PlanningSession) async throws -> T
   ) async throws -> T {
     do {
-      let store = try await SQLiteStore.openTemporary(now: context.clock.now())
+      let store = try await StoreOpener.openTemporary(now: context.clock.now())
       let session = try await store.plan(
         RunDraft(
           createdAt: context.clock.now(), random: context.random.next(), name: nil, job: nil, manifest: "",

@@ -1,10 +1,9 @@
 import BatchDomain
 import Reporting
-import RunStore
 
 /// Writes how two runs differ.
 struct DifferenceReporter {
-  let store: SQLiteStore
+  let store: any RunCatalog
   let format: ReportFormat
 
   /// Writes the comparison.

@@ -1,11 +1,10 @@
 import BatchDomain
 import Reporting
-import RunStore
 
 /// Gathers what the HTML report shows of a run.
 struct HTMLReport {
   let context: ProcessContext
-  let store: SQLiteStore
+  let store: any RunCatalog
   /// The path given with `--db`.
   let database: String?
 

@@ -1,12 +1,11 @@
 import BatchDomain
 import Reporting
-import RunStore
 
 /// Writes the history: all runs, newest first.
 struct HistoryReporter {
   let context: ProcessContext
   /// Where runs are read; `nil` while there is no database.
-  let store: SQLiteStore?
+  let store: (any RunCatalog)?
   /// The path given with `--db`.
   let database: String?
   let format: ReportFormat

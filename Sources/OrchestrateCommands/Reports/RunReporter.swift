@@ -1,11 +1,10 @@
 import BatchDomain
 import Reporting
-import RunStore
 
 /// Writes the report of one run, or rows of it.
 struct RunReporter {
   let context: ProcessContext
-  let store: SQLiteStore
+  let store: any RunCatalog
   /// The path given with `--db`.
   let database: String?
   let format: ReportFormat

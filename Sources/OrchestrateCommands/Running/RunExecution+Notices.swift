@@ -1,7 +1,6 @@
 import BatchDomain
 import Notifications
 import Reporting
-import RunStore
 
 extension RunExecution {
   /// Variables that a notice's command does not get.

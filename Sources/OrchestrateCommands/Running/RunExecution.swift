@@ -2,14 +2,13 @@ import BatchDomain
 import Dispatcher
 import Notifications
 import Reporting
-import RunStore
 import ServiceHTTP
 import TransfersService
 
 /// Works on a run this process owns until it has to be left, and says how it was left.
 struct RunExecution {
   let console: RunConsole
-  let store: SQLiteStore
+  let store: any BatchStore
   /// The database as the user named it, for commands that are shown.
   let database: String?
   let format: ResultFormat

@@ -54,8 +54,8 @@ final class RunNotices: RunObserver {
   ///   - notices: who tells; `nil` when nobody is to be told.
   ///   - look: reads how the run stands once it was left.
   static func during(
-    _ notices: RunNotices?, look: () async throws -> RunSummary, _ work: () async throws -> RunEnding
-  ) async -> Result<RunEnding, any Error> {
+    _ notices: RunNotices?, look: () async throws -> RunSummary, _ work: () async throws -> RunExit
+  ) async -> Result<RunExit, any Error> {
     guard let notices else { return await result(of: work) }
     return await notices.notifier.during {
       let result = await result(of: work)
@@ -67,7 +67,7 @@ final class RunNotices: RunObserver {
     }
   }
 
-  private static func result(of work: () async throws -> RunEnding) async -> Result<RunEnding, any Error> {
+  private static func result(of work: () async throws -> RunExit) async -> Result<RunExit, any Error> {
     do { return .success(try await work()) } catch { return .failure(error) }
   }
 
@@ -113,7 +113,7 @@ final class RunNotices: RunObserver {
 
   /// The run as the store has it, or as it is known here when the store cannot tell.
   private func standing(
-    after ending: RunEnding, _ look: () async throws -> RunSummary
+    after ending: RunExit, _ look: () async throws -> RunSummary
   ) async -> (run: RunSummary, attempts: Int?) {
     do {
       let run = try await look()

@@ -100,7 +100,7 @@ final class RunProgress: RunObserver {
   }
 
   /// Says why the run is paused, once it was left: what was under way when it stopped may have finished it.
-  func ended(_ ending: RunEnding) {
+  func ended(_ ending: RunExit) {
     guard case .paused(let reason, let detail) = ending, reason != .signal else { return }
     context.note(text.paused(reason, detail: detail, commands))
   }

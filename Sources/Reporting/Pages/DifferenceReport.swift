@@ -23,7 +23,7 @@ package struct DifferenceReport: Sendable {
 
   /// Reads the items of both runs and compares them.
   package static func compare(
-    _ first: RunSummary, _ second: RunSummary, in details: any RunDetails
+    _ first: RunSummary, _ second: RunSummary, in details: any RunCatalog
   ) async throws -> RunDifference {
     let parts = DifferenceFold.parts(for: first.items)
     var changes: [[RunDifference.Change]] = []

@@ -20,7 +20,7 @@ extension RunPages {
 extension ChunkPages {
   /// Chunks of a run in the store.
   package init(
-    of run: RunID, matching filter: RowFilter = RowFilter(), most: Int? = nil, in details: any RunDetails
+    of run: RunID, matching filter: RowFilter = RowFilter(), most: Int? = nil, in details: any RunCatalog
   ) {
     self.init(most: most, isChosen: filter != RowFilter()) {
       try await details.chunks(of: run, matching: filter, after: $0, limit: $1)
@@ -30,7 +30,7 @@ extension ChunkPages {
 
 extension ItemPages {
   /// Items of a run in the store.
-  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunDetails) {
+  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunCatalog) {
     self.init(most: most, isChosen: filter != RowFilter()) {
       try await details.items(of: run, matching: filter, from: $0 ?? 0, limit: $1)
     }
@@ -39,7 +39,7 @@ extension ItemPages {
 
 extension AttemptPages {
   /// Attempts of a run in the store.
-  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunDetails) {
+  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunCatalog) {
     self.init(most: most, isChosen: filter != RowFilter()) {
       try await details.attempts(of: run, matching: filter, after: $0, limit: $1)
     }

@@ -26,7 +26,7 @@ package struct RunReport: Sendable {
   }
 
   /// Gathers a report. While the run goes on its parts may be milliseconds apart.
-  package init(of run: RunID, in store: any RunCatalog & RunDetails) async throws {
+  package init(of run: RunID, in store: any RunCatalog) async throws {
     self.init(
       run: try await store.summary(of: run), settings: try await store.settings(of: run),
       causes: try await store.causes(of: run),

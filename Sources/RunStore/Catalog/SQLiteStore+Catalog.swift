@@ -3,7 +3,7 @@ package import BatchDomain
 extension SQLiteStore: RunCatalog {
   /// Finds the run a person means.
   package func resolve(_ text: String) async throws -> RunID {
-    try await database.read { connection in
+    try await reader.read { connection in
       if text == "latest" {
         let newest = try connection.first("SELECT run_id FROM run ORDER BY run_id DESC LIMIT 1") {
           $0.text(0)
@@ -58,7 +58,7 @@ extension SQLiteStore: RunCatalog {
 
   /// Runs, newest first; one page of them.
   package func summaries(before: RunID?, limit: Int) async throws -> [RunSummary] {
-    try await database.read { [database] connection in
+    try await reader.read { [database] connection in
       let rows = try connection.rows(
         RunRow.select + " WHERE run_id < ? ORDER BY run_id DESC LIMIT ?",
         .text(before?.rawValue ?? "~"), .integer(limit), read: RunRow.init)
@@ -68,7 +68,7 @@ extension SQLiteStore: RunCatalog {
 
   /// One run, as its owner's life or death makes it look.
   package func summary(of run: RunID) async throws -> RunSummary {
-    try await database.read { [database] connection in
+    try await reader.read { [database] connection in
       let row = try connection.first(
         RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
       guard let row else {
@@ -78,16 +78,9 @@ extension SQLiteStore: RunCatalog {
     }
   }
 
-  /// Whether a run is in the store.
-  package func exists(_ run: RunID) async throws -> Bool {
-    try await database.read { connection in
-      try connection.first("SELECT 1 FROM run WHERE run_id = ?", .text(run.rawValue)) { _ in true } ?? false
-    }
-  }
-
   /// What a run was told.
   package func settings(of run: RunID) async throws -> RunSettings {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       let text = try connection.first("SELECT settings FROM run WHERE id = ?", .integer(row)) { $0.text(0) }
       return try StoredSettings.read(text ?? "")
@@ -96,7 +89,7 @@ extension SQLiteStore: RunCatalog {
 
   /// The manifest of a run as it was found on disk.
   package func manifestFile(of run: RunID) async throws -> ManifestFile? {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       return try connection.first(
         """
@@ -113,7 +106,7 @@ extension SQLiteStore: RunCatalog {
 
   /// Chunks in order of number; one page of them.
   package func chunks(of run: RunID, after: ChunkNumber?, limit: Int) async throws -> [ChunkSummary] {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       var chunks = try connection.rows(
         """
@@ -143,7 +136,7 @@ extension SQLiteStore: RunCatalog {
   package func items(
     of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int
   ) async throws -> [StoredItem] {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       let wanted = states.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
       let next = (after ?? -1) + 1
@@ -165,41 +158,5 @@ extension SQLiteStore: RunCatalog {
       }
       return items
     }
-  }
-
-  /// Leaves a request for the live owner, and for nobody else.
-  package func ask(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt {
-    let row = try await database.read { try Self.row(of: run, in: $0) }
-    // Asked again and again by whoever waits for the owner: what it has already is not written anew.
-    if let receipt = try await database.read({ [database] connection in
-      try Self.standingReceipt(for: request, row, database.locks, in: connection)
-    }) {
-      return receipt
-    }
-    return try await database.write { [database] connection in
-      if let receipt = try Self.standingReceipt(for: request, row, database.locks, in: connection) {
-        return receipt
-      }
-      let changed = try connection.run(
-        """
-        UPDATE run SET request = ?1
-        WHERE id = ?2 AND state = 'running' AND cancelling = 0 AND (request IS NULL OR ?1 = 'cancel')
-        """, .text(request.rawValue), .integer(row))
-      return changed == 1 ? .left : .nobody
-    }
-  }
-
-  /// What is known of a request before it is written; `nil` when a live owner has to be told of it.
-  private static func standingReceipt(
-    for request: RunRequest, _ row: Int64, _ locks: LockFile, in connection: Connection
-  ) throws -> RequestReceipt? {
-    let found = try connection.first(
-      "SELECT state, iif(cancelling, 'cancel', request) FROM run WHERE id = ?", .integer(row)
-    ) { (state: $0.text(0), request: $0.optionalText(1).flatMap(RunRequest.init(rawValue:))) }
-    guard let found, found.state == RunState.running.rawValue, try locks.isRunOwned(row) else {
-      return .nobody
-    }
-    if found.request == request { return .left }
-    return found.request == .cancel ? .outranked : nil
   }
 }

@@ -7,12 +7,12 @@ extension SQLiteStore {
   /// Why items are not accepted, over the chunks that are open or went wrong. They are read page by page: while a run
   /// goes on, one that moves meanwhile may be missed or counted twice.
   package func causes(of run: RunID) async throws -> [CauseSummary] {
-    let row = try await database.read { try Self.row(of: run, in: $0) }
+    let row = try await reader.read { try Self.row(of: run, in: $0) }
     var fold = CauseFold()
     for state in [ChunkState.rejected, .failed, .unknown, .pending] {
       var after: CauseKey? = CauseKey(readyAt: .min, number: -1)
       while let key = after {
-        let page = try await database.read { [fold] connection in
+        let page = try await reader.read { [fold] connection in
           var page = CausePage(fold: fold)
           try page.read(row, state, after: key, limit: Self.causePage, in: connection)
           return page
@@ -26,7 +26,7 @@ extension SQLiteStore {
 
   /// The causes with the video of each sample.
   private func withObjects(_ causes: [CauseSummary], of row: Int64) async throws -> [CauseSummary] {
-    try await database.read { connection in
+    try await reader.read { connection in
       var causes = causes
       for cause in causes.indices {
         for sample in causes[cause].samples.indices {

@@ -1,22 +1,22 @@
 package import BatchDomain
 
-extension SQLiteStore: RunDetails {
+extension SQLiteStore {
   /// Attempts looked at in one read of the timeline.
   private static let timelinePage = 5_000
 
   /// How a run went in time.
   package func timeline(of run: RunID) async throws -> RunTimeline {
-    let row = try await database.read { try Self.row(of: run, in: $0) }
+    let row = try await reader.read { try Self.row(of: run, in: $0) }
     var timeline = RunTimeline()
     var after: Int? = Int.min
     while let intent = after {
-      (timeline, after) = try await database.read { [timeline] connection in
+      (timeline, after) = try await reader.read { [timeline] connection in
         var timeline = timeline
         let last = try Self.read(row, after: intent, into: &timeline, in: connection)
         return (timeline, last)
       }
     }
-    timeline.settled = try await database.read { connection in
+    timeline.settled = try await reader.read { connection in
       try connection.first(
         """
         SELECT count(*) FROM (
@@ -65,7 +65,7 @@ extension SQLiteStore: RunDetails {
   package func attempts(
     of run: RunID, matching filter: RowFilter, after: AttemptSummary.Key?, limit: Int
   ) async throws -> DetailPage<AttemptSummary, AttemptSummary.Key> {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       let found = try connection.rows(
         """

@@ -1,14 +1,14 @@
 package import BatchDomain
 
-extension SQLiteStore: RunInsights {
+extension SQLiteStore {
   /// How a run went, gathered over ranges of chunk numbers, so that no read is long.
   package func insight(into run: RunID) async throws -> RunInsight {
-    let frame = try await database.read { connection in try InsightFrame(of: run, in: connection) }
+    let frame = try await reader.read { connection in try InsightFrame(of: run, in: connection) }
     var insight = RunInsight(
       throughput: Throughput(frame.span), latencies: LatencyHistogram(),
       map: ChunkMap(items: frame.items, chunks: frame.chunks))
     for first in stride(from: 0, to: frame.chunks, by: Self.insightRange) {
-      insight = try await database.read { [insight] connection in
+      insight = try await reader.read { [insight] connection in
         var reader = InsightReader(
           row: frame.row, chunks: first..<first + Self.insightRange, connection: connection,
           insight: insight)

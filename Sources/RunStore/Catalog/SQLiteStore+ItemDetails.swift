@@ -8,7 +8,7 @@ extension SQLiteStore {
   package func items(
     of run: RunID, matching filter: RowFilter, from sequence: Int, limit: Int
   ) async throws -> DetailPage<ItemSummary, Int> {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       let leaves = try Leaf.read(row, from: sequence, limit: Self.leafPage, in: connection)
       var items: [ItemSummary] = []

@@ -1,9 +1,9 @@
 package import BatchDomain
 
-extension SQLiteStore: ObjectLookUp {
+extension SQLiteStore {
   /// Where a video is, by reading the items of every run: an index over them would double what planning writes.
   package func appearances(of object: ObjectName) async throws -> [ObjectAppearance] {
-    let runs = try await database.read { connection in
+    let runs = try await reader.read { connection in
       try connection.rows(
         "SELECT id, run_id, created_at FROM run ORDER BY run_id DESC", read: SearchedRun.init)
     }
@@ -29,7 +29,7 @@ extension SQLiteStore: ObjectLookUp {
   private func page(
     of run: SearchedRun, _ object: ObjectName, from start: Int
   ) async throws -> (found: [ObjectAppearance], next: Int)? {
-    try await database.read { connection -> ([ObjectAppearance], Int)? in
+    try await reader.read { connection -> ([ObjectAppearance], Int)? in
       guard let first = try ItemRows(run: run.row).nextBlock(from: start, in: connection) else { return nil }
       let end = first + Self.searchRange
       // A text that has the object in other letters has a backslash: JSON knows no other way.

@@ -3,7 +3,7 @@ package import BatchDomain
 extension SQLiteStore {
   /// Verdicts on chunks of a run, the latest first.
   package func settlements(of run: RunID, limit: Int) async throws -> [SettlementSummary] {
-    try await database.read { connection in
+    try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
       return try connection.rows(
         """

@@ -27,7 +27,7 @@ final class Database: Sendable {
   /// them in one, the disk and they would wait for each other in turn.
   static let changesPerCommit = 8
 
-  private let queue: any WorkQueue
+  private let queue: any StoreQueue
   private let pending = NIOLockedValueBox(Pending())
   private let confined: Confined
 
@@ -59,7 +59,7 @@ final class Database: Sendable {
     var broken: StoreError?
   }
 
-  private init(path: String, locks: LockFile, queue: any WorkQueue) {
+  private init(path: String, locks: LockFile, queue: any StoreQueue) {
     self.path = path
     self.locks = locks
     self.queue = queue
@@ -75,7 +75,7 @@ final class Database: Sendable {
   /// Opens the database; `prepare` runs on its queue before anything else does.
   static func open(
     path: String, mode: Connection.Mode, locks: LockFile, busyTimeout: Duration = Database.busyTimeout,
-    queue: any WorkQueue = DispatchQueue(label: "orchestrate.database"),
+    queue: any StoreQueue = DispatchQueue(label: "orchestrate.database"),
     prepare: @escaping @Sendable (Connection) throws -> Void
   ) async throws -> Database {
     let database = Database(path: path, locks: locks, queue: queue)

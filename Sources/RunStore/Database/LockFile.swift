@@ -6,13 +6,16 @@ import NIOConcurrencyHelpers
 /// The file beside the database on which processes hold byte locks; never unlinked, its content is empty.
 ///
 /// Open-file-description locks end when their process does, however it dies: that is what makes a take-over
-/// immediate. Byte 0 keeps checkpoints apart from commits, byte 1 migrations, and each run has the byte
-/// `4096 + run.id`.
+/// immediate. Byte 0 keeps checkpoints apart from commits, byte 1 migrations, byte 2 is for a look whether locks work,
+/// byte 3 is held while a run is being taken, and each run has the byte `4096 + run.id`.
 final class LockFile: Sendable {
   /// Byte that commits share and checkpoints take for themselves.
   static let checkpointByte: Int64 = 0
   /// Byte that a migration takes for itself.
   static let migrationByte: Int64 = 1
+  /// Byte that whoever takes a run shares with others who do, from before the run's lock is taken until the run has its
+  /// new owner.
+  static let takingByte: Int64 = 3
   /// First byte of the runs.
   static let firstRunByte: Int64 = 4_096
 
@@ -21,6 +24,8 @@ final class LockFile: Sendable {
   private let isAlone: Bool
   /// Runs this object owns: a lock never conflicts with another of the same open file.
   private let ownedRuns = NIOLockedValueBox<Set<Int64>>([])
+  /// Runs that are being taken by this object.
+  private let taking = NIOLockedValueBox(0)
   private let path: String
 
   /// The lock file of a database.
@@ -91,6 +96,47 @@ final class LockFile: Sendable {
   func releaseRun(_ run: Int64) {
     guard ownedRuns.withLockedValue({ $0.remove(run) }) != nil else { return }
     unlock(Self.firstRunByte + run)
+  }
+
+  /// Takes a run or does something in its place, with ``takingByte`` held meanwhile.
+  ///
+  /// Does not wait for others who take runs; for whoever asks ``isAnyRunBeingTaken()``, a moment.
+  func whileTaking<T>(_ body: () async throws -> T) async throws -> T {
+    while true {
+      // Counted and locked as one, so that who is last does not unlock what the next one counts on.
+      let isHeld = try taking.withLockedValue { count in
+        guard try count > 0 || lock(Self.takingByte, exclusive: false) else { return false }
+        count += 1
+        return true
+      }
+      if isHeld { break }
+      try await Task.sleep(for: Self.takingPoll)
+    }
+    defer {
+      taking.withLockedValue { count in
+        count -= 1
+        if count == 0 { unlock(Self.takingByte) }
+      }
+    }
+    return try await body()
+  }
+
+  /// How long to wait before it is looked again whether a run is being taken.
+  static let takingPoll: Duration = .milliseconds(2)
+
+  /// Whether a run is being taken now, by this process or another: who owns it may not have its row yet.
+  func isAnyRunBeingTaken() throws(StoreError) -> Bool {
+    let found: Result<Bool, StoreError> = taking.withLockedValue { count in
+      guard count == 0 else { return .success(true) }
+      do throws(StoreError) {
+        guard try lock(Self.takingByte, exclusive: true) else { return .success(true) }
+        unlock(Self.takingByte)
+        return .success(false)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try found.get()
   }
 
   /// Whether a live process owns a run, this one included.

@@ -5,7 +5,7 @@ import BatchDomain
 ///
 /// Every table is read but that of the items, which is most of the database and whose texts are checked before they are
 /// sent, and that of known items, which grows with every run and only serves a warning.
-enum Soundness {
+enum IntegrityCheck {
   /// Looks at the structure of the tables and their indexes, and at the constraints of their columns
   /// (https://sqlite.org/pragma.html#pragma_quick_check).
   ///

@@ -63,12 +63,12 @@ final class SQLiteRunSession: RunSession {
       remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
   }
 
-  func standing() async throws -> RunStanding {
+  func standing() async throws -> RunSnapshot {
     try await database.read { [self] connection in
       let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
       guard let items else { throw StoreError(.damaged, "run \(run) is gone from the store") }
       let facts = try readFacts(in: connection)
-      return RunStanding(
+      return RunSnapshot(
         items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
         wait: facts.wait, request: facts.request, hasReachedService: try hasReachedService(in: connection),
         formerHost: formerHost)
@@ -182,15 +182,15 @@ final class SQLiteRunSession: RunSession {
     }
   }
 
-  func leave(_ ending: RunEnding, at now: Timestamp) async throws {
+  func release(as exit: RunExit, at now: Timestamp) async throws {
     let (state, reason, detail, finishedAt): (RunState, PauseReason?, String?, Timestamp?) =
-      switch ending {
+      switch exit {
       case .finished: (.finished, nil, nil, now)
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
     try await change { [self] connection, sums in
-      if case .finished = ending {
+      if case .finished = exit {
         // What the other changes of this commit moved is not written yet.
         try sums.write(run: row, in: connection)
         let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)

@@ -57,8 +57,7 @@ extension SQLiteStore: BatchStore {
   /// Takes a run that died in planning, empties it and plans it again.
   package func planAgain(_ run: RunID) async throws -> any PlanningSession {
     let settings = try await settings(of: run)
-    let row = try await lock(run)
-    return try await releasing(row) {
+    return try await taking(run) { row in
       try await database.write { connection in
         let state = try connection.first("SELECT state FROM run WHERE id = ?", .integer(row)) { $0.text(0) }
         guard state == RunState.planning.rawValue else {
@@ -79,8 +78,7 @@ extension SQLiteStore: BatchStore {
   package func take(
     _ run: RunID, isCancelling: Bool, at now: Timestamp
   ) async throws -> any RunSession {
-    let row = try await lock(run)
-    return try await releasing(row) {
+    try await taking(run) { row in
       let taken = try await database.write { [path] connection in
         try Self.takeLocked(
           row, run, isCancelling: isCancelling, now: now, connection: connection, path: path)
@@ -97,14 +95,22 @@ extension SQLiteStore: BatchStore {
   /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
   package func change(_ settings: RunSettings, of run: RunID) async throws {
     let text = try StoredSettings.json(settings)
-    let row = try await lock(run)
-    defer { database.locks.releaseRun(row) }
-    try await database.write { connection in
-      let origin = try Self.origin(settings.origin, in: connection)
-      try Self.noteDestination(settings.destination, in: connection)
-      try connection.run(
-        "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?", .text(text),
-        .integer(origin), .text(settings.destination), .integer(row))
+    try await taking(run) { row in
+      try await database.write { connection in
+        let origin = try Self.origin(settings.origin, in: connection)
+        try Self.noteDestination(settings.destination, in: connection)
+        try connection.run(
+          "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?", .text(text),
+          .integer(origin), .text(settings.destination), .integer(row))
+      }
+      database.locks.releaseRun(row)
+    }
+  }
+
+  /// Whether a run is in the store.
+  package func exists(_ run: RunID) async throws -> Bool {
+    try await database.read { connection in
+      try connection.first("SELECT 1 FROM run WHERE run_id = ?", .text(run.rawValue)) { _ in true } ?? false
     }
   }
 
@@ -145,7 +151,7 @@ extension SQLiteStore: BatchStore {
         remedy: "\(command: .report(run)) has the command that sends what was given up")
     case .running:
       // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
-      try Soundness.check(connection, path: path)
+      try IntegrityCheck.check(connection, path: path)
     case .cancelled, .paused, .finished:
       break
     }
@@ -195,11 +201,18 @@ extension SQLiteStore: BatchStore {
     if try database.locks.isRunOwned(row) { throw try await ownedError(row, run) }
   }
 
-  /// Takes the lock of a run, at once or not at all.
-  private func lock(_ run: RunID) async throws -> Int64 {
+  /// Takes the lock of a run, at once or not at all, and does what makes this process its owner.
+  private func taking<T>(_ run: RunID, _ body: (_ row: Int64) async throws -> T) async throws -> T {
     let row = try await database.read { try Self.row(of: run, in: $0) }
-    guard try database.locks.lockRun(row) else { throw try await ownedError(row, run) }
-    return row
+    return try await database.locks.whileTaking {
+      guard try database.locks.lockRun(row) else { throw try await ownedError(row, run) }
+      do {
+        return try await body(row)
+      } catch {
+        database.locks.releaseRun(row)
+        throw error
+      }
+    }
   }
 
   private func ownedError(_ row: Int64, _ run: RunID) async throws -> StoreError {
@@ -211,16 +224,6 @@ extension SQLiteStore: BatchStore {
     return StoreError(
       .owned, "run \(run) is owned by another live process (\(owner ?? "unknown"))",
       remedy: "wait for it, or stop it with a signal or \(command: .cancel(run))")
-  }
-
-  /// Gives the lock of a run back when what follows fails.
-  private func releasing<T>(_ row: Int64, _ body: () async throws -> T) async throws -> T {
-    do {
-      return try await body()
-    } catch {
-      database.locks.releaseRun(row)
-      throw error
-    }
   }
 
   private static func newID(for draft: RunDraft, in connection: Connection) throws -> RunID {

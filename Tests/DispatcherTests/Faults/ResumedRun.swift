@@ -33,9 +33,9 @@ struct ResumedRun {
   ///
   /// - Returns: how the run was left; `nil` when nothing was left to do.
   @discardableResult
-  func live() async throws -> RunEnding? {
+  func live() async throws -> RunExit? {
     let store = try await SQLiteStore.open(path: path, now: clock.now())
-    let result: Result<RunEnding?, any Error>
+    let result: Result<RunExit?, any Error>
     do {
       result = .success(try await work(on: store))
     } catch {
@@ -47,13 +47,13 @@ struct ResumedRun {
     return try result.get()
   }
 
-  private func work(on store: SQLiteStore) async throws -> RunEnding? {
+  private func work(on store: SQLiteStore) async throws -> RunExit? {
     guard let session = try await session(on: store) else { return nil }
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     defer { stopper.finish() }
     let loop = RunLoop(
       session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: EventLog())
-    return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+    return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }
       group.addTask {
         while !Task.isCancelled {

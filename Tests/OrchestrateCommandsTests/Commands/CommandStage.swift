@@ -67,7 +67,7 @@ struct CommandStage {
           status: 400, code: "parameter_invalid", message: "bad \u{1b}[31mobject", isCounted: false,
           event: .refused, readyAt: Timestamp(milliseconds: 0)))
     }
-    try await session.leave(.paused(.signal, detail: nil), at: clock.now())
+    try await session.release(as: .paused(.signal, detail: nil), at: clock.now())
     try await store.close()
     return session.run
   }

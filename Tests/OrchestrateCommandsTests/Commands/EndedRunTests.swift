@@ -27,7 +27,7 @@ struct EndedRunTests {
             of: chunk, finishedAt: now, took: .zero, outcome: .notProcessed, status: 503, code: nil,
             message: nil, isCounted: true, event: event))
       }
-      try await session.leave(.finished, at: now)
+      try await session.release(as: .finished, at: now)
     }
   }
 
@@ -101,7 +101,7 @@ struct EndedRunTests {
     await stage.clock.waitForSleepers(1)
     #expect(try await heir.request() == .cancel)
     _ = try await heir.cancelPending()
-    try await heir.leave(.cancelled, at: stage.clock.now())
+    try await heir.release(as: .cancelled, at: stage.clock.now())
     stage.clock.advance(by: .milliseconds(100))
     #expect(try await status == .done)
   }

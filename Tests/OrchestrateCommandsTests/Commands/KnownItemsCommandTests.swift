@@ -20,7 +20,7 @@ struct KnownItemsCommandTests {
           of: chunk, finishedAt: stage.clock.now(), took: .zero, outcome: .accepted, status: 200, code: nil,
           message: nil, isCounted: false, event: .accepted))
     }
-    try await session.leave(.finished, at: stage.clock.now())
+    try await session.release(as: .finished, at: stage.clock.now())
     try await store.close()
     return (stage, session.run, try stage.folder.write(sources.joined(separator: "\n"), to: "videos.jsonl"))
   }

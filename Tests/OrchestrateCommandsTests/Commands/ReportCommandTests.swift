@@ -78,7 +78,7 @@ struct ReportCommandTests {
       (2..<12).map { PlannedItems.source($0) }, chunkSize: 100, settings: settings, in: store,
       at: stage.clock.now(), random: 2
     )
-    try await second.leave(.paused(.signal, detail: nil), at: stage.clock.now())
+    try await second.release(as: .paused(.signal, detail: nil), at: stage.clock.now())
     try await store.close()
     let document = try object(try await report(stage, "--diff", first.rawValue, "latest", "--format", "json"))
     let changes = try #require(document["changes"] as? [[String: Any]])

@@ -62,7 +62,7 @@ struct RunNoticesTests {
 
   /// What is told of a run that is left so.
   private func told(
-    _ ending: RunEnding, _ change: (inout RunSummary) -> Void
+    _ ending: RunExit, _ change: (inout RunSummary) -> Void
   ) async throws -> [String: Any] {
     let left = try summary(change)
     let result = await RunNotices.during(try notices(try summary()), look: { left }) { ending }

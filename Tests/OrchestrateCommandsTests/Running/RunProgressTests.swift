@@ -31,8 +31,8 @@ struct RunProgressTests {
       commands: RunCommands(run: try #require(RunID(rawValue: "20261123-201505-042-9222"))))
   }
 
-  private func standing(accepted: Int) -> RunStanding {
-    RunStanding(
+  private func standing(accepted: Int) -> RunSnapshot {
+    RunSnapshot(
       items: 50, attempts: 0, counts: counts(accepted: accepted), wait: nil, request: nil)
   }
 

@@ -81,7 +81,7 @@ final class SmallRun: Sendable {
       try await sendPending(session)
       isOpen = try await settle(session)
     }
-    try await session.leave(.finished, at: now())
+    try await session.release(as: .finished, at: now())
     outside.withLockedValue { $0.isLeft = true }
     try afterStep()
   }

@@ -128,7 +128,7 @@ struct StorageTroubleTests {
     storage.arm(.diskFull, at: 1, lasting: true)
     try await store.database.checkpoint(truncating: true)
     #expect(storage.disarm() > 0)
-    try await session.leave(.paused(.signal, detail: nil), at: TestStore.start)
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     #expect(try await store.summary(of: session.run).reason == .signal)
   }
 

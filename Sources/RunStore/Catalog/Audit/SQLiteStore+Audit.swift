@@ -1,11 +1,11 @@
 package import BatchDomain
 
-extension SQLiteStore: RunAuditor {
+extension SQLiteStore {
   /// Audits one run from its records alone, page by page.
   package func audit(_ run: RunID, listing limit: Int) async throws -> RunAudit {
-    let row = try await database.read { try Self.row(of: run, in: $0) }
+    let row = try await reader.read { try Self.row(of: run, in: $0) }
     let wasLive = try database.locks.isRunOwned(row)
-    let start = try await database.read { try AuditedRun.read(row, in: $0) }
+    let start = try await reader.read { try AuditedRun.read(row, in: $0) }
     var findings = AuditFindings(run: run, limit: limit)
     var notes: [String] = []
     _ = try await walk(EngineAudit(), &findings)
@@ -34,7 +34,7 @@ extension SQLiteStore: RunAuditor {
     var pass = pass
     while true {
       do {
-        let (next, found, hasMore) = try await database.read { [pass, findings] connection in
+        let (next, found, hasMore) = try await reader.read { [pass, findings] connection in
           var next = pass
           var found = findings
           let hasMore = try next.page(in: connection, &found)
@@ -55,7 +55,7 @@ extension SQLiteStore: RunAuditor {
   private func checkTotals(
     _ chunks: ChunkAudit, of start: AuditedRun, wasLive: Bool, _ findings: inout AuditFindings
   ) async throws -> Bool {
-    let (found, isWhole) = try await database.read { [findings] connection in
+    let (found, isWhole) = try await reader.read { [findings] connection in
       try connection.snapshot {
         var found = findings
         let run = try AuditedRun.read(start.row, in: connection)

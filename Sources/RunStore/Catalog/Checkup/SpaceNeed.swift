@@ -1,7 +1,7 @@
 import BatchDomain
 
 /// What the newest unfinished run still needs on disk, as an estimate.
-struct SpaceNeed: Sendable, Equatable {
+struct DiskSpaceEstimate: Sendable, Equatable {
   /// What a chunk that is left may still add: an attempt with its index entries, the outcome in attempt and chunk with
   /// a message of a usual length, and now and then a verdict or another try.
   static let perChunk = 4 << 10
@@ -19,16 +19,16 @@ struct SpaceNeed: Sendable, Equatable {
   var bytes: Int { chunks * Self.perChunk + manifestBytes + Self.margin }
 
   /// Reads what the newest unfinished run has left.
-  static func read(in connection: Connection) throws -> SpaceNeed {
+  static func read(in connection: Connection) throws -> DiskSpaceEstimate {
     let newest = try connection.first(
       """
       SELECT id, run_id, state, manifest_bytes FROM run WHERE state IN ('planning', 'running', 'paused')
       ORDER BY run_id DESC LIMIT 1
       """
     ) { (row: Int64($0.int(0)), run: $0.text(1), state: $0.text(2), bytes: $0.int(3)) }
-    guard let newest else { return SpaceNeed() }
+    guard let newest else { return DiskSpaceEstimate() }
     let counts = try StateCounts.read(run: newest.row, in: connection)
-    return SpaceNeed(
+    return DiskSpaceEstimate(
       run: newest.run, chunks: counts.chunks(in: .pending, .submitting, .unknown),
       manifestBytes: newest.state == RunState.planning.rawValue ? newest.bytes : 0)
   }

@@ -4,7 +4,7 @@ import Migrations
 
 /// Looks whether a store can be worked with. Makes no database and changes none; the lock file beside one of this program
 /// is made when it is missing.
-package struct StoreCheckup: Sendable {
+package struct StoreDiagnostics: Sendable {
   private let path: String
   private let now: Timestamp
   private let busyTimeout: Duration
@@ -43,7 +43,7 @@ package struct StoreCheckup: Sendable {
       HealthCheck($0, .skipped, "there is no database yet")
     }
     return checks + [
-      space(SpaceNeed(), in: folder), HealthCheck(.waits, .skipped, "there is no database yet"),
+      space(DiskSpaceEstimate(), in: folder), HealthCheck(.waits, .skipped, "there is no database yet"),
       EngineVersion.current.check,
     ]
   }
@@ -66,7 +66,7 @@ package struct StoreCheckup: Sendable {
 
   private struct Content: Sendable {
     var checks: [HealthCheck]
-    var need: SpaceNeed?
+    var need: DiskSpaceEstimate?
     var waits: StandingWaits?
     var isOurs = false
   }
@@ -81,7 +81,8 @@ package struct StoreCheckup: Sendable {
       let need = try await database.read { try migrator.need(of: $0, path: resolved) }
       let content = Content(
         checks: [Self.schema(need), await Self.integrity(of: database)],
-        need: need == .nothing ? try await database.read { try SpaceNeed.read(in: $0) } : SpaceNeed(),
+        need: need == .nothing
+          ? try await database.read { try DiskSpaceEstimate.read(in: $0) } : DiskSpaceEstimate(),
         waits: need == .nothing
           ? try await database.read { try StandingWaits.read(in: $0) } : StandingWaits(),
         isOurs: true)
@@ -139,7 +140,7 @@ package struct StoreCheckup: Sendable {
     }
   }
 
-  private func space(_ need: SpaceNeed, in folder: String) -> HealthCheck {
+  private func space(_ need: DiskSpaceEstimate, in folder: String) -> HealthCheck {
     var facts = statvfs()
     guard statvfs(folder, &facts) == 0 else {
       return HealthCheck(

@@ -1,14 +1,3 @@
-/// The auditing side of the store: it compares the records of a run with one another and changes nothing.
-package protocol RunAuditor: Sendable {
-  /// Audits one run from its records alone.
-  ///
-  /// Works on a run that a live process owns, too: what merely moved during the audit is no problem.
-  ///
-  /// - Parameter limit: problems that are listed; the rest is counted.
-  /// - Throws: ``StoreError``; what damage makes unreadable is a problem of the audit once the store is open.
-  func audit(_ run: RunID, listing limit: Int) async throws -> RunAudit
-}
-
 /// What an audit of a run came to.
 package struct RunAudit: Sendable, Equatable {
   /// How many rows of each kind were looked at.

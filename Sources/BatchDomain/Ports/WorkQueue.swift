@@ -1,3 +1,61 @@
+/// The work queue of a run that this process owns: what is to be sent, and what became of it.
+///
+/// Each move is guarded by the chunk's number, its expected state and the owner; a change that finds another state throws
+/// ``StoreError`` with code `conflict` and changes nothing. Everything is durable when a call returns.
+package protocol WorkQueue: Sendable {
+  /// The run's id.
+  var run: RunID { get }
+  /// The settings of the run.
+  var settings: RunSettings { get }
+
+  /// Where the run stands.
+  func standing() async throws -> RunSnapshot
+
+  /// Takes the next chunk to send: it becomes `submitting` and an attempt row records the intent.
+  ///
+  /// - Parameter now: when it is asked for, and the time of the intent, unless the store has a clock of its own: then the
+  ///   intent has the time at which its change is made. A chunk whose `ready_at` is later is left alone, and so is
+  ///   every chunk while a rate limit of the settings is used up, by this run or any other of the same
+  ///   service.
+  func claim(at now: Timestamp) async throws -> Claim
+
+  /// Ends an attempt, moves its chunk, and takes the next one as ``claim(at:)`` does: both in one change, or neither.
+  ///
+  /// A next chunk that is damaged is part of the result and no error: the outcome of the attempt is recorded all the
+  /// same.
+  ///
+  /// - Parameter next: the time of the next intent; `nil` takes none.
+  /// - Throws: ``StoreError`` when nothing was recorded.
+  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
+
+  /// Whether every item left to decide has that index.
+  func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
+
+  /// Records that nothing may be sent to the service before `until`, by this run or any other, so that a restart keeps
+  /// to it; `nil` ends the wait.
+  func remember(wait: StoredWait?) async throws
+
+  /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
+  func request() async throws -> RunRequest?
+
+  /// Moves `pending` chunks to `cancelled`. From then on the run is being cancelled: when this process dies, the next
+  /// owner continues to cancel.
+  func cancelPending() async throws -> Recorded
+
+  /// Moves rejected or failed chunks back to `pending` with a fresh allowance of attempts.
+  func retry(_ states: Set<ChunkState>) async throws -> Recorded
+
+  /// Ends this process's work on the run: the run gets the state that the exit says, and can be taken by others.
+  func release(as exit: RunExit, at now: Timestamp) async throws
+}
+
+extension WorkQueue {
+  /// Ends an attempt and moves its chunk.
+  package func record(_ result: AttemptResult) async throws -> Recorded {
+    try await record(result, claimingAt: nil).recorded
+  }
+}
+
 /// What a request for the next chunk came to.
 package enum Claim: Sendable {
   /// A chunk whose intent is on disk.
@@ -121,7 +179,7 @@ package struct AttemptResult: Sendable, Equatable {
 
 /// What a change came to, once it is durable.
 package struct Recorded: Sendable, Equatable {
-  /// What it moved from state to state: differences, to be added to the counts that ``RunSession/standing()`` gave at the
+  /// What it moved from state to state: differences, to be added to the counts that ``WorkQueue/standing()`` gave at the
   /// beginning. Their order does not matter.
   package var moved: StateCounts
   /// What another process asks of the run.
@@ -149,67 +207,78 @@ package struct RecordedAndClaimed: Sendable {
   }
 }
 
-/// How many chunks and items are in each state, or by how many a change made these numbers differ.
-package struct StateCounts: Sendable, Equatable {
-  /// Chunks by state.
-  package var chunks: CountByState
-  /// Items by state; none is in `split`.
-  package var items: CountByState
-  /// Items of pieces of divided chunks that are still to be decided. Bad items are found before their neighbours are
-  /// accepted, so these count wherever a share of bad items is judged.
-  package var openPieceItems: Int
+/// Where a run stands when its owner starts to work on it.
+package struct RunSnapshot: Sendable, Equatable {
+  /// Distinct items.
+  package var items: Int
+  /// Intents recorded so far.
+  package var attempts: Int
+  /// Chunks and items by state.
+  package var counts: StateCounts
+  /// A wait that is still recorded.
+  package var wait: StoredWait?
+  /// A request another process left.
+  package var request: RunRequest?
+  /// Whether a request of this run is known to have reached the service at the scheme, host and port that the run has
+  /// now: their name could be resolved then.
+  package var hasReachedService: Bool
+  /// The host of the last owner, if it was another host.
+  package var formerHost: String?
 
-  /// Counts by state.
+  /// A snapshot as the store has it.
   package init(
-    chunks: CountByState = [:], items: CountByState = [:], openPieceItems: Int = 0
+    items: Int, attempts: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?,
+    hasReachedService: Bool = false, formerHost: String? = nil
   ) {
-    self.chunks = chunks
     self.items = items
-    self.openPieceItems = openPieceItems
+    self.attempts = attempts
+    self.counts = counts
+    self.wait = wait
+    self.request = request
+    self.hasReachedService = hasReachedService
+    self.formerHost = formerHost
+  }
+}
+
+/// A wait that holds back the whole run.
+package struct StoredWait: Sendable, Equatable {
+  /// Nothing is sent before this moment.
+  package var until: Timestamp
+  /// Why, as a short sentence.
+  package var reason: String
+  /// How long it was when it began; `nil` where that is not known (stores of formats before 6).
+  package var length: Duration?
+
+  /// No longer wait is accepted.
+  package static let longest: Duration = .seconds(30 * 86_400)
+
+  /// A wait until a moment.
+  package init(until: Timestamp, reason: String, length: Duration? = nil) {
+    self.until = until
+    self.reason = reason
+    self.length = length
   }
 
-  /// What the move of one chunk makes of the counts.
-  ///
-  /// - Parameter items: items in the chunk.
-  package init(moving items: Int, from: ChunkState, to: ChunkState) {
-    self.init()
-    chunks[from] -= 1
-    chunks[to] += 1
-    if from != .split { self.items[from] -= items }
-    if to != .split { self.items[to] += items }
+  /// What is left of it: never more than it was when it began, also when the clock was corrected in between.
+  package func left(at now: Timestamp) -> Duration {
+    max(.zero, min(until.since(now), length ?? Self.longest, Self.longest))
   }
+}
 
-  /// Adds what a change moved.
-  package static func += (counts: inout StateCounts, moved: StateCounts) {
-    counts.chunks += moved.chunks
-    counts.items += moved.items
-    counts.openPieceItems += moved.openPieceItems
-  }
+/// What one process asks of the owner of a run.
+package enum RunRequest: String, Sendable, CaseIterable {
+  /// Stop, keeping everything resumable.
+  case pause
+  /// Stop for good.
+  case cancel
+}
 
-  /// What has to be added to the former counts to get these.
-  package func moved(since former: StateCounts) -> StateCounts {
-    var moved = self
-    for state in ChunkState.allCases {
-      moved.chunks[state] -= former.chunks[state]
-      moved.items[state] -= former.items[state]
-    }
-    moved.openPieceItems -= former.openPieceItems
-    return moved
-  }
-
-  /// Items that are rejected or failed.
-  package var lostItems: Int { items[.rejected] + items[.failed] }
-
-  /// Items that the service decided: accepted, rejected or failed.
-  package var decidedItems: Int { items[.accepted] + lostItems }
-
-  /// Chunks in any of these states.
-  package func chunks(in states: ChunkState...) -> Int {
-    states.reduce(0) { $0 + chunks[$1] }
-  }
-
-  /// Items in any of these states.
-  package func items(in states: ChunkState...) -> Int {
-    states.reduce(0) { $0 + items[$1] }
-  }
+/// As what a process gives a run back.
+package enum RunExit: Sendable, Equatable {
+  /// Every chunk is decided or held.
+  case finished
+  /// The user cancelled it.
+  case cancelled
+  /// To be resumed; with a detail for the reader, for example the URL that answered wrongly.
+  case paused(PauseReason, detail: String?)
 }

@@ -1,10 +1,15 @@
-/// The store port: where runs, items, chunks and attempts are kept. It speaks of the domain only, so that
-/// another engine can stand behind it.
-package protocol BatchStore: RunCatalog {
+/// The writing side of a store, but for what the owner of a run does: new runs, who owns one, and what it was told.
+package protocol StoreAdministration: RunControl {
   /// Records a new run in state `planning`, owned by this process, and returns the session that fills it.
   ///
   /// - Throws: ``StoreError``.
   func plan(_ draft: RunDraft) async throws -> any PlanningSession
+
+  /// Takes a run that died while it was planned, removes what was recorded of it, and returns the session that plans it
+  /// again.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it was planned.
+  func planAgain(_ run: RunID) async throws -> any PlanningSession
 
   /// Takes a run over from a dead process, or again after it was paused.
   ///
@@ -12,12 +17,55 @@ package protocol BatchStore: RunCatalog {
   /// owner being dead, not on any time passing.
   ///
   /// A request that another process made of the former owner is dropped; only a cancellation that the owner had begun
-  /// continues (``RunSession/cancelPending()``, or a take-over to cancel).
+  /// continues (``WorkQueue/cancelPending()``, or a take-over to cancel).
   ///
   /// - Parameter isCancelling: whether it is taken over to be cancelled; this stays true for a later take-over.
   /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
   ///   planned or was cancelled (and is not taken for that again), `no_such_run`.
   func take(_ run: RunID, isCancelling: Bool, at now: Timestamp) async throws -> any RunSession
+
+  /// Changes the settings of a run that may change after planning.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
+  func change(_ settings: RunSettings, of run: RunID) async throws
+
+  /// Refuses a run that a live process owns, without taking it.
+  ///
+  /// - Throws: ``StoreError`` with code `owned`.
+  func refuseOwned(_ run: RunID) async throws
+
+  /// Whether a run is in the store.
+  func exists(_ run: RunID) async throws -> Bool
+}
+
+/// A run that this process owns.
+package protocol RunSession: WorkQueue, SettlingEvidence {}
+
+/// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
+package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration {}
+
+/// Asks the owner of a run for something.
+package protocol RunControl: Sendable {
+  /// Asks the owner of a run to stop, keeping everything resumable. It never replaces a request to cancel.
+  ///
+  /// A request belongs to the ownership it was made for: it ends when that process releases the run or dies, and a
+  /// later owner does not see it. One that is made while the run is being taken over is the new owner's.
+  ///
+  /// - Returns: the result. Asking again does not make a second request.
+  func requestPause(of run: RunID) async throws -> RequestReceipt
+
+  /// Asks the owner of a run to stop for good; otherwise as ``requestPause(of:)``.
+  func requestCancel(of run: RunID) async throws -> RequestReceipt
+}
+
+/// What became of a request to the owner of a run.
+package enum RequestReceipt: Sendable, Equatable {
+  /// The live owner has it. It checks at least every second, and may end for another reason first.
+  case delivered
+  /// The owner was asked to cancel before, which stands.
+  case outranked
+  /// No live process sends the run; no request was stored.
+  case noOwner
 }
 
 /// What is known of a run before its items are recorded.

@@ -1,0 +1,71 @@
+package import BatchDomain
+
+extension SQLiteStore {
+  /// Asks the live owner to stop, keeping everything resumable.
+  package func requestPause(of run: RunID) async throws -> RequestReceipt {
+    try await request(.pause, of: run)
+  }
+
+  /// Asks the live owner to stop for good.
+  package func requestCancel(of run: RunID) async throws -> RequestReceipt {
+    try await request(.cancel, of: run)
+  }
+
+  /// What became of a request, as far as one look can say.
+  private enum Look: Sendable {
+    case receipt(RequestReceipt)
+    /// The live owner has to be told.
+    case untold
+    /// A run is being taken: its lock may be held by somebody who is not its owner yet, and who will remove whatever was
+    /// asked of the owner before.
+    case taking
+  }
+
+  /// Leaves a request for the live owner, and for nobody else.
+  private func request(_ request: RunRequest, of run: RunID) async throws -> RequestReceipt {
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    let deadline = ContinuousClock.now + Database.busyTimeout
+    while true {
+      // Asked again and again by whoever waits for the owner: what it has already is not written anew.
+      var look = try await database.read { [database] in
+        try Self.look(for: request, row, database.locks, in: $0)
+      }
+      if case .untold = look {
+        look = try await database.write { [database] connection in
+          let look = try Self.look(for: request, row, database.locks, in: connection)
+          guard case .untold = look else { return look }
+          let changed = try connection.run(
+            """
+            UPDATE run SET request = ?1
+            WHERE id = ?2 AND state = 'running' AND cancelling = 0 AND (request IS NULL OR ?1 = 'cancel')
+            """, .text(request.rawValue), .integer(row))
+          return .receipt(changed == 1 ? .delivered : .noOwner)
+        }
+      }
+      if case .receipt(let receipt) = look { return receipt }
+      guard ContinuousClock.now < deadline else {
+        throw StoreError(
+          .locked, "run \(run) is being taken over for longer than \(Database.busyTimeout)",
+          remedy: "run the same command again")
+      }
+      try await Task.sleep(for: LockFile.takingPoll)
+    }
+  }
+
+  /// What is known of a request before it is written.
+  ///
+  /// The order counts: the lock of a run that is held while no run is being taken is its owner's, and the row is then
+  /// that owner's, too. In a transaction that writes, that stays so to its end: a take-over ends with a change of its own.
+  private static func look(
+    for request: RunRequest, _ row: Int64, _ locks: LockFile, in connection: Connection
+  ) throws -> Look {
+    guard try locks.isRunOwned(row) else { return .receipt(.noOwner) }
+    if try locks.isAnyRunBeingTaken() { return .taking }
+    let found = try connection.first(
+      "SELECT state, iif(cancelling, 'cancel', request) FROM run WHERE id = ?", .integer(row)
+    ) { (state: $0.text(0), request: $0.optionalText(1).flatMap(RunRequest.init(rawValue:))) }
+    guard let found, found.state == RunState.running.rawValue else { return .receipt(.noOwner) }
+    if found.request == request { return .receipt(.delivered) }
+    return found.request == .cancel ? .receipt(.outranked) : .untold
+  }
+}
