@@ -504,7 +504,7 @@ extension DispatcherState {
 
 extension DispatcherState {
   /// Whether anything is left to send or to settle: where nothing is, there is nothing to pause.
-  private var hasWorkLeft: Bool { counts.chunks(in: .pending, .submitting, .unknown) > 0 }
+  private var hasWorkLeft: Bool { counts.openChunks > 0 }
 
   private var isPendingKnownEmpty: Bool { lanes.allSatisfy { !$0.isSending || $0.isPendingKnownEmpty } }
 

@@ -132,9 +132,7 @@ package struct RunLoop: Sendable {
       let counts = try await persistently { try await session.standing() }.counts
       // Where everything was decided already, there was nothing to cancel.
       ending = counts.chunks(in: .cancelled, .unknown) == 0 ? .finished : .cancelled
-    } else if try await persistently({ try await session.standing() }).counts.chunks(
-      in: .pending, .submitting, .unknown) == 0
-    {
+    } else if try await persistently({ try await session.standing() }).counts.openChunks == 0 {
       // A cause that came when everything was decided already stops nothing.
       ending = .finished
     } else {

@@ -127,8 +127,8 @@ struct StoringCostTests {
       try Raw.execute(
         """
         WITH RECURSIVE sent (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM sent WHERE n < \(earlier))
-        INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
-        SELECT 99, n, 1, 1, 1, 1, \((start - .seconds(7_200)).milliseconds), 1, 1, n FROM sent
+        INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent)
+        SELECT 99, n, 1, 1, 1, 'transfer', 1, \((start - .seconds(7_200)).milliseconds), 1, 1, n FROM sent
         """, in: path)
       _ = try await claim(session)
       let before = try await store.database.read { $0.machineSteps }

@@ -79,9 +79,9 @@ struct DetailTests {
       json.hasSuffix(
         #","attempts":[{"chunk":3,"attempt":1,"started_at":"2026-11-23T20:15:05.042Z","#
           + #""finished_at":"2026-11-23T20:15:07.042Z","seconds":1.999,"outcome":"unknown","http_status":500,"#
-          + #""error_code":"e","message":"m"},{"chunk":3,"attempt":2,"started_at":"2026-11-23T20:15:05.042Z","#
+          + #""error_code":"e","message":"m","step":"transfer","external_id":null},{"chunk":3,"attempt":2,"started_at":"2026-11-23T20:15:05.042Z","#
           + #""finished_at":null,"seconds":null,"outcome":null,"http_status":null,"error_code":null,"#
-          + #""message":null}]}"# + "\n"))
+          + #""message":null,"step":"transfer","external_id":null}]}"# + "\n"))
     json = ""
     try await DetailJSON.items(Samples.run(), items(1_234), to: &json)
     let document = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
@@ -89,8 +89,10 @@ struct DetailTests {
     #expect(rows.map { $0["item"] as? Int } == Array(0..<1_234))
     #expect(
       Set(rows[0].keys) == [
-        "item", "index_id", "object", "state", "chunk", "attempts", "error_code", "message",
+        "item", "index_id", "object", "state", "chunk", "attempts", "error_code", "message", "step",
+        "asset_id", "indexed_asset_id",
       ])
+    #expect(rows[0]["step"] is NSNull)
     var csv = ""
     try await RunCSV.items(items(1), to: &csv)
     #expect(csv.split(separator: "\r\n").last?.contains("\"'=x\"") == true)

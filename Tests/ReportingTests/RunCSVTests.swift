@@ -26,8 +26,8 @@ struct RunCSVTests {
     #expect(
       lines[1].hasPrefix(
         "20261123-201505-042-9222,\"'=cmd()\",nightly,finished,,2026-11-23T20:15:05.042Z,2026-11-23T21:45:05.042Z,"
-          + "videos.json,5000,3,104,1234.5,0,0,0,4990,10,0,0,0,0,0,99,1,0,0,0"))
-    #expect(lines[0].split(separator: ",").count == 27)
+          + "videos.json,5000,3,104,1234.5,0,0,0,0,4990,10,0,0,0,0,0,0,99,1,0,0,0"))
+    #expect(lines[0].split(separator: ",").count == 29)
   }
 
   @Test(arguments: [0, 1, 500, 1_201])

@@ -55,9 +55,9 @@ struct AuditScene {
   static func attempt(_ chunk: Int, _ number: Int, _ outcome: String?) -> String {
     let end = outcome.map { "\(start + 1_000), 1000, '\($0)'" } ?? "NULL, NULL, NULL"
     return """
-      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms,
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms,
                            intent, finished_at, took_ms, outcome)
-      VALUES (1, \(chunk), \(number), 1, 1, 1, \(start), 100, 60000,
+      VALUES (1, \(chunk), \(number), 1, 1, 'transfer', 1, \(start), 100, 60000,
               (SELECT coalesce(max(intent), 0) + 1 FROM attempt), \(end))
       """
   }
@@ -72,10 +72,10 @@ struct AuditScene {
     digest.update(content)
     return """
       INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, parent, state,
-                         not_isolated)
+                         step, not_isolated)
       VALUES (1, \(number), \(items.lowerBound), \(items.count), \(content.count),
               x'\(digest.finished().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())', 0, \(parent),
-              '\(state)', \(notIsolated ? 1 : 0))
+              '\(state)', 'transfer', \(notIsolated ? 1 : 0))
       """
   }
 

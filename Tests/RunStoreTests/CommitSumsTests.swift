@@ -170,8 +170,8 @@ struct CommitSumsTests {
     // The next chunk has an attempt already, so that the change fails after the wait was recorded.
     try Raw.execute(
       """
-      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
-        SELECT run, 1, number, origin, destination, owner, started_at, bytes, timeout_ms, 99 FROM attempt
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent)
+        SELECT run, 1, number, origin, destination, step, owner, started_at, bytes, timeout_ms, 99 FROM attempt
       """, in: store.path)
     let told = Claims()
     let failures = try await together(

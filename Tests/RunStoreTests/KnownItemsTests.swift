@@ -72,6 +72,36 @@ struct KnownItemsTests {
     #expect(try await found([sources[5]], in: store.store) == nil)
   }
 
+  @Test("an item is known to the service that accepted it, whatever service its run went to later")
+  func creditedToTheAcceptingService() async throws {
+    let store = try await TestStore()
+    let other = "http://127.0.0.1:9090"
+    let sources = (0..<4).map { PlannedItems.source($0) }
+    let session = try await PlannedItems.plan(
+      sources, chunkSize: 1, settings: Self.settings(), in: store.store, at: TestStore.start)
+    for _ in 0..<3 {
+      guard case .chunk(let chunk) = try await session.claim(at: TestStore.start) else {
+        throw StoreError(.conflict, "nothing to claim")
+      }
+      _ = try await session.record(
+        AttemptResult(
+          of: chunk, finishedAt: TestStore.start, took: .zero, outcome: .accepted, status: 200, code: nil,
+          message: nil, isCounted: false, event: .accepted))
+    }
+    try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
+    try await store.store.change(Self.settings(other), of: session.run)
+    let moved = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
+    try await answer(moved) { _ in true }
+    let reading = try await SQLiteStore.openForReading(path: store.path)
+    // The same from the chunks and from the table.
+    for store in [reading, store.store, reading] {
+      #expect(try await found(sources, in: store) == AcceptedBefore(items: 3, runs: 1, newest: session.run))
+      #expect(
+        try await found(sources, in: store, at: other)
+          == AcceptedBefore(items: 1, runs: 1, newest: session.run))
+    }
+  }
+
   @Test("a run does not count for itself, and planned items are found where they are recorded")
   func ownRun() async throws {
     let store = try await TestStore()

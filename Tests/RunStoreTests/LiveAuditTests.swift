@@ -68,9 +68,9 @@ struct LiveAuditTests {
     try Raw.execute(
       """
       UPDATE chunk SET state = 'split' WHERE number = \(last);
-      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, parent, state)
-        VALUES (1, 5000, \(last * 2), 1, 1, zeroblob(32), 0, \(last), 'pending'),
-               (1, 5001, \(last * 2 + 1), 1, 1, zeroblob(32), 0, \(last), 'pending')
+      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, parent, state, step)
+        VALUES (1, 5000, \(last * 2), 1, 1, zeroblob(32), 0, \(last), 'pending', 'transfer'),
+               (1, 5001, \(last * 2 + 1), 1, 1, zeroblob(32), 0, \(last), 'pending', 'transfer')
       """, in: store.path)
     (coverage, hasMore) = try await page(coverage, &findings, store)
     #expect(!hasMore)

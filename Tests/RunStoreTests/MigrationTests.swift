@@ -124,6 +124,15 @@ struct MigrationTests {
       ])
     #expect(try Raw.query("SELECT refusals FROM run", in: path) == ["unproven"])
     #expect(try Raw.query("SELECT in_outage FROM attempt", in: path) == ["0"])
+    #expect(
+      try Raw.query("SELECT step || coalesce(external_id, '-') FROM attempt", in: path) == ["transfer-"])
+    #expect(try Raw.query("SELECT step || ':' || state FROM chunk", in: path) == ["transfer:unknown"])
+    #expect(
+      try Raw.query("SELECT state || ':' || chunks || ':' || items FROM tally", in: path) == ["unknown:1:1"])
+    #expect(
+      try Raw.query("SELECT group_concat(name) FROM sqlite_schema WHERE name LIKE '%_new'", in: path) == [
+        "NULL"
+      ])
     // The second step numbers the intents there are; a later version had written the number itself.
     #expect(
       try Raw.query("SELECT intent || ':' || started_at FROM attempt", in: path) == [
@@ -230,6 +239,26 @@ struct MigrationTests {
     let items = try await store.items(of: run, in: [.accepted], after: nil, limit: 10)
     #expect(items.map(\.sequence) == [0, 3, 4])
     #expect(items.map { String(decoding: $0.source, as: UTF8.self) }[1] == #"{ "n": 3, "t": "],{" }"#)
+  }
+
+  @Test("the number of a run that was removed is not used again after the tables were made anew")
+  func removedRun() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("old.db")
+    let old = try await SQLiteStore.open(
+      path: path, now: TestStore.start, steps: Array(Migrations.all.prefix(10)))
+    try await old.close()
+    try Raw.execute(
+      """
+      INSERT INTO origin (id, url) VALUES (1, 'https://a.example');
+      INSERT INTO run (id, run_id, state, created_at, manifest, again, origin, destination, settings)
+        VALUES (1, '20250101-000000-aaaa', 'planning', 1, 'm', 0, 1, 'x', '{}'),
+               (7, '20250101-000001-aaaa', 'planning', 1, 'm', 0, 1, 'x', '{}');
+      DELETE FROM run WHERE id = 7;
+      """, in: path)
+    let store = try await SQLiteStore.open(path: path, now: TestStore.start)
+    _ = try await PlannedItems.plan([PlannedItems.source(0)], chunkSize: 1, in: store, at: TestStore.start)
+    #expect(try Raw.query("SELECT id FROM run ORDER BY id", in: path) == ["1", "8"])
   }
 
   @Test("requests of an older version go on only where the owner died, which may have followed them")

@@ -130,10 +130,10 @@ struct RunDetailTests {
     ).run
     try Raw.execute(
       """
-      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent,
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent,
                            finished_at, took_ms, outcome)
         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
-        SELECT 1, 0, i, 1, 1, 1, \(TestStore.start.milliseconds) + i * 1000, 1, 1, i,
+        SELECT 1, 0, i, 1, 1, 'transfer', 1, \(TestStore.start.milliseconds) + i * 1000, 1, 1, i,
                \(TestStore.start.milliseconds) + i * 1000 + 10, 10, 'throttled' FROM n
       """, in: store.path)
     let long = try await store.store.timeline(of: run)

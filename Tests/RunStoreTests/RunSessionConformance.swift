@@ -189,6 +189,113 @@ struct RunSessionConformance {
     #expect(again.countedAttempts == 1)
   }
 
+  func stepsFollowOneAnother() async throws {
+    let (store, session) = try await session(chunkSize: 5)
+    let upload = ChunkStep(rawValue: "upload")
+    let index = ChunkStep(rawValue: "index")
+    let first = try claimed(await session.claim(at: start))
+    #expect(first.step == .transfer)
+    var taken = result(first, .accepted, .stepAccepted)
+    taken.externalID = "asset-1"
+    #expect(
+      try await session.record(taken).moved == StateCounts(moving: 5, from: .submitting, to: .processing))
+    let working = try await session.processingChunks(after: nil, limit: 5)
+    #expect(
+      working == [
+        ProcessingChunk(
+          number: first.number, attempt: 1, step: .transfer, externalID: "asset-1", items: 0..<5,
+          acceptedAt: start + .seconds(1))
+      ])
+    #expect(try await session.processingChunks(after: first.number, limit: 5).isEmpty)
+    // It belongs to no process: whoever takes the run finds it.
+    let second = try claimed(await session.claim(at: start))
+    try await session.release(as: .paused(.signal, detail: nil), at: start)
+    let heir = try await store.take(session.run, isCancelling: false, at: start)
+    #expect(try await heir.processingChunks(after: nil, limit: 5) == working)
+    #expect(try await heir.standing().counts.chunks == [.processing: 1, .unknown: 1])
+    await #expect(throws: StoreError.self) { try await heir.release(as: .finished, at: start) }
+    let done = ProcessingResult(of: working[0], at: start + .seconds(3), event: .stepDone, nextStep: index)
+    #expect(try await heir.record(done).moved == StateCounts(moving: 5, from: .processing, to: .pending))
+    await #expect(throws: StoreError.self) { try await heir.record(done) }
+    let again = try claimed(await heir.claim(at: start + .seconds(4)))
+    #expect(again.number == first.number)
+    #expect(again.step == index)
+    #expect(again.attempt == 2)
+    _ = try await heir.record(result(again, .notProcessed, .requeued))
+    #expect(try claimed(await heir.claim(at: start + .seconds(6))).step == index)
+    let attempts = try await store.attempts(of: session.run, matching: RowFilter(), after: nil, limit: 9).rows
+    #expect(attempts.map(\.step) == [.transfer, index, index, .transfer])
+    #expect(attempts.map(\.externalID) == ["asset-1", nil, nil, nil])
+    #expect(second.step != upload)
+  }
+
+  func processingThatFailsIsToldAndCanBeCancelled() async throws {
+    let (store, session) = try await session(chunkSize: 5)
+    for _ in 0..<2 {
+      let chunk = try claimed(await session.claim(at: start))
+      _ = try await session.record(result(chunk, .accepted, .stepAccepted))
+    }
+    let working = try await session.processingChunks(after: nil, limit: 5)
+    let refused = ProcessingResult(
+      of: working[0], at: start + .seconds(9), event: .refused, code: "unsupported", message: "no such codec")
+    _ = try await session.record(refused)
+    let chunk = try #require(try await store.chunks(of: session.run, after: nil, limit: 1).first)
+    #expect(chunk.state == .rejected)
+    #expect(chunk.code == "unsupported")
+    #expect(chunk.message == "no such codec")
+    let cancelled = try await session.cancelPending()
+    #expect(cancelled.moved == StateCounts(moving: 5, from: .processing, to: .cancelled))
+  }
+
+  func itemRecordsAreKept() async throws {
+    let (store, session) = try await session()
+    let step = ChunkStep(rawValue: "index")
+    let first = ItemRecord(sequence: 7, step: step, at: start, status: "indexing", externalID: "x")
+    let other = ItemRecord(sequence: 2, step: step, at: start, status: "failed", code: "c", message: "m")
+    try await session.keep([first, other])
+    #expect(try await store.itemRecords(of: session.run, from: 0, limit: 9) == [other, first])
+    let later = ItemRecord(sequence: 7, step: step, at: start + .seconds(1), status: "ready", externalID: "x")
+    try await session.keep([later])
+    #expect(try await store.itemRecords(of: session.run, from: 3, limit: 9) == [later])
+    #expect(try await store.itemRecords(of: session.run, from: 0, limit: 1) == [other])
+  }
+
+  func movesAddUp() async throws {
+    let (_, session) = try await session(chunkSize: 5)
+    var counts = try await session.standing().counts
+    func add(_ recorded: Recorded) async throws {
+      counts += recorded.moved
+      #expect(try await session.standing().counts == counts)
+    }
+    let first = try claimed(await session.claim(at: start))
+    counts += first.moved
+    var divided = result(first, .content, .divided)
+    divided.division = Division(Piece.halves(of: first.items))
+    try await add(session.record(divided))
+    #expect(counts.openPieceItems == 5)
+    let piece = try claimed(await session.claim(at: start))
+    counts += piece.moved
+    try await add(session.record(result(piece, .content, .refused)))
+    #expect(counts.openPieceItems == 5 - piece.itemCount)
+    let second = try claimed(await session.claim(at: start))
+    counts += second.moved
+    try await add(session.record(result(second, .unknown, .answerLost)))
+    try await add(
+      session.settle(
+        Settlement(
+          chunk: second.number, attempt: 1, verdict: .notReceived, authority: .listing,
+          evidence: Evidence("seen"), decidedAt: start + .seconds(40), event: .settledNotReceived,
+          countsAttempt: true)))
+    let third = try claimed(await session.claim(at: start + .seconds(50)))
+    counts += third.moved
+    var last = result(third, .content, .refused)
+    last.rejectsRest = true
+    try await add(session.record(last))
+    try await add(session.retry([.rejected]))
+    try await add(session.cancelPending())
+    #expect(counts.openItems == 0)
+  }
+
   func controlsAreAcceptedChunksOfTheIndex() async throws {
     let (_, session) = try await session()
     let first = try claimed(await session.claim(at: start))
@@ -426,6 +533,13 @@ struct RunSessionConformance {
     ("a returned chunk waits for its time", { try await $0.returnedChunkWaitsForItsTime() }),
     ("a rate holds in every window", { try await $0.rateHoldsInEveryWindow() }),
     ("unknown is settled either way", { try await $0.unknownIsSettledEitherWay() }),
+    ("steps follow one another", { try await $0.stepsFollowOneAnother() }),
+    (
+      "processing that fails is told, and can be cancelled",
+      { try await $0.processingThatFailsIsToldAndCanBeCancelled() }
+    ),
+    ("records of items are kept", { try await $0.itemRecordsAreKept() }),
+    ("what changes move adds up", { try await $0.movesAddUp() }),
     ("controls are accepted chunks", { try await $0.controlsAreAcceptedChunksOfTheIndex() }),
     ("a take-over makes unknown", { try await $0.takeOverMakesUnknownOfWhatWasUnderWay() }),
     ("an owned run is not taken twice", { try await $0.ownedRunIsNotTakenTwice() }),

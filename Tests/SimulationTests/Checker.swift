@@ -83,7 +83,7 @@ struct Checker {
 
   /// What is left open only where the run says so.
   private var endings: [String] {
-    let open = Set(leaves.map(\.state)).intersection(["pending", "submitting"])
+    let open = Set(leaves.map(\.state)).intersection(["pending", "submitting", "processing"])
     switch records.state {
     case "finished", "cancelled":
       return open.isEmpty ? [] : ["the run is \(records.state), and chunks are \(open.sorted())"]

@@ -47,6 +47,22 @@ struct SimulatedSession: RunSession {
     }
   }
 
+  func processingChunks(after: ChunkNumber?, limit: Int) async throws -> [ProcessingChunk] {
+    try await read("processing", { "\($0.map(\.number.rawValue))" }) {
+      try await base.processingChunks(after: after, limit: limit)
+    }
+  }
+
+  func record(_ result: ProcessingResult) async throws -> Recorded {
+    try await change("record processing \(result.chunk)/\(result.attempt) \(result.event)") {
+      try await moves.noting { try await base.record(result) }
+    }
+  }
+
+  func keep(_ records: [ItemRecord]) async throws {
+    try await change("keep \(records.count) item records") { try await base.keep(records) }
+  }
+
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk] {
     try await read("unknown", { "\($0.map(\.number.rawValue))" }) {
       try await base.unknownChunks(after: after, limit: limit)

@@ -50,6 +50,9 @@ package protocol RunCatalog: Sendable {
     of run: RunID, matching filter: RowFilter, from sequence: Int, limit: Int
   ) async throws -> DetailPage<ItemSummary, Int>
 
+  /// What the service says of single items, in order, from a sequence number on; most items have no record.
+  func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord]
+
   /// Attempts in order of chunk and number, leaving out those up to `after`. The filter's state is that of the chunk
   /// now; an attempt that is under way counts as ended now.
   func attempts(

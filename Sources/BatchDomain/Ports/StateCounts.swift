@@ -52,6 +52,12 @@ package struct StateCounts: Sendable, Equatable {
   /// Items that the service decided: accepted, rejected or failed.
   package var decidedItems: Int { items[.accepted] + lostItems }
 
+  /// Chunks that are still to be decided.
+  package var openChunks: Int { chunks(in: .pending, .submitting, .processing, .unknown) }
+
+  /// Items that are still to be decided.
+  package var openItems: Int { items(in: .pending, .submitting, .processing, .unknown) }
+
   /// Chunks in any of these states.
   package func chunks(in states: ChunkState...) -> Int {
     states.reduce(0) { $0 + chunks[$1] }
@@ -68,6 +74,7 @@ package struct StateCounts: Sendable, Equatable {
 package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   private var pending = 0
   private var submitting = 0
+  private var processing = 0
   private var unknown = 0
   private var accepted = 0
   private var rejected = 0
@@ -94,6 +101,7 @@ package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral
       switch state {
       case .pending: pending
       case .submitting: submitting
+      case .processing: processing
       case .unknown: unknown
       case .accepted: accepted
       case .rejected: rejected
@@ -106,6 +114,7 @@ package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral
       switch state {
       case .pending: pending = newValue
       case .submitting: submitting = newValue
+      case .processing: processing = newValue
       case .unknown: unknown = newValue
       case .accepted: accepted = newValue
       case .rejected: rejected = newValue

@@ -39,7 +39,7 @@ package protocol StoreAdministration: RunControl {
 }
 
 /// A run that this process owns.
-package protocol RunSession: WorkQueue, SettlingEvidence {}
+package protocol RunSession: WorkQueue, SettlingEvidence, ItemRecords {}
 
 /// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
 package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration {}

@@ -28,6 +28,12 @@ package protocol WorkQueue: Sendable {
   /// - Throws: ``StoreError`` when nothing was recorded.
   func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
 
+  /// Chunks that the service works on, in order of number, leaving out those up to `after`.
+  func processingChunks(after: ChunkNumber?, limit: Int) async throws -> [ProcessingChunk]
+
+  /// Records what became of a step that the service worked on, and moves the chunk.
+  func record(_ result: ProcessingResult) async throws -> Recorded
+
   /// Whether every item left to decide has that index.
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
 
@@ -38,7 +44,7 @@ package protocol WorkQueue: Sendable {
   /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
   func request() async throws -> RunRequest?
 
-  /// Moves `pending` chunks to `cancelled`. From then on the run is being cancelled: when this process dies, the next
+  /// Moves `pending` and `processing` chunks to `cancelled`. From then on the run is being cancelled: when this process dies, the next
   /// owner continues to cancel.
   func cancelPending() async throws -> Recorded
 
@@ -82,6 +88,8 @@ package struct ClaimedChunk: Sendable {
   package var number: ChunkNumber
   /// The attempt's number within the chunk, from 1.
   package var attempt: Int
+  /// The step that is to be sent.
+  package var step: ChunkStep
   /// Attempts so far that count towards the limit.
   package var countedAttempts: Int
   /// Sequence number of its first item.
@@ -103,11 +111,12 @@ package struct ClaimedChunk: Sendable {
 
   /// A chunk as the store has it.
   package init(
-    number: ChunkNumber, attempt: Int, countedAttempts: Int, firstItem: Int, itemCount: Int,
-    index: IndexID?, filePart: [UInt8], startedAt: Timestamp
+    number: ChunkNumber, attempt: Int, step: ChunkStep = .transfer, countedAttempts: Int, firstItem: Int,
+    itemCount: Int, index: IndexID?, filePart: [UInt8], startedAt: Timestamp
   ) {
     self.number = number
     self.attempt = attempt
+    self.step = step
     self.countedAttempts = countedAttempts
     self.firstItem = firstItem
     self.itemCount = itemCount
@@ -137,10 +146,14 @@ package struct AttemptResult: Sendable, Equatable {
   package var code: String?
   /// The service's message, or the transport's, with secrets removed.
   package var message: String?
+  /// The id that the service gave to what the request made; `nil` where it gives none.
+  package var externalID: String?
   /// Whether it counts towards the limit of attempts.
   package var isCounted: Bool
   /// What happens to the chunk.
   package var event: ChunkEvent
+  /// The step that is to be sent next; with ``ChunkEvent/stepDone`` only.
+  package var nextStep: ChunkStep?
   /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
   package var readyAt: Timestamp?
   /// What takes the chunk's place, where it is divided.
@@ -155,7 +168,8 @@ package struct AttemptResult: Sendable, Equatable {
   /// A result of the attempt that a claim began, as the dispatcher judged it.
   package init(
     of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
-    code: String?, message: String?, isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil,
+    code: String?, message: String?, externalID: String? = nil, isCounted: Bool, event: ChunkEvent,
+    nextStep: ChunkStep? = nil, readyAt: Timestamp? = nil,
     division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
   ) {
     chunk = claimed.number
@@ -167,13 +181,79 @@ package struct AttemptResult: Sendable, Equatable {
     self.status = status
     self.code = code
     self.message = message
+    self.externalID = externalID
     self.isCounted = isCounted
     self.event = event
+    self.nextStep = nextStep
     self.readyAt = readyAt
     self.division = division
     self.rejectsRest = rejectsRest
     self.isInOutage = isInOutage
     self.wait = wait
+  }
+}
+
+/// A chunk of which the service took a step and works on it.
+package struct ProcessingChunk: Sendable, Equatable {
+  /// The chunk's number.
+  package var number: ChunkNumber
+  /// The attempt that the service took.
+  package var attempt: Int
+  /// The step it works on.
+  package var step: ChunkStep
+  /// The id that the service gave.
+  package var externalID: String?
+  /// Sequence numbers of its items.
+  package var items: Range<Int>
+  /// When the service took it.
+  package var acceptedAt: Timestamp
+
+  /// A chunk as the store has it.
+  package init(
+    number: ChunkNumber, attempt: Int, step: ChunkStep, externalID: String?, items: Range<Int>,
+    acceptedAt: Timestamp
+  ) {
+    self.number = number
+    self.attempt = attempt
+    self.step = step
+    self.externalID = externalID
+    self.items = items
+    self.acceptedAt = acceptedAt
+  }
+}
+
+/// What became of a step that the service worked on.
+package struct ProcessingResult: Sendable, Equatable {
+  /// The chunk's number.
+  package var chunk: ChunkNumber
+  /// The attempt that the service took.
+  package var attempt: Int
+  /// When that was seen.
+  package var at: Timestamp
+  /// What happens to the chunk: `stepDone`, `requeued`, `refused` or `exhausted`.
+  package var event: ChunkEvent
+  /// The step that is to be sent next; with ``ChunkEvent/stepDone`` only.
+  package var nextStep: ChunkStep?
+  /// When the chunk may be sent again, if it may.
+  package var readyAt: Timestamp?
+  /// What the service says went wrong; `nil` when the step is done.
+  package var code: String?
+  /// The same in words.
+  package var message: String?
+
+  /// A result as it was seen.
+  package init(
+    of chunk: ProcessingChunk, at moment: Timestamp, event: ChunkEvent, nextStep: ChunkStep? = nil,
+    readyAt: Timestamp? = nil, code: String? = nil, message: String? = nil
+  ) {
+    self.chunk = chunk.number
+    attempt = chunk.attempt
+    at = moment
+    self.event = event
+    self.nextStep = nextStep
+    self.readyAt = readyAt
+    self.code = code
+    self.message = message
   }
 }
 

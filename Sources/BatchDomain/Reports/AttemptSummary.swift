@@ -30,12 +30,17 @@ package struct AttemptSummary: Sendable, Equatable {
   package var code: String?
   /// What the service said.
   package var message: String?
+  /// The step it was for.
+  package var step: ChunkStep
+  /// The id that the service gave to what the request made.
+  package var externalID: String?
 
   /// An attempt as the store has it.
   package init(
     key: Key, startedAt: Timestamp, finishedAt: Timestamp? = nil, took: Duration? = nil,
     outcome: Outcome? = nil,
-    status: Int? = nil, code: String? = nil, message: String? = nil
+    status: Int? = nil, code: String? = nil, message: String? = nil, step: ChunkStep = .transfer,
+    externalID: String? = nil
   ) {
     self.key = key
     self.startedAt = startedAt
@@ -45,5 +50,7 @@ package struct AttemptSummary: Sendable, Equatable {
     self.status = status
     self.code = code
     self.message = message
+    self.step = step
+    self.externalID = externalID
   }
 }

@@ -32,7 +32,7 @@ package struct ChunkMap: Sendable, Equatable {
 
   /// The states of chunks in a map, the one that needs a look first at the beginning.
   package static let urgency: [ChunkState] = [
-    .rejected, .failed, .unknown, .cancelled, .submitting, .pending, .accepted,
+    .rejected, .failed, .unknown, .cancelled, .submitting, .processing, .pending, .accepted,
   ]
 
   /// Items that share a cell: chunks whose first items, divided by this, give the same.

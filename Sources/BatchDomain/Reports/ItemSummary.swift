@@ -16,11 +16,16 @@ package struct ItemSummary: Sendable, Equatable {
   package var code: String?
   /// Message of the chunk's last attempt that ended.
   package var message: String?
+  /// The step that the chunk is at; `nil` with a service that has only one.
+  package var step: ChunkStep?
+  /// The ids that the service gave, by step.
+  package var externalIDs: [ChunkStep: String]
 
   /// An item as the store has it.
   package init(
     sequence: Int, indexID: IndexID, object: ObjectName, state: ChunkState, chunk: ChunkNumber, attempts: Int,
-    code: String? = nil, message: String? = nil
+    code: String? = nil, message: String? = nil, step: ChunkStep? = nil,
+    externalIDs: [ChunkStep: String] = [:]
   ) {
     self.sequence = sequence
     self.indexID = indexID
@@ -30,6 +35,8 @@ package struct ItemSummary: Sendable, Equatable {
     self.attempts = attempts
     self.code = code
     self.message = message
+    self.step = step
+    self.externalIDs = externalIDs
   }
 }
 

@@ -12,6 +12,13 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   /// The service's own address.
   package static let defaultBaseURL = "https://api.twelvelabs.io"
 
+  /// The steps of a chunk, in order.
+  package var steps: [ChunkStep] {
+    switch self {
+    case .v1, .v1_1, .v1_2: [.transfer]
+    }
+  }
+
   /// Path of the transfers endpoint, from the base address on.
   package var transfersPath: String {
     switch self {

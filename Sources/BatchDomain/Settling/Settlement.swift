@@ -44,6 +44,8 @@ package struct Settlement: Sendable, Equatable {
   package var readyAt: Timestamp?
   /// What refusals of the run are known to mean from now on; `nil` leaves that as it was.
   package var trust: RefusalTrust?
+  /// The id that the service has for what the request made, where settling found it; it is stored with the attempt.
+  package var externalID: String? = nil
 
   /// A verdict on a chunk.
   package init(

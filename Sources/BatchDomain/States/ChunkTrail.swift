@@ -10,6 +10,8 @@ package struct ChunkTrail: Sendable, Equatable {
   package var isRetried: Bool
   /// The verdict on the last attempt of the chunk this one was split from.
   package var parentVerdict: Settlement.Verdict?
+  /// Whether the last of them was for a step after which another one follows.
+  package var hasNextStep: Bool
   /// Whether it was rejected together with its neighbours, without a try of its own.
   package var isRejectedWithNeighbours: Bool
 
@@ -17,13 +19,15 @@ package struct ChunkTrail: Sendable, Equatable {
   package init(
     attempts: Int, lastOutcome: Outcome? = nil, lastVerdict: Settlement.Verdict? = nil,
     isRetried: Bool = false,
-    parentVerdict: Settlement.Verdict? = nil, isRejectedWithNeighbours: Bool = false
+    parentVerdict: Settlement.Verdict? = nil, hasNextStep: Bool = false,
+    isRejectedWithNeighbours: Bool = false
   ) {
     self.attempts = attempts
     self.lastOutcome = lastOutcome
     self.lastVerdict = lastVerdict
     self.isRetried = isRetried
     self.parentVerdict = parentVerdict
+    self.hasNextStep = hasNextStep
     self.isRejectedWithNeighbours = isRejectedWithNeighbours
   }
 
@@ -44,19 +48,19 @@ package struct ChunkTrail: Sendable, Equatable {
     }
     guard let lastOutcome else { return [.submitting] }
     switch lastOutcome {
-    case .accepted: return [.accepted]
+    case .accepted: return statesOfAcceptance
     case .account, .endpoint, .throttled: return [.pending]
     case .notProcessed: return [.pending, .failed]
     case .unknown:
       switch lastVerdict {
-      case .received: return [.accepted]
+      case .received: return statesOfAcceptance
       case .partlyReceived: return [.split]
       case .notReceived: return [.pending, .failed, .split]
       case .undecided, nil: return [.unknown]
       }
     case .content, .index:
       switch lastVerdict {
-      case .received: return [.accepted]
+      case .received: return statesOfAcceptance
       case .partlyReceived: return [.split]
       case .notReceived: return [.pending, .rejected, .split]
       case .undecided, nil:
@@ -65,6 +69,11 @@ package struct ChunkTrail: Sendable, Equatable {
         return mayBePending ? [.rejected, .split, .unknown, .pending] : [.rejected, .split, .unknown]
       }
     }
+  }
+
+  /// Where a step that the service took leaves a chunk. One that is not the last is worked on, and may fail there.
+  private var statesOfAcceptance: Set<ChunkState> {
+    hasNextStep ? [.processing, .pending, .rejected, .failed, .cancelled] : [.accepted]
   }
 
   /// The records in words, as a fragment: `its last attempt (2) came to throttled`.

@@ -192,7 +192,7 @@ final class RunProgress: RunObserver {
   private func firstAccepted(_ counts: StateCounts, now: Duration) {
     let took = state.withLockedValue { now - $0.startedAt }
     let left = TimeLeft.afterFirst(
-      took: took, chunksLeft: counts.chunks(in: .pending, .submitting, .unknown),
+      took: took, chunksLeft: counts.openChunks,
       concurrency: settings.concurrency, rates: settings.rates)
     show(text.firstAccepted(left: left, now: context.clock.now()))
   }

@@ -28,13 +28,14 @@ package enum RunCSV {
 
   /// Names of the columns of a run's items, one record per item.
   package static let itemColumns = [
-    "item", "index_id", "object", "state", "chunk", "attempts", "error_code", "message",
+    "item", "index_id", "object", "state", "chunk", "attempts", "error_code", "message", "step", "asset_id",
+    "indexed_asset_id",
   ]
 
   /// Names of the columns of a run's attempts, one record per attempt.
   package static let attemptColumns = [
     "chunk", "attempt", "started_at", "finished_at", "seconds", "outcome", "http_status", "error_code",
-    "message",
+    "message", "step", "external_id",
   ]
 
   /// The items of one run in order.
@@ -43,7 +44,8 @@ package enum RunCSV {
       [
         String(item.sequence), item.indexID.rawValue, item.object.rawValue, item.state.rawValue,
         String(item.chunk.rawValue),
-        String(item.attempts), item.code, item.message,
+        String(item.attempts), item.code, item.message, item.step?.rawValue, item.assetID,
+        item.indexedAssetID,
       ]
     }
   }
@@ -54,7 +56,8 @@ package enum RunCSV {
       [
         String(attempt.key.chunk.rawValue), String(attempt.key.number), attempt.startedAt.description,
         attempt.finishedAt?.description, attempt.took.map(JSONText.seconds), attempt.outcome?.rawValue,
-        attempt.status.map(String.init), attempt.code, attempt.message,
+        attempt.status.map(String.init), attempt.code, attempt.message, attempt.step.rawValue,
+        attempt.externalID,
       ]
     }
   }
@@ -87,4 +90,12 @@ package enum RunCSV {
       String(chunk.attempts), chunk.status.map(String.init), chunk.code, chunk.message,
     ]
   }
+}
+
+extension ItemSummary {
+  /// The id of the asset that the service made of the item.
+  var assetID: String? { externalIDs[ChunkStep(rawValue: "upload")] }
+
+  /// The id of the asset in its index.
+  var indexedAssetID: String? { externalIDs[ChunkStep(rawValue: "index")] }
 }

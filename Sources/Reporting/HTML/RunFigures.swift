@@ -11,7 +11,7 @@ struct RunFigures {
       Card(id: "lost", name: lostName(counts), value: HumanNumber.text(counts.lostItems)),
       Card(
         id: "left", name: "still open",
-        value: HumanNumber.text(counts.items(in: .pending, .submitting, .unknown))),
+        value: HumanNumber.text(counts.openItems)),
       Card(id: "attempts", name: "requests", value: HumanNumber.text(run.attempts)),
     ]
     if let time = run.sendingTime {

@@ -47,7 +47,7 @@ package struct RunsPage: Sendable {
       state: run.state.rawValue, reason: run.reason?.rawValue, items: HumanNumber.text(run.items),
       accepted: HumanNumber.text(run.counts.items(in: .accepted)),
       notAccepted: HumanNumber.text(run.counts.items(in: .rejected, .failed, .cancelled)),
-      left: HumanNumber.text(run.counts.items(in: .pending, .submitting, .unknown)),
+      left: HumanNumber.text(run.counts.openItems),
       created: zone.brief(run.createdAt))
   }
 

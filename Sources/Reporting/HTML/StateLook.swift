@@ -11,6 +11,7 @@ enum StateLook {
     case .accepted, .split: nil
     case .pending: "M4.5 5h1"
     case .submitting: "M2.5 5h5"
+    case .processing: "M2.5 5h5M5 2.5v5"
     case .unknown: "M5 2.6v2.9M5 7v.6"
     case .rejected: "M3 3l4 4M7 3l-4 4"
     case .failed: "M3 3l4 4"

@@ -5,13 +5,13 @@ enum StyleSheet {
     :root {
       color-scheme: light dark;
       --page: #fbfbfa; --panel: #ffffff; --ink: #1d1f23; --quiet: #646a73; --line: #e4e5e7; --bar: #3f6fb5;
-      --accepted: #3c8f63; --pending: #c9ced6; --submitting: #6f9fdc; --unknown: #d9a021; --rejected: #c8443c;
+      --accepted: #3c8f63; --pending: #c9ced6; --submitting: #6f9fdc; --processing: #8d7fd0; --unknown: #d9a021; --rejected: #c8443c;
       --failed: #a23a72; --cancelled: #8d8a84; --mark: #ffffff; --pending-mark: #6b7280;
     }
     @media (prefers-color-scheme: dark) {
       :root {
         --page: #131416; --panel: #1b1d20; --ink: #e7e8ea; --quiet: #9aa0a9; --line: #2d3035; --bar: #7ba7e6;
-        --accepted: #4da877; --pending: #474c55; --submitting: #5b8fd6; --unknown: #d7a73c; --rejected: #dd6259;
+        --accepted: #4da877; --pending: #474c55; --submitting: #5b8fd6; --processing: #8f82d6; --unknown: #d7a73c; --rejected: #dd6259;
         --failed: #c05e93; --cancelled: #85827c; --mark: #101113; --pending-mark: #a7adb7;
       }
     }
@@ -76,6 +76,7 @@ enum StyleSheet {
       margin: .25rem 0; min-height: 1.2em; }
     .map { display: block; width: 100%; height: auto; }
     .s-accepted { fill: var(--accepted); } .s-pending { fill: var(--pending); } .s-submitting { fill: var(--submitting); }
+    .s-processing { fill: var(--processing); }
     .s-unknown { fill: var(--unknown); } .s-rejected { fill: var(--rejected); } .s-failed { fill: var(--failed); }
     .s-cancelled { fill: var(--cancelled); } .s-split { fill: var(--line); }
     svg path { stroke: var(--mark); stroke-width: 1.2; stroke-linecap: round; fill: none; }

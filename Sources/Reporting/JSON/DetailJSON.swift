@@ -16,6 +16,9 @@ package enum DetailJSON {
       json.member("attempts", item.attempts)
       json.member("error_code", item.code)
       json.member("message", item.message)
+      json.member("step", item.step?.rawValue)
+      json.member("asset_id", item.assetID)
+      json.member("indexed_asset_id", item.indexedAssetID)
     }
   }
 
@@ -37,6 +40,8 @@ package enum DetailJSON {
       json.member("http_status", attempt.status)
       json.member("error_code", attempt.code)
       json.member("message", attempt.message)
+      json.member("step", attempt.step.rawValue)
+      json.member("external_id", attempt.externalID)
     }
   }
 

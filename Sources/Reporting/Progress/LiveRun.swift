@@ -96,11 +96,11 @@ package struct LiveRun: Sendable {
 
   /// Whether nothing is left to send, and only lost answers are looked into: how long that takes is the service's matter.
   package var isSettling: Bool {
-    counts.chunks(in: .pending, .submitting) == 0 && counts.chunks(in: .unknown) > 0
+    counts.chunks(in: .pending, .submitting, .processing) == 0 && counts.chunks(in: .unknown) > 0
   }
 
   /// Chunks that are still to be decided.
-  package var chunksLeft: Int { counts.chunks(in: .pending, .submitting, .unknown) }
+  package var chunksLeft: Int { counts.openChunks }
 
   /// Items that are decided or given up.
   package var itemsDone: Int { counts.items(in: .accepted, .rejected, .failed, .cancelled) }

@@ -62,7 +62,7 @@ package struct LiveRunText: Sendable {
 
   /// What somebody has to know about first.
   private static let order: [ChunkState] = [
-    .rejected, .failed, .unknown, .submitting, .pending, .accepted, .cancelled,
+    .rejected, .failed, .unknown, .submitting, .processing, .pending, .accepted, .cancelled,
   ]
 
   private func look(_ state: ChunkState) -> LiveLine.Look {
@@ -70,7 +70,7 @@ package struct LiveRunText: Sendable {
     case .rejected, .failed: .bad
     case .unknown: .warning
     case .accepted: .good
-    case .pending, .submitting, .split, .cancelled: .plain
+    case .pending, .submitting, .processing, .split, .cancelled: .plain
     }
   }
 

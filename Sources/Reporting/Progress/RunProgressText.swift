@@ -16,8 +16,8 @@ package struct RunProgressText: Sendable {
 
   /// The line of a run that goes on: `run <id>: 2000 of 5000 items in 60 chunks left`.
   package func resumed(_ run: RunID, items: Int, counts: StateCounts) -> String {
-    let left = counts.items(in: .pending, .submitting, .unknown)
-    let chunks = counts.chunks(in: .pending, .submitting, .unknown)
+    let left = counts.openItems
+    let chunks = counts.openChunks
     return "run \(run): \(left) of \(items) item\(items == 1 ? "" : "s") "
       + "in \(chunks) chunk\(chunks == 1 ? "" : "s") left"
   }
@@ -43,7 +43,7 @@ package struct RunProgressText: Sendable {
   ) -> String {
     let done = counts.items(in: .accepted, .rejected, .failed, .cancelled)
     let chunksDone = counts.chunks(in: .accepted, .rejected, .failed, .cancelled)
-    let chunks = chunksDone + counts.chunks(in: .pending, .submitting, .unknown)
+    let chunks = chunksDone + counts.openChunks
     let percent = items > 0 ? Int((Double(done) * 100 / Double(items)).rounded(.down)) : 0
     var parts = [
       "\(percent)% \(HumanNumber.text(done))/\(HumanNumber.text(items)) items",
@@ -56,7 +56,7 @@ package struct RunProgressText: Sendable {
       parts.append("\(HumanNumber.pace(chunksPerSecond)) chunks/s")
     }
     if let left, left > .zero { parts.append("about \(HumanDuration.rough(left)) left") }
-    if counts.chunks(in: .pending, .submitting) == 0, counts.chunks(in: .unknown) > 0 {
+    if counts.chunks(in: .pending, .submitting, .processing) == 0, counts.chunks(in: .unknown) > 0 {
       parts.append("asking the service what became of the unknown ones")
     }
     return parts.joined(separator: ", ")

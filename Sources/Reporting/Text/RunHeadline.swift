@@ -11,7 +11,7 @@ enum RunHeadline {
         : "planning: it ended before the manifest was read whole, nothing was sent"
     }
     let accepted = counts.items(in: .accepted)
-    let left = counts.items(in: .pending, .submitting)
+    let left = counts.items(in: .pending, .submitting, .processing)
     var parts: [String] = []
     if accepted == run.items {
       parts.append(

@@ -32,7 +32,7 @@ package struct RunText: Sendable {
         HumanNumber.text(run.counts.items(in: .accepted)),
         HumanNumber.text(run.counts.items(in: .rejected, .failed, .cancelled)),
         HumanNumber.text(run.counts.items(in: .unknown)),
-        HumanNumber.text(run.counts.items(in: .pending, .submitting)), zone.brief(run.createdAt),
+        HumanNumber.text(run.counts.items(in: .pending, .submitting, .processing)), zone.brief(run.createdAt),
         HumanDuration.rough(now.since(run.createdAt)),
         VisibleText.escape(run.name ?? run.job ?? "", cutAt: 40))
     }

@@ -138,13 +138,11 @@ extension SQLiteStore: RunCatalog {
   ) async throws -> [StoredItem] {
     try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
-      let wanted = states.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
       let next = (after ?? -1) + 1
-      // Only the enumeration's own words are put into the text.
       let ranges = try connection.rows(
         """
         SELECT first_item, item_count FROM chunk INDEXED BY chunk_items
-        WHERE run = ?1 AND state IN (\(wanted))
+        WHERE run = ?1 AND state IN (\(ChunkRows.words(states)))
           AND first_item >= coalesce((SELECT max(first_item) FROM chunk WHERE run = ?1 AND first_item <= ?2), 0)
           AND first_item + item_count > ?2
         ORDER BY first_item LIMIT ?3

@@ -62,7 +62,7 @@ private struct CausePage: Sendable {
       SELECT ready_at, number, first_item, item_count, last_outcome, coalesce(last_code, 'http_' || last_status,
              last_outcome), last_message, last_at
       FROM chunk INDEXED BY chunk_open
-      WHERE run = ?1 AND state = ?2 AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+      WHERE run = ?1 AND state = ?2 AND \(ChunkRows.indexed)
         AND (ready_at, number) > (?3, ?4)
       ORDER BY ready_at, number LIMIT ?5
       """, .integer(run), .text(state.rawValue), .integer(after.readyAt), .integer(after.number),

@@ -75,7 +75,7 @@ extension SQLiteStore {
         ORDER BY attempt.chunk, attempt.number LIMIT ?4
         """, .integer(row), .integer(after?.chunk.rawValue ?? -1), .integer(after?.number ?? 0),
         .integer(limit)
-      ) { (attempt: try Self.attempt($0), state: try Self.state($0.text(9))) }
+      ) { (attempt: try Self.attempt($0), state: try Self.state($0.text(11))) }
       return DetailPage(
         rows: found.compactMap { attempt, state in
           let endedAt = attempt.finishedAt ?? Timestamp(milliseconds: .max)
@@ -87,7 +87,7 @@ extension SQLiteStore {
 
   private static let attemptColumns = """
     attempt.chunk, attempt.number, attempt.started_at, attempt.finished_at, attempt.took_ms, attempt.outcome,
-    attempt.status, attempt.code, attempt.message
+    attempt.status, attempt.code, attempt.message, attempt.step, attempt.external_id
     """
 
   private static func attempt(_ row: Statement) throws -> AttemptSummary {
@@ -97,7 +97,8 @@ extension SQLiteStore {
       finishedAt: row.optionalInt(3).map { Timestamp(milliseconds: Int64($0)) },
       took: row.optionalInt(4).map { .milliseconds($0) },
       outcome: try row.optionalText(5).map { try outcome($0) },
-      status: row.optionalInt(6), code: row.optionalText(7), message: row.optionalText(8))
+      status: row.optionalInt(6), code: row.optionalText(7), message: row.optionalText(8),
+      step: ChunkStep(rawValue: row.text(9)), externalID: row.optionalText(10))
   }
 
   private static func outcome(_ text: String) throws -> Outcome {

@@ -4,17 +4,20 @@ import BatchDomain
 struct KnownSlice: Sendable {
   /// An item, and where it was accepted.
   struct Entry: Sendable, Comparable {
+    /// `origin.id` of the service that accepted it.
+    var origin: Int64
     let identity: ItemIdentity
     let run: Int64
     let sequence: Int
 
     static func < (one: Entry, other: Entry) -> Bool {
-      one.identity == other.identity
+      if one.origin != other.origin { return one.origin < other.origin }
+      return one.identity == other.identity
         ? (one.run, one.sequence) < (other.run, other.sequence) : one.identity < other.identity
     }
   }
 
-  /// Entries at most, of 32 bytes each, up to a read more.
+  /// Entries at most, of 40 bytes each, up to a read more.
   static let size = 1 << 18
 
   /// In order, so that the table is filled and read along its keys.

@@ -13,16 +13,17 @@ extension SQLiteStore: KnownItems {
     var match = KnownMatch()
     if canWrite {
       let isRead = try await forEachSlice(of: unread, isStopped: isStopped) {
-        try await remember($0, ofWhole: $1, origin: origin)
+        try await remember($0, ofWhole: $1)
       }
       guard isRead else { return nil }
     } else {
-      let isRead = try await forEachSlice(of: unread, isStopped: isStopped) { known, _ in
+      let isRead = try await forEachSlice(of: unread, isStopped: isStopped) { slice, _ in
+        let known = slice.entries.filter { $0.origin == origin }
         var first = 0
         while let planned = try await PlannedSlice.next(of: items, from: first) {
           first += planned.entries.count
           var position = 0
-          for entry in known.entries {
+          for entry in known {
             for sequence in planned.matches(entry.identity, from: &position) {
               match.add(sequence, in: entry.run)
             }
@@ -61,7 +62,8 @@ extension SQLiteStore: KnownItems {
     let known: Int
   }
 
-  /// The runs of a service that have accepted items; `nil` when there are none.
+  /// The other runs that have accepted items, whatever service they went to last: items are credited to the service that
+  /// accepted them. `nil` when there are none, or when nothing was ever sent to that service.
   private func earlierRuns(
     of address: String, but run: RunID?
   ) async throws -> (origin: Int64, runs: [EarlierRun])? {
@@ -71,14 +73,12 @@ extension SQLiteStore: KnownItems {
       var runs: [EarlierRun] = []
       try connection.forEach(
         """
-        SELECT run.id, run.run_id, tally.items, coalesce(known_run.items, 0), run.origin
+        SELECT run.id, run.run_id, tally.items, coalesce(known_run.items, 0)
         FROM run JOIN tally ON tally.run = run.id AND tally.state = 'accepted' AND tally.items > 0
         LEFT JOIN known_run ON known_run.run = run.id ORDER BY run.id
         """
       ) { row in
-        guard let id = RunID(rawValue: row.text(1)), id != run, origins.contains(Int64(row.int(4))) else {
-          return
-        }
+        guard let id = RunID(rawValue: row.text(1)), id != run else { return }
         runs.append(
           EarlierRun(row: Int64(row.int(0)), run: id, accepted: row.int(2), known: row.int(3)))
       }
@@ -120,34 +120,43 @@ extension SQLiteStore: KnownItems {
     of run: Int64, after: Int
   ) async throws -> (entries: [KnownSlice.Entry], last: Int)? {
     try await reader.read { connection in
-      var ranges: [Range<Int>] = []
+      let first = try Self.firstOrigins(in: connection)
+      var ranges: [(items: Range<Int>, origin: Int64)] = []
       var last = after
       var items = 0
       try connection.forEach(
         """
-        SELECT number, first_item, item_count FROM chunk WHERE run = ? AND number > ? AND state = 'accepted'
-        ORDER BY number LIMIT ?
+        SELECT c.number, c.first_item, c.item_count,
+               (SELECT a.origin FROM attempt AS a WHERE a.run = c.run
+                  AND (a.chunk, a.number) = (SELECT w.number, w.attempts FROM chunk AS w
+                                             WHERE w.run = c.run AND w.number = iif(c.attempts > 0, c.number, c.parent)))
+        FROM chunk AS c WHERE c.run = ? AND c.number > ? AND c.state = 'accepted' ORDER BY c.number LIMIT ?
         """, .integer(run), .integer(after), .integer(Self.pageSize)
       ) { row in
         guard items < Self.pageSize else { return }
         let range = row.int(1)..<row.int(1) + row.int(2)
         last = row.int(0)
+        // A piece that was never sent itself was accepted with what its parent's request left there. What is damaged is not
+        // known; `verify` finds it.
+        guard let origin = row.optionalInt(3).flatMap({ first[Int64($0)] }) else { return }
         items += range.count
-        if let before = ranges.last, before.upperBound == range.lowerBound {
-          ranges[ranges.count - 1] = before.lowerBound..<range.upperBound
+        if let before = ranges.last, before.items.upperBound == range.lowerBound, before.origin == origin {
+          ranges[ranges.count - 1].items = before.items.lowerBound..<range.upperBound
         } else {
-          ranges.append(range)
+          ranges.append((range, origin))
         }
       }
       guard last != after else { return nil }
       var entries: [KnownSlice.Entry] = []
       entries.reserveCapacity(items)
-      for range in ranges {
+      for (range, origin) in ranges {
         try ItemRows(run: run).forEachBlock(with: range, in: connection) { block in
           // What is damaged is not known; `verify` finds it.
           guard block.isIntact != false else { return }
           block.forEach(in: range) {
-            entries.append(KnownSlice.Entry(identity: ItemIdentity($1), run: run, sequence: $0))
+            entries.append(
+              KnownSlice.Entry(
+                origin: origin, identity: ItemIdentity($1), run: run, sequence: $0))
           }
         }
       }
@@ -156,7 +165,7 @@ extension SQLiteStore: KnownItems {
   }
 
   /// Puts items into the table, along its keys. Until a run is noted as read, it is read again.
-  private func remember(_ slice: KnownSlice, ofWhole runs: [EarlierRun], origin: Int64) async throws {
+  private func remember(_ slice: KnownSlice, ofWhole runs: [EarlierRun]) async throws {
     var left = slice.entries[...]
     while !left.isEmpty {
       let page = left.prefix(Self.pageSize)
@@ -168,8 +177,8 @@ extension SQLiteStore: KnownItems {
           ON CONFLICT (origin, high, low, run) DO NOTHING
           """)
         defer { statement.reset() }
-        try statement.bind(origin, at: 1)
         for entry in page {
+          try statement.bind(entry.origin, at: 1)
           try statement.bind(entry.identity.high, at: 2)
           try statement.bind(entry.identity.low, at: 3)
           try statement.bind(entry.run, at: 4)
@@ -213,7 +222,7 @@ extension SQLiteStore: KnownItems {
     guard let first = planned.entries.first?.identity, let end = planned.entries.last?.identity else {
       return
     }
-    var next = KnownSlice.Entry(identity: first, run: .min, sequence: 0)
+    var next = KnownSlice.Entry(origin: origin, identity: first, run: .min, sequence: 0)
     var position = 0
     while true {
       let page = try await reader.read { [next, position] connection in
@@ -232,7 +241,7 @@ extension SQLiteStore: KnownItems {
           let known = ItemIdentity(high: Int64(row.int(0)), low: Int64(row.int(1)))
           let run = Int64(row.int(2))
           for sequence in planned.matches(known, from: &position) { found.append((sequence, run)) }
-          last = KnownSlice.Entry(identity: known, run: run, sequence: 0)
+          last = KnownSlice.Entry(origin: origin, identity: known, run: run, sequence: 0)
           rows += 1
         }
         return (found: found, last: last, position: position, isFull: rows == Self.pageSize)

@@ -13,6 +13,8 @@ final class SQLitePlanningSession: PlanningSession {
   private let store: SQLiteStore.Engine
   private let row: Int64
   private let settings: RunSettings
+  /// What a chunk needs first.
+  private let step: ChunkStep
   /// Items whose chunk has to be marked once all chunks are there: another item of their index has their name.
   private let clashes = NIOLockedValueBox<[Int]>([])
   private let nextChunk = NIOLockedValueBox(0)
@@ -24,22 +26,23 @@ final class SQLitePlanningSession: PlanningSession {
     self.row = row
     self.run = run
     self.settings = settings
+    step = settings.profile.steps[0]
   }
 
   func append(_ batch: ItemBatch, chunks: [PlannedChunk]) async throws {
     clashes.withLockedValue { $0.append(contentsOf: batch.earlierClashes) }
     let first = number(chunks)
-    try await database.write(isDurable: false) { [row] connection in
+    try await database.write(isDurable: false) { [row, step] connection in
       try ItemRows(run: row).insert(batch, chunks: chunks, in: connection)
       KillPoint.inPlanning.reached()
-      try Self.insert(chunks, from: first, run: row, in: connection)
+      try Self.insert(chunks, from: first, run: row, step: step, in: connection)
     }
   }
 
   func add(_ chunks: [PlannedChunk]) async throws {
     let first = number(chunks)
-    try await database.write(isDurable: false) { [row] connection in
-      try Self.insert(chunks, from: first, run: row, in: connection)
+    try await database.write(isDurable: false) { [row, step] connection in
+      try Self.insert(chunks, from: first, run: row, step: step, in: connection)
     }
   }
 
@@ -52,18 +55,18 @@ final class SQLitePlanningSession: PlanningSession {
   }
 
   private static func insert(
-    _ chunks: [PlannedChunk], from first: Int, run row: Int64, in connection: Connection
+    _ chunks: [PlannedChunk], from first: Int, run row: Int64, step: ChunkStep, in connection: Connection
   ) throws {
     for (offset, chunk) in chunks.enumerated() {
       try connection.run(
         """
         INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
-                           state)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')
+                           state, step)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)
         """,
         .integer(row), .integer(first + offset), .integer(chunk.firstItem), .integer(chunk.itemCount),
         .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID?.rawValue),
-        .flag(chunk.nameClashes))
+        .flag(chunk.nameClashes), .text(step.rawValue))
     }
   }
 

@@ -69,10 +69,11 @@ extension SQLiteRunSession {
     }
     try connection.run(
       """
-      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms, intent)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
-      .integer(destination), .integer(owner), .integer(now.milliseconds), .integer(content.count),
+      .integer(destination), .text(next.step.rawValue), .integer(owner), .integer(now.milliseconds),
+      .integer(content.count),
       .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
     try connection.run("UPDATE origin SET intents = intents + 1 WHERE id = ?", .integer(origin))
     if let clock, let begun {
@@ -83,7 +84,7 @@ extension SQLiteRunSession {
     return .success(
       .chunk(
         ClaimedChunk(
-          number: next.number, attempt: attempt, countedAttempts: next.countedAttempts,
+          number: next.number, attempt: attempt, step: next.step, countedAttempts: next.countedAttempts,
           firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
           filePart: content, startedAt: now)))
   }
@@ -124,11 +125,12 @@ extension SQLiteRunSession {
     let ended = try connection.run(
       """
       UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
-                         counted = ?, in_outage = ?, ended_after = ?
+                         external_id = ?, counted = ?, in_outage = ?, ended_after = ?
       WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
       """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
       .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
-      .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents), .integer(row),
+      .text(result.externalID), .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents),
+      .integer(row),
       .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
     guard ended == 1 else {
       throw StoreError(
@@ -139,12 +141,12 @@ extension SQLiteRunSession {
     let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
       try connection.run(
         """
-        UPDATE chunk SET state = ?, owner = NULL, ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
+        UPDATE chunk SET state = ?, step = coalesce(?, step), owner = NULL, ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
                          not_isolated = ? = 'rejected' AND item_count > 1,
                          last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
         WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ? AND item_count = ?
-        """, .text(state.rawValue), .integer(result.readyAt?.milliseconds), .flag(result.isCounted),
-        .text(state.rawValue),
+        """, .text(state.rawValue), .text(result.nextStep?.rawValue), .integer(result.readyAt?.milliseconds),
+        .flag(result.isCounted), .text(state.rawValue),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
         .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
         .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount))
@@ -186,6 +188,7 @@ extension SQLiteRunSession {
     let attempts: Int
     let countedAttempts: Int
     let readyAt: Timestamp
+    let step: ChunkStep
 
     var number: ChunkNumber { plan.number }
   }
@@ -194,15 +197,16 @@ extension SQLiteRunSession {
     try connection.first(Self.pending, .integer(row)) {
       Pending(
         plan: ChunkContents.Plan($0), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
-        countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))))
+        countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))),
+        step: ChunkStep(rawValue: $0.text(9)))
     }
   }
 
   private static let pending =
     """
-    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at
+    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at, step
     FROM chunk
-    WHERE run = ? AND state = 'pending' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+    WHERE run = ? AND state = 'pending' AND \(ChunkRows.indexed)
     ORDER BY ready_at, number LIMIT 1
     """
 }

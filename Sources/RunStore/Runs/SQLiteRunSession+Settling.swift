@@ -253,6 +253,11 @@ extension SQLiteRunSession {
           .integer(settlement.attempt))
       }
     }
+    if let id = settlement.externalID {
+      try connection.run(
+        "UPDATE attempt SET external_id = ? WHERE run = ? AND chunk = ? AND number = ?", .text(id),
+        .integer(row), .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
+    }
     if let division = settlement.division {
       try divide(settlement.chunk, into: division, in: connection)
     }

@@ -74,8 +74,8 @@ extension SQLiteRunSession {
       try connection.run(
         """
         INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
-                           parent, state, ready_at, counted_attempts)
-        SELECT run, ?, ?, ?, ?, ?, ?, names_clash, number, ?, min(ready_at, 0) - 1, ?
+                           parent, step, state, ready_at, counted_attempts)
+        SELECT run, ?, ?, ?, ?, ?, ?, names_clash, number, step, ?, min(ready_at, 0) - 1, ?
         FROM chunk WHERE run = ? AND number = ?
         """, .integer((last ?? 0) + 1 + offset), .integer(piece.items.lowerBound),
         .integer(piece.items.count), .integer(content.count),
@@ -94,7 +94,7 @@ extension SQLiteRunSession {
       UPDATE chunk SET state = ?, not_isolated = 1, last_outcome = ?, last_status = ?, last_code = ?,
                        last_message = ?, last_at = ?
       WHERE run = ? AND first_item >= ? AND first_item < ? AND state = 'pending'
-        AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+        AND \(ChunkRows.indexed)
       """, .text(state.rawValue), .text(result.outcome.rawValue), .integer(result.status),
       .text(result.code), .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
       .integer(root.items.lowerBound), .integer(root.items.upperBound))

@@ -91,8 +91,7 @@ final class SQLiteRunSession: RunSession {
       try connection.first(
         """
         SELECT 1 FROM chunk INDEXED BY chunk_open
-        WHERE run = ? AND state IN ('pending', 'submitting', 'unknown')
-          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled' AND (index_id IS NULL OR index_id <> ?) LIMIT 1
+        WHERE run = ? AND \(ChunkRows.open) AND (index_id IS NULL OR index_id <> ?) LIMIT 1
         """, .integer(row), .text(index.rawValue)
       ) { _ in true } == nil
     }
@@ -162,8 +161,8 @@ final class SQLiteRunSession: RunSession {
       let state = try ChunkState.pending.after(.cancelled)
       try connection.run(
         """
-        UPDATE chunk SET state = ? WHERE run = ? AND state = 'pending'
-          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+        UPDATE chunk SET state = ? WHERE run = ? AND (state = 'pending' OR state = 'processing')
+          AND \(ChunkRows.indexed)
         """, .text(state.rawValue), .integer(row))
     }
   }
@@ -176,7 +175,7 @@ final class SQLiteRunSession: RunSession {
           """
           UPDATE chunk SET state = ?, ready_at = 0, counted_attempts = 0, allowance_from = attempts + 1,
                            not_isolated = 0
-          WHERE run = ? AND state = ? AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+          WHERE run = ? AND state = ? AND \(ChunkRows.indexed)
           """, .text(state.rawValue), .integer(row), .text(from.rawValue))
       }
     }
@@ -193,7 +192,8 @@ final class SQLiteRunSession: RunSession {
       if case .finished = exit {
         // What the other changes of this commit moved is not written yet.
         try sums.write(run: row, in: connection)
-        let left = try StateCounts.read(run: row, in: connection).chunks(in: .pending, .submitting)
+        let left = try StateCounts.read(run: row, in: connection).chunks(
+          in: .pending, .submitting, .processing)
         guard left == 0 else {
           throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
         }
@@ -293,8 +293,7 @@ extension StateCounts {
       try connection.first(
         """
         SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
-        WHERE run = ? AND state IN ('pending', 'submitting', 'unknown') AND ready_at < 0
-          AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+        WHERE run = ? AND \(ChunkRows.open) AND ready_at < 0
         """, .integer(run)
       ) { $0.int(0) } ?? 0
     return counts

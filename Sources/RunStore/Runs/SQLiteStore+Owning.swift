@@ -179,7 +179,7 @@ extension SQLiteStore: BatchStore {
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
-                      AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled')
+                      AND \(ChunkRows.indexed))
       """,
       .integer(now.milliseconds), .integer(row))
     try connection.run(
@@ -187,7 +187,7 @@ extension SQLiteStore: BatchStore {
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
                        last_code = '\(SQLiteRunSession.ownerDiedCode)', last_at = ?1,
                        last_message = 'the process that sent this chunk died before it recorded an answer'
-      WHERE run = ?2 AND state = 'submitting' AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled'
+      WHERE run = ?2 AND state = 'submitting' AND \(ChunkRows.indexed)
       """,
       .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
     return taken
@@ -271,6 +271,20 @@ extension SQLiteStore: BatchStore {
     try connection.run("DELETE FROM known_item WHERE origin = ?", .integer(other))
     try connection.run("DELETE FROM origin WHERE id = ?", .integer(other))
     connection.revise()
+  }
+
+  /// For each row of a service the first row of the same service, which stands for all of them.
+  static func firstOrigins(in connection: Connection) throws -> [Int64: Int64] {
+    var firsts: [String: Int64] = [:]
+    var found: [Int64: Int64] = [:]
+    for (id, url) in try connection.rows(
+      "SELECT id, url FROM origin ORDER BY id", read: { (Int64($0.int(0)), Origin.canonical($0.text(1))) })
+    {
+      let first = firsts[url] ?? id
+      firsts[url] = first
+      found[id] = first
+    }
+    return found
   }
 
   /// The rows of a service, in the order they were made.

@@ -12,6 +12,14 @@ struct ChunkTrailTests {
     (ChunkTrail(attempts: 0, isRejectedWithNeighbours: true), [.pending, .cancelled, .rejected]),
     (ChunkTrail(attempts: 1), [.submitting]),
     (ChunkTrail(attempts: 1, lastOutcome: .accepted), [.accepted]),
+    (
+      ChunkTrail(attempts: 1, lastOutcome: .accepted, hasNextStep: true),
+      [.processing, .pending, .rejected, .failed, .cancelled]
+    ),
+    (
+      ChunkTrail(attempts: 1, lastOutcome: .unknown, lastVerdict: .received, hasNextStep: true),
+      [.processing, .pending, .rejected, .failed, .cancelled]
+    ),
     (ChunkTrail(attempts: 2, lastOutcome: .throttled), [.pending, .cancelled]),
     (ChunkTrail(attempts: 2, lastOutcome: .notProcessed), [.pending, .cancelled, .failed]),
     (ChunkTrail(attempts: 1, lastOutcome: .unknown), [.unknown]),

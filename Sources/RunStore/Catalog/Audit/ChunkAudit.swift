@@ -47,8 +47,8 @@ struct ChunkAudit: AuditPass {
     let end = chunks.count == Self.pageSize ? chunks[chunks.count - 1].number : Int.max
     var places: [Int: Int] = [:]
     for (place, chunk) in chunks.enumerated() { places[chunk.number] = place }
-    try readAttempts(to: end, places, &chunks, in: connection, &findings)
-    try readVerdicts(to: end, places, &chunks, in: connection, &findings)
+    try readAttempts(of: run, to: end, places, &chunks, in: connection, &findings)
+    try readVerdicts(of: run, to: end, places, &chunks, in: connection, &findings)
     var family = FamilyAudit(row: row)
     for chunk in chunks {
       let parentVerdict = try family.check(chunk, in: connection, &findings)
@@ -62,13 +62,14 @@ struct ChunkAudit: AuditPass {
   }
 
   private mutating func readAttempts(
-    to end: Int, _ places: [Int: Int], _ chunks: inout [ChunkRecords], in connection: Connection,
+    of run: AuditedRun, to end: Int, _ places: [Int: Int], _ chunks: inout [ChunkRecords],
+    in connection: Connection,
     _ findings: inout AuditFindings
   ) throws {
     var found = 0
     _ = try connection.rows(
       """
-      SELECT chunk, number, owner, started_at, finished_at, outcome, counted FROM attempt
+      SELECT chunk, number, owner, started_at, finished_at, outcome, counted, step FROM attempt
       WHERE run = ? AND chunk > ? AND chunk <= ? ORDER BY chunk, number
       """, .integer(row), .integer(after), .integer(end)
     ) { attempt in
@@ -82,14 +83,17 @@ struct ChunkAudit: AuditPass {
       chunks[place].take(
         ChunkRecords.Attempt(
           number: attempt.int(1), owner: attempt.int(2), startedAt: attempt.int(3),
-          finishedAt: attempt.optionalInt(4), outcome: attempt.optionalText(5), isCounted: attempt.flag(6)))
+          finishedAt: attempt.optionalInt(4), outcome: attempt.optionalText(5), isCounted: attempt.flag(6),
+          step: ChunkStep(rawValue: attempt.text(7))),
+        in: run)
     }
     attempts += found
     findings.checked.attempts += found
   }
 
   private func readVerdicts(
-    to end: Int, _ places: [Int: Int], _ chunks: inout [ChunkRecords], in connection: Connection,
+    of run: AuditedRun, to end: Int, _ places: [Int: Int], _ chunks: inout [ChunkRecords],
+    in connection: Connection,
     _ findings: inout AuditFindings
   ) throws {
     _ = try connection.rows(
@@ -109,7 +113,7 @@ struct ChunkAudit: AuditPass {
       }
       chunks[place].take(
         verdict: verdict.text(2), on: verdict.int(1), outcome: verdict.optionalText(5),
-        isCounted: verdict.flag(3))
+        isCounted: verdict.flag(3), in: run)
     }
   }
 }

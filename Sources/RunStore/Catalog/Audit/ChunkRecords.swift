@@ -15,11 +15,12 @@ struct ChunkRecords: Sendable {
   let allowanceFrom: Int
   let isNotIsolated: Bool
   let lastOutcome: String?
+  let step: ChunkStep
 
   /// Columns that ``init(_:)`` reads, in their order.
   static let columns = """
     number, first_item, item_count, byte_count, digest, parent, state, owner, attempts, counted_attempts,
-    allowance_from, not_isolated, last_outcome
+    allowance_from, not_isolated, last_outcome, step
     """
 
   /// An attempt as the audit reads it.
@@ -30,6 +31,7 @@ struct ChunkRecords: Sendable {
     let finishedAt: Int?
     let outcome: String?
     let isCounted: Bool
+    let step: ChunkStep
   }
 
   private var attemptRows = 0
@@ -38,7 +40,9 @@ struct ChunkRecords: Sendable {
   private var backwards: Int?
   private var final: (attempt: Int, word: String)?
   private var afterFinal: Int?
-  private var lastAttempt: (number: Int, owner: Int, outcome: String?)?
+  private var lastAttempt: (number: Int, owner: Int, outcome: String?, step: ChunkStep)?
+  /// An attempt for a step that comes before that of the attempt before it.
+  private var stepBack: (attempt: Int, step: ChunkStep)?
   private var lastEnded: (number: Int, outcome: String?)?
   private var counted = 0
   private(set) var lastVerdict: Settlement.Verdict?
@@ -59,10 +63,11 @@ struct ChunkRecords: Sendable {
     allowanceFrom = row.int(10)
     isNotIsolated = row.flag(11)
     lastOutcome = row.optionalText(12)
+    step = ChunkStep(rawValue: row.text(13))
   }
 
   /// Takes the next attempt, in order of number.
-  mutating func take(_ attempt: Attempt) {
+  mutating func take(_ attempt: Attempt, in run: AuditedRun) {
     attemptRows += 1
     let expected = (lastAttempt?.number ?? 0) + 1
     if attempt.number != expected { firstMissing = firstMissing ?? expected }
@@ -73,15 +78,21 @@ struct ChunkRecords: Sendable {
       unfinished.append(attempt.number)
     }
     if final != nil { afterFinal = afterFinal ?? attempt.number }
-    if attempt.outcome == Outcome.accepted.rawValue, final == nil { final = (attempt.number, "accepted") }
+    if let lastAttempt, run.place(of: attempt.step) < run.place(of: lastAttempt.step) {
+      stepBack = stepBack ?? (attempt.number, attempt.step)
+    }
+    if attempt.outcome == Outcome.accepted.rawValue, final == nil, !run.isFollowed(attempt.step) {
+      final = (attempt.number, "accepted")
+    }
     if attempt.isCounted, attempt.number >= allowanceFrom { counted += 1 }
-    lastAttempt = (attempt.number, attempt.owner, attempt.outcome)
+    lastAttempt = (attempt.number, attempt.owner, attempt.outcome, attempt.step)
   }
 
   /// Takes the next verdict, in order of attempt and time, once all attempts were taken.
   ///
   /// - Parameter outcome: what the attempt came to.
-  mutating func take(verdict: String, on attempt: Int, outcome: String?, isCounted: Bool) {
+  mutating func take(verdict: String, on attempt: Int, outcome: String?, isCounted: Bool, in run: AuditedRun)
+  {
     switch outcome.flatMap(Outcome.init(rawValue:)) {
     case .unknown, .content, .index: break
     default: unsettleable = unsettleable ?? (attempt, outcome ?? "nothing yet")
@@ -90,18 +101,19 @@ struct ChunkRecords: Sendable {
     guard let verdict = Settlement.Verdict(rawValue: verdict), verdict != .undecided else { return }
     if attempt == attempts { lastVerdict = verdict }
     // What the service has whole or in part is never sent again as it is.
-    if verdict != .notReceived, let last = lastAttempt?.number, last > attempt {
+    if verdict != .notReceived, run.steps.count == 1, let last = lastAttempt?.number, last > attempt {
       if final == nil || attempt < final?.attempt ?? 0 { final = (attempt, "settled as \(verdict.rawValue)") }
       afterFinal = min(afterFinal ?? .max, attempt + 1)
     }
   }
 
   /// What the records say happened.
-  func trail(parentVerdict: Settlement.Verdict?) -> ChunkTrail {
+  func trail(in run: AuditedRun, parentVerdict: Settlement.Verdict?) -> ChunkTrail {
     ChunkTrail(
       attempts: attempts, lastOutcome: lastAttempt?.outcome.flatMap(Outcome.init(rawValue:)),
       lastVerdict: lastVerdict, isRetried: attempts > 0 && allowanceFrom == attempts + 1,
-      parentVerdict: parentVerdict, isRejectedWithNeighbours: isNotIsolated)
+      parentVerdict: parentVerdict, hasNextStep: lastAttempt.map { run.isFollowed($0.step) } ?? false,
+      isRejectedWithNeighbours: isNotIsolated)
   }
 }
 
@@ -132,13 +144,14 @@ extension ChunkRecords {
         "has a verdict and came to \(unsettleable.outcome), expected unknown or a refusal")
     }
     checkState(row, run, parentVerdict, &findings)
-    checkSums(row, &findings)
+    checkStep(row, run, &findings)
+    checkSums(row, run, &findings)
   }
 
   private func checkState(
     _ row: String, _ run: AuditedRun, _ parentVerdict: Settlement.Verdict?, _ findings: inout AuditFindings
   ) {
-    let trail = trail(parentVerdict: parentVerdict)
+    let trail = trail(in: run, parentVerdict: parentVerdict)
     // Where attempts are missing, the last one is not known, and that is said already.
     if lastAttempt?.number ?? 0 == attempts, !trail.states.contains(where: { $0.rawValue == state }) {
       let expected = trail.states.map(\.rawValue).sorted().joined(separator: " or ")
@@ -155,7 +168,22 @@ extension ChunkRecords {
     }
   }
 
-  private func checkSums(_ row: String, _ findings: inout AuditFindings) {
+  private func checkStep(_ row: String, _ run: AuditedRun, _ findings: inout AuditFindings) {
+    if let stepBack {
+      findings.add(
+        .attempts, "attempt \(stepBack.attempt) of \(row)",
+        "is for the step \(stepBack.step), expected that of the attempt before it or a later one")
+    }
+    let last = lastAttempt?.step ?? run.steps[0]
+    // A step that was taken leads to the next one.
+    let next = run.step(after: last)
+    guard step != last, step != next else { return }
+    findings.add(
+      .state, row,
+      "is at the step \(step), expected \(last)\(next.map { " or \($0)" } ?? "") from its attempts")
+  }
+
+  private func checkSums(_ row: String, _ run: AuditedRun, _ findings: inout AuditFindings) {
     // A child begins with what was counted against its parent.
     if parent == nil ? countedAttempts != counted : countedAttempts < counted {
       findings.add(
@@ -165,6 +193,10 @@ extension ChunkRecords {
     }
     // A range that is rejected with its neighbours shows what they came to, until it is tried again.
     guard let lastEnded, !isNotIsolated, lastEnded.number >= allowanceFrom else { return }
+    // What became of a step that was taken may show instead.
+    if let lastAttempt, run.isFollowed(lastAttempt.step), lastEnded.outcome == Outcome.accepted.rawValue {
+      return
+    }
     if lastOutcome != lastEnded.outcome {
       findings.add(
         .state, row,

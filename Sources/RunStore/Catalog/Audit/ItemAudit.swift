@@ -22,6 +22,7 @@ struct ItemAudit: AuditPass {
   mutating func page(in connection: Connection, _ findings: inout AuditFindings) throws -> Bool {
     guard let first = try rows.nextBlock(from: place, in: connection) else {
       finish(&findings)
+      try checkRecords(in: connection, &findings)
       return false
     }
     var audit = self
@@ -79,6 +80,17 @@ struct ItemAudit: AuditPass {
       expected.count == 1
       ? "item \(expected.lowerBound)" : "items \(expected.lowerBound) to \(expected.upperBound - 1)"
     findings.add(.items, row, "\(expected.count == 1 ? "is" : "are") missing, expected every item once")
+  }
+
+  /// What the service says of items is about items of the run.
+  private func checkRecords(in connection: Connection, _ findings: inout AuditFindings) throws {
+    let strayed = try connection.first(
+      "SELECT position FROM item_record WHERE position >= ? AND position < ? LIMIT 1",
+      .integer(ItemPosition.of(run: run.row, sequence: run.items)),
+      .integer(ItemPosition.of(run: run.row + 1, sequence: 0))
+    ) { ItemPosition.sequence(at: Int64($0.int(0))) }
+    guard let strayed else { return }
+    findings.add(.references, "the record of item \(strayed)", "belongs to an item that is not there")
   }
 
   private mutating func finish(_ findings: inout AuditFindings) {

@@ -9,6 +9,7 @@ extension SQLiteStore {
     var findings = AuditFindings(run: run, limit: limit)
     var notes: [String] = []
     _ = try await walk(EngineAudit(), &findings)
+    if let fault = start.settingsFault { findings.addOfRun(.run, "cannot be worked with: \(fault)") }
     if start.state == RunState.planning.rawValue {
       notes.append("run \(run) is being planned: its items are not all recorded, and are not audited")
     } else {

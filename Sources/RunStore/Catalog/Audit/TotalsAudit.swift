@@ -59,7 +59,7 @@ struct TotalsAudit {
       switch RunState(rawValue: run.state) {
       case .running, nil: []
       case .paused: [.submitting]
-      case .finished, .cancelled: [.pending, .submitting]
+      case .finished, .cancelled: [.pending, .submitting, .processing]
       case .planning: ChunkState.allCases.filter { $0 != .pending }
       }
     for state in open {

@@ -29,7 +29,7 @@ struct DiskSpaceEstimate: Sendable, Equatable {
     guard let newest else { return DiskSpaceEstimate() }
     let counts = try StateCounts.read(run: newest.row, in: connection)
     return DiskSpaceEstimate(
-      run: newest.run, chunks: counts.chunks(in: .pending, .submitting, .unknown),
+      run: newest.run, chunks: counts.openChunks,
       manifestBytes: newest.state == RunState.planning.rawValue ? newest.bytes : 0)
   }
 
