@@ -95,7 +95,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     module(
-      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),
+      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers],
+      exclude: ["README.md"]),
     module(
       "ServiceHTTP",
       [

@@ -116,3 +116,137 @@ extension SQLiteStore {
     return state
   }
 }
+
+extension SQLiteStore {
+  /// Chunks looked at in one read.
+  private static let causePage = 5_000
+
+  /// Why items are not accepted, over the chunks that are open or went wrong. They are read page by page: while a run
+  /// goes on, one that moves meanwhile may be missed or counted twice.
+  package func causes(of run: RunID) async throws -> [CauseSummary] {
+    let row = try await reader.read { try Self.row(of: run, in: $0) }
+    var fold = CauseFold()
+    for state in [ChunkState.rejected, .failed, .unknown, .pending] {
+      var after: CauseKey? = CauseKey(readyAt: .min, number: -1)
+      while let key = after {
+        let page = try await reader.read { [fold] connection in
+          var page = CausePage(fold: fold)
+          try page.read(row, state, after: key, limit: Self.causePage, in: connection)
+          return page
+        }
+        fold = page.fold
+        after = page.next
+      }
+    }
+    return try await withObjects(fold.causes, of: row)
+  }
+
+  /// The causes with the video of each sample.
+  private func withObjects(_ causes: [CauseSummary], of row: Int64) async throws -> [CauseSummary] {
+    try await reader.read { connection in
+      var causes = causes
+      for cause in causes.indices {
+        for sample in causes[cause].samples.indices {
+          let item = causes[cause].samples[sample].item
+          causes[cause].samples[sample].object =
+            try ItemRows(run: row).texts(of: [item], in: connection)[item].map { Item($0).object }
+        }
+      }
+      return causes
+    }
+  }
+}
+
+/// A place in the index of open chunks of one state.
+private struct CauseKey: Sendable {
+  let readyAt: Int64
+  let number: Int
+}
+
+/// Adds a page of chunks to the causes.
+private struct CausePage: Sendable {
+  var fold: CauseFold
+  /// Where the next page begins; `nil` after the last.
+  var next: CauseKey?
+
+  mutating func read(
+    _ run: Int64, _ state: ChunkState, after: CauseKey, limit: Int, in connection: Connection
+  ) throws {
+    next = nil
+    var count = 0
+    _ = try connection.rows(
+      """
+      SELECT ready_at, number, first_item, item_count, last_outcome, coalesce(last_code, 'http_' || last_status,
+             last_outcome), last_message, last_at
+      FROM chunk INDEXED BY chunk_open
+      WHERE run = ?1 AND state = ?2 AND \(ChunkRows.indexed)
+        AND (ready_at, number) > (?3, ?4)
+      ORDER BY ready_at, number LIMIT ?5
+      """, .integer(run), .text(state.rawValue), .integer(after.readyAt), .integer(after.number),
+      .integer(limit)
+    ) { row in
+      count += 1
+      next = count == limit ? CauseKey(readyAt: Int64(row.int(0)), number: row.int(1)) : nil
+      guard let last = row.optionalText(4) else { return }
+      guard let outcome = Outcome(rawValue: last) else {
+        throw StoreError(.damaged, "chunk \(row.int(1)) has the outcome \"\(last)\"")
+      }
+      fold.add(
+        code: row.text(5), outcome: outcome, message: row.optionalText(6), chunk: ChunkNumber(row.int(1)),
+        firstItem: row.int(2), itemCount: row.int(3), state: state,
+        endedAt: Timestamp(milliseconds: Int64(row.int(7))))
+    }
+  }
+}
+
+extension SQLiteStore {
+  /// Verdicts on chunks of a run, the latest first.
+  package func settlements(of run: RunID, limit: Int) async throws -> [SettlementSummary] {
+    try await reader.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      return try connection.rows(
+        """
+        SELECT \(Self.settlementColumns)
+        FROM settlement AS s JOIN chunk AS c ON c.run = s.run AND c.number = s.chunk
+        WHERE s.run = ? ORDER BY s.decided_at DESC, s.chunk DESC LIMIT ?
+        """, .integer(row), .integer(limit), read: Self.settlement)
+    }
+  }
+
+  /// The latest verdict on each of a range of chunks that has one.
+  static func settlements(
+    of run: Int64, chunks: ClosedRange<Int>, in connection: Connection
+  ) throws -> [ChunkNumber: SettlementSummary] {
+    let found = try connection.rows(
+      """
+      SELECT \(settlementColumns)
+      FROM settlement AS s JOIN chunk AS c ON c.run = s.run AND c.number = s.chunk
+      WHERE s.run = ? AND s.chunk BETWEEN ? AND ? ORDER BY s.chunk, s.attempt, s.decided_at
+      """, .integer(run), .integer(chunks.lowerBound), .integer(chunks.upperBound), read: settlement)
+    return Dictionary(found.map { ($0.chunk, $0) }) { _, later in later }
+  }
+
+  private static let settlementColumns = """
+    s.chunk, c.item_count, s.attempt, s.verdict, s.authority, s.evidence, s.decided_at, s.first_look_at,
+    s.last_look_at, s.tasks_listed, s.items_seen, s.controls
+    """
+
+  private static func settlement(_ row: Statement) throws -> SettlementSummary {
+    guard let verdict = Settlement.Verdict(rawValue: row.text(3)),
+      let authority = Settlement.Authority(rawValue: row.text(4))
+    else {
+      throw StoreError(
+        .damaged, "a settlement of chunk \(row.int(0)) says \"\(row.text(3))\" by \"\(row.text(4))\"")
+    }
+    // `controls` is a JSON array of whole numbers.
+    let controls = row.text(11).split { !$0.isNumber }.compactMap { Int($0) }.map { ChunkNumber($0) }
+    return SettlementSummary(
+      chunk: ChunkNumber(row.int(0)), itemCount: row.int(1), attempt: row.int(2), verdict: verdict,
+      authority: authority,
+      evidence: Evidence(
+        row.text(5), firstLookAt: row.optionalInt(7).map { Timestamp(milliseconds: Int64($0)) },
+        lastLookAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) },
+        tasksListed: row.optionalInt(9), itemsSeen: row.optionalInt(10), controls: controls),
+      decidedAt: Timestamp(milliseconds: Int64(row.int(6))))
+  }
+}

@@ -1,5 +1,5 @@
 import BatchDomain
-import Dispatch
+package import Dispatch
 import NIOConcurrencyHelpers
 
 /// A connection on a queue of its own, with group commit.
@@ -335,4 +335,19 @@ final class Database: Sendable {
     guard let failure = error as? SQLiteFailure else { return error }
     return StoreError(failure, path: path)
   }
+}
+
+/// Where a store does its work: one piece after the other, never two at once, in the order they were submitted.
+///
+/// The program's is a dispatch queue. The simulation, which decides the order of everything, brings its own, so that group
+/// commit and an answer that comes during a commit are part of what it plays.
+package protocol StoreQueue: Sendable {
+  /// Does a piece of work after those that were submitted before it.
+  func submit(_ work: @escaping @Sendable () -> Void)
+}
+
+/// A serial queue; work runs on a thread of its own, off the shared task pool.
+extension DispatchQueue: StoreQueue {
+  /// Does a piece of work after those that were submitted before it.
+  package func submit(_ work: @escaping @Sendable () -> Void) { async(execute: work) }
 }

@@ -117,3 +117,209 @@ struct ChunkAudit: AuditPass {
     }
   }
 }
+
+/// A chunk with what its attempts and verdicts come to, gathered row by row.
+struct ChunkRecords: Sendable {
+  let number: Int
+  let firstItem: Int
+  let itemCount: Int
+  let byteCount: Int
+  let digest: [UInt8]
+  let parent: Int?
+  let state: String
+  let owner: Int?
+  let attempts: Int
+  let countedAttempts: Int
+  let allowanceFrom: Int
+  let isNotIsolated: Bool
+  let lastOutcome: String?
+  let step: ChunkStep
+
+  /// Columns that ``init(_:)`` reads, in their order.
+  static let columns = """
+    number, first_item, item_count, byte_count, digest, parent, state, owner, attempts, counted_attempts,
+    allowance_from, not_isolated, last_outcome, step
+    """
+
+  /// An attempt as the audit reads it.
+  struct Attempt {
+    let number: Int
+    let owner: Int
+    let startedAt: Int
+    let finishedAt: Int?
+    let outcome: String?
+    let isCounted: Bool
+    let step: ChunkStep
+  }
+
+  private var attemptRows = 0
+  private var firstMissing: Int?
+  private var unfinished: [Int] = []
+  private var backwards: Int?
+  private var final: (attempt: Int, word: String)?
+  private var afterFinal: Int?
+  private var lastAttempt: (number: Int, owner: Int, outcome: String?, step: ChunkStep)?
+  /// An attempt for a step that comes before that of the attempt before it.
+  private var stepBack: (attempt: Int, step: ChunkStep)?
+  private var lastEnded: (number: Int, outcome: String?)?
+  private var counted = 0
+  private(set) var lastVerdict: Settlement.Verdict?
+  private var unsettleable: (attempt: Int, outcome: String)?
+
+  /// The chunk a statement stands on, without its attempts.
+  init(_ row: Statement) {
+    number = row.int(0)
+    firstItem = row.int(1)
+    itemCount = row.int(2)
+    byteCount = row.int(3)
+    digest = [UInt8](row.bytes(4))
+    parent = row.optionalInt(5)
+    state = row.text(6)
+    owner = row.optionalInt(7)
+    attempts = row.int(8)
+    countedAttempts = row.int(9)
+    allowanceFrom = row.int(10)
+    isNotIsolated = row.flag(11)
+    lastOutcome = row.optionalText(12)
+    step = ChunkStep(rawValue: row.text(13))
+  }
+
+  /// Takes the next attempt, in order of number.
+  mutating func take(_ attempt: Attempt, in run: AuditedRun) {
+    attemptRows += 1
+    let expected = (lastAttempt?.number ?? 0) + 1
+    if attempt.number != expected { firstMissing = firstMissing ?? expected }
+    if let finishedAt = attempt.finishedAt {
+      if finishedAt < attempt.startedAt { backwards = backwards ?? attempt.number }
+      lastEnded = (attempt.number, attempt.outcome)
+    } else {
+      unfinished.append(attempt.number)
+    }
+    if final != nil { afterFinal = afterFinal ?? attempt.number }
+    if let lastAttempt, run.place(of: attempt.step) < run.place(of: lastAttempt.step) {
+      stepBack = stepBack ?? (attempt.number, attempt.step)
+    }
+    if attempt.outcome == Outcome.accepted.rawValue, final == nil, !run.isFollowed(attempt.step) {
+      final = (attempt.number, "accepted")
+    }
+    if attempt.isCounted, attempt.number >= allowanceFrom { counted += 1 }
+    lastAttempt = (attempt.number, attempt.owner, attempt.outcome, attempt.step)
+  }
+
+  /// Takes the next verdict, in order of attempt and time, once all attempts were taken.
+  ///
+  /// - Parameter outcome: what the attempt came to.
+  mutating func take(verdict: String, on attempt: Int, outcome: String?, isCounted: Bool, in run: AuditedRun)
+  {
+    switch outcome.flatMap(Outcome.init(rawValue:)) {
+    case .unknown, .content, .index: break
+    default: unsettleable = unsettleable ?? (attempt, outcome ?? "nothing yet")
+    }
+    if isCounted, attempt >= allowanceFrom { counted += 1 }
+    guard let verdict = Settlement.Verdict(rawValue: verdict), verdict != .undecided else { return }
+    if attempt == attempts { lastVerdict = verdict }
+    // What the service has whole or in part is never sent again as it is.
+    if verdict != .notReceived, run.steps.count == 1, let last = lastAttempt?.number, last > attempt {
+      if final == nil || attempt < final?.attempt ?? 0 { final = (attempt, "settled as \(verdict.rawValue)") }
+      afterFinal = min(afterFinal ?? .max, attempt + 1)
+    }
+  }
+
+  /// What the records say happened.
+  func trail(in run: AuditedRun, parentVerdict: Settlement.Verdict?) -> ChunkTrail {
+    ChunkTrail(
+      attempts: attempts, lastOutcome: lastAttempt?.outcome.flatMap(Outcome.init(rawValue:)),
+      lastVerdict: lastVerdict, isRetried: attempts > 0 && allowanceFrom == attempts + 1,
+      parentVerdict: parentVerdict, hasNextStep: lastAttempt.map { run.isFollowed($0.step) } ?? false,
+      isRejectedWithNeighbours: isNotIsolated)
+  }
+}
+
+extension ChunkRecords {
+  /// Holds the chunk against its attempts and verdicts.
+  func check(in run: AuditedRun, parentVerdict: Settlement.Verdict?, _ findings: inout AuditFindings) {
+    let row = "chunk \(number)"
+    if attemptRows != attempts || firstMissing != nil {
+      let gap = firstMissing.map { "; attempt \($0) is missing" } ?? ""
+      findings.add(
+        .attempts, row, "has \(attemptRows) attempts\(gap), expected 1 to \(attempts) without a gap")
+    }
+    if let backwards { findings.add(.attempts, "attempt \(backwards) of \(row)", "ended before it started") }
+    for attempt in unfinished where state != ChunkState.submitting.rawValue || attempt != attempts {
+      findings.add(
+        .attempts, "attempt \(attempt) of \(row)",
+        "has not ended, and the chunk is \(state) after \(attempts) attempts; only the last one of a chunk that "
+          + "is submitting may be under way")
+    }
+    if let final, let afterFinal {
+      findings.add(
+        .attempts, "attempt \(afterFinal) of \(row)",
+        "was made after attempt \(final.attempt) was \(final.word), expected none")
+    }
+    if let unsettleable {
+      findings.add(
+        .settlements, "attempt \(unsettleable.attempt) of \(row)",
+        "has a verdict and came to \(unsettleable.outcome), expected unknown or a refusal")
+    }
+    checkState(row, run, parentVerdict, &findings)
+    checkStep(row, run, &findings)
+    checkSums(row, run, &findings)
+  }
+
+  private func checkState(
+    _ row: String, _ run: AuditedRun, _ parentVerdict: Settlement.Verdict?, _ findings: inout AuditFindings
+  ) {
+    let trail = trail(in: run, parentVerdict: parentVerdict)
+    // Where attempts are missing, the last one is not known, and that is said already.
+    if lastAttempt?.number ?? 0 == attempts, !trail.states.contains(where: { $0.rawValue == state }) {
+      let expected = trail.states.map(\.rawValue).sorted().joined(separator: " or ")
+      findings.add(.state, row, "is \(state), expected \(expected): \(trail.description)")
+    }
+    guard state == ChunkState.submitting.rawValue else { return }
+    if run.state != RunState.running.rawValue {
+      findings.add(.state, row, "is submitting, and its run is \(run.state), expected a run that is running")
+    } else if owner != run.owner || lastAttempt.map({ $0.owner != run.owner }) ?? false {
+      findings.add(
+        .state, row,
+        "is submitting for owner \(owner ?? 0), its attempt for owner \(lastAttempt?.owner ?? 0), expected "
+          + "\(run.owner), who owns the run")
+    }
+  }
+
+  private func checkStep(_ row: String, _ run: AuditedRun, _ findings: inout AuditFindings) {
+    if let stepBack {
+      findings.add(
+        .attempts, "attempt \(stepBack.attempt) of \(row)",
+        "is for the step \(stepBack.step), expected that of the attempt before it or a later one")
+    }
+    let last = lastAttempt?.step ?? run.steps[0]
+    // A step that was taken leads to the next one.
+    let next = run.step(after: last)
+    guard step != last, step != next else { return }
+    findings.add(
+      .state, row,
+      "is at the step \(step), expected \(last)\(next.map { " or \($0)" } ?? "") from its attempts")
+  }
+
+  private func checkSums(_ row: String, _ run: AuditedRun, _ findings: inout AuditFindings) {
+    // A child begins with what was counted against its parent.
+    if parent == nil ? countedAttempts != counted : countedAttempts < counted {
+      findings.add(
+        .totals, row,
+        "has counted attempts \(countedAttempts), expected \(parent == nil ? "" : "at least ")\(counted) from its "
+          + "attempts and verdicts since attempt \(allowanceFrom)")
+    }
+    // A range that is rejected with its neighbours shows what they came to, until it is tried again.
+    guard let lastEnded, !isNotIsolated, lastEnded.number >= allowanceFrom else { return }
+    // What became of a step that was taken may show instead.
+    if let lastAttempt, run.isFollowed(lastAttempt.step), lastEnded.outcome == Outcome.accepted.rawValue {
+      return
+    }
+    if lastOutcome != lastEnded.outcome {
+      findings.add(
+        .state, row,
+        "shows the outcome \(lastOutcome ?? "none"), expected \(lastEnded.outcome ?? "none") from its last attempt "
+          + "that ended")
+    }
+  }
+}

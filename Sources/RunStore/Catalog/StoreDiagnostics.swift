@@ -1,4 +1,5 @@
 package import BatchDomain
+import CSQLite
 import Foundation
 import Migrations
 
@@ -179,4 +180,136 @@ package struct StoreDiagnostics: Sendable {
 extension LockFile {
   /// Byte that a look at the store locks for a moment, to see whether locks work.
   static let checkupByte: Int64 = 2
+}
+
+/// What the newest unfinished run still needs on disk, as an estimate.
+struct DiskSpaceEstimate: Sendable, Equatable {
+  /// What a chunk that is left may still add: an attempt with its index entries, the outcome in attempt and chunk with
+  /// a message of a usual length, and now and then a verdict or another try.
+  static let perChunk = 4 << 10
+  /// What the write-ahead log may grow to while a reader or a long commit keeps a checkpoint off.
+  static let margin = 64 << 20
+
+  /// The run; `nil` when every run is over.
+  var run: String?
+  /// Chunks of it that are still to be decided.
+  var chunks = 0
+  /// Bytes of its manifest, when it still has to be recorded.
+  var manifestBytes = 0
+
+  /// All together, in bytes.
+  var bytes: Int { chunks * Self.perChunk + manifestBytes + Self.margin }
+
+  /// Reads what the newest unfinished run has left.
+  static func read(in connection: Connection) throws -> DiskSpaceEstimate {
+    let newest = try connection.first(
+      """
+      SELECT id, run_id, state, manifest_bytes FROM run WHERE state IN ('planning', 'running', 'paused')
+      ORDER BY run_id DESC LIMIT 1
+      """
+    ) { (row: Int64($0.int(0)), run: $0.text(1), state: $0.text(2), bytes: $0.int(3)) }
+    guard let newest else { return DiskSpaceEstimate() }
+    let counts = try StateCounts.read(run: newest.row, in: connection)
+    return DiskSpaceEstimate(
+      run: newest.run, chunks: counts.openChunks,
+      manifestBytes: newest.state == RunState.planning.rawValue ? newest.bytes : 0)
+  }
+
+  /// Holds it against the space that is free.
+  ///
+  /// - Parameter folder: the folder of the database.
+  func check(free: Int, folder: String) -> HealthCheck {
+    var parts = ["\(Self.mebibytes(Self.margin)) for the write-ahead log"]
+    if chunks > 0 { parts.append("\(Self.mebibytes(chunks * Self.perChunk)) for \(chunks) chunks left") }
+    if manifestBytes > 0 { parts.append("\(Self.mebibytes(manifestBytes)) for its manifest") }
+    let what = run.map { "run \($0) still needs" } ?? "no run is unfinished, and the next one needs at least"
+    let message =
+      "\(free >> 20) MiB are free where \(folder) is; \(what) about \(Self.mebibytes(bytes)) "
+      + "(\(parts.joined(separator: ", ")))"
+    guard free < bytes else { return HealthCheck(.space, .ok, message) }
+    return HealthCheck(
+      .space, .problem, message, remedy: "free space on that file system before the run goes on")
+  }
+
+  /// Mebibytes, rounded up.
+  private static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
+}
+
+/// The waits that services asked for, as the store has them.
+struct StandingWaits: Sendable, Equatable {
+  /// One service's wait, and the newest unfinished run that it holds back.
+  struct Entry: Sendable, Equatable {
+    /// Scheme, host and port of the service.
+    var origin: String
+    /// The wait.
+    var wait: StoredWait
+    /// The run's id; `nil` when every run of that service is over.
+    var run: String?
+  }
+
+  /// All of them, whether over or not.
+  var entries: [Entry] = []
+
+  /// Reads the waits.
+  static func read(in connection: Connection) throws -> StandingWaits {
+    let rows = try connection.rows(
+      """
+      SELECT url, wait_until, wait_reason, wait_ms,
+             (SELECT max(run_id) FROM run WHERE run.origin = origin.id AND state IN ('running', 'paused'))
+      FROM origin WHERE wait_until IS NOT NULL ORDER BY url
+      """
+    ) { row in
+      StoredWait(
+        untilColumn: row.optionalInt(1), reason: row.optionalText(2), lengthColumn: row.optionalInt(3)
+      ).map { Entry(origin: row.text(0), wait: $0, run: row.optionalText(4)) }
+    }
+    return StandingWaits(entries: rows.compactMap { $0 })
+  }
+
+  /// Whether one of them holds runs back.
+  func check(at now: Timestamp) -> HealthCheck {
+    let standing = entries.filter { $0.wait.left(at: now) > .zero }
+    guard let longest = standing.max(by: { $0.wait.left(at: now) < $1.wait.left(at: now) }) else {
+      return HealthCheck(.waits, .ok, "no service asked to wait")
+    }
+    let others = standing.count > 1 ? " (and \(standing.count - 1) more)" : ""
+    return HealthCheck(
+      .waits, .problem,
+      "nothing is sent to \(longest.origin) until \(now + longest.wait.left(at: now)): "
+        + "\(VisibleText.escape(longest.wait.reason, cutAt: 200))\(others)",
+      remedy:
+        "wait until then; if the service takes requests already, \(command: .ignoreWait(longest.run)) ends the wait"
+    )
+  }
+}
+
+/// The version of SQLite this process runs with.
+struct EngineVersion: Sendable, Equatable {
+  /// As `sqlite3_libversion_number` has it: 3.40.1 is 3040001 (https://sqlite.org/c3ref/libversion.html).
+  let number: Int
+
+  /// The library's own.
+  static let current = EngineVersion(number: Int(sqlite3_libversion_number()))
+
+  /// STRICT tables came with 3.37.0 (https://sqlite.org/stricttables.html).
+  private static let oldest = 3_037_000
+  /// The WAL-reset bug is in 3.7.0 to 3.51.2 (https://sqlite.org/wal.html, "The WAL-Reset Bug").
+  private static let withResetBug = 3_007_000...3_051_002
+
+  /// The version as people write it.
+  var text: String { "\(number / 1_000_000).\(number / 1_000 % 1_000).\(number % 1_000)" }
+
+  /// What it means for this program.
+  var check: HealthCheck {
+    guard number >= Self.oldest else {
+      return HealthCheck(
+        .sqlite, .problem, "SQLite \(text) is too old, expected 3.37.0 or newer",
+        remedy: "install a newer libsqlite3")
+    }
+    guard Self.withResetBug.contains(number) else { return HealthCheck(.sqlite, .ok, "SQLite \(text)") }
+    return HealthCheck(
+      .sqlite, .ok,
+      "SQLite \(text) has the WAL-reset bug (3.7.0 to 3.51.2); this program works around it by its own locks, and "
+        + "other programs should only read the database")
+  }
 }

@@ -1,0 +1,222 @@
+package import BatchDomain
+
+extension SQLiteStore {
+  /// Audits one run from its records alone, page by page.
+  package func audit(_ run: RunID, listing limit: Int) async throws -> RunAudit {
+    let row = try await reader.read { try Self.row(of: run, in: $0) }
+    let wasLive = try database.locks.isRunOwned(row)
+    let start = try await reader.read { try AuditedRun.read(row, in: $0) }
+    var findings = AuditFindings(run: run, limit: limit)
+    var notes: [String] = []
+    _ = try await walk(EngineAudit(), &findings)
+    if let fault = start.settingsFault { findings.addOfRun(.run, "cannot be worked with: \(fault)") }
+    if start.state == RunState.planning.rawValue {
+      notes.append("run \(run) is being planned: its items are not all recorded, and are not audited")
+    } else {
+      _ = try await walk(ItemAudit(start), &findings)
+      _ = try await walk(CoverageAudit(start), &findings)
+    }
+    if let chunks = try await walk(ChunkAudit(start), &findings) {
+      let isLive = try database.locks.isRunOwned(row)
+      if isLive { notes.append("run \(run) is live: it goes on while it is audited") }
+      let isWhole = try await checkTotals(
+        chunks, of: start, wasLive: wasLive || isLive, &findings)
+      if !isWhole { notes.append("run \(run) moves and is too large for its sums to be compared meanwhile") }
+    }
+    return RunAudit(
+      run: run, checked: findings.checked, problems: findings.problems, problemsTotal: findings.total,
+      notes: notes)
+  }
+
+  /// Does one part of an audit to its end.
+  ///
+  /// - Returns: the part as it ended; `nil` when damage ended it, which is then a problem.
+  private func walk<Pass: AuditPass>(_ pass: Pass, _ findings: inout AuditFindings) async throws -> Pass? {
+    var pass = pass
+    while true {
+      do {
+        let (next, found, hasMore) = try await reader.read { [pass, findings] connection in
+          var next = pass
+          var found = findings
+          let hasMore = try next.page(in: connection, &found)
+          return (next, found, hasMore)
+        }
+        pass = next
+        findings = found
+        if !hasMore { return pass }
+        try Task.checkCancellation()
+      } catch let error as StoreError where error.code == .damaged {
+        findings.addOfDatabase(.integrity, "cannot be read to the end: \(error.message)")
+        return nil
+      }
+    }
+  }
+
+  /// - Returns: whether the sums could be compared.
+  private func checkTotals(
+    _ chunks: ChunkAudit, of start: AuditedRun, wasLive: Bool, _ findings: inout AuditFindings
+  ) async throws -> Bool {
+    let (found, isWhole) = try await reader.read { [findings] connection in
+      try connection.snapshot {
+        var found = findings
+        let run = try AuditedRun.read(start.row, in: connection)
+        // Whoever takes a run over changes its row, so what was counted page by page belongs together otherwise.
+        let totals =
+          wasLive || run != start
+          ? try TotalsAudit(countingOnce: run, in: connection)
+          : TotalsAudit(counted: chunks.counted, attempts: chunks.attempts)
+        try totals?.check(run, in: connection, &found)
+        return (found, totals != nil)
+      }
+    }
+    findings = found
+    return isWhole
+  }
+}
+
+/// What an audit found so far: a bounded list and a count.
+struct AuditFindings: Sendable {
+  private(set) var problems: [AuditProblem] = []
+  private(set) var total = 0
+  /// How much was looked at.
+  var checked = RunAudit.Checked()
+
+  private let run: RunID
+  private let limit: Int
+
+  /// Nothing found yet; at most `limit` problems are listed.
+  init(run: RunID, limit: Int) {
+    self.run = run
+    self.limit = limit
+  }
+
+  /// Adds a problem of some row of the run.
+  mutating func add(_ check: AuditProblem.Check, _ row: String, _ message: String) {
+    total += 1
+    if problems.count < limit { problems.append(AuditProblem(check, row: "\(row) of run \(run)", message)) }
+  }
+
+  /// Adds a problem of the run itself.
+  mutating func addOfRun(_ check: AuditProblem.Check, _ message: String) {
+    total += 1
+    if problems.count < limit { problems.append(AuditProblem(check, row: "run \(run)", message)) }
+  }
+
+  /// Adds a problem of the whole database.
+  mutating func addOfDatabase(_ check: AuditProblem.Check, _ message: String) {
+    total += 1
+    if problems.count < limit { problems.append(AuditProblem(check, row: "the database", message)) }
+  }
+}
+
+/// One part of an audit, done page by page so that neither memory nor a read transaction grows with the run.
+protocol AuditPass: Sendable {
+  /// Looks at the next page.
+  ///
+  /// - Returns: whether there is more.
+  mutating func page(in connection: Connection, _ findings: inout AuditFindings) throws -> Bool
+}
+
+/// The row of a run as an audit reads it.
+struct AuditedRun: Sendable, Equatable {
+  let row: Int64
+  let state: String
+  let reason: String?
+  let finishedAt: Int?
+  let items: Int
+  let attempts: Int
+  let owner: Int
+  /// Digest of the items' wire forms; `nil` while the run is being planned.
+  let manifestDigest: [UInt8]?
+  /// The steps of a chunk, in order.
+  let steps: [ChunkStep]
+  /// Why its settings cannot be read; `nil` when they can.
+  let settingsFault: String?
+
+  /// The place of a step among the steps; after them where the run's service does not have it.
+  func place(of step: ChunkStep) -> Int { steps.firstIndex(of: step) ?? steps.count }
+
+  /// The step that follows another one; `nil` after the last.
+  func step(after step: ChunkStep) -> ChunkStep? { steps.dropFirst(place(of: step) + 1).first }
+
+  /// Whether another step follows.
+  func isFollowed(_ step: ChunkStep) -> Bool { self.step(after: step) != nil }
+
+  /// The steps of the service that settings name, or those of the oldest where they cannot be read.
+  private static func steps(_ settings: String) -> (steps: [ChunkStep], fault: String?) {
+    do throws(StoreError) {
+      return (try StoredSettings.read(settings).profile.steps, nil)
+    } catch {
+      return (ServiceProfile.v1.steps, error.message)
+    }
+  }
+
+  /// Reads the row as it is now.
+  ///
+  /// - Throws: ``StoreError`` with code `no_such_run` when it is gone.
+  static func read(_ row: Int64, in connection: Connection) throws -> AuditedRun {
+    let found = try connection.first(
+      "SELECT state, items, attempts, owner, manifest_digest, reason, finished_at, settings FROM run WHERE id = ?",
+      .integer(row)
+    ) {
+      let (steps, fault) = Self.steps($0.text(7))
+      return AuditedRun(
+        row: row, state: $0.text(0), reason: $0.optionalText(5), finishedAt: $0.optionalInt(6),
+        items: $0.int(1), attempts: $0.int(2), owner: $0.int(3),
+        manifestDigest: $0.bytes(4).isEmpty ? nil : [UInt8]($0.bytes(4)),
+        steps: steps, settingsFault: fault)
+    }
+    guard let found else {
+      throw StoreError(.noSuchRun, "the run was removed while it was looked at")
+    }
+    return found
+  }
+}
+
+extension Connection {
+  /// Reads several things as they were at one moment.
+  func snapshot<T>(_ body: () throws -> T) throws -> T {
+    try run("BEGIN")
+    do {
+      let value = try body()
+      try run("COMMIT")
+      return value
+    } catch {
+      let cause = error
+      if isInTransaction {
+        // The cause is the better thing to report.
+        do { try run("ROLLBACK") } catch { throw cause }
+      }
+      throw cause
+    }
+  }
+}
+
+/// The engine's own checks of the whole file.
+///
+/// Each is one statement and so one read transaction, the longest of an audit: commits go on beside it, and the
+/// write-ahead log grows until it is over. CHECK constraints are not among them: SQLite does not even parse them where it
+/// may only read (`sqlite3AddCheckConstraint` in its build.c).
+struct EngineAudit: AuditPass {
+  private static let shown = 100
+
+  mutating func page(in connection: Connection, _ findings: inout AuditFindings) throws -> Bool {
+    // https://sqlite.org/pragma.html#pragma_integrity_check: one row "ok", or one row per problem.
+    let found = try connection.rows("PRAGMA integrity_check(\(Self.shown))") { $0.text(0) }
+    for text in found where text != "ok" {
+      findings.addOfDatabase(.integrity, "is damaged: \(VisibleText.escape(text, cutAt: 300))")
+    }
+    let broken = try connection.rows(
+      """
+      SELECT "table", parent, count(*) FROM pragma_foreign_key_check GROUP BY "table", parent ORDER BY 1, 2
+      """
+    ) { (table: $0.text(0), parent: $0.text(1), count: $0.int(2)) }
+    for row in broken {
+      findings.addOfDatabase(
+        .references,
+        "has \(row.count) rows in table \(row.table) that refer to rows of \(row.parent) that are not there, "
+          + "expected 0")
+    }
+    return false
+  }
+}
