@@ -67,6 +67,13 @@ struct ImportsTests {
     #expect(Set(swift) == Set(Self.allowed.keys))
   }
 
+  @Test("one file of the commands names the engine of the store")
+  func oneOpener() throws {
+    let folder = Self.root.appendingPathComponent("Sources/OrchestrateCommands")
+    let files = try Self.imports(under: folder).filter { $0.module == "RunStore" }.map(\.file)
+    #expect(files == ["StoreOpener.swift"])
+  }
+
   @Test("what ships never imports the simulator or the test support")
   func shipping() {
     for (target, modules) in Self.allowed
