@@ -16,7 +16,7 @@ struct KeyFileTests {
       _ = try await KeyFile(path: path).key()
       return Self.taken
     } catch {
-      return CommandFailure(error).document.message
+      return CommandFailure(error).document().message
     }
   }
 
