@@ -53,7 +53,7 @@ struct SubmitTests {
     let run = try #require(try json(ended.output)["run"] as? [String: Any])
     #expect(run["state"] as? String == "finished")
     #expect(run["items"] as? Int == 100)
-    #expect((run["chunks"] as? [String: Int])?.count == 8)
+    #expect((run["chunks"] as? [String: Int])?.count == 9)
     #expect((run["items_by_state"] as? [String: Int])?.values.reduce(0, +) == 100)
     #expect(run["sending_seconds"] is Double)
     await scene.server.stop()
