@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 /// transaction. Only the last one, which makes it a run that can be sent, has to be durable, and makes the others so: a
 /// plan that a power cut took a part of is made anew.
 final class SQLitePlanningSession: PlanningSession {
-  /// Items removed in one transaction when a plan is given up, up to a row more.
+  /// Items removed in one transaction when a plan is abandoned, up to a row more.
   static let removalBatch: Int64 = 50_000
 
   let run: RunID

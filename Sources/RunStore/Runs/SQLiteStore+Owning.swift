@@ -148,7 +148,7 @@ extension SQLiteStore: BatchStore {
     case .cancelled where !isCancelling:
       throw StoreError(
         .wrongState, "run \(run) was cancelled",
-        remedy: "\(command: .report(run)) has the command that sends what was given up")
+        remedy: "\(command: .report(run)) has the command that sends what was cancelled")
     case .running:
       // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
       try IntegrityCheck.check(connection, path: path)
