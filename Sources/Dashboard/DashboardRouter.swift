@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOConcurrencyHelpers
+import Reporting
 
 /// Which address leads where.
 struct DashboardRouter {
@@ -95,4 +96,114 @@ enum Answer {
     response.headers[.contentSecurityPolicy] = policy
     return response
   }
+}
+
+/// What the buttons do, and who may press them.
+struct RunActions: Sendable {
+  /// What can be asked of a run. The raw values are the last part of the address.
+  enum Action: String, CaseIterable {
+    case pause
+    case resume
+    case cancel
+  }
+
+  let site: DashboardSite
+  let actions: DashboardSite.Actions
+  let port: NIOLockedValueBox<Int>
+
+  /// Longest form that is read, in bytes: one token fits many times.
+  private static let formLimit = 4_096
+
+  /// Why a request is not one of this dashboard's own pages; `nil` when it is.
+  ///
+  /// The token decides; what browsers say about where a request comes from is looked at beside it.
+  func refusal(of request: Request) async throws -> Response? {
+    if let origin = request.headers[.origin], !LoopbackNames.origins(port).contains(origin.lowercased()) {
+      return Self.refused
+    }
+    if let name = HTTPField.Name("Sec-Fetch-Site"), let place = request.headers[name], place != "same-origin"
+    {
+      return Self.refused
+    }
+    var request = request
+    let form = try await request.collectBody(upTo: Self.formLimit)
+    let token = String(buffer: form).split(separator: "&").first { $0.hasPrefix("token=") }?.dropFirst(6)
+    guard let token, Nonce.isSame(String(token), actions.token) else { return Self.refused }
+    return nil
+  }
+
+  /// Does what was asked and leads back to the run.
+  func perform(_ action: Action, on run: RunID) async throws -> Response {
+    switch action {
+    case .pause:
+      // Whether somebody sends the run is found out by asking: between a look and a request it may end.
+      guard try await site.store.requestPause(of: run) == .delivered else { return Self.unfit }
+    case .cancel:
+      if try await site.store.requestCancel(of: run) == .noOwner {
+        let summary = try await site.store.summary(of: run)
+        guard !summary.isLive, summary.state == .running || summary.state == .paused else {
+          return Self.unfit
+        }
+        try await actions.launcher.cancel(run)
+      }
+    case .resume:
+      let summary = try await site.store.summary(of: run)
+      guard Self.canResume(summary) else { return Self.unfit }
+      try await actions.launcher.resume(run)
+    }
+    return .redirect(to: "/runs/\(run)", type: .normal)
+  }
+
+  /// Whether there is something to go on with, and nobody does.
+  static func canResume(_ run: RunSummary) -> Bool {
+    guard !run.isLive else { return false }
+    return switch run.state {
+    case .planning: run.manifest != "-"
+    case .running, .paused: true
+    case .finished: run.counts.items(in: .unknown) > 0
+    case .cancelled: false
+    }
+  }
+
+  private static let refused = Answer.text(
+    "this request does not come from a page of this dashboard; load the page anew\n", status: .forbidden)
+  private static let unfit = Answer.text(
+    "the run is in a state in which this cannot be done\n", status: .conflict)
+}
+
+/// The buttons of a run.
+enum ActionForms {
+  /// What fits the run now.
+  static func section(_ run: RunSummary, token: String) throws -> PageSection {
+    let canEnd = run.state == .running || run.state == .paused
+    return PageSection(
+      id: "actions",
+      content: try template.render(
+        Values(
+          path: "/runs/\(run.run)", token: token, canPause: run.isLive && run.state == .running,
+          canResume: RunActions.canResume(run), canCancel: canEnd)))
+  }
+
+  private struct Values {
+    let path: String
+    let token: String
+    let canPause: Bool
+    let canResume: Bool
+    let canCancel: Bool
+  }
+
+  private static let template = HTMLTemplate(
+    """
+    {{#canPause}}
+    <form method="post" action="{{path}}/pause"><input type="hidden" name="token" value="{{token}}"><button>Pause</button></form>
+    {{/canPause}}
+    {{#canResume}}
+    <form method="post" action="{{path}}/resume"><input type="hidden" name="token" value="{{token}}"><button>Resume</button></form>
+    {{/canResume}}
+    {{#canCancel}}
+    <details><summary class="quiet">Cancel the run for good …</summary>
+    <p class="quiet">What is not sent yet is given up and cannot be resumed.</p>
+    <form method="post" action="{{path}}/cancel"><input type="hidden" name="token" value="{{token}}"><button class="danger">Cancel the run</button></form></details>
+    {{/canCancel}}
+    """)
 }

@@ -1,4 +1,6 @@
+import BatchDomain
 import Foundation
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -86,4 +88,98 @@ package final class DashboardServer: Sendable {
 
   /// Connections at a time: far more than a person with a browser and a scraper need.
   package static let connectionLimit = 128
+}
+
+/// What stands before every route: whom the request is for, what the browser is told, and how trouble is said.
+///
+/// A page elsewhere can make a browser ask this machine, under a name of its own that it lets point here (DNS
+/// rebinding). The browser then sends that name, which is why a name other than this dashboard's is refused.
+struct SiteGuard<Context: RequestContext>: RouterMiddleware {
+  let port: NIOLockedValueBox<Int>
+
+  func handle(
+    _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    var response = try await answer(request, context, next)
+    response.headers[.xContentTypeOptions] = "nosniff"
+    response.headers[.cacheControl] = "no-store"
+    response.headers[.crossOriginResourcePolicy] = "same-origin"
+    // Not "no-referrer": with that, browsers hide where a form was sent from, which is looked at here.
+    for (name, value) in [
+      ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"),
+      ("Cross-Origin-Opener-Policy", "same-origin"),
+    ] {
+      if let name = HTTPField.Name(name) { response.headers[name] = value }
+    }
+    if response.headers[.contentSecurityPolicy] == nil {
+      response.headers[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
+    }
+    return response
+  }
+
+  private func answer(
+    _ request: Request, _ context: Context, _ next: (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    guard let host = request.head.authority, LoopbackNames.hosts(port).contains(host.lowercased()) else {
+      return Answer.text(
+        "this dashboard answers to 127.0.0.1 and localhost only\n", status: .misdirectedRequest)
+    }
+    do {
+      return try await next(request, context)
+    } catch let error as StoreError {
+      // Where the database is and what its engine says are nobody's business who can merely connect.
+      return error.code == .noSuchRun
+        ? Answer.text("there is no such run\n", status: .notFound)
+        : Answer.text("the store cannot be read: \(error.code.rawValue)\n", status: .serviceUnavailable)
+    } catch let error as HTTPError {
+      return Answer.text(
+        error.status == .notFound ? "there is no such page\n" : "\(error.status.reasonPhrase)\n",
+        status: error.status)
+    } catch let error as any HTTPResponseError {
+      return try error.response(from: request, context: context)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      return Answer.text("that did not work\n", status: .internalServerError)
+    }
+  }
+}
+
+/// The names under which the dashboard is asked.
+enum LoopbackNames {
+  /// Values of `Host`.
+  static func hosts(_ port: NIOLockedValueBox<Int>) -> [String] {
+    let port = port.withLockedValue { $0 }
+    let names = ["127.0.0.1", "localhost"]
+    return names.map { "\($0):\(port)" } + (port == 80 ? names : [])
+  }
+
+  /// Values of `Origin`.
+  static func origins(_ port: NIOLockedValueBox<Int>) -> [String] { hosts(port).map { "http://\($0)" } }
+}
+
+/// How many pages may be kept up to date at a time.
+final class StreamLimit: Sendable {
+  /// A place; given back when the last reference to it is gone, however the stream ended.
+  final class Slot: Sendable {
+    private let limit: StreamLimit
+
+    fileprivate init(_ limit: StreamLimit) { self.limit = limit }
+
+    deinit { limit.free.withLockedValue { $0 += 1 } }
+  }
+
+  private let free: NIOLockedValueBox<Int>
+
+  init(_ count: Int) { free = NIOLockedValueBox(count) }
+
+  /// A place; `nil` when all are taken.
+  func take() -> Slot? {
+    let isThere = free.withLockedValue { free in
+      guard free > 0 else { return false }
+      free -= 1
+      return true
+    }
+    return isThere ? Slot(self) : nil
+  }
 }

@@ -1,3 +1,8 @@
+import AsyncHTTPClient
+import BatchDomain
+import NIOCore
+import NIOHTTP1
+
 /// Sends one request to an address and says which status came back. A port: tests put a fake behind it.
 package protocol NoticeTransport: Sendable {
   /// Sends a request, once, following no redirect.
@@ -30,4 +35,96 @@ package struct CommandNotStarted: Error, Sendable, Equatable {
 
   /// A failure for that reason.
   package init(reason: String) { self.reason = reason }
+}
+
+/// Requests over HTTP/1.1, one connection for each: there is at most one a minute.
+package final class HTTPNoticeTransport: NoticeTransport {
+  /// The library's own time limit: behind the one of ``Notifier``, which is measured on the injected clock.
+  private static let secondLine: TimeAmount = .seconds(30)
+
+  private let client: HTTPClient
+  private let userAgent: String
+
+  /// A transport that has not connected yet.
+  package init(userAgent: String) {
+    var configuration = HTTPClient.Configuration(
+      redirectConfiguration: .disallow, timeout: .init(connect: Self.secondLine, read: Self.secondLine))
+    configuration.httpVersion = .http1Only
+    configuration.connectionPool.retryConnectionEstablishment = false
+    client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    self.userAgent = userAgent
+  }
+
+  package func send(_ body: String?, to address: NoticeAddress) async throws -> Int {
+    var request = HTTPClientRequest(url: address.text)
+    request.headers.add(name: "User-Agent", value: userAgent)
+    request.headers.add(name: "Connection", value: "close")
+    if let body {
+      request.method = .POST
+      request.headers.add(name: "Content-Type", value: "application/json; charset=utf-8")
+      request.body = .bytes(ByteBuffer(string: body))
+    }
+    // Nobody is interested in the body of the answer; it is given up with the response.
+    return Int(try await client.execute(request, timeout: Self.secondLine).status.code)
+  }
+
+  package func shutdown() async {
+    do {
+      try await client.shutdown()
+    } catch {
+      // The only errors are "already shut down" and those of closing sockets, which the system closes anyway.
+    }
+  }
+}
+
+/// Why a request reached nobody.
+enum RequestFault: Equatable {
+  /// An answer came, and was no success.
+  case status(Int)
+  /// No answer came in time.
+  case timeout
+  /// There was no connection, or it broke. Its words are not shown: they may have the address in them.
+  case noAnswer
+
+  /// Whether another try can help.
+  var mayPass: Bool {
+    switch self {
+    case .status(let status): status == 408 || status == 429 || status >= 500
+    case .timeout, .noAnswer: true
+    }
+  }
+
+  /// The fault as a clause.
+  var words: String {
+    switch self {
+    case .status(let status) where (300..<400).contains(status):
+      "it answered with a redirect (\(status)), which is not followed"
+    case .status(let status): "it answered \(status)"
+    case .timeout: "no answer came in time"
+    case .noAnswer: "could not connect, or the connection broke"
+    }
+  }
+}
+
+/// The environment that a notice's command gets.
+package enum CommandEnvironment {
+  /// The program's own environment without its secrets.
+  ///
+  /// - Parameters:
+  ///   - secrets: variables that are left out, and so is every other one that has the value of one of them in it.
+  package static func of(_ environment: [String: String], without secrets: [String]) -> [String: String] {
+    let values = secrets.compactMap { environment[$0] }.filter { !$0.isEmpty }
+    return environment.filter { name, value in
+      !secrets.contains(name) && !values.contains { value.contains($0) }
+    }
+  }
+
+  /// The variables that tell a command what it is about.
+  static func of(_ notice: RunNotice) -> [String: String] {
+    [
+      "ORCHESTRATE_RUN_ID": notice.run.run.rawValue,
+      "ORCHESTRATE_EVENT": notice.event.rawValue,
+      "ORCHESTRATE_STATE": notice.run.state.rawValue,
+    ]
+  }
 }

@@ -1,5 +1,5 @@
 package import BatchDomain
-internal import NIOConcurrencyHelpers
+import NIOConcurrencyHelpers
 
 /// Tells others about a run while work on it goes on, beside that work: nothing here changes what becomes of the run,
 /// and no failure leaves this type except as one line for a person.
@@ -178,5 +178,29 @@ package final class Notifier: Sendable {
   private func failed(_ outlet: Outlet, _ what: String) {
     guard saidOf.withLockedValue({ $0.insert(outlet).inserted }) else { return }
     say("warning: \(what); the run is not affected, and this is not said again")
+  }
+}
+
+/// Bounds work on the injected clock.
+struct TimeLimit {
+  let clock: any BatchClock
+
+  /// Does work, and cancels it when time is up.
+  ///
+  /// - Returns: what it came to; `nil` when time was up first.
+  /// - Throws: what the work throws; `CancellationError` when the caller was cancelled first.
+  func hold<Value: Sendable>(
+    _ limit: Duration, _ work: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value? {
+    try await withThrowingTaskGroup(of: Value?.self) { group in
+      group.addTask { try await work() }
+      group.addTask {
+        try await clock.sleep(for: limit)
+        return nil
+      }
+      defer { group.cancelAll() }
+      // There are two tasks, so there is a first.
+      return try await group.next() ?? nil
+    }
   }
 }

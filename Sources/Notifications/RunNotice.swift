@@ -1,4 +1,5 @@
 package import BatchDomain
+import Foundation
 
 /// What somebody elsewhere is told about a run.
 package struct RunNotice: Sendable, Equatable {
@@ -43,5 +44,68 @@ package struct RunNotice: Sendable, Equatable {
     self.waitUntil = waitUntil
     self.next = next
     self.at = at
+  }
+}
+
+/// A notice as JSON on one line: the members that chat tools show, then what a program wants to know.
+struct NoticeDocument: Encodable {
+  let notice: RunNotice
+
+  /// Pings nobody in Discord, whatever a name has in it.
+  private struct AllowedMentions: Encodable {
+    let parse: [String] = []
+  }
+
+  private enum Key: String, CodingKey {
+    /// Slack, Mattermost, Rocket.Chat and others show it.
+    case text
+    /// Discord shows it.
+    case content
+    case allowedMentions = "allowed_mentions"
+    case event
+    case runID = "run_id"
+    case name, job, state, reason, items
+    case itemsByState = "items_by_state"
+    case chunks, attempts
+    case waitUntil = "wait_until"
+    case next
+    case createdAt = "created_at"
+    case finishedAt = "finished_at"
+    case at
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var members = encoder.container(keyedBy: Key.self)
+    let run = notice.run
+    try members.encode(notice.text, forKey: .text)
+    try members.encode(notice.text, forKey: .content)
+    try members.encode(AllowedMentions(), forKey: .allowedMentions)
+    try members.encode(notice.event.rawValue, forKey: .event)
+    try members.encode(run.run.rawValue, forKey: .runID)
+    try members.encode(run.name, forKey: .name)
+    try members.encode(run.job, forKey: .job)
+    try members.encode(run.state.rawValue, forKey: .state)
+    try members.encode(run.reason?.rawValue, forKey: .reason)
+    try members.encode(run.items, forKey: .items)
+    try members.encode(Self.counts(run.counts.items, of: ChunkState.itemStates), forKey: .itemsByState)
+    try members.encode(Self.counts(run.counts.chunks, of: ChunkState.allCases), forKey: .chunks)
+    try members.encode(notice.attempts, forKey: .attempts)
+    try members.encode(notice.waitUntil?.description, forKey: .waitUntil)
+    try members.encode(notice.next, forKey: .next)
+    try members.encode(run.createdAt.description, forKey: .createdAt)
+    try members.encode(run.finishedAt?.description, forKey: .finishedAt)
+    try members.encode(notice.at.description, forKey: .at)
+  }
+
+  /// Every state, zeros included.
+  private static func counts(_ counts: CountByState, of states: [ChunkState]) -> [String: Int] {
+    Dictionary(uniqueKeysWithValues: states.map { ($0.rawValue, counts[$0]) })
+  }
+
+  /// The document, keys in the order of the alphabet, without a line end.
+  func line() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }

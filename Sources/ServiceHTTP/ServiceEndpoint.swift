@@ -1,6 +1,6 @@
 /// Where an ``HTTPRequester`` sends, and how.
 package struct ServiceEndpoint: Sendable {
-  /// Address of the service without a trailing slash, as ``ServiceAddress/baseURL`` has it.
+  /// Address of the service without a trailing slash, as `BaseURLText` has it.
   package var baseURL: String
   /// The service's key.
   package var key: APIKey

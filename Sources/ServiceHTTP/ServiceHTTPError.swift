@@ -4,8 +4,6 @@ package import BatchDomain
 package struct ServiceHTTPError: AdvisedError, Equatable {
   /// What kind of trouble it is.
   package enum Code: String, Sendable, CaseIterable {
-    /// The address of the service cannot be used.
-    case baseURLInvalid = "base_url_invalid"
     /// The API key cannot be used.
     case keyInvalid = "key_invalid"
     /// The proxy that the environment names cannot be used.

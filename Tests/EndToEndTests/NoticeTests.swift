@@ -111,6 +111,22 @@ struct NoticeTests {
     await scene.server.stop()
   }
 
+  @Test("a second signal after the run has ended does not say that requests are unknown")
+  func secondSignalAfterTheEnd() async throws {
+    let scene = try await Scene()
+    let tell = try scene.folder.write("#!/bin/sh\ntouch \"$0.begun\"\nsleep 60\n", to: "tell")
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: tell)
+    let process = try scene.startSubmit(try scene.manifest(4), "--notify-command", tell)
+    while !FileManager.default.fileExists(atPath: tell + ".begun") { await Task.yield() }
+    process.send(SIGTERM)
+    process.send(SIGINT)
+    let ended = await process.ended()
+    #expect([128 + SIGINT, 128 + SIGTERM].contains(ended.status), "\(ended)")
+    #expect(ended.diagnostics.contains("exited immediately; no request was in flight"), "\(ended)")
+    #expect(!ended.diagnostics.contains("unknown"), "\(ended)")
+    await scene.server.stop()
+  }
+
   @Test("a signal is a pause that is told")
   func signal() async throws {
     let scene = try await Scene { $0.delay = .milliseconds(50) }

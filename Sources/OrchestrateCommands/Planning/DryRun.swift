@@ -94,28 +94,3 @@ struct DryRun {
     return json.take() + "\n"
   }
 }
-
-extension ManifestVerdict {
-  /// Writes `findings` and `findings_total` into an object.
-  func write(to json: inout JSONWriter) {
-    json.key("findings")
-    json.beginArray()
-    for finding in reported {
-      json.beginObject()
-      json.key("severity")
-      json.value(finding.severity.rawValue)
-      json.key("line")
-      json.value(finding.line)
-      json.key("column")
-      json.value(finding.column)
-      json.key("item")
-      json.value(finding.item)
-      json.key("message")
-      json.value(finding.message)
-      json.endObject()
-    }
-    json.endArray()
-    json.key("findings_total")
-    json.value(findings.total)
-  }
-}

@@ -33,6 +33,14 @@ struct RunExecution {
         + VisibleText.escape(RunCommands(run: run, database: database).resume))
   }
 
+  /// The same once every request has ended and the run was left.
+  private func tidyAfter(_ run: RunID, _ signals: StopSignals) {
+    console.tidy(
+      signals,
+      "exited immediately; no request was in flight. See the run with: "
+        + VisibleText.escape(RunCommands(run: run, database: database).report))
+  }
+
   /// Sends what is left and writes the result.
   func execute(
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
@@ -65,7 +73,10 @@ struct RunExecution {
       try await progress.during {
         // Workers wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(service.executor) {
-          try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+          let ending = try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+          // Notifications and the result may still take their time.
+          tidyAfter(session.run, signals)
+          return ending
         }
       }
     }
@@ -108,5 +119,38 @@ struct RunExecution {
           + "`\(RunCommands(run: run, database: database).report)` shows it")
     }
     return ExitStatus(of: summary)
+  }
+}
+
+extension RunExecution {
+  /// Variables that a notice's command does not get.
+  private static let secretVariables = [KeySource.variable] + SubmitSettings.secretVariables
+
+  /// Who tells others about a run; `nil` when nobody is to be told.
+  func notices(of session: any RunSession) async throws -> RunNotices? {
+    guard !targets.isEmpty else { return nil }
+    let summary = try await store.summary(of: session.run)
+    let notifier = Notifier(
+      targets: targets,
+      transport: HTTPNoticeTransport(userAgent: "orchestrate/\(OrchestrateCommand.version)"),
+      runner: ProcessRunner(),
+      environment: CommandEnvironment.of(context.environment, without: Self.secretVariables),
+      clock: context.clock, say: { [context] in context.note($0) })
+    return RunNotices(
+      of: summary, notifier: notifier, clock: context.clock,
+      text: RunNoticeText(
+        zone: context.zone, commands: RunCommands(run: session.run, database: database)))
+  }
+}
+
+/// Several observers as one, told in their order.
+struct ObserverGroup: RunObserver {
+  private let observers: [any RunObserver]
+
+  /// A group of these observers.
+  init(_ observers: [any RunObserver]) { self.observers = observers }
+
+  func observe(_ event: RunEvent) {
+    for observer in observers { observer.observe(event) }
   }
 }

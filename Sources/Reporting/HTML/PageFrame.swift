@@ -1,3 +1,6 @@
+import BatchDomain
+import Mustache
+
 /// What is around the parts of every page: a whole document that needs nothing from elsewhere.
 package struct PageFrame {
   /// The script of a page that changes while it is shown.
@@ -106,4 +109,100 @@ package struct PageFrame {
     </html>
 
     """)
+}
+
+/// A part of a page that can be replaced alone.
+package struct PageSection: Sendable, Equatable {
+  /// The id of its element; the same part has the same id on every page.
+  package let id: String
+  /// What is inside; empty when there is nothing to show.
+  package let content: HTMLFragment
+
+  /// A part under a heading; nothing at all without content.
+  init(_ id: String, _ heading: String, _ content: HTMLFragment) {
+    self.id = id
+    self.content =
+      content.description.isEmpty
+      ? .empty : HTMLFragment(trusted: "<h2>\(HTMLText.escape(heading))</h2>\n\(content)")
+  }
+
+  /// A part that has its own heading.
+  init(_ id: String, _ content: HTMLFragment) {
+    self.id = id
+    self.content = content
+  }
+
+  /// A part of another target, from a template of its own.
+  package init(id: String, content: HTMLFragment) { self.init(id, content) }
+}
+
+/// A piece of HTML that is finished: what came from outside is escaped in it.
+package struct HTMLFragment: Sendable, Equatable, CustomStringConvertible {
+  /// The HTML.
+  package let description: String
+
+  /// HTML that this program wrote itself, or that was escaped.
+  init(trusted html: String) { description = html }
+
+  /// Nothing.
+  package static let empty = HTMLFragment(trusted: "")
+}
+
+/// A Mustache template whose `{{name}}` escapes as ``HTMLText`` does. `{{{name}}}` is for ``HTMLFragment`` only.
+///
+/// Partials are not used: Mustache gives them its own way of escaping back.
+package struct HTMLTemplate: Sendable {
+  private let template: Result<MustacheTemplate, any Error>
+
+  /// A template of this program.
+  package init(_ text: String) {
+    template = Result {
+      _ = HTMLTextContent.isRegistered
+      return try MustacheTemplate(string: "{{% CONTENT_TYPE:\(HTMLTextContent.name)}}" + text)
+    }
+  }
+
+  /// Fills the template with the members of a value.
+  ///
+  /// - Throws: Mustache's error when the text is no template; a test renders every one.
+  package func render(_ values: Any) throws -> HTMLFragment {
+    HTMLFragment(trusted: try template.get().render(values))
+  }
+}
+
+/// Text from outside made harmless inside HTML, in elements and in quoted attributes alike.
+package enum HTMLText {
+  /// The text with control characters written out as on a terminal, and with the characters that mean something in
+  /// HTML as references.
+  ///
+  /// By scalar, not by character: a combining mark after a quote makes another character of both, and leaves the
+  /// quote a quote for a browser.
+  package static func escape(_ text: String) -> String {
+    var escaped = ""
+    for scalar in VisibleText.escape(text).unicodeScalars {
+      switch scalar {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      case "\"": escaped += "&quot;"
+      case "'": escaped += "&#39;"
+      default: escaped.unicodeScalars.append(scalar)
+      }
+    }
+    return escaped
+  }
+}
+
+/// How templates escape: as ``HTMLText`` does, instead of Mustache's own way by character.
+struct HTMLTextContent: MustacheContentType {
+  /// The name templates ask for it by.
+  static let name = "ORCHESTRATE"
+
+  /// Makes the name known to Mustache; reading it once is enough.
+  static let isRegistered: Bool = {
+    MustacheContentTypes.register(HTMLTextContent(), named: name)
+    return true
+  }()
+
+  func escapeText(_ text: String) -> String { HTMLText.escape(text) }
 }

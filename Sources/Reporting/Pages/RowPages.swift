@@ -64,3 +64,105 @@ package typealias ItemPages = RowPages<ItemSummary, Int>
 
 /// Attempts of a run in order of chunk and number.
 package typealias AttemptPages = RowPages<AttemptSummary, AttemptSummary.Key>
+
+extension RunPages {
+  /// Runs of the store.
+  package init(matching filter: RunFilter = RunFilter(), most: Int? = nil, in catalog: any RunCatalog) {
+    self.init(most: most, isChosen: filter != RunFilter()) { before, limit in
+      let runs = try await catalog.summaries(before: before, limit: limit)
+      // Ids sort by creation: behind the first that is too old there are only older ones.
+      let isPast = filter.since.map { since in runs.last.map { $0.createdAt < since } ?? true } ?? false
+      return DetailPage(
+        rows: runs.filter { filter.matches($0) },
+        next: runs.count == limit && !isPast ? runs.last?.run : nil)
+    }
+  }
+
+  /// No runs.
+  package static var none: Self { Self { _, _ in DetailPage(rows: [], next: nil) } }
+}
+
+extension ChunkPages {
+  /// Chunks of a run in the store.
+  package init(
+    of run: RunID, matching filter: RowFilter = RowFilter(), most: Int? = nil, in details: any RunCatalog
+  ) {
+    self.init(most: most, isChosen: filter != RowFilter()) {
+      try await details.chunks(of: run, matching: filter, after: $0, limit: $1)
+    }
+  }
+}
+
+extension ItemPages {
+  /// Items of a run in the store.
+  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunCatalog) {
+    self.init(most: most, isChosen: filter != RowFilter()) {
+      try await details.items(of: run, matching: filter, from: $0 ?? 0, limit: $1)
+    }
+  }
+}
+
+extension AttemptPages {
+  /// Attempts of a run in the store.
+  package init(of run: RunID, matching filter: RowFilter, most: Int? = nil, in details: any RunCatalog) {
+    self.init(most: most, isChosen: filter != RowFilter()) {
+      try await details.attempts(of: run, matching: filter, after: $0, limit: $1)
+    }
+  }
+}
+
+/// Where text goes: standard output, a file, or a string in tests. Nothing in this target prints by itself.
+package protocol TextOutput {
+  /// Takes the next piece of text.
+  ///
+  /// - Throws: whatever the place the text goes to throws, for example when a pipe has lost its reader.
+  mutating func write(_ text: String) throws
+}
+
+extension String: TextOutput {}
+
+/// Hands text to a closure.
+package struct ClosureOutput: TextOutput {
+  private let take: (String) throws -> Void
+
+  /// Hands every piece of text to `take`, in order.
+  package init(_ take: @escaping (String) throws -> Void) { self.take = take }
+
+  /// Takes the next piece of text.
+  package mutating func write(_ text: String) throws { try take(text) }
+}
+
+/// What the morning report shows of a run, in text and in JSON alike.
+package struct RunReport: Sendable {
+  /// The run.
+  package var run: RunSummary
+  /// What it was told.
+  package var settings: RunSettings
+  /// Why items are not accepted, most items first.
+  package var causes: [CauseSummary]
+  /// Verdicts on lost answers, the latest first.
+  package var settlements: [SettlementSummary]
+  /// How it went in time.
+  package var timeline: RunTimeline
+
+  /// A report in its parts.
+  package init(
+    run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
+    settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline()
+  ) {
+    self.run = run
+    self.settings = settings
+    self.causes = causes
+    self.settlements = settlements
+    self.timeline = timeline
+  }
+
+  /// Gathers a report. While the run goes on its parts may be milliseconds apart.
+  package init(of run: RunID, in store: any RunCatalog) async throws {
+    self.init(
+      run: try await store.summary(of: run), settings: try await store.settings(of: run),
+      causes: try await store.causes(of: run),
+      settlements: try await store.settlements(of: run, limit: RunText.settlementsShown),
+      timeline: try await store.timeline(of: run))
+  }
+}

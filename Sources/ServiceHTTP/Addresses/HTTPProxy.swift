@@ -54,9 +54,11 @@ struct HTTPProxy: Sendable {
       credentials = found
       rest = rest[rest.index(after: at)...]
     }
-    guard let (host, port) = Self.split(rest) else { throw refuse("has no valid host and port") }
-    self.host = host
-    self.port = port
+    guard let (host, port) = WebAddress.split(rest.lowercased()[...]) else {
+      throw refuse("has no valid host and port")
+    }
+    self.host = host.filter { $0 != "[" && $0 != "]" }
+    self.port = port ?? 80
     self.credentials = credentials
   }
 
@@ -65,37 +67,6 @@ struct HTTPProxy: Sendable {
     guard let credentials else { return [] }
     let pair = "\(credentials.user):\(credentials.password)"
     return credentials.password.utf8.count < Self.shortestSecret ? [pair] : [pair, credentials.password]
-  }
-
-  private static func split(_ authority: Substring) -> (host: String, port: Int)? {
-    var host = authority
-    var port = 80
-    if authority.first == "[" {
-      guard let close = authority.firstIndex(of: "]") else { return nil }
-      host = authority[..<close].dropFirst()
-      guard ServiceAddress.isIPv6Address(String(host)) else { return nil }
-      let after = authority[authority.index(after: close)...]
-      guard after.isEmpty || after.first == ":" else { return nil }
-      if !after.isEmpty {
-        guard let number = Self.port(after.dropFirst()) else { return nil }
-        port = number
-      }
-      return (String(host), port)
-    }
-    if let colon = authority.firstIndex(of: ":") {
-      guard let number = Self.port(authority[authority.index(after: colon)...]) else { return nil }
-      port = number
-      host = authority[..<colon]
-    }
-    guard !host.isEmpty, host.utf8.allSatisfy(ServiceAddress.isHostByte) else { return nil }
-    return (host.lowercased(), port)
-  }
-
-  private static func port(_ digits: Substring) -> Int? {
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(digits),
-      (1...65_535).contains(port)
-    else { return nil }
-    return port
   }
 }
 

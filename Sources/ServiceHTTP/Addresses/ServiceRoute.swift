@@ -21,7 +21,7 @@ package struct ServiceRoute: Sendable {
   /// The way to an address.
   ///
   /// - Parameters:
-  ///   - baseURL: the address, as ``ServiceAddress/baseURL`` has it.
+  ///   - baseURL: the address, as `BaseURLText` has it.
   ///   - environment: variables `https_proxy` or `HTTPS_PROXY`, `no_proxy` or `NO_PROXY`, and `SSL_CERT_FILE`; of
   ///     two spellings the small one wins, as with other tools, and an empty one counts as not set.
   /// - Throws: ``ServiceHTTPError`` with code `proxy_invalid` or `certificates_invalid`.

@@ -66,7 +66,7 @@ final class ConnectionOpener {
   /// Whether nobody could tell whose certificate is shown: SwiftNIO SSL holds an address against that of the other end
   /// of the connection, which is the proxy's.
   private var isUnverifiable: Bool {
-    origin.isEncrypted && route.proxy != nil && ServiceAddress.isAddress(origin.host)
+    origin.isEncrypted && route.proxy != nil && WebAddress.isNumeric(origin.host)
   }
 
   private func connect(_ opening: ConnectionOpening) -> EventLoopFuture<Void> {
@@ -123,7 +123,7 @@ final class ConnectionOpener {
     return context().assumeIsolated().flatMap { context in
       let done = self.eventLoop.makePromise(of: Void.self)
       do {
-        let name = ServiceAddress.isAddress(self.origin.host) ? nil : self.origin.host
+        let name = WebAddress.isNumeric(self.origin.host) ? nil : self.origin.host
         let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
         let waiter = OpeningWaiter(done) {
           CertificateFault($0, shown: handler.peerCertificate, now: self.clock.now()) ?? $0

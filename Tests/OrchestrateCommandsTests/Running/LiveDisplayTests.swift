@@ -138,6 +138,23 @@ struct LiveDisplayTests {
     #expect(terminal.written.filter { $0.contains("%") && !$0.contains("note") }.count <= 101)
   }
 
+  @Test("a drawing that was left out, because too much waited, does not keep later ones from being drawn")
+  func leftOut() async throws {
+    let terminal = StoppedTerminal()
+    let display = LiveDisplay(
+      on: QueuedOutput(
+        to: terminal, label: "test", name: "standard error", limits: .init(progress: 1, lasting: 2)),
+      isColored: false)
+    display.write("under way\n")
+    display.draw(lines("10%"))
+    for number in 1...4 { display.write("note \(number)\n") }
+    terminal.goOn()
+    await display.drained()
+    display.draw(lines("20%"))
+    await display.end()
+    #expect(terminal.written.contains { $0.contains("20%") })
+  }
+
   @Test("a process that leaves at once leaves the lines and a free line below")
   func leaving() async throws {
     let display = LiveDisplay(on: screen, isColored: false)

@@ -1,0 +1,192 @@
+import BatchDomain
+import Foundation
+import Reporting
+
+/// A file that is there whole or not at all: written beside its place and moved there when it is complete.
+///
+/// The part that is being written has a random name, `PATH.RANDOM.part`, and a lock: a process id is the same again after a
+/// restart of a container. Parts that nobody has locked were left by processes that died, and are removed.
+final class AtomicFile {
+  private let path: String
+  private let part: String
+  private let file: StandardStream
+  private var isFinished = false
+
+  /// Starts a file.
+  ///
+  /// - Parameters:
+  ///   - path: where it is to be; what is there is replaced, a symbolic link included.
+  ///   - database: path of the database, which is never replaced, nor are the files that belong to it.
+  ///   - random: where the name of the part comes from.
+  /// - Throws: ``CommandFailure``.
+  init(at path: String, beside database: String, random: any RandomSource) throws {
+    let name = VisibleText.escape(path)
+    guard !DatabaseFiles.contain(path, of: database) else {
+      throw CommandFailure(
+        .badInput, code: "output_is_database", "--output \(name) is a file of the database",
+        remedy: "name another file")
+    }
+    guard Self.isReplaceable(path) else {
+      throw CommandFailure(
+        .badInput, code: "output_not_a_file", "--output \(name) is there and is no regular file",
+        remedy: "name a file, or leave --output out to write to standard output")
+    }
+    Self.removeParts(of: path)
+    guard let opened = Self.open(path, random) else { throw Self.failure(path) }
+    self.path = path
+    (part, file) = (opened.part, StandardStream(descriptor: opened.descriptor))
+  }
+
+  /// Takes the next piece of text.
+  func write(_ text: String) throws { try file.write(text) }
+
+  /// Puts the complete file in its place.
+  ///
+  /// - Throws: ``CommandFailure``; what was in its place is then still there.
+  func finish() throws {
+    guard fsync(file.descriptor) == 0, rename(part, path) == 0 else { throw Self.failure(path) }
+    isFinished = true
+  }
+
+  deinit {
+    if !isFinished { unlink(part) }
+    close(file.descriptor)
+  }
+
+  /// Digits in the random part of a name.
+  private static let digits = 16
+  /// Names that are tried: two that are the same are no accident.
+  private static let tries = 8
+
+  private static func open(
+    _ path: String, _ random: any RandomSource
+  ) -> (part: String, descriptor: Int32)? {
+    for _ in 0..<tries {
+      let number = String(random.next(), radix: 16)
+      let part = "\(path).\(String(repeating: "0", count: digits - number.count))\(number).part"
+      let descriptor = Foundation.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else {
+        if errno == EEXIST { continue }
+        return nil
+      }
+      // Between the two steps another process may have taken it for one that was left.
+      var facts = stat()
+      // Some network file systems have no such locks; nobody removes parts there.
+      let isTaken = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)
+      guard !isTaken, fstat(descriptor, &facts) == 0, facts.st_nlink > 0 else {
+        close(descriptor)
+        continue
+      }
+      return (part, descriptor)
+    }
+    errno = EEXIST
+    return nil
+  }
+
+  /// Removes what processes left that died while they wrote this file. What cannot be removed is in nobody's way.
+  private static func removeParts(of path: String) {
+    let name = (path as NSString).lastPathComponent + "."
+    let folder = (path as NSString).deletingLastPathComponent
+    guard let listing = opendir(folder.isEmpty ? "." : folder) else { return }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let found = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 1) { String(cString: $0) }
+      }
+      guard found.hasPrefix(name), found.hasSuffix(".part") else { continue }
+      let middle = found.dropFirst(name.count).dropLast(".part".count)
+      guard middle.utf8.count == digits, middle.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { continue }
+      removeIfLeft(folder.isEmpty ? found : "\(folder)/\(found)")
+    }
+  }
+
+  private static func removeIfLeft(_ part: String) {
+    let descriptor = Foundation.open(part, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(part) }
+  }
+
+  private static func isReplaceable(_ path: String) -> Bool {
+    var facts = stat()
+    return stat(path, &facts) != 0 || facts.st_mode & S_IFMT == S_IFREG
+  }
+
+  private static func failure(_ path: String) -> CommandFailure {
+    CommandFailure(
+      .store, code: "output_failed",
+      "failed to write --output \(VisibleText.escape(path)): \(String(cString: strerror(errno)))",
+      remedy: "name a file in a folder that is there and can be written")
+  }
+}
+
+/// A file that text is appended to: made with mode 0600 where there is none; a pipe or a device is taken as it is.
+final class AppendedFile: TextSink {
+  private let stream: StandardStream
+
+  /// Opens a file.
+  ///
+  /// - Throws: ``CommandFailure`` with status 2 and code `events_not_writable`.
+  init(path: String) throws {
+    // Without O_NONBLOCK, opening a named pipe that nobody reads would never return.
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else {
+      let reason = errno == ENXIO ? "nobody reads that pipe" : String(cString: strerror(errno))
+      throw CommandFailure(
+        .badInput, code: "events_not_writable",
+        "failed to open the file for events \(VisibleText.escape(path)): \(reason)",
+        remedy: "name a file that this user may write, in a folder that is there; nothing was sent")
+    }
+    _ = fcntl(descriptor, F_SETFL, O_APPEND)
+    stream = StandardStream(descriptor: descriptor)
+  }
+
+  var isTerminal: Bool { false }
+
+  func write(_ text: String) throws { try stream.write(text) }
+
+  var unreadBytes: Int? { stream.unreadBytes }
+
+  deinit { close(stream.descriptor) }
+}
+
+/// The files of a database: closing any of them beside SQLite drops SQLite's locks, so no command opens one.
+enum DatabaseFiles {
+  /// Whether a path is one of them, or would be once the database is there.
+  static func contain(_ path: String, of database: String) -> Bool {
+    let place = resolved(path)
+    // The files beside a database are beside what a link to it leads to.
+    let places = [database, resolved(database)]
+    return ["", "-wal", "-shm", "-journal", ".lock"].contains { ending in
+      places.contains { main in
+        let file = main + ending
+        if let here = FileIdentity(path: path) { return here == FileIdentity(path: file) }
+        // Names are bytes: two ways to write one letter are two files.
+        return place.utf8.elementsEqual(resolved(file).utf8)
+      }
+    }
+  }
+
+  /// The path at the end of all links, of a file that may not be there; one in a folder that is not there, as it is.
+  private static func resolved(_ path: String) -> String {
+    do {
+      return try StoreOpener.withoutLinks(path)
+    } catch {
+      return URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+  }
+}
+
+/// What makes two paths the same file.
+struct FileIdentity: Equatable {
+  private let device: UInt64
+  private let node: UInt64
+
+  /// Looks a path up without opening the file; `nil` when nothing is there.
+  init?(path: String) {
+    var facts = stat()
+    guard stat(path, &facts) == 0 else { return nil }
+    device = UInt64(facts.st_dev)
+    node = UInt64(facts.st_ino)
+  }
+}

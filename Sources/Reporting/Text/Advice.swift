@@ -1,0 +1,221 @@
+package import BatchDomain
+
+/// What the user can do about a run now.
+struct NextSteps {
+  /// One piece of advice.
+  struct Step: Equatable {
+    /// What it is for.
+    let purpose: String
+    /// The command to run.
+    let command: String
+  }
+
+  /// The advice, the most useful first; empty when there is nothing to do.
+  let steps: [Step]
+
+  /// Advice on a run.
+  ///
+  /// - Parameters:
+  ///   - causes: why items are not accepted: what is refused for good is not advised to be sent again.
+  ///   - settings: what the run was told, which a new run of its items has to be told, too.
+  init(_ run: RunSummary, _ commands: RunCommands, causes: [CauseSummary], settings: RunSettings) {
+    var steps = Self.goingOn(run, commands)
+    // While it goes on there may be more of them in a minute.
+    if !run.isLive { steps += Self.lost(run, commands, causes, settings) }
+    if run.counts.items(in: .cancelled) > 0 {
+      steps.append(
+        Step(
+          purpose: "send the cancelled items after all", command: commands.submitAnew([.cancelled], settings))
+      )
+    }
+    self.steps = steps
+  }
+
+  private static func goingOn(_ run: RunSummary, _ commands: RunCommands) -> [Step] {
+    let isUnknown = run.counts.items(in: .unknown) > 0
+    let settle = Step(purpose: "say it yourself, if the service cannot tell", command: commands.settle)
+    switch run.state {
+    case .planning where run.manifest == "-":
+      // What came through a pipe cannot be read again; the user has to send it anew, and knows from where.
+      return []
+    case .planning, .running:
+      return run.isLive ? [] : [Step(purpose: "go on", command: commands.resume)]
+    case .paused:
+      let preparation = run.reason?.preparation.map { "go on, \($0)" }
+      return [Step(purpose: preparation ?? "go on", command: commands.resume(pausedFor: run.reason))]
+    case .finished where isUnknown:
+      return [Step(purpose: "ask the service about the unknown items", command: commands.resume), settle]
+    case .cancelled where isUnknown:
+      return [Step(purpose: "ask the service about the unknown items", command: commands.cancel), settle]
+    case .finished, .cancelled:
+      return []
+    }
+  }
+
+  private static func lost(
+    _ run: RunSummary, _ commands: RunCommands, _ causes: [CauseSummary], _ settings: RunSettings
+  ) -> [Step] {
+    let lost = [ChunkState.rejected, .failed].filter { run.counts.items(in: $0) > 0 }
+    let hopeless = lost.filter { state in
+      let ofState = causes.filter { $0.states.contains(state) }
+      return !ofState.isEmpty && ofState.allSatisfy { $0.repeating == .refusedAgain }
+    }
+    var steps: [Step] = []
+    if !hopeless.isEmpty {
+      steps.append(
+        Step(purpose: "correct the \(words(hopeless)) items", command: commands.exportToCorrect(hopeless)))
+      steps.append(
+        Step(
+          purpose: "and submit that file", command: commands.submit(AdvisedCommand.correctedFile, settings)))
+    }
+    let others = lost.filter { !hopeless.contains($0) }
+    if !others.isEmpty {
+      steps.append(Step(purpose: "see the \(words(others)) items", command: commands.export(others)))
+      if run.state == .finished {
+        steps.append(
+          Step(
+            purpose: "send the \(words(others)) items again",
+            command: commands.sendAgain(others, of: run, settings)))
+      }
+    }
+    return steps
+  }
+
+  private static func words(_ states: [ChunkState]) -> String {
+    states.map(\.rawValue).joined(separator: " and ")
+  }
+}
+
+/// What can be done about a cause: whether sending the items again can help, and the command that does it.
+///
+/// Whether it can help follows from the outcome. Of refused content only codes that are known to speak about the request
+/// rule it out; a code nobody knows "may not help". A new run (`export ... | submit - --again`) is advised where it needs
+/// fewer requests than the chunks that would be sent again, ten at least: a run of a handful of chunks has no witnesses for a
+/// lost answer. It carries the settings that are not defaults. Items refused for good are to be corrected, and are never
+/// advised to be sent again as they are.
+struct CauseAdvice {
+  /// Whether repeating can help, as a clause.
+  let words: String
+  /// The command to run; `nil` when nobody has to do anything, or nothing can be done now.
+  let command: String?
+
+  /// Advice on a cause of a run.
+  init(_ cause: CauseSummary, of run: RunSummary, _ settings: RunSettings, _ commands: RunCommands) {
+    let lost = [ChunkState.rejected, .failed].filter { cause.states.contains($0) }
+    guard !run.isLive else {
+      words = lost.isEmpty ? "the run goes on by itself" : "wait until the run has ended"
+      command = nil
+      return
+    }
+    guard cause.states != [.unknown] || run.state != .finished else {
+      // What is told to hold is never looked up again.
+      let isHeldForGood = settings.onUnknown == .hold
+      words =
+        isHeldForGood
+        ? "held as --on-unknown says: a person decides"
+        : "held: the service can be asked again, or a person decides"
+      command = isHeldForGood ? commands.settle : commands.resume
+      return
+    }
+    words = cause.repeating.words
+    if lost.isEmpty {
+      command = run.state == .cancelled ? nil : commands.resume(pausedFor: run.reason)
+    } else if cause.repeating == .refusedAgain {
+      command = commands.exportToCorrect(lost)
+    } else {
+      command = commands.sendAgain(lost, of: run, settings)
+    }
+  }
+}
+
+extension Repeating {
+  /// As a clause.
+  fileprivate var words: String {
+    switch self {
+    case .helps: "repeating can help"
+    case .helpsAfter(.account): "repeating can help once the key and the account are in order"
+    case .helpsAfter(.address): "repeating can help once the address is right (--base-url)"
+    case .helpsAfter(.index): "repeating can help once the index exists for this account"
+    case .refusedAgain: "repeating does not help: correct the items, then submit them"
+    case .unclear: "repeating may not help: the service refused the items"
+    }
+  }
+}
+
+/// The command lines that reports advise about a run, ready to be pasted into a shell.
+package struct RunCommands: Sendable {
+  private let run: RunID
+  private let database: String?
+
+  /// Commands about a run.
+  ///
+  /// - Parameter database: the path given with `--db`, which the commands then need too; `nil` when the
+  ///   database is found without it.
+  package init(run: RunID, database: String? = nil) {
+    self.run = run
+    self.database = database
+  }
+
+  /// Shows what became of the run.
+  package var report: String { text(.report(run)) }
+
+  /// Goes on with the run.
+  package var resume: String { text(.resume(run)) }
+
+  /// Stops the run for good, and asks the service about what is unknown.
+  package var cancel: String { text(.cancel(run)) }
+
+  /// A person's verdict on what is unknown.
+  package var settle: String { text(.settle(run)) }
+
+  /// Goes on with the run without the rest of a wait that the service asked for.
+  package var ignoreWait: String { text(.ignoreWait(run.rawValue)) }
+
+  /// Goes on with the run that is paused for a reason.
+  package func resume(pausedFor reason: PauseReason?) -> String { text(.resume(run, pausedFor: reason)) }
+
+  /// Sends what is in these states again.
+  package func retry(_ states: [ChunkState]) -> String { text(.retry(run, states)) }
+
+  /// Sends what is in these states again in the way that needs fewer requests.
+  package func sendAgain(_ states: [ChunkState], of run: RunSummary, _ settings: RunSettings) -> String {
+    text(.sendAgain(states, of: run, settings))
+  }
+
+  /// Writes the items in these states as a manifest.
+  package func export(_ states: [ChunkState]) -> String { text(.export(run, states)) }
+
+  /// Writes the items in these states to a file in which they can be corrected.
+  package func exportToCorrect(_ states: [ChunkState]) -> String { text(.exportToCorrect(run, states)) }
+
+  /// Sends the items in these states in a new run with the settings of this one.
+  package func submitAnew(_ states: [ChunkState], _ settings: RunSettings) -> String {
+    text(.submitAnew(run, states, settings))
+  }
+
+  /// Submits a manifest that was submitted before, or a part of one, with these settings.
+  package func submit(_ manifest: String, _ settings: RunSettings) -> String {
+    text(.submit(manifest, settings))
+  }
+
+  private func text(_ command: AdvisedCommand) -> String { command.text(database: database) }
+}
+
+/// The settings that are stored with a run, each as its option of `submit` has it.
+package struct SettingWords: Sendable, Equatable {
+  /// The option's name without hyphens; of a switch that is on by default, without `no-`.
+  package let name: String
+  /// The value as a person reads it.
+  package let value: String
+  /// What is written on a command line, ready for a shell.
+  package let words: String
+
+  /// All of them, in the order of the table.
+  package static func list(_ settings: RunSettings) -> [SettingWords] {
+    RunSettings.table.map { row in
+      SettingWords(
+        name: row.key, value: row.text(settings) ?? "none",
+        words: row.options(settings).map(ShellText.quote).joined(separator: " "))
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package import BatchDomain
+
+/// The first sentence of a report: what happened, in one line.
+enum RunHeadline {
+  /// For example `finished: 4,990 of 5,000 items accepted, 10 rejected`.
+  static func text(_ run: RunSummary) -> String {
+    let counts = run.counts
+    if run.state == .planning {
+      return run.isLive
+        ? "planning: the manifest is being read, nothing was sent yet"
+        : "planning: it ended before the manifest was read whole, nothing was sent"
+    }
+    let accepted = counts.items(in: .accepted)
+    let left = counts.items(in: .pending, .submitting, .processing)
+    var parts: [String] = []
+    if accepted == run.items {
+      parts.append(
+        run.items == 1 ? "the one item accepted" : "all \(HumanNumber.text(run.items)) items accepted")
+    } else {
+      parts.append("\(HumanNumber.text(accepted)) of \(HumanNumber.text(run.items, "item")) accepted")
+    }
+    for state in [ChunkState.rejected, .failed, .cancelled] where counts.items(in: state) > 0 {
+      parts.append("\(HumanNumber.text(counts.items(in: state))) \(state.rawValue)")
+    }
+    let unknown = counts.items(in: .unknown)
+    if unknown > 0 {
+      parts.append("\(HumanNumber.text(unknown)) unknown" + (run.state == .finished ? " and held" : ""))
+    }
+    if left > 0 { parts.append("\(HumanNumber.text(left)) left") }
+    return "\(run.state.rawValue): " + parts.joined(separator: ", ")
+  }
+}
+
+extension PauseReason {
+  /// Why the run is paused, as a clause.
+  var words: String {
+    switch self {
+    case .signal: "it was asked to stop"
+    case .window: "its sending window closed"
+    case .throttled: "the service asked for a longer wait than --max-wait permits"
+    case .account: "the service refuses the key or the account"
+    case .endpoint: "the service's transfers endpoint cannot be used"
+    case .index: "the service does not know the index of the items left"
+    case .unreachable: "nothing got through for longer than --max-wait"
+    case .failures: "more items were refused or failed than --max-failures permits"
+    case .store: "the store could not be written"
+    case .crash: "its process died"
+    }
+  }
+
+  /// What to do before it is resumed; `nil` when there is nothing.
+  var preparation: String? {
+    switch self {
+    case .signal, .window, .crash: nil
+    case .throttled: "later, or with a longer --max-wait"
+    case .account: "once the key and the account are in order"
+    case .endpoint: "once the address and the way to it are right (--base-url URL changes the address)"
+    case .index: "once the index exists for this account"
+    case .unreachable: "once the service can be reached"
+    case .failures: "once the causes are understood"
+    case .store: "once the disk has space and the database can be written"
+    }
+  }
+}
+
+extension Outcome {
+  /// What an attempt came to, for a reader.
+  var words: String {
+    switch self {
+    case .accepted: "accepted"
+    case .account: "account refused"
+    case .endpoint: "wrong endpoint"
+    case .index: "unknown index"
+    case .throttled: "throttled"
+    case .notProcessed: "not delivered"
+    case .unknown: "answer lost"
+    case .content: "refused for its content"
+    }
+  }
+}
+
+/// What somebody elsewhere is told about a run, in a sentence or two without line ends.
+///
+/// Nothing that the service said is in it, and of what the user said only the run's name, whose `<`, `>` and `@` are
+/// replaced by look-alikes: chat tools read links and calls for attention out of them.
+package struct RunNoticeText: Sendable {
+  private let zone: LocalZone
+  private let commands: RunCommands
+
+  /// Words with times of that zone and these commands.
+  package init(zone: LocalZone, commands: RunCommands) {
+    self.zone = zone
+    self.commands = commands
+  }
+
+  /// How a run was left: `orchestrate run <id> (night) finished: all 5,000 items accepted`.
+  package func left(_ run: RunSummary) -> String {
+    var line = "\(subject(run)) \(RunHeadline.text(run))"
+    if run.state == .paused, let reason = run.reason { line += ", because \(reason.words)" }
+    guard let next = next(run) else { return line }
+    line += "; next"
+    if run.state == .paused, let preparation = run.reason?.preparation { line += ", \(preparation)" }
+    return line + ": " + next
+  }
+
+  /// A long wait: `orchestrate run <id> (night) waits until 03:40 (in 2h): <why>; 2,000 of 5,000 items accepted`.
+  package func waiting(_ run: RunSummary, _ wait: StoredWait, now: Timestamp) -> String {
+    let accepted = HumanNumber.text(run.counts.items(in: .accepted))
+    return "\(subject(run)) waits until \(zone.text(wait.until)) "
+      + "(in \(HumanDuration.rough(wait.until.since(now)))): \(VisibleText.escape(wait.reason, cutAt: 200)); "
+      + "\(accepted) of \(HumanNumber.text(run.items, "item")) accepted; it goes on by itself"
+  }
+
+  /// The command to run next; `nil` when there is nothing to do.
+  package func next(_ run: RunSummary) -> String? {
+    if run.state == .paused { return commands.resume(pausedFor: run.reason) }
+    if run.state == .finished, run.counts.items(in: .unknown) > 0 { return commands.resume }
+    let lost = [ChunkState.rejected, .failed].filter { run.counts.items(in: $0) > 0 }
+    return lost.isEmpty ? nil : commands.export(lost)
+  }
+
+  private func subject(_ run: RunSummary) -> String {
+    guard let name = run.name else { return "orchestrate run \(run.run)" }
+    let shown = VisibleText.escape(name, cutAt: 200)
+      .replacing(scalar: "<", by: "‹").replacing(scalar: ">", by: "›").replacing(scalar: "@", by: "＠")
+    return "orchestrate run \(run.run) (\(shown))"
+  }
+}
