@@ -108,17 +108,18 @@ let package = Package(
       name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore, nioPosix],
       path: "Sources/Services/Transfers", swiftSettings: swiftSettings),
     module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers], exclude: ["README.md"]),
-    module("Reporting", ["BatchDomain", mustache]),
+    module("Reporting", ["BatchDomain", mustache], exclude: ["README.md"]),
     module(
       "Dashboard",
       [
         "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
         nioCore,
-      ]),
-    module("ChildProcesses", [subprocess, systemPackage]),
+      ], exclude: ["README.md"]),
+    module("ChildProcesses", [subprocess, systemPackage], exclude: ["README.md"]),
     module(
       "Notifications",
-      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
+      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1],
+      exclude: ["README.md"]),
     module(
       "OrchestrateCommands",
       [
@@ -126,7 +127,7 @@ let package = Package(
         "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
-      ]),
+      ], exclude: ["README.md"]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
 

@@ -31,7 +31,7 @@ struct DashboardRouter {
     router.get("/search") { request, _ in
       guard let object = Self.object(in: request.uri.query) else { return try await pages.search(for: nil) }
       guard let slot = searches.take() else {
-        return Answer.text("too many searches are going on\n", status: .serviceUnavailable)
+        return Answer.text("too many searches at once\n", status: .serviceUnavailable)
       }
       defer { withExtendedLifetime(slot) {} }
       return try await pages.search(for: object)
@@ -166,9 +166,9 @@ struct RunActions: Sendable {
   }
 
   private static let refused = Answer.text(
-    "this request does not come from a page of this dashboard; load the page anew\n", status: .forbidden)
+    "this request does not come from a page of this dashboard; reload the page\n", status: .forbidden)
   private static let unfit = Answer.text(
-    "the run is in a state in which this cannot be done\n", status: .conflict)
+    "this is not possible in the current state of the run\n", status: .conflict)
 }
 
 /// The buttons of a run.

@@ -140,7 +140,7 @@ struct SiteGuard<Context: RequestContext>: RouterMiddleware {
     } catch let error as CancellationError {
       throw error
     } catch {
-      return Answer.text("that did not work\n", status: .internalServerError)
+      return Answer.text("internal error\n", status: .internalServerError)
     }
   }
 }

@@ -55,7 +55,7 @@ enum MetricsText {
           run.counts.chunks(in: state))
       }
     }
-    text += head("orchestrate_attempts_total", "counter", "Tries to submit a chunk of a run.")
+    text += head("orchestrate_attempts_total", "counter", "Attempts to send a chunk of a run.")
     for run in runs {
       text += line("orchestrate_attempts_total", labels(run), run.attempts)
     }

@@ -130,12 +130,12 @@ package final class Notifier: Sendable {
       for pause in Self.pauses + [nil] {
         guard let why = await fault({ try await self.transport.send(body, to: address) }) else { return }
         guard let pause, why.mayPass, !Task.isCancelled else {
-          return failed(.address, "failed to tell \(address.shown) about the run: \(why.words)")
+          return failed(.address, "failed to notify \(address.shown): \(why.words)")
         }
         try await clock.sleep(for: pause)
       }
     } catch {
-      failed(.address, "failed to tell \(address.shown) about the run: there was no time left")
+      failed(.address, "failed to notify \(address.shown): there was no time left")
     }
   }
 
@@ -148,7 +148,7 @@ package final class Notifier: Sendable {
         try await self.runner.run(command, environment: variables, input: input)
       }
       guard let status else {
-        return failed(.command, "the command \(command.shown) was killed: it took longer than it may")
+        return failed(.command, "the command \(command.shown) was killed: it exceeded its time limit")
       }
       guard status == 0 else {
         return failed(.command, "the command \(command.shown) ended with status \(status)")
@@ -177,7 +177,7 @@ package final class Notifier: Sendable {
   /// Says that a way fails, the first time it does.
   private func failed(_ outlet: Outlet, _ what: String) {
     guard saidOf.withLockedValue({ $0.insert(outlet).inserted }) else { return }
-    say("warning: \(what); the run is not affected, and this is not said again")
+    say("warning: \(what); the run is not affected; this warning is not repeated")
   }
 }
 

@@ -54,7 +54,7 @@ struct LiveRunTests {
     await scene.server.stop()
   }
 
-  @Test("the second signal leaves at once, and what was under way is unknown", arguments: [SIGINT, SIGTERM])
+  @Test("the second signal leaves at once, and requests in flight are unknown", arguments: [SIGINT, SIGTERM])
   func secondSignal(signal: Int32) async throws {
     let scene = try await Scene { $0.delay = .seconds(20) }
     let process = try OrchestrateProcess(

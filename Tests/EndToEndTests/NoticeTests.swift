@@ -98,7 +98,7 @@ struct NoticeTests {
     let warnings = ended.diagnostics.split(separator: "\n").filter { $0.hasPrefix("warning: ") }
     #expect(warnings.count == 3, "\(ended.diagnostics)")
     #expect(
-      warnings.contains { $0.contains("http://127.0.0.1:\(hooks.port)/… about the run: it answered 404") })
+      warnings.contains { $0.contains("http://127.0.0.1:\(hooks.port)/…: it answered 404") })
     #expect(warnings.contains { $0.contains("tell ended with status 9") })
     #expect(!ended.diagnostics.contains("s3cret"))
 

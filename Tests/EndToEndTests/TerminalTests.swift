@@ -128,7 +128,7 @@ struct TerminalTests {
         try String(contentsOfFile: scene.folder.file("pid"), encoding: .utf8)
           .trimmingCharacters(in: .whitespacesAndNewlines)))
     kill(id, SIGINT)
-    await process.prints("waiting for those under way")
+    await process.prints("waiting for requests in flight")
     await process.prints("stopping: waiting for ")
     kill(id, SIGINT)
     let ended = await process.ended()

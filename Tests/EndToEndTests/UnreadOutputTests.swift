@@ -44,8 +44,8 @@ struct UnreadOutputTests {
     let ended = await process.ended()
     #expect(ended.status == 0, "\(ended.diagnostics)")
     #expect(scene.timesTaken(60) == [1])
-    if output == .standardOutput { #expect(ended.diagnostics.contains("nobody reads standard output")) }
-    if output == .events { #expect(ended.diagnostics.contains("nobody reads the events")) }
+    if output == .standardOutput { #expect(ended.diagnostics.contains("standard output is not being read")) }
+    if output == .events { #expect(ended.diagnostics.contains("the events are not being read")) }
     await scene.server.stop()
   }
 

@@ -71,8 +71,8 @@ struct NotifierTests {
     #expect(outside.requests.count == 4)
     #expect(
       lines == [
-        "warning: failed to tell https://hooks.example.org/… about the run: could not connect, or the connection broke; "
-          + "the run is not affected, and this is not said again"
+        "warning: failed to notify https://hooks.example.org/…: could not connect, or the connection broke; "
+          + "the run is not affected; this warning is not repeated"
       ])
   }
 

@@ -26,7 +26,7 @@ struct CauseAdviceTests {
   @Test("what is refused for good is written to a file to be corrected")
   func refused() {
     let advice = advice(cause(.content, code: "video_file_broken", [.rejected]))
-    #expect(advice.words.hasPrefix("repeating does not help"))
+    #expect(advice.words.hasPrefix("sending again does not help"))
     #expect(advice.command == "orchestrate export \(id) --state rejected --db '/a b' > corrected.json")
   }
 
@@ -49,7 +49,7 @@ struct CauseAdviceTests {
     let counts = StateCounts(chunks: [.rejected: 30, .failed: 11], items: [.rejected: 30, .failed: 11])
     let cause = cause(.content, [.rejected, .failed])
     let advice = advice(cause, settings) { $0.counts = counts }
-    #expect(advice.words.hasPrefix("repeating may not help"))
+    #expect(advice.words.hasPrefix("sending again may not help"))
     #expect(
       advice.command == "orchestrate export \(id) --state rejected,failed --db '/a b' | "
         + "orchestrate submit - --again --base-url http://127.0.0.1:9 --profile v1.2 --chunk-size 20 "
@@ -65,10 +65,10 @@ struct CauseAdviceTests {
   @Test(
     "what is open goes on with resume, once what the service refused is put right",
     arguments: [
-      (.throttled, "repeating can help"),
-      (.account, "repeating can help once the key and the account are in order"),
-      (.endpoint, "repeating can help once the address is right (--base-url)"),
-      (.index, "repeating can help once the index exists for this account"),
+      (.throttled, "sending again can help"),
+      (.account, "sending again can help once the key and the account are valid"),
+      (.endpoint, "sending again can help once the address is correct (--base-url)"),
+      (.index, "sending again can help once the index exists for this account"),
     ] as [(Outcome, String)])
   func open(outcome: Outcome, words: String) {
     let advice = advice(cause(outcome, [.pending])) { $0.state = .paused }
@@ -91,7 +91,7 @@ struct CauseAdviceTests {
   @Test("nobody has to do anything about a run that goes on")
   func live() {
     let open = advice(cause(.unknown, [.unknown])) { $0.isLive = true }
-    #expect(open.words == "the run goes on by itself")
+    #expect(open.words == "the run continues automatically")
     #expect(open.command == nil)
     #expect(advice(cause(.content, [.rejected])) { $0.isLive = true }.command == nil)
   }

@@ -39,7 +39,7 @@ struct DetailTests {
     #expect(all.split(separator: "\n").count == 1_001)
     let cut = try await text.items(items(1_001), limit: nil)
     #expect(cut.split(separator: "\n").count == 1_002)
-    #expect(cut.hasSuffix("more are left out: --limit shows that many, --format csv or json all of them\n"))
+    #expect(cut.hasSuffix("more rows are not shown: raise --limit, or use --format csv or json\n"))
     #expect(!cut.contains("\u{1b}"))
     #expect(try await text.items(items(0), limit: nil) == "no matching rows\n")
   }

@@ -61,7 +61,7 @@ struct LiveRunTextTests {
     }
     let shown = lines(run)
     #expect(!shown[0].contains("left"))
-    #expect(shown[2] == "asking the service what became of 2 lost answers")
+    #expect(shown[2] == "asking the service about 2 lost answers")
   }
 
   @Test("a wait that is over is not shown, although nobody has said so yet")
@@ -71,10 +71,10 @@ struct LiveRunTextTests {
 
   @Test("stopping, cancelling and store trouble are said, trouble until the store takes a change")
   func phases() {
-    #expect(lines(run { $0.phase = .stopping })[2] == "stopping: waiting for 4 requests under way")
+    #expect(lines(run { $0.phase = .stopping })[2] == "stopping: waiting for 4 requests in flight")
     #expect(lines(run { $0.phase = .cancelling })[2] == "cancelling: what is unknown is still settled")
     var troubled = run { $0.hasStoreTrouble = true }
-    #expect(lines(troubled)[2] == "the store is in trouble: nothing new is sent")
+    #expect(lines(troubled)[2] == "store error: no new requests")
     troubled.observe(counts(accepted: 41), at: .seconds(140))
     #expect(lines(troubled).count == 2)
   }

@@ -54,11 +54,11 @@ struct ProgressTests {
     #expect(text.waiting(wait, now: now) == "waiting until 23:15 (in 2h): bad\\x1b[31m\\u{202e}\\nline")
     #expect(
       text.paused(.account, detail: "401 \(Samples.hostile)", RunCommands(run: run))
-        == "paused because the service refuses the key or the account: 401 bad\\x1b[31m\\u{202e}\\nline; go on, "
-        + "once the key and the account are in order, with: orchestrate resume \(run)")
+        == "paused because the service refuses the key or the account: 401 bad\\x1b[31m\\u{202e}\\nline; resume, "
+        + "once the key and the account are valid, with: orchestrate resume \(run)")
     #expect(
       text.paused(.signal, detail: nil, RunCommands(run: run))
-        == "paused because it was asked to stop; go on with: orchestrate resume \(run)")
+        == "paused because it was asked to stop; resume with: orchestrate resume \(run)")
   }
 
   @Test func timeLeftFollowsThePaceOfLate() {

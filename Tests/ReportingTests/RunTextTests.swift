@@ -19,7 +19,7 @@ struct RunTextTests {
         next:
           correct the rejected items:
             orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json
-          and submit that file:
+          submit the corrected file:
             orchestrate submit corrected.json --again
 
           manifest     videos.json
@@ -44,7 +44,7 @@ struct RunTextTests {
           parameter_invalid: refused for its content, 10 items in 1 chunk, 2026-11-23 21:15 to 2026-11-23 22:15
             The index bad\\x1b[31m\\u{202e}\\nline
             e.g. item 350 s3://b/<i>.mp4
-            repeating does not help: correct the items, then submit them:
+            sending again does not help: correct the items, then submit them:
               orchestrate export 20261123-201505-042-9222 --state rejected > corrected.json
 
         """)
@@ -86,8 +86,8 @@ struct RunTextTests {
 
   @Test(
     arguments: [
-      (.planning, true, "planning: the manifest is being read, nothing was sent yet"),
-      (.planning, false, "planning: it ended before the manifest was read whole, nothing was sent"),
+      (.planning, true, "planning: the manifest is being read; nothing was sent yet"),
+      (.planning, false, "planning: interrupted while the manifest was read; nothing was sent"),
       (.running, true, "running: 10 of 40 items accepted, 5 unknown, 25 left"),
       (.finished, false, "finished: 10 of 40 items accepted, 5 unknown and held, 25 left"),
     ] as [(RunState, Bool, String)])

@@ -48,11 +48,20 @@ package struct Remedy: Sendable, Equatable, ExpressibleByStringInterpolation, Cu
     package init(literalCapacity: Int, interpolationCount: Int) {}
 
     /// Adds text.
-    package mutating func appendLiteral(_ literal: String) { parts.append(.text(literal)) }
+    package mutating func appendLiteral(_ literal: String) { add(literal) }
 
     /// Adds the text of a value.
     package mutating func appendInterpolation(_ value: some CustomStringConvertible) {
-      parts.append(.text(value.description))
+      add(value.description)
+    }
+
+    /// Text that follows text is one part, so that equal advice is equal however it was put together.
+    private mutating func add(_ text: String) {
+      if case .text(let before) = parts.last {
+        parts[parts.count - 1] = .text(before + text)
+      } else if !text.isEmpty {
+        parts.append(.text(text))
+      }
     }
 
     /// Adds a command.

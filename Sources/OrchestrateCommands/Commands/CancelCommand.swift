@@ -8,15 +8,15 @@ struct CancelCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel", abstract: "Stop a run for good.",
     discussion: """
-      Items that are not sent yet become cancelled; lost answers are still settled. A run that another process is \
-      sending is given up by that process.
+      Items that were not sent become cancelled; lost answers are still settled. If another process is sending the \
+      run, that process cancels it.
 
       EXAMPLES
         orchestrate cancel latest
         orchestrate cancel 20261123-1515
       """)
 
-  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  @Argument(help: "A run id, a unique prefix of one, or `latest`.")
   var run: String
 
   @OptionGroup var keyOptions: SettingOptions<KeySettings>
@@ -67,7 +67,7 @@ struct CancelCommand: Subcommand {
       } else if wasAsked, summary.state == .finished {
         throw StoreError(
           .wrongState, "run \(id) finished before it could be cancelled",
-          remedy: "\(command: .report(id)) shows what became of it")
+          remedy: "\(command: .report(id)) shows its result")
       } else {
         do {
           return try await cancelHere(summary, in: store, execution, context)
@@ -87,7 +87,7 @@ struct CancelCommand: Subcommand {
     case .finished:
       throw StoreError(
         .wrongState, "run \(id) is finished; there is nothing left to cancel",
-        remedy: "\(command: .report(id)) shows what became of it")
+        remedy: "\(command: .report(id)) shows its result")
     case .planning:
       try await store.planAgain(id).abandon()
       context.note("run \(id) died while it was being planned and is removed; nothing was sent")

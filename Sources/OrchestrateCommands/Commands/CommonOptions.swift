@@ -32,7 +32,7 @@ struct StoreOptions: ParsableArguments {
 
 /// How a run shows itself.
 struct ShowOptions: ParsableArguments {
-  @Option(help: "How the result is written to standard output.")
+  @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
   @OptionGroup var progress: ProgressOptions
@@ -40,7 +40,7 @@ struct ShowOptions: ParsableArguments {
   @Option(name: .customLong("log-level"), help: "Least severe log messages shown on standard error.")
   var logLevel: LogLevelChoice = .warning
 
-  @Option(name: .customLong("log-format"), help: "How log messages are written.")
+  @Option(name: .customLong("log-format"), help: "Format of log messages.")
   var logFormat: LogFormat = .text
 }
 

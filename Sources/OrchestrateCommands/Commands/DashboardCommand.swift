@@ -10,8 +10,8 @@ struct DashboardCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "dashboard", abstract: "Show runs live in a browser on this machine.",
     discussion: """
-      It listens on 127.0.0.1 only and shows; with --allow-actions it also has buttons to pause, resume and \
-      cancel runs. It ends with the first signal; runs go on without it.
+      Listens on 127.0.0.1 only. With --allow-actions, pages have buttons to pause, resume and cancel runs. The first \
+      signal stops the dashboard; runs are not affected.
 
       EXAMPLES
         orchestrate dashboard

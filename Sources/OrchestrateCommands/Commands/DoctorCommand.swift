@@ -9,7 +9,7 @@ struct DoctorCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check key, service, database, disk space and SQLite.",
     discussion: """
-      Ends with 0 when it finds no problem, with 1 when it finds one. It sends no item and makes no database.
+      Exits with 0 when it finds no problem, else with 1. It sends no items and creates no database.
 
       EXAMPLES
         orchestrate doctor
@@ -18,7 +18,7 @@ struct DoctorCommand: Subcommand {
 
   @OptionGroup var serviceOptions: SettingOptions<ServiceSettings>
 
-  @Option(help: "How the result is written to standard output.")
+  @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
@@ -54,7 +54,7 @@ struct DoctorCommand: Subcommand {
   private func service(
     _ key: APIKey?, _ settings: RunSettings, _ context: ProcessContext
   ) async -> HealthCheck {
-    guard let key else { return HealthCheck(.service, .skipped, "not asked, since there is no key") }
+    guard let key else { return HealthCheck(.service, .skipped, "not checked: there is no API key") }
     let route: ServiceRoute
     do {
       route = try context.route(to: settings.baseURL)
@@ -83,7 +83,7 @@ struct DoctorCommand: Subcommand {
       let failure = CommandFailure(error)
       return [HealthCheck(.database, .problem, failure.message, remedy: failure.remedy)]
         + [.schema, .integrity, .locks, .space, .waits, .sqlite].map {
-          HealthCheck($0, .skipped, "there is no place for a database")
+          HealthCheck($0, .skipped, "there is no path for a database")
         }
     }
   }
@@ -134,17 +134,18 @@ enum ServiceHealth {
         .service, .problem, said, remedy: "check the proxy, firewall or gateway on the way, and --base-url")
     case .endpoint:
       return HealthCheck(
-        .service, .problem, "\(said): it is not the service of profile \(profile.rawValue)",
+        .service, .problem, "\(said): this is not the service of profile \(profile.rawValue)",
         remedy: "check --base-url and --profile")
     case .accepted, .unknown:
       // A 2xx that is no list of tasks, and a web page instead of one, are not the service either.
       let isAnswer = (200..<300).contains(answer.status)
       return HealthCheck(
         .service, .problem,
-        isAnswer ? "\(said): that is no list of tasks" : "\(said): it is in trouble itself",
+        isAnswer
+          ? "\(said): this is not a list of tasks" : "\(said): the service reports an error of its own",
         remedy: isAnswer ? "check --base-url, and whether a proxy answers in its place" : "try again later")
     case .throttled:
-      return HealthCheck(.service, .ok, "\(said): it asks to come back later, and a run would wait")
+      return HealthCheck(.service, .ok, "\(said): it asks to retry later; a run would wait")
     case .content, .index, .notProcessed:
       return HealthCheck(.service, .ok, "\(said): it answers and did not refuse the key")
     }

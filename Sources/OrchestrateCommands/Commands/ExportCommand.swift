@@ -7,14 +7,14 @@ struct ExportCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write the items of a run in some states as a manifest.",
     discussion: """
-      Each item is written byte for byte as it came. The output is a manifest: correct it, or submit it as it is.
+      Each item is written byte for byte as in its manifest. Correct the output, or submit it unchanged.
 
       EXAMPLES
         orchestrate export latest --state rejected > corrected.json
         orchestrate export latest --state failed | orchestrate submit - --again
       """)
 
-  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  @Argument(help: "A run id, a unique prefix of one, or `latest`.")
   var run: String
 
   @Option(

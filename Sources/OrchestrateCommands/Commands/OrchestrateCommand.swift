@@ -12,9 +12,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     commandName: "orchestrate",
     abstract: "Submits a manifest of videos to the Twelve Labs cloud-to-cloud transfers endpoint.",
     discussion: """
-      Every chunk and its state is on disk before a request leaves: after a crash, `orchestrate resume` goes on \
-      at once, and a lost answer is settled by asking the service. Without a subcommand it says where the last run \
-      stands.
+      Every chunk and its state are on disk before a request is sent. After a crash, `orchestrate resume` continues at \
+      once; lost answers are settled by asking the service. Without a subcommand, shows the state of the last run.
 
       EXAMPLES
         orchestrate validate videos.json

@@ -6,11 +6,11 @@ import Reporting
 /// changes nothing.
 struct ReportCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Show all runs, or what became of one.",
+    commandName: "report", abstract: "Show all runs, or the result of one.",
     discussion: """
-      Without a run it lists the runs; with one it says on one screen what happened, why, and which command fixes it. \
-      --items and --attempts list single rows instead; --state, --since and --limit choose among what is listed: \
-      runs, else chunks, items or attempts.
+      Without a run, lists all runs. With a run, shows on one screen what happened, why, and which command fixes it. \
+      --items and --attempts list single rows instead. --state, --since and --limit filter what is listed: runs, \
+      chunks, items or attempts.
 
       EXAMPLES
         orchestrate report
@@ -26,11 +26,11 @@ struct ReportCommand: Subcommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A run id, the beginning of one, or `latest`; without it, the history. Two of them with --diff.",
+      "A run id, a unique prefix of one, or `latest`; without it, all runs. Two of them with --diff.",
       valueName: "run"))
   var runs: [String] = []
 
-  @Option(help: "How the report is written.")
+  @Option(help: "Format of the report.")
   var format: ReportFormat = .text
 
   @Option(
@@ -40,12 +40,12 @@ struct ReportCommand: Subcommand {
 
   @OptionGroup(title: "Rows") var rows: RowOptions
 
-  @Flag(help: "Say what two runs differ in: settings, and items by state.")
+  @Flag(help: "Compare two runs: settings, and items by state.")
   var diff = false
 
   @Option(
     help: ArgumentHelp(
-      "Say in which runs, chunks and states a video is, instead of showing runs.",
+      "Show in which runs, chunks and states a video is.",
       valueName: "s3://bucket/key"))
   var object: String?
 
@@ -55,26 +55,26 @@ struct ReportCommand: Subcommand {
 
   func validate() throws {
     if diff, runs.count != 2 { throw ValidationError("--diff compares two runs: name both.") }
-    if !diff, runs.count > 1 { throw ValidationError("One run at a time; --diff compares two.") }
+    if !diff, runs.count > 1 { throw ValidationError("Give one run; --diff compares two.") }
     if let object, !object.hasPrefix("s3://") {
-      throw ValidationError("--object is a video as the manifest has it: s3://bucket/key.")
+      throw ValidationError("--object needs the address of a video as in the manifest: s3://bucket/key.")
     }
     if object != nil, !runs.isEmpty {
-      throw ValidationError("--object looks through every run: give a run or --object, not both.")
+      throw ValidationError("--object searches all runs and cannot be combined with a run.")
     }
     if rows.items, rows.attempts {
-      throw ValidationError("--items and --attempts are two lists: choose one.")
+      throw ValidationError("--items and --attempts cannot be combined.")
     }
     if rows.items || rows.attempts, runs.isEmpty {
-      throw ValidationError("--items and --attempts list those of a run: name it.")
+      throw ValidationError("--items and --attempts need a run.")
     }
     if rows.wantsRows, object != nil || diff {
       throw ValidationError(
-        "--items, --attempts, --state, --since and --limit do not go with --object or --diff.")
+        "--items, --attempts, --state, --since and --limit cannot be combined with --object or --diff.")
     }
     try rows.check(isHistory: runs.isEmpty)
     if format == .html, object != nil || diff || rows.wantsRows && !runs.isEmpty {
-      throw ValidationError("This list is written as text, json or csv, not as html.")
+      throw ValidationError("This list cannot be written as html: choose text, json or csv.")
     }
   }
 

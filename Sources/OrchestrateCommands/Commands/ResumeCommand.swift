@@ -8,10 +8,11 @@ import ServiceHTTP
 /// `orchestrate resume`: goes on with a run, at once, however its last process ended.
 struct ResumeCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "resume", abstract: "Go on with a run that was stopped, paused or killed.",
+    commandName: "resume", abstract: "Resume a run that was stopped, paused or killed.",
     discussion: """
-      Everything but the key is stored with the run. Pace, limits and address may be changed; manifest, chunks and \
-      profile stay, and so does every option that is not given: the defaults below are those of submit. What the service took is never sent again.
+      All settings except the key are stored with the run. An option that is given changes its setting from now on; one \
+      that is not given keeps the stored value (the defaults below are those of submit). Manifest, chunk size and \
+      profile cannot change. Items that the service accepted are never sent again.
 
       EXAMPLES
         orchestrate resume latest
@@ -20,12 +21,12 @@ struct ResumeCommand: Subcommand {
         orchestrate resume 20261123-1515 --concurrency 2
       """)
 
-  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  @Argument(help: "A run id, a unique prefix of one, or `latest`.")
   var run: String
 
   @Option(
     help: ArgumentHelp(
-      "Also send items again that were rejected or failed, with a fresh allowance of attempts.",
+      "Also resend items that were rejected or failed, with a new allowance of attempts.",
       valueName: "rejected,failed"),
     transform: { try StateList.parse($0, for: "--retry", among: [.rejected, .failed]) })
   var retry: Set<ChunkState>?
@@ -108,7 +109,7 @@ struct ResumeCommand: Subcommand {
     guard try await session.standing().request != .cancel else {
       return context.note(
         "warning: run \(session.run) is being cancelled, so that --retry puts nothing back; "
-          + "`\(RunCommands(run: session.run, database: storeOptions.path).report)` has the command that sends items again"
+          + "`\(RunCommands(run: session.run, database: storeOptions.path).report)` has the command that resends items"
       )
     }
     _ = try await session.retry(states)

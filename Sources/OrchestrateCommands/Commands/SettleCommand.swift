@@ -6,10 +6,10 @@ import Reporting
 /// `orchestrate settle`: a person's verdict on chunks that the service's listing could not decide.
 struct SettleCommand: Subcommand {
   static let configuration = CommandConfiguration(
-    commandName: "settle", abstract: "Decide what became of items whose answer was lost.",
+    commandName: "settle", abstract: "Decide whether items whose answer was lost were received.",
     discussion: """
-      For items that stay unknown because the service's listing proves neither one thing nor the other. Look at the \
-      index first: items settled as not received are sent again by `resume`.
+      For items that stay unknown because the service's listing proves neither that they were received nor that they \
+      were not. Check the index first: `resume` sends items again that are settled as not received.
 
       EXAMPLES
         orchestrate settle latest --as received
@@ -24,7 +24,7 @@ struct SettleCommand: Subcommand {
     case notReceived = "not-received"
   }
 
-  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  @Argument(help: "A run id, a unique prefix of one, or `latest`.")
   var run: String
 
   @Option(help: ArgumentHelp("Only this chunk; else every chunk that is unknown.", valueName: "n"))
@@ -32,10 +32,10 @@ struct SettleCommand: Subcommand {
 
   @Option(
     name: .customLong("as"),
-    help: ArgumentHelp("What became of the items.", valueName: "received|not-received"))
+    help: ArgumentHelp("Whether the service received the items.", valueName: "received|not-received"))
   var word: Word
 
-  @Option(help: "How the result is written to standard output.")
+  @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions

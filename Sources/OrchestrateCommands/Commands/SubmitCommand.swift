@@ -10,8 +10,9 @@ struct SubmitCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "submit", abstract: "Record a manifest and send it, chunk by chunk.",
     discussion: """
-      The run's id is printed on standard error before the first request leaves. The same manifest is not sent to the \
-      same address twice without --again. A job file holds the same settings by the same names; the command line wins.
+      The run id is printed on standard error before the first request is sent. A manifest is not sent to the same \
+      address twice unless --again is given. A job file has the same settings under the same names; the command line \
+      takes precedence.
 
       EXAMPLES
         orchestrate submit videos.json --dry-run
@@ -24,12 +25,12 @@ struct SubmitCommand: Subcommand {
   @Argument(help: "The manifest: a JSON array or JSON lines, either gzipped; `-` reads standard input.")
   var manifest: String?
 
-  @Option(help: ArgumentHelp("A job file with the same settings by the same names.", valueName: "file"))
+  @Option(help: ArgumentHelp("A job file with the same settings under the same names.", valueName: "file"))
   var job: String?
 
   @OptionGroup var general: SettingOptions<GeneralSettings>
 
-  @Flag(inversion: .prefixedNo, help: "Send a manifest that was submitted before once more.")
+  @Flag(inversion: .prefixedNo, help: "Send a manifest again that was already submitted.")
   var again = false
 
   @Flag(

@@ -8,7 +8,7 @@ struct ValidateCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "validate", abstract: "Check a manifest; nothing is recorded and nothing is sent.",
     discussion: """
-      Every finding comes with line and column. Ends with 0 when the manifest can be submitted, with 2 when not.
+      Each finding has a line and a column. Exits with 0 when the manifest can be submitted, else with 2.
 
       EXAMPLES
         orchestrate validate videos.json
@@ -21,7 +21,7 @@ struct ValidateCommand: Subcommand {
 
   @OptionGroup(title: "Plan") var planOptions: SettingOptions<PlanSettings>
 
-  @Option(help: "How the result is written to standard output.")
+  @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
   @OptionGroup(title: "Output") var progressOptions: ProgressOptions

@@ -7,17 +7,17 @@ struct VerifyCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check that a run's records are consistent.",
     discussion: """
-      Ends with 0 when nothing is wrong, with 1 when something is. It asks neither the service nor for a key.
+      Exits with 0 when the records are consistent, else with 1. It does not contact the service and needs no key.
 
       EXAMPLES
         orchestrate verify latest
         orchestrate verify latest --format json
       """)
 
-  @Argument(help: "A run id, the beginning of one, or `latest`.")
+  @Argument(help: "A run id, a unique prefix of one, or `latest`.")
   var run: String
 
-  @Option(help: "How the result is written to standard output.")
+  @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions

@@ -28,7 +28,7 @@ final class AtomicFile {
     }
     guard Self.isReplaceable(path) else {
       throw CommandFailure(
-        .badInput, code: "output_not_a_file", "--output \(name) is there and is no regular file",
+        .badInput, code: "output_not_a_file", "--output \(name) exists and is not a regular file",
         remedy: "name a file, or leave --output out to write to standard output")
     }
     Self.removeParts(of: path)
@@ -116,7 +116,7 @@ final class AtomicFile {
     CommandFailure(
       .store, code: "output_failed",
       "failed to write --output \(VisibleText.escape(path)): \(String(cString: strerror(errno)))",
-      remedy: "name a file in a folder that is there and can be written")
+      remedy: "name a file in an existing folder that this user may write")
   }
 }
 
@@ -135,7 +135,7 @@ final class AppendedFile: TextSink {
       throw CommandFailure(
         .badInput, code: "events_not_writable",
         "failed to open the file for events \(VisibleText.escape(path)): \(reason)",
-        remedy: "name a file that this user may write, in a folder that is there; nothing was sent")
+        remedy: "name a file that this user may write, in an existing folder; nothing was sent")
     }
     _ = fcntl(descriptor, F_SETFL, O_APPEND)
     stream = StandardStream(descriptor: descriptor)

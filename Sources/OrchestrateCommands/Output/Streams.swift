@@ -78,7 +78,7 @@ final class QueuedOutput: TextSink {
   init(to base: any TextSink, label: String, name: String, limits: OutputQueue.Limits = .init()) {
     self.base = base
     queue = OutputQueue(label: label, limits: limits, unread: { base.unreadBytes }) { count in
-      Self.put("warning: \(name) was read too slowly: \(count) lines were left out here\n", to: base)
+      Self.put("warning: \(name) was read too slowly: \(count) lines were dropped here\n", to: base)
     }
   }
 

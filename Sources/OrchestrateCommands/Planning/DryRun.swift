@@ -50,7 +50,7 @@ struct DryRun {
       if let before { context.note(before.warning(items: plan.items, database: resolved.values.db)) }
     } catch let error as StoreError {
       context.note(
-        "warning: whether items were accepted before is not known: \(VisibleText.escape(error.description))")
+        "warning: cannot tell whether items were accepted before: \(VisibleText.escape(error.description))")
     }
   }
 
@@ -59,7 +59,7 @@ struct DryRun {
     lines += "  \(HumanNumber.text(plan.items)) items in \(HumanNumber.text(plan.chunks)) chunks, "
     lines += "\(HumanNumber.text(plan.bytes)) bytes to send to \(resolved.settings.destination)\n"
     if plan.repeated > 0 { lines += "  \(HumanNumber.text(plan.repeated)) repeated items are sent once\n" }
-    if plan.limitReached { lines += "  the manifest was read only as far as --limit says\n" }
+    if plan.limitReached { lines += "  reading stopped at --limit\n" }
     return lines + "nothing was recorded and nothing was sent\n"
   }
 

@@ -37,7 +37,7 @@ struct PlannedSubmission {
       throw error
     }
     if plan.limitReached, let limit = settings.limit {
-      context.note("--limit \(limit): the manifest was read only as far as \(plan.items) distinct items")
+      context.note("--limit \(limit): reading stopped after \(plan.items) distinct items")
     }
     switch try await planning.complete(plan.totals, at: context.clock.now()) {
     case .repeats(let earlier):
@@ -62,7 +62,7 @@ struct PlannedSubmission {
       if let before { context.note(before.warning(items: items, database: execution.database)) }
     } catch let error as StoreError {
       context.note(
-        "warning: whether items were accepted before is not known: \(VisibleText.escape(error.description))")
+        "warning: cannot tell whether items were accepted before: \(VisibleText.escape(error.description))")
     }
   }
 
@@ -76,7 +76,7 @@ struct PlannedSubmission {
         "\(command: .submitAnew(earlier, [.cancelled], settings)) sends the cancelled items, \(again)"
       case .finished:
         """
-        \(command: .report(earlier)) shows what became of it, \(command: .resume(earlier)) repeats its result, \(again)
+        \(command: .report(earlier)) shows its result, \(command: .resume(earlier)) repeats its result, \(again)
         """
       case .planning, .running, .paused: "\(command: .resume(earlier)) resumes it, \(again)"
       }

@@ -92,7 +92,7 @@ struct CommandFailure: AdvisedError {
     self.remedy = remedy
   }
 
-  private static let reportIt: Remedy = "please report it with the command you ran"
+  private static let reportIt: Remedy = "please report this with the command you ran"
 
   /// Gives any error a status: the one place where that is decided.
   ///
@@ -116,7 +116,7 @@ struct CommandFailure: AdvisedError {
     case let error as OutputFailed:
       self.init(
         .store, code: "output_failed", "failed to write the result: \(error.reason)",
-        remedy: "\(command: .history) shows what became of the runs")
+        remedy: "\(command: .history) shows the runs")
     default:
       self.init(.bug, code: "internal", "internal error: \(error)", remedy: Self.reportIt)
     }

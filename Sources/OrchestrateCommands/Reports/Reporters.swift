@@ -85,7 +85,7 @@ struct HistoryReporter {
       let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
       try output.write(text.history(runs, isChosen: filter != RunFilter()))
       if hasMore, rows.limit == nil {
-        try output.write("older runs are left out; --format csv or json lists all of them\n")
+        try output.write("older runs are not shown; --format csv or json lists all of them\n")
       }
     case .json: try await RunJSON.history(pages, .pretty, to: &output)
     case .csv: try await RunCSV.history(pages, to: &output)

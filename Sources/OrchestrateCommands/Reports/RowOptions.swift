@@ -4,20 +4,21 @@ import Reporting
 
 /// Which rows a report lists.
 struct RowOptions: ParsableArguments {
-  @Flag(help: "List the items of the run with what became of each.")
+  @Flag(help: "List the items of the run with the state of each.")
   var items = false
 
-  @Flag(help: "List the tries to submit its chunks.")
+  @Flag(help: "List the attempts to send its chunks.")
   var attempts = false
 
   @Option(
     help: ArgumentHelp(
-      "Only rows in these states: of runs in the history, else of chunks.", valueName: "state[,state]"))
+      "Show only rows in these states: states of runs without a run, else of chunks.",
+      valueName: "state[,state]"))
   var state: String?
 
   @Option(
     help: ArgumentHelp(
-      "Only rows since a moment, such as 2h (ago) or \"2026-11-23 21:15\": runs created, else chunks answered.",
+      "Show only rows since a time, such as 2h (ago) or \"2026-11-23 21:15\": runs by creation, else by last answer.",
       valueName: "moment"))
   var since: String?
 

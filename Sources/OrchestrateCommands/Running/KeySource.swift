@@ -58,7 +58,7 @@ struct KeyFile {
   }
 
   private func read() throws -> [UInt8] {
-    guard !path.isEmpty, !path.utf8.contains(0) else { throw failure("that is no path") }
+    guard !path.isEmpty, !path.utf8.contains(0) else { throw failure("this is not a path") }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
     guard descriptor >= 0 else { throw failure(errno) }
     defer { close(descriptor) }

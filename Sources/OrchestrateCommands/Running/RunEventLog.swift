@@ -177,7 +177,7 @@ final class EventOutput: Sendable {
       defer { state.isLate = true }
       return !state.isLate
     }
-    if isFirst { say("warning: events are read too slowly, the oldest are left out; the run goes on") }
+    if isFirst { say("warning: events are read too slowly, the oldest are dropped; the run continues") }
   }
 
   /// Suspends until everything was written, or cannot be, or its reader has read nothing for a second.
@@ -190,7 +190,7 @@ final class EventOutput: Sendable {
       defer { state.isStuck = true }
       return !state.isStuck
     }
-    if isFirst { say("warning: nobody reads the events; those that wait are left out") }
+    if isFirst { say("warning: the events are not being read; those that wait are dropped") }
     return false
   }
 
@@ -214,8 +214,8 @@ final class EventOutput: Sendable {
       try sink.write(line)
     } catch {
       state.withLockedValue { $0.isLost = true }
-      let reason = (error as? OutputFailed)?.reason ?? "nobody reads them any more"
-      say("warning: events cannot be written: \(reason); the run goes on without them")
+      let reason = (error as? OutputFailed)?.reason ?? "their reader is gone"
+      say("warning: events cannot be written: \(reason); the run continues without them")
     }
   }
 }

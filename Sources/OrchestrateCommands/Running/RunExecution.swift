@@ -115,7 +115,7 @@ struct RunExecution {
       context.note("warning: \(failure.reason): the result is not shown")
     } catch is OutputStuck {
       context.note(
-        "warning: nobody reads standard output, so the result was not written; "
+        "warning: standard output is not being read, so the result was not written; "
           + "`\(RunCommands(run: run, database: database).report)` shows it")
     }
     return ExitStatus(of: summary)

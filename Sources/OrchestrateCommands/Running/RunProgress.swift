@@ -93,7 +93,7 @@ final class RunProgress: RunObserver {
       held(chunk, why)
     case .storeTrouble(let trouble):
       change { $0.run.hasStoreTrouble = true }
-      context.note("the store is in trouble, nothing new is sent: \(VisibleText.escape(trouble))")
+      context.note("store error, no new requests: \(VisibleText.escape(trouble))")
     case .stopping(let cause):
       stopping(cause)
     }
@@ -211,7 +211,8 @@ final class RunProgress: RunObserver {
     switch cause {
     case .asked:
       change { $0.run.phase = .stopping }
-      context.note("stopping: no new requests, waiting for those under way (a second signal leaves at once)")
+      context.note(
+        "stopping: no new requests, waiting for requests in flight (a second signal exits immediately)")
     case .cancelled:
       change { $0.run.phase = .cancelling }
       context.note("cancelling: no new requests")

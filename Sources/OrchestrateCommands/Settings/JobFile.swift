@@ -69,7 +69,7 @@ enum JobFileBytes {
     guard descriptor >= 0 else {
       guard errno == ENOENT else { throw failure("opened", name, errno) }
       throw ConfigurationError(
-        .jobFileUnreadable, "job file \(name) is not there", remedy: "check the path given with --job")
+        .jobFileUnreadable, "job file \(name) does not exist", remedy: "check the path given with --job")
     }
     defer { close(descriptor) }
     var status = stat()

@@ -39,7 +39,7 @@ package enum DatabasePath {
     }
     throw ConfigurationError(
       .noDatabasePath,
-      "no place for the database: neither --db nor $ORCHESTRATE_DB is given, and neither $XDG_STATE_HOME nor "
+      "cannot find a path for the database: neither --db nor $ORCHESTRATE_DB is given, and neither $XDG_STATE_HOME nor "
         + "$HOME is an absolute path",
       remedy: "give one with --db PATH")
   }
@@ -72,7 +72,7 @@ package enum HomePath {
         throw ConfigurationError(
           .badValue,
           "the path \(ConfigurationError.quoted(path)) needs the home folder, and $HOME does not name one",
-          remedy: "set HOME, or write the whole path")
+          remedy: "set HOME, or give the full path")
       }
       found = home
     } else {
@@ -80,7 +80,7 @@ package enum HomePath {
         throw ConfigurationError(
           .badValue,
           "the path \(ConfigurationError.quoted(path)) begins with the home folder of a user who does not exist",
-          remedy: "write the whole path, or put ./ before the name of a file that begins with ~")
+          remedy: "give the full path, or put ./ before the name of a file that begins with ~")
       }
       found = folder
     }

@@ -139,14 +139,14 @@ struct LatencyChart {
   private static let template = HTMLTemplate(
     """
     <dl class="figures">
-    <div><dt>half within</dt><dd id="p50">{{median}}</dd></div>
-    <div><dt>95% within</dt><dd id="p95">{{high}}</dd></div>
+    <div><dt>median</dt><dd id="p50">{{median}}</dd></div>
+    <div><dt>95th percentile</dt><dd id="p95">{{high}}</dd></div>
     <div><dt>longest</dt><dd id="longest">{{longest}}</dd></div>
     </dl>
     <p class="axis"><span>at most {{greatest}} in a bar</span></p>
     {{{chart}}}
     <p class="axis"><span>{{first}}</span><span>{{middle}}</span><span>{{last}}</span></p>
-    <p class="quiet">Bars grow wider to the right: each begins a fixed share after the one before it.</p>
+    <p class="quiet">The scale is logarithmic: bars cover wider ranges to the right.</p>
     """)
 }
 
@@ -172,7 +172,7 @@ struct ChunkMapView {
       Values(
         picture: picture(cells), states: states,
         note: isShared
-          ? "Each cell stands for neighbouring chunks and shows the state that needs a look first."
+          ? "Each cell stands for several neighbouring chunks and shows the state that most needs attention."
           : "Each cell is a chunk, in the order of the manifest."))
   }
 

@@ -27,7 +27,7 @@ package struct ObjectPage: Sendable {
         object: VisibleText.escape(object, cutAt: 400), rows: appearances.prefix(Self.shown).map(row),
         isEmpty: appearances.isEmpty,
         more: appearances.count > Self.shown
-          ? "\(HumanNumber.text(appearances.count - Self.shown)) older ones are left out." : nil))
+          ? "\(HumanNumber.text(appearances.count - Self.shown)) older results are not shown." : nil))
     return [try Self.form(object: object), PageSection("found", found)]
   }
 
@@ -67,7 +67,7 @@ package struct ObjectPage: Sendable {
     """
     <h1>{{object}}</h1>
     {{#isEmpty}}
-    <p id="none">No run has it. Bucket and key are compared as a whole.</p>
+    <p id="none">Not found in any run. Bucket and key must match exactly.</p>
     {{/isEmpty}}
     {{^isEmpty}}
     <div class="scroll"><table>

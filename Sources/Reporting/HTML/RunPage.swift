@@ -175,7 +175,7 @@ struct RunFigures {
       Card(id: "accepted", name: "accepted", value: HumanNumber.text(counts.items(in: .accepted))),
       Card(id: "lost", name: lostName(counts), value: HumanNumber.text(counts.lostItems)),
       Card(
-        id: "left", name: "still open",
+        id: "left", name: "left",
         value: HumanNumber.text(counts.openItems)),
       Card(id: "attempts", name: "requests", value: HumanNumber.text(run.attempts)),
     ]

@@ -12,7 +12,7 @@ struct CauseTable {
       Values(
         causes: causes.prefix(Self.shown).map { row($0, CauseAdvice($0, of: run, settings, commands)) },
         more: causes.count > Self.shown
-          ? "\(HumanNumber.text(causes.count - Self.shown)) more causes are left out." : nil))
+          ? "\(HumanNumber.text(causes.count - Self.shown)) more causes are not shown." : nil))
   }
 
   private func row(_ cause: CauseSummary, _ advice: CauseAdvice) -> Row {
@@ -171,7 +171,7 @@ struct SettlementTable {
     </tbody>
     </table></div>
     {{#isCut}}
-    <p class="quiet">Earlier ones are left out; --format json has them.</p>
+    <p class="quiet">Earlier verdicts are not shown; --format json lists them.</p>
     {{/isCut}}
     """)
 }

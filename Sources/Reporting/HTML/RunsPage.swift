@@ -80,7 +80,7 @@ package struct RunsPage: Sendable {
     {{/isEmpty}}
     {{^isEmpty}}
     <div class="scroll"><table>
-    <thead><tr><th>run</th><th>state</th><th class="n">items</th><th class="n">accepted</th><th class="n">not accepted</th><th class="n">open</th><th>created</th></tr></thead>
+    <thead><tr><th>run</th><th>state</th><th class="n">items</th><th class="n">accepted</th><th class="n">not accepted</th><th class="n">left</th><th>created</th></tr></thead>
     <tbody>
     {{#runs}}
     <tr><td class="nowrap">{{#link}}<a class="id" href="{{link}}">{{run}}</a>{{/link}}{{^link}}<span class="id">{{run}}</span>{{/link}}{{#name}}<br><span class="quiet">{{name}}</span>{{/name}}</td><td class="nowrap"><span class="badge {{look}}">{{state}}{{#reason}}: {{reason}}{{/reason}}</span></td><td class="n">{{items}}</td><td class="n">{{accepted}}</td><td class="n">{{notAccepted}}</td><td class="n">{{left}}</td><td class="nowrap">{{created}}</td></tr>
@@ -89,7 +89,7 @@ package struct RunsPage: Sendable {
     </table></div>
     {{/isEmpty}}
     {{#isCut}}
-    <p class="quiet">Older runs are left out; --format csv or json lists all of them.</p>
+    <p class="quiet">Older runs are not shown; --format csv or json lists all of them.</p>
     {{/isCut}}
     """)
 }

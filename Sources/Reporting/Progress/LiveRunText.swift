@@ -76,13 +76,13 @@ package struct LiveRunText: Sendable {
 
   private func hold(_ run: LiveRun, _ now: Timestamp) -> LiveLine? {
     if run.hasStoreTrouble {
-      return LiveLine([LiveLine.Piece("the store is in trouble: nothing new is sent", .bad)])
+      return LiveLine([LiveLine.Piece("store error: no new requests", .bad)])
     }
     switch run.phase {
     case .stopping:
       let chunks = run.counts.chunks(in: .submitting)
       let requests = chunks > 0 ? HumanNumber.text(chunks, "request") : "the requests"
-      return LiveLine([LiveLine.Piece("stopping: waiting for \(requests) under way", .warning)])
+      return LiveLine([LiveLine.Piece("stopping: waiting for \(requests) in flight", .warning)])
     case .cancelling:
       return LiveLine([LiveLine.Piece("cancelling: what is unknown is still settled", .warning)])
     case .sending: break
@@ -90,7 +90,7 @@ package struct LiveRunText: Sendable {
     guard let wait = run.wait, wait.until > now else {
       guard run.isSettling else { return nil }
       let chunks = HumanNumber.text(run.counts.chunks(in: .unknown), "lost answer")
-      return LiveLine([LiveLine.Piece("asking the service what became of \(chunks)", .warning)])
+      return LiveLine([LiveLine.Piece("asking the service about \(chunks)", .warning)])
     }
     return LiveLine([
       LiveLine.Piece(

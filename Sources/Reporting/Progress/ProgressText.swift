@@ -57,7 +57,7 @@ package struct RunProgressText: Sendable {
     }
     if let left, left > .zero { parts.append("about \(HumanDuration.rough(left)) left") }
     if counts.chunks(in: .pending, .submitting, .processing) == 0, counts.chunks(in: .unknown) > 0 {
-      parts.append("asking the service what became of the unknown ones")
+      parts.append("asking the service about the unknown ones")
     }
     return parts.joined(separator: ", ")
   }
@@ -75,16 +75,16 @@ package struct RunProgressText: Sendable {
       + VisibleText.escape(wait.reason, cutAt: 200) + (cause ?? "")
   }
 
-  /// `stopping because <why>: no new requests, waiting for those under way`; the run may yet be finished by them.
+  /// `stopping because <why>: no new requests, waiting for requests in flight`; the run may yet be finished by them.
   package func stopping(_ reason: PauseReason) -> String {
-    "stopping because \(reason.words): no new requests, waiting for those under way"
+    "stopping because \(reason.words): no new requests, waiting for requests in flight"
   }
 
   /// `paused because <why>: <detail>; go on with: orchestrate resume <id>`, once the run was left so.
   package func paused(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
     var line = "paused because \(reason.words)"
     if let detail, !detail.isEmpty { line += ": \(VisibleText.escape(detail, cutAt: 400))" }
-    line += "; go on"
+    line += "; resume"
     if let preparation = reason.preparation { line += ", \(preparation)," }
     return line + " with: \(VisibleText.escape(commands.resume(pausedFor: reason)))"
   }

@@ -25,7 +25,7 @@ struct NextSteps {
     if run.counts.items(in: .cancelled) > 0 {
       steps.append(
         Step(
-          purpose: "send the cancelled items after all", command: commands.submitAnew([.cancelled], settings))
+          purpose: "send the cancelled items", command: commands.submitAnew([.cancelled], settings))
       )
     }
     self.steps = steps
@@ -33,16 +33,16 @@ struct NextSteps {
 
   private static func goingOn(_ run: RunSummary, _ commands: RunCommands) -> [Step] {
     let isUnknown = run.counts.items(in: .unknown) > 0
-    let settle = Step(purpose: "say it yourself, if the service cannot tell", command: commands.settle)
+    let settle = Step(purpose: "decide yourself, if the service cannot tell", command: commands.settle)
     switch run.state {
     case .planning where run.manifest == "-":
       // What came through a pipe cannot be read again; the user has to send it anew, and knows from where.
       return []
     case .planning, .running:
-      return run.isLive ? [] : [Step(purpose: "go on", command: commands.resume)]
+      return run.isLive ? [] : [Step(purpose: "resume the run", command: commands.resume)]
     case .paused:
-      let preparation = run.reason?.preparation.map { "go on, \($0)" }
-      return [Step(purpose: preparation ?? "go on", command: commands.resume(pausedFor: run.reason))]
+      let preparation = run.reason?.preparation.map { "resume the run, \($0)" }
+      return [Step(purpose: preparation ?? "resume the run", command: commands.resume(pausedFor: run.reason))]
     case .finished where isUnknown:
       return [Step(purpose: "ask the service about the unknown items", command: commands.resume), settle]
     case .cancelled where isUnknown:
@@ -66,11 +66,12 @@ struct NextSteps {
         Step(purpose: "correct the \(words(hopeless)) items", command: commands.exportToCorrect(hopeless)))
       steps.append(
         Step(
-          purpose: "and submit that file", command: commands.submit(AdvisedCommand.correctedFile, settings)))
+          purpose: "submit the corrected file",
+          command: commands.submit(AdvisedCommand.correctedFile, settings)))
     }
     let others = lost.filter { !hopeless.contains($0) }
     if !others.isEmpty {
-      steps.append(Step(purpose: "see the \(words(others)) items", command: commands.export(others)))
+      steps.append(Step(purpose: "list the \(words(others)) items", command: commands.export(others)))
       if run.state == .finished {
         steps.append(
           Step(
@@ -94,7 +95,7 @@ struct NextSteps {
 /// lost answer. It carries the settings that are not defaults. Items refused for good are to be corrected, and are never
 /// advised to be sent again as they are.
 struct CauseAdvice {
-  /// Whether repeating can help, as a clause.
+  /// Whether sending again can help, as a clause.
   let words: String
   /// The command to run; `nil` when nobody has to do anything, or nothing can be done now.
   let command: String?
@@ -103,7 +104,7 @@ struct CauseAdvice {
   init(_ cause: CauseSummary, of run: RunSummary, _ settings: RunSettings, _ commands: RunCommands) {
     let lost = [ChunkState.rejected, .failed].filter { cause.states.contains($0) }
     guard !run.isLive else {
-      words = lost.isEmpty ? "the run goes on by itself" : "wait until the run has ended"
+      words = lost.isEmpty ? "the run continues automatically" : "wait until the run has ended"
       command = nil
       return
     }
@@ -132,12 +133,12 @@ extension Repeating {
   /// As a clause.
   fileprivate var words: String {
     switch self {
-    case .helps: "repeating can help"
-    case .helpsAfter(.account): "repeating can help once the key and the account are in order"
-    case .helpsAfter(.address): "repeating can help once the address is right (--base-url)"
-    case .helpsAfter(.index): "repeating can help once the index exists for this account"
-    case .refusedAgain: "repeating does not help: correct the items, then submit them"
-    case .unclear: "repeating may not help: the service refused the items"
+    case .helps: "sending again can help"
+    case .helpsAfter(.account): "sending again can help once the key and the account are valid"
+    case .helpsAfter(.address): "sending again can help once the address is correct (--base-url)"
+    case .helpsAfter(.index): "sending again can help once the index exists for this account"
+    case .refusedAgain: "sending again does not help: correct the items, then submit them"
+    case .unclear: "sending again may not help: the service refused the items"
     }
   }
 }

@@ -58,7 +58,7 @@ package struct DetailText: Sendable {
     for row in rows { table.add(cells(row)) }
     return table.text()
       + (hasMore && limit != shown
-        ? "more are left out: --limit shows that many, --format csv or json all of them\n" : "")
+        ? "more rows are not shown: raise --limit, or use --format csv or json\n" : "")
   }
 
   private func answer(_ status: Int?, _ code: String?, _ message: String?) -> String {

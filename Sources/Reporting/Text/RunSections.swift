@@ -63,7 +63,7 @@ struct SettlementText {
     var text = "settled:\n"
     for settlement in settlements.prefix(Self.shown) { text += line(settlement) }
     if settlements.count > Self.shown {
-      text += "  earlier ones are left out; --format json has the latest of each chunk\n"
+      text += "  earlier verdicts are not shown; --format json lists the latest of each chunk\n"
     }
     return text
   }
@@ -173,9 +173,9 @@ extension RunTimeline.Idleness {
   fileprivate var words: String {
     switch self {
     case .throttled: "the service had asked to wait"
-    case .trouble: "requests did not get through, or their answers were lost"
-    case .stopped: "nobody was sending"
-    case .pace: "its own limits, or the service was asked what became of chunks"
+    case .trouble: "requests failed, or their answers were lost"
+    case .stopped: "no process was sending"
+    case .pace: "rate limits, or the service was asked about unknown chunks"
     }
   }
 }

@@ -61,7 +61,7 @@ package struct RunText: Sendable {
   /// Where a run stands: what happened, why, what to do next, and the command that shows the rest.
   package func standing(_ run: RunSummary, causes: [CauseSummary], settings: RunSettings) -> String {
     let commands = RunCommands(run: run.run, database: database)
-    return headline(run) + steps(run, causes, settings) + "\nall of it: \(commands.report)\n"
+    return headline(run) + steps(run, causes, settings) + "\nfull report: \(commands.report)\n"
   }
 
   private func headline(_ run: RunSummary) -> String {
@@ -71,13 +71,13 @@ package struct RunText: Sendable {
     if run.state == .paused, let reason = run.reason {
       text += "paused because \(reason.words)\(detail(run)) [\(reason.rawValue)]\n"
     } else if run.state == .running, !run.isLive {
-      text += "no process is sending it: its process died\n"
+      text += "no process is sending this run: its process died\n"
     }
     if let wait = standingWait(run) {
       text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
       if !run.isLive {
         let command = RunCommands(run: run.run, database: database).ignoreWait
-        text += "if the service takes requests already, this ends the wait: \(VisibleText.escape(command))\n"
+        text += "to end the wait, if the service accepts requests again: \(VisibleText.escape(command))\n"
       }
     }
     return text

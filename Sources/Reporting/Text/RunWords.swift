@@ -7,8 +7,8 @@ enum RunHeadline {
     let counts = run.counts
     if run.state == .planning {
       return run.isLive
-        ? "planning: the manifest is being read, nothing was sent yet"
-        : "planning: it ended before the manifest was read whole, nothing was sent"
+        ? "planning: the manifest is being read; nothing was sent yet"
+        : "planning: interrupted while the manifest was read; nothing was sent"
     }
     let accepted = counts.items(in: .accepted)
     let left = counts.items(in: .pending, .submitting, .processing)
@@ -41,7 +41,7 @@ extension PauseReason {
     case .account: "the service refuses the key or the account"
     case .endpoint: "the service's transfers endpoint cannot be used"
     case .index: "the service does not know the index of the items left"
-    case .unreachable: "nothing got through for longer than --max-wait"
+    case .unreachable: "no request succeeded for longer than --max-wait"
     case .failures: "more items were refused or failed than --max-failures permits"
     case .store: "the store could not be written"
     case .crash: "its process died"
@@ -53,8 +53,9 @@ extension PauseReason {
     switch self {
     case .signal, .window, .crash: nil
     case .throttled: "later, or with a longer --max-wait"
-    case .account: "once the key and the account are in order"
-    case .endpoint: "once the address and the way to it are right (--base-url URL changes the address)"
+    case .account: "once the key and the account are valid"
+    case .endpoint:
+      "once the address and the network path to it are correct (--base-url URL changes the address)"
     case .index: "once the index exists for this account"
     case .unreachable: "once the service can be reached"
     case .failures: "once the causes are understood"
@@ -108,7 +109,7 @@ package struct RunNoticeText: Sendable {
     let accepted = HumanNumber.text(run.counts.items(in: .accepted))
     return "\(subject(run)) waits until \(zone.text(wait.until)) "
       + "(in \(HumanDuration.rough(wait.until.since(now)))): \(VisibleText.escape(wait.reason, cutAt: 200)); "
-      + "\(accepted) of \(HumanNumber.text(run.items, "item")) accepted; it goes on by itself"
+      + "\(accepted) of \(HumanNumber.text(run.items, "item")) accepted; the run continues automatically"
   }
 
   /// The command to run next; `nil` when there is nothing to do.

@@ -87,7 +87,7 @@ struct CauseTests {
   }
 
   @Test(
-    "whether repeating can help follows the outcome and the code",
+    "whether sending again can help follows the outcome and the code",
     arguments: [
       (.throttled, nil, .helps), (.notProcessed, "connect_refused", .helps), (.unknown, "timeout", .helps),
       (.account, nil, .helpsAfter(.account)), (.endpoint, nil, .helpsAfter(.address)),

@@ -48,8 +48,10 @@ struct WebAddressTests {
   }
 
   @Test(arguments: [
-    "", "api.twelvelabs.io", "ftp://x", "https://", "https:///v1", "https://user:s3cret@host", "https://user@h",
-    "https://host?x=1", "https://h/a?sig=s3cret", "https://host#f", "https://h/#f", "http://api.twelvelabs.io",
+    "", "api.twelvelabs.io", "ftp://x", "https://", "https:///v1", "https://user:s3cret@host",
+    "https://user@h",
+    "https://host?x=1", "https://h/a?sig=s3cret", "https://host#f", "https://h/#f",
+    "http://api.twelvelabs.io",
     "http://127.0.0.1.evil.example", "http://localhost.evil.example", "http://localhost@evil.example",
     "http://128.0.0.1", "http://127.0.0.256", "https://ho st", " https://h", "https://h\n", "https://host:0",
     "https://host:99999", "https://h:65536", "https://host:", "https://h:8x", "https://h:1:2",
@@ -67,8 +69,10 @@ struct WebAddressTests {
   @Test(
     "which hosts are this machine, and which are no names",
     arguments: [
-      ("localhost", true, false), ("127.0.0.1", true, true), ("127.9.9.9", true, true), ("[::1]", true, false),
-      ("::1", true, true), ("0:0:0:0:0:0:0:1", true, true), ("128.0.0.1", false, true), ("127.1", false, false),
+      ("localhost", true, false), ("127.0.0.1", true, true), ("127.9.9.9", true, true),
+      ("[::1]", true, false),
+      ("::1", true, true), ("0:0:0:0:0:0:0:1", true, true), ("128.0.0.1", false, true),
+      ("127.1", false, false),
       ("::2", false, true), ("localhost.example", false, false), ("127.0.0.1.example", false, false),
     ])
   func hosts(host: String, isThisMachine: Bool, isNumeric: Bool) {

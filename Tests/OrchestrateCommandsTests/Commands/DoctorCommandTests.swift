@@ -39,9 +39,9 @@ struct DoctorCommandTests {
     (.refused(ServiceAnswer(status: 400, code: "insufficient_funds")), .problem, "account"),
     (.refused(ServiceAnswer(status: 404)), .problem, "profile v1"),
     (.refused(ServiceAnswer(status: 302)), .problem, "profile v1"),
-    (.refused(ServiceAnswer(status: 500)), .problem, "trouble"),
-    (.refused(ServiceAnswer(status: 200, mediaType: "text/html")), .problem, "no list of tasks"),
-    (.refused(ServiceAnswer(status: 200, code: "listing_unreadable")), .problem, "no list of tasks"),
+    (.refused(ServiceAnswer(status: 500)), .problem, "error of its own"),
+    (.refused(ServiceAnswer(status: 200, mediaType: "text/html")), .problem, "not a list of tasks"),
+    (.refused(ServiceAnswer(status: 200, code: "listing_unreadable")), .problem, "not a list of tasks"),
     (.refused(ServiceAnswer(status: 429)), .ok, "later"),
     (.refused(ServiceAnswer(status: 400, code: "parameter_not_provided")), .ok, "did not refuse"),
     (

@@ -16,7 +16,7 @@ struct KeyFileTests {
       _ = try await KeyFile(path: path).key()
       return Self.taken
     } catch {
-      return CommandFailure(error).document().message
+      return CommandFailure(error).message
     }
   }
 
@@ -59,7 +59,7 @@ struct KeyFileTests {
     #expect(await outcome("/dev/zero").contains("more than 64 KiB"))
     try folder.write("two words", to: "words")
     #expect(await outcome(folder.file("words")).contains("has a space"))
-    #expect(await outcome("").hasSuffix("that is no path"))
+    #expect(await outcome("").hasSuffix("this is not a path"))
   }
 
   @Test("a pipe is read to its end, in as many pieces as it comes")

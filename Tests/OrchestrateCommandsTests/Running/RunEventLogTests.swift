@@ -114,7 +114,7 @@ struct RunEventLogTests {
     await output.flush()
     #expect(
       notes.withLockedValue { $0 } == [
-        "warning: events cannot be written: no space left on device; the run goes on without them"
+        "warning: events cannot be written: no space left on device; the run continues without them"
       ])
   }
 

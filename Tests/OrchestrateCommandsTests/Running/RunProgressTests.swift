@@ -73,7 +73,7 @@ struct RunProgressTests {
       progress.observe(.stopping(.asked))
       await pass(.milliseconds(100), console)
       #expect(screen.seen.first?.hasPrefix("stopping: no new requests") == true)
-      #expect(screen.seen.last == "stopping: waiting for the requests under way")
+      #expect(screen.seen.last == "stopping: waiting for the requests in flight")
     }
     #expect(screen.seen.count == 1)
     #expect(screen.seen[0].hasPrefix("stopping: no new requests"))

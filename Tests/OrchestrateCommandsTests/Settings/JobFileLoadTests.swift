@@ -34,7 +34,7 @@ struct JobFileLoadTests {
     let comment = Data("# \(String(repeating: "x", count: JobFile.maximumBytes))\n".utf8)
     #expect(FileManager.default.createFile(atPath: large, contents: comment))
     let cases = [
-      (folder.path + "/none.yaml", "is not there"), (folder.path, "is a directory"),
+      (folder.path + "/none.yaml", "does not exist"), (folder.path, "is a directory"),
       (large, "more than 1 MiB"),
       ("", "is not the path"), (large + "/x.yaml", "cannot be opened: Not a directory"),
     ]

@@ -48,7 +48,7 @@ struct RunPageTests {
         "<code>orchestrate export 20261123-201505-042-9222 --state rejected --db &#39;/a b/o.db&#39; &gt; corrected.json"
           + "</code>"))
     #expect(html.contains("e.g. item 350 s3://b/&lt;i&gt;.mp4"))
-    #expect(html.contains("repeating does not help: correct the items, then submit them"))
+    #expect(html.contains("sending again does not help: correct the items, then submit them"))
     #expect(html.contains("received (10 items), by a person"))
     #expect(html.contains("seen &lt;there&gt;"))
   }

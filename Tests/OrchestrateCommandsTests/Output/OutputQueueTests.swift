@@ -50,7 +50,7 @@ struct OutputQueueTests {
     await output.drained()
     #expect(
       place.written == [
-        "first\n", "warning: standard error was read too slowly: 3 lines were left out here\n", "error 2\n",
+        "first\n", "warning: standard error was read too slowly: 3 lines were dropped here\n", "error 2\n",
         "progress 4\n", "error 4\n", "progress 5\n", "progress 6\n", "error 6\n",
       ])
   }

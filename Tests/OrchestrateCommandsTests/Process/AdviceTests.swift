@@ -55,6 +55,8 @@ struct AdviceTests {
     ]
     #expect(errors.map { $0.code.rawValue } == ["full", "bad_value", "output_failed"])
     #expect(
-      errors.map { $0.description } == ["the disk is full; free space", "it is wrong; correct it", "not written"])
+      errors.map { $0.description } == [
+        "the disk is full; free space", "it is wrong; correct it", "not written",
+      ])
   }
 }
