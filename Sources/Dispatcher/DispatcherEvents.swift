@@ -31,6 +31,51 @@ enum Waiter: Sendable, Hashable {
   case canceller
 }
 
+/// Who waits for a turn, in the order they came.
+struct WaitingTasks: Sendable {
+  /// Those that send.
+  private(set) var senders: [Waiter] = []
+  /// Those that read.
+  private(set) var readers: [Waiter] = []
+  private var others: Set<Waiter> = []
+
+  /// A task waits from now on.
+  mutating func add(_ waiter: Waiter) {
+    switch waiter {
+    case .sender: senders.append(waiter)
+    case .reader: readers.append(waiter)
+    case .settler, .canceller: others.insert(waiter)
+    }
+  }
+
+  /// Whether a task waits.
+  func contains(_ waiter: Waiter) -> Bool {
+    switch waiter {
+    case .sender: senders.contains(waiter)
+    case .reader: readers.contains(waiter)
+    case .settler, .canceller: others.contains(waiter)
+    }
+  }
+
+  /// A task does not wait any more.
+  ///
+  /// - Returns: whether it did.
+  @discardableResult
+  mutating func remove(_ waiter: Waiter) -> Bool {
+    switch waiter {
+    case .sender: Self.remove(waiter, from: &senders)
+    case .reader: Self.remove(waiter, from: &readers)
+    case .settler, .canceller: others.remove(waiter) != nil
+    }
+  }
+
+  private static func remove(_ waiter: Waiter, from queue: inout [Waiter]) -> Bool {
+    guard let place = queue.firstIndex(of: waiter) else { return false }
+    queue.remove(at: place)
+    return true
+  }
+}
+
 /// What a waiting task is to do next.
 enum Turn: Sendable, Equatable {
   /// Claim a chunk: a slot is taken for it.

@@ -44,14 +44,11 @@ struct DispatcherState: Sendable {
   /// Requests whose name could not be resolved, as long as none ever was.
   private var unresolved = 0
 
-  /// Who waits, in the order they came.
-  private var waitingSenders: [Int] = []
-  private var waitingReaders: [Int] = []
-  private var isSettlerWaiting = false
+  private var waiting = WaitingTasks()
+  /// When the settler looks again although nothing concerned it.
   private var settlerWaitsUntil: Duration?
   /// Whether something concerned the settler since it asked.
   private var hasSettlerNews = false
-  private var isCancellerWaiting = false
   private var alarm: Duration?
   private var actions: [DispatcherAction] = []
 
@@ -108,12 +105,13 @@ struct DispatcherState: Sendable {
     switch event {
     case .started(let standing, let isCancelling):
       start(standing, isCancelling: isCancelling, now: now)
-    case .waits(.sender(let number)): waitingSenders.append(number)
-    case .waits(.reader(let number)): waitingReaders.append(number)
-    case .waits(.settler): waitForSettling(version: settlingVersion, until: nil)
-    case .waits(.canceller): isCancellerWaiting = true
-    case .settlerWaits(let version, let until): waitForSettling(version: version, until: until)
-    case .withdrawn(let waiter): withdraw(waiter)
+    case .waits(let waiter): waiting.add(waiter)
+    case .settlerWaits(let version, let until):
+      waiting.add(.settler)
+      settlerWaitsUntil = until
+      hasSettlerNews = version != settlingVersion
+    // Whoever was woken before it was cancelled has its turn.
+    case .withdrawn(let waiter): if waiting.remove(waiter) { wake(waiter, .leave) }
     case .alarm: alarm = nil
 
     case .foundNothing(let slot):
@@ -168,6 +166,8 @@ struct DispatcherState: Sendable {
 
   private mutating func tell(_ event: RunEvent) { actions.append(.tell(event)) }
 
+  private mutating func wake(_ waiter: Waiter, _ turn: Turn) { actions.append(.wake(waiter, turn)) }
+
   private func index(of slot: Slot) -> Int {
     // Slots are made of lanes, which never change.
     lanes.firstIndex { $0.budget == slot.budget } ?? 0
@@ -188,16 +188,14 @@ extension DispatcherState {
 
   /// Gives slots to the senders that wait, one for each slot that is free.
   private mutating func admitSenders(now: Moment) {
-    var admitted = 0
-    loop: for sender in waitingSenders {
+    while let sender = waiting.senders.first {
       switch admitSender(now: now) {
-      case .claim(let slot): actions.append(.wake(.sender(sender), .claim(slot)))
-      case .leave: actions.append(.wake(.sender(sender), .leave))
-      case .wait: break loop
+      case .claim(let slot): wake(sender, .claim(slot))
+      case .leave: wake(sender, .leave)
+      case .wait: return
       }
-      admitted += 1
+      waiting.remove(sender)
     }
-    if admitted > 0 { waitingSenders.removeFirst(admitted) }
   }
 
   private mutating func admitSender(now: Moment) -> Admission {
@@ -230,7 +228,7 @@ extension DispatcherState {
       guard earliest <= now.elapsed else { return false }
       lanes[lane].earliestClaim = nil
     }
-    return lane != reading || waitingReaders.isEmpty
+    return lane != reading || waiting.readers.isEmpty
   }
 
   private mutating func giveBack(_ slot: Slot) {
@@ -366,7 +364,7 @@ extension DispatcherState {
   /// Asks to be woken at the first moment at which somebody who waits may go on.
   private mutating func setAlarm(now: Moment) {
     var moments: [Duration] = []
-    if !waitingSenders.isEmpty {
+    if !waiting.senders.isEmpty {
       for lane in lanes where lane.isSending && !lane.isPendingKnownEmpty {
         // Both have to be over.
         if let later = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max() {
@@ -374,8 +372,8 @@ extension DispatcherState {
         }
       }
     }
-    if !waitingReaders.isEmpty, let until = lanes[reading].gate.closedUntil { moments.append(until) }
-    if isSettlerWaiting, let until = settlerWaitsUntil { moments.append(until) }
+    if !waiting.readers.isEmpty, let until = lanes[reading].gate.closedUntil { moments.append(until) }
+    if waiting.contains(.settler), let until = settlerWaitsUntil { moments.append(until) }
     let next = moments.filter { $0 > now.elapsed }.min()
     guard next != alarm else { return }
     alarm = next
@@ -388,22 +386,16 @@ extension DispatcherState {
 extension DispatcherState {
   /// Lets requests that read leave; one that has to wait goes before the next chunk of its budget.
   private mutating func admitReaders(now: Moment) {
-    while let reader = waitingReaders.first {
+    while let reader = waiting.readers.first {
       if stopsSettling {
-        actions.append(.wake(.reader(reader), .leave))
+        wake(reader, .leave)
       } else if lanes[reading].gate.enter(now: now.elapsed) == .go {
-        actions.append(.wake(.reader(reader), .read))
+        wake(reader, .read)
       } else {
         return
       }
-      waitingReaders.removeFirst()
+      waiting.remove(reader)
     }
-  }
-
-  private mutating func waitForSettling(version: Int, until: Duration?) {
-    isSettlerWaiting = true
-    settlerWaitsUntil = until
-    hasSettlerNews = version != settlingVersion
   }
 
   private mutating func concernsSettler() {
@@ -412,11 +404,8 @@ extension DispatcherState {
   }
 
   private mutating func wakeSettler(now: Moment) {
-    guard isSettlerWaiting, hasSettlerNews || settlerWaitsUntil.map({ $0 <= now.elapsed }) == true else {
-      return
-    }
-    isSettlerWaiting = false
-    actions.append(.wake(.settler, .look))
+    let isTime = settlerWaitsUntil.map { $0 <= now.elapsed } ?? false
+    if hasSettlerNews || isTime, waiting.remove(.settler) { wake(.settler, .look) }
   }
 
   private mutating func decided(wasRefused: Bool) {
@@ -475,28 +464,8 @@ extension DispatcherState {
   }
 
   private mutating func wakeCanceller() {
-    guard isCancellerWaiting, isCancelled || stop != nil || isSettlingOver else { return }
-    isCancellerWaiting = false
-    actions.append(.wake(.canceller, isCancelled ? .cancelPending : .leave))
-  }
-
-  /// Whoever waits and was cancelled does not wait any more; whoever was woken before that has its turn.
-  private mutating func withdraw(_ waiter: Waiter) {
-    switch waiter {
-    case .sender(let number):
-      guard let place = waitingSenders.firstIndex(of: number) else { return }
-      waitingSenders.remove(at: place)
-    case .reader(let number):
-      guard let place = waitingReaders.firstIndex(of: number) else { return }
-      waitingReaders.remove(at: place)
-    case .settler:
-      guard isSettlerWaiting else { return }
-      isSettlerWaiting = false
-    case .canceller:
-      guard isCancellerWaiting else { return }
-      isCancellerWaiting = false
-    }
-    actions.append(.wake(waiter, .leave))
+    guard isCancelled || stop != nil || isSettlingOver, waiting.remove(.canceller) else { return }
+    wake(.canceller, isCancelled ? .cancelPending : .leave)
   }
 }
 
@@ -527,13 +496,14 @@ extension DispatcherState {
     follow(recorded.request)
     counts += recorded.moved
     let isPendingEmpty = counts.chunks(in: .pending) == 0
-    for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = isPendingEmpty }
-    if !isPendingEmpty {
+    if recorded.moved.chunks(in: .pending) > 0 {
       pendingEpoch += 1
-      if recorded.moved.chunks(in: .pending) > 0 {
-        for lane in lanes.indices { lanes[lane].earliestClaim = nil }
+      for lane in lanes.indices {
+        lanes[lane].isPendingKnownEmpty = false
+        lanes[lane].earliestClaim = nil
       }
     }
+    if isPendingEmpty { for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = true } }
     tell(.progress(counts))
     // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
     if !isPendingEmpty, !isCancelled,

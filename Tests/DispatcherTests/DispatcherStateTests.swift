@@ -73,15 +73,11 @@ struct Machine {
   mutating func warmUp(_ acceptances: Int = 4) {
     for _ in 0..<acceptances {
       _ = wait(0..<1)
-      _ = answer(slot(epoch: epoch), .accepted)
+      _ = answer(slot(), .accepted)
       let recorded = moved(.pending, .accepted)
       _ = handle(.recorded(recorded, outcome: .accepted, event: .accepted))
-      epoch += 1
     }
   }
-
-  /// The times chunks were recorded by ``warmUp(_:)``, while some are pending.
-  private(set) var epoch = 0
 }
 
 extension [DispatcherAction] {
@@ -182,7 +178,7 @@ struct SlotTests {
     var machine = Machine(concurrency: 2)
     machine.warmUp()
     for _ in 0..<2 {
-      let slot = machine.slot(epoch: machine.epoch)
+      let slot = machine.slot()
       machine.wait(0..<1)
       _ = machine.answer(slot, .content)
       let recorded = machine.moved(.pending, .unknown)
@@ -198,7 +194,7 @@ struct SlotTests {
   func staleClaim() {
     var machine = Machine(chunks: 5, concurrency: 2)
     machine.warmUp()
-    let old = machine.slot(epoch: machine.epoch)
+    let old = machine.slot()
     machine.wait(0..<2)
     // The other one is sent again.
     _ = machine.handle(
@@ -211,7 +207,7 @@ struct SlotTests {
     _ = machine.handle(.recorded(back, outcome: .throttled, event: .requeued))
     #expect(machine.handle(.foundNothing(old)).woken.isEmpty)
     machine.pass(1)
-    let new = machine.slot(epoch: machine.epoch + 1)
+    let new = machine.slot(epoch: 1)
     #expect(machine.wait(0..<1).woken == [.sender(0): .claim(new)])
     #expect(machine.wait(1..<3) == [])
     // Now it is true, and nothing is under way.
@@ -232,7 +228,7 @@ struct SlotTests {
   func rates() {
     var machine = Machine(concurrency: 2)
     machine.warmUp()
-    let slot = machine.slot(epoch: machine.epoch)
+    let slot = machine.slot()
     machine.wait(0..<1)
     let moment = machine.now.wall + .seconds(20)
     let rate = Rate(count: 1, window: .minute)
