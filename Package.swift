@@ -158,10 +158,17 @@ let package = Package(
         nioPosix, nioHTTP1, nioSSL,
       ]),
     tests(
-      "DispatcherTests", ["Dispatcher", "BatchDomain", "RunStore", "TestSupport", nioConcurrencyHelpers]),
+      "DispatcherTests",
+      [
+        "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService", "TestSupport",
+        nioConcurrencyHelpers,
+      ]),
     tests(
       "SimulationTests",
-      ["Dispatcher", "BatchDomain", "RunStore", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+      [
+        "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService", "CSQLite", "TestSupport",
+        nioConcurrencyHelpers,
+      ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
@@ -180,8 +187,8 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "Dispatcher",
-        "TestSupport", argumentParser, nioConcurrencyHelpers,
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "ServiceHTTP",
+        "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
     tests(

@@ -190,7 +190,7 @@ final class Dispatcher: Sendable {
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool { read { $0.isSettlingOver } }
 
-  /// Whether later acceptances can still bring a control.
+  /// Whether later acceptances can still become witnesses.
   var canSendMore: Bool { read { $0.canSendMore } }
 
   /// Whether settling has to end now; a run that is cancelled is still settled.

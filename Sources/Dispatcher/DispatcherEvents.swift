@@ -151,8 +151,8 @@ struct Answered: Sendable {
   var slot: Slot
   /// What it means for the gate.
   var ending: Gate.Ending
-  /// The transport's word for what went wrong; `nil` where an answer came.
-  var fault: String?
+  /// Why no answer came; `nil` where one did.
+  var obstacle: SubmissionResult.Obstacle?
   /// Why the run has to stop because of it, which holds before the slot is free: a fault of the account that the first
   /// request sees is seen by no other.
   var pause: StopCause?

@@ -284,22 +284,18 @@ extension DispatcherState {
   static let unresolvedLimit = 3
 
   private mutating func noteResolving(_ answered: Answered) {
-    guard let fault = answered.fault else {
-      // An answer came.
-      wasResolved = true
-      return
-    }
-    guard fault == RetryContract.unresolved else {
-      if !RetryContract.faultsBeforeResolving.contains(fault) { wasResolved = true }
-      return
-    }
-    guard !wasResolved else { return }
-    unresolved += 1
-    if unresolved >= Self.unresolvedLimit, hasWorkLeft {
-      stop(
-        for: .paused(
-          .endpoint,
-          detail: "\(answered.ending.failure ?? fault), in \(unresolved) tries and never before in this run"))
+    switch answered.obstacle {
+    case nil, .connection: wasResolved = true
+    case .openFiles, .beforeConnecting: break
+    case .unresolvedName:
+      guard !wasResolved else { return }
+      unresolved += 1
+      if unresolved >= Self.unresolvedLimit, hasWorkLeft {
+        let failure = answered.ending.failure ?? "the name cannot be resolved"
+        stop(
+          for: .paused(
+            .endpoint, detail: "\(failure), in \(unresolved) tries and never before in this run"))
+      }
     }
   }
 
@@ -425,7 +421,7 @@ extension DispatcherState {
     openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || isCancelled)
   }
 
-  /// Whether later acceptances can still bring a control.
+  /// Whether later acceptances can still become witnesses.
   var canSendMore: Bool {
     !isSendingOver && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
   }

@@ -5,7 +5,7 @@ package import BatchDomain
 /// Every task is a child of ``run()``, so that a run on one seeded executor can be repeated.
 package struct RunLoop: Sendable {
   private let session: any RunSession
-  private let service: any TransferService
+  private let service: any ServiceModule
   private let clock: any BatchClock
   private let random: any RandomSource
   private let observer: any RunObserver
@@ -13,14 +13,12 @@ package struct RunLoop: Sendable {
 
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
-  /// All requests of the transfers API are counted together.
-  private static let budgets = Budgets(Budget("transfer"))
 
   /// A loop over a run this process owns.
   ///
   /// - Parameter concurrency: requests in flight at most, where the process can hold fewer than the run's settings say.
   package init(
-    session: any RunSession, service: any TransferService, clock: any BatchClock, random: any RandomSource,
+    session: any RunSession, service: any ServiceModule, clock: any BatchClock, random: any RandomSource,
     observer: any RunObserver, concurrency: Int? = nil
   ) {
     self.session = session
@@ -45,7 +43,7 @@ package struct RunLoop: Sendable {
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunExit {
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
-      settings: settings, budgets: Self.budgets, standing: standing, clock: clock, random: random,
+      settings: settings, budgets: service.budgets, standing: standing, clock: clock, random: random,
       observer: observer)
     dispatcher.handle(.started(standing, isCancelling: isCancelling))
     await withTaskGroup(of: Bool.self) { group in

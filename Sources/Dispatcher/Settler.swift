@@ -3,18 +3,18 @@ import KillPoints
 
 /// Finds out what became of unknown chunks, by asking the service, while sending goes on beside it.
 ///
-/// Only the unknown chunk waits. One sweep per index serves every chunk that is due, looks at a chunk are
-/// `--settle-delay` apart, and an absence counts only when two looks agree beside a control.
+/// Only the unknown chunk waits, and looks at a chunk are `--settle-delay` apart. What a look says is the service's own
+/// ``SettlingStrategy`` to tell; here is when the next look is due, what `--on-unknown` says, and what a verdict does.
 struct Settler {
   let session: any RunSession
-  let service: any TransferService
+  let service: any ServiceModule
   let clock: any BatchClock
   let random: any RandomSource
   let dispatcher: Dispatcher
 
   /// Chunks looked into at the same time.
   static let batch = 1_000
-  /// Looks at a chunk after which it is left to a person, once nothing more is sent that could bring a control.
+  /// Looks at a chunk after which it is left to a person, once nothing more is sent that could become a witness.
   static let idleLooks = 10
   /// The least time between two looks, whatever `--settle-delay` says: a listing is a request, too.
   static let shortestDelay: Duration = .milliseconds(200)
@@ -23,7 +23,7 @@ struct Settler {
 
   private struct State {
     var cases: [ChunkNumber: SettlingCase] = [:]
-    var memory = ControlMemory()
+    var strategy: any SettlingStrategy
   }
 
   private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
@@ -31,9 +31,12 @@ struct Settler {
 
   /// Works until no chunk is open, or until the run stops.
   func work() async {
-    var state = State()
-    // From here on a clock that is set is noticed.
-    _ = state.memory.watch(now: clock.now(), elapsed: clock.elapsed())
+    let settings = session.settings
+    var state = State(
+      strategy: service.settling(
+        SettlingContext(
+          evidence: PersistentRecords(session: session, persistently: persistently), gate: dispatcher,
+          clock: clock, delay: settings.settleDelay, grace: settings.settleGrace)))
     do {
       while true {
         // Taken before the question, so that a stop between the two is not missed.
@@ -95,8 +98,10 @@ struct Settler {
         // Our own death and an outage say nothing about the chunk; whatever else happens again and again does.
         let isCounted = chunk.loss != .ownerDied && !chunk.wasInOutage
         try await conclude(
-          chunk, .notReceived, authority: .policy, isOwnFault: isCounted,
-          evidence: Evidence("--on-unknown resend sends it again without asking"), &state)
+          chunk, .notReceived,
+          Conclusion(
+            authority: .policy, evidence: Evidence("--on-unknown resend sends it again without asking")),
+          isOwnFault: isCounted, &state)
       }
     case .hold:
       for chunk in chunks {
@@ -108,115 +113,73 @@ struct Settler {
 
   private func check(_ chunks: [UnknownChunk], _ state: inout State) async throws {
     let canSendMore = dispatcher.canSendMore
-    let lookedAt = clock.now()
-    let gatherer = ListingEvidence(session: session, service: service, clock: clock, dispatcher: dispatcher)
-    guard let found = try await gatherer.gather(for: chunks, &state.memory) else { return }
+    guard let readings = try await state.strategy.look(at: chunks, canSendMore: canSendMore) else { return }
     for chunk in chunks {
-      let own = chunk.indexes.compactMap { found.trouble[$0] }.min()
-      let reading =
-        own.map { SettlingRule.Reading.open($0) }
-        ?? SettlingRule.read(
-          chunk, evidence: found.evidence, settleDelay: session.settings.settleDelay,
-          grace: session.settings.settleGrace)
-      let look = Look(startedAt: lookedAt, tasks: found.tasks(of: chunk), canSendMore: canSendMore)
-      try await follow(reading, chunk, look, &state)
+      guard let reading = readings[chunk.number] else { continue }
+      try await follow(reading, chunk, canSendMore: canSendMore, &state)
     }
   }
 
-  /// One look, as the evidence names it.
-  private struct Look {
-    let startedAt: Timestamp
-    let tasks: Int
-    let canSendMore: Bool
-  }
-
   private func follow(
-    _ reading: SettlingRule.Reading, _ chunk: UnknownChunk, _ look: Look, _ state: inout State
+    _ reading: SettlingReading, _ chunk: UnknownChunk, canSendMore: Bool, _ state: inout State
   ) async throws {
     guard var known = state.cases[chunk.number] else { return }
     known.nextLook = clock.elapsed() + delay
-    var evidence = Evidence("", lastLookAt: look.startedAt, tasksListed: look.tasks)
-    switch reading {
+    let conclusion = Conclusion(authority: .listing, evidence: reading.evidence, learned: reading.learned)
+    switch reading.finding {
     case .received:
-      evidence.text = "the listing shows every item of it"
-      evidence.firstLookAt = look.startedAt
-      evidence.itemsSeen = chunk.items.count
-      return try await conclude(chunk, .received, authority: .listing, evidence: evidence, &state)
-    case .absent(let controls) where controls.isEmpty && look.canSendMore:
-      // An acceptance may still come and be a control.
-      known.disagree()
-    case .absent(let controls):
-      let first = known.agree(on: chunk.items.map { _ in false }, at: look.startedAt)
-      guard let first else { break }
-      evidence.text =
-        controls.isEmpty
-        ? "the service refused it, and two looks showed none of its items; nothing was accepted yet"
-        : "two looks showed none of its items, beside chunk \(list(controls)), which the listing shows"
-      evidence.firstLookAt = first
-      evidence.itemsSeen = 0
-      evidence.controls = controls
-      return try await conclude(
-        chunk, .notReceived, authority: .listing, isOwnFault: chunk.isOwnFault, evidence: evidence, &state)
-    case .partial(let isSeen, let controls):
-      let first = known.agree(on: isSeen, at: look.startedAt)
-      guard let first else { break }
-      let seen = isSeen.count { $0 }
-      evidence.text =
-        "two looks showed the same \(seen) of its \(isSeen.count) items, beside chunk \(list(controls)), "
-        + "which the listing shows"
-      evidence.firstLookAt = first
-      evidence.itemsSeen = seen
-      evidence.controls = controls
-      return try await conclude(
-        chunk, .partlyReceived, authority: .listing, isSeen: isSeen, evidence: evidence, &state)
-    case .open(let why, let notBefore):
-      known.disagree()
-      evidence.text = why
-      if look.canSendMore { break }
+      return try await conclude(chunk, .received, conclusion, &state)
+    case .notReceived:
+      return try await conclude(chunk, .notReceived, conclusion, isOwnFault: chunk.isOwnFault, &state)
+    case .partlyReceived(let isSeen):
+      return try await conclude(chunk, .partlyReceived, conclusion, isSeen: isSeen, &state)
+    case .unconfirmed: break
+    case .open(let notBefore):
+      if canSendMore { break }
       if let notBefore, case let left = notBefore.since(clock.now()), left > .zero {
         known.nextLook = max(known.nextLook, clock.elapsed() + left)
         if left <= Self.longestWait { break }
+        var evidence = reading.evidence
         evidence.text += ": resume the run after \(notBefore)"
         return try await hold(chunk, evidence, &state)
       }
       known.idleLooks += 1
-      if known.idleLooks >= Self.idleLooks { return try await hold(chunk, evidence, &state) }
-    case .undecidable(let why):
-      evidence.text = why
-      return try await hold(chunk, evidence, &state)
+      if known.idleLooks >= Self.idleLooks { return try await hold(chunk, reading.evidence, &state) }
+    case .undecidable:
+      return try await hold(chunk, reading.evidence, &state)
     }
     state.cases[chunk.number] = known
   }
 
-  private func list(_ chunks: [ChunkNumber]) -> String {
-    chunks.map { "\($0)" }.joined(separator: ", ")
+  /// Who says what became of a chunk, and how that is known.
+  private struct Conclusion {
+    let authority: Settlement.Authority
+    let evidence: Evidence
+    /// What refusals of the run are known to mean from now on.
+    var learned: RejectionSemantics?
   }
 
   private func conclude(
-    _ chunk: UnknownChunk, _ verdict: Settlement.Verdict, authority: Settlement.Authority,
-    isOwnFault: Bool = false, isSeen: [Bool] = [], evidence: Evidence, _ state: inout State
+    _ chunk: UnknownChunk, _ verdict: Settlement.Verdict, _ conclusion: Conclusion,
+    isOwnFault: Bool = false, isSeen: [Bool] = [], _ state: inout State
   ) async throws {
+    let settings = session.settings
     var settlement = Settlement(
-      chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: authority,
-      evidence: evidence, decidedAt: clock.now(), event: .settledReceived)
+      chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: conclusion.authority,
+      evidence: conclusion.evidence, decidedAt: clock.now(), event: .settledReceived,
+      semantics: conclusion.learned)
     switch verdict {
-    case .received, .undecided:
-      if chunk.wasRefused { settlement.trust = .partial }
+    case .received, .undecided: break
     case .partlyReceived:
       settlement.event = .divided
       settlement.division = Division(Piece.ranges(from: chunk.firstItem, isSeen: isSeen))
-      // A service that takes a part of a request whose answer was lost may have refused it: the answer is not known.
-      settlement.trust = .partial
     case .notReceived where chunk.wasRefused:
-      settlement.event = session.settings.bisect ? .divided : .settledNotReceived
-      settlement.division = session.settings.bisect ? Division(Piece.halves(of: chunk.range)) : nil
-      // Without a control the chunk is divided on the service's word; what refusals mean is not known by that.
-      if !evidence.controls.isEmpty, chunk.loss == .refused { settlement.trust = .whole }
+      settlement.division = settings.bisect ? service.division(of: chunk.range, because: .refused) : nil
+      settlement.event = settlement.division == nil ? .settledNotReceived : .divided
     case .notReceived:
       let judgement = RetryContract.judgeNotReceived(
         isChunksOwnFault: isOwnFault,
-        AttemptCircumstances(
-          countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts))
+        AttemptCircumstances(countedAttempts: chunk.countedAttempts, maxAttempts: settings.maxAttempts))
       settlement.event = judgement.event
       settlement.countsAttempt = judgement.isCounted
       if judgement.isCounted {
@@ -224,18 +187,18 @@ struct Settler {
           clock.now()
           + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
       }
-      if judgement.event == .exhausted, session.settings.bisect, dispatcher.othersAreAccepted,
-        let halves = Bisection.halvesOfExhausted(
-          chunk.range, maxAttempts: session.settings.maxAttempts)
+      if judgement.event == .exhausted, settings.bisect, dispatcher.othersAreAccepted,
+        let pieces = service.division(
+          of: chunk.range, because: .exhausted(maxAttempts: settings.maxAttempts))
       {
         settlement.event = .divided
-        settlement.division = halves
+        settlement.division = pieces
       }
     }
     KillPoint.inSettling.reached()
     let recorded = try await persistently { [settlement] in try await session.settle(settlement) }
     state.cases[chunk.number] = nil
-    dispatcher.tell(.settled(chunk: chunk.number, verdict: verdict, evidence: evidence.text))
+    dispatcher.tell(.settled(chunk: chunk.number, verdict: verdict, evidence: conclusion.evidence.text))
     if let division = settlement.division {
       dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
@@ -254,4 +217,38 @@ struct Settler {
     dispatcher.tell(.held(chunk: chunk.number, why: evidence.text))
     dispatcher.handle(.held(wasRefused: chunk.wasRefused))
   }
+}
+
+/// What the store knows, asked again and again while it fails for a reason that may pass.
+private struct PersistentRecords: SettlingRecords {
+  let session: any RunSession
+  let persistently: StoreRetry
+
+  func witnesses(
+    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+  ) async throws -> [Witness] {
+    try await persistently {
+      try await session.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+    }
+  }
+
+  func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] {
+    try await persistently { try await session.sends(of: names, since: moment) }
+  }
+
+  func listingLag(of index: IndexID) async throws -> ListingLag? {
+    try await persistently { try await session.listingLag(of: index) }
+  }
+
+  func remember(_ lag: ListingLag, of index: IndexID) async throws {
+    try await persistently { try await session.remember(lag, of: index) }
+  }
+
+  func intents() async throws -> Int { try await persistently { try await session.intents() } }
+}
+
+extension Dispatcher: ReadingGate {
+  func enter() async -> Bool { await enterListing() }
+
+  func leave(isThrottled: Bool, asked: Duration?) { leaveListing(isThrottled: isThrottled, asked: asked) }
 }

@@ -6,7 +6,7 @@ struct Worker {
   /// Its number among those of the run, from 0.
   let number: Int
   let session: any RunSession
-  let service: any TransferService
+  let service: any ServiceModule
   let clock: any BatchClock
   let random: any RandomSource
   let dispatcher: Dispatcher
@@ -51,41 +51,40 @@ struct Worker {
   private func send(_ chunk: ClaimedChunk, _ slot: Slot) async -> (ClaimedChunk, Slot)? {
     KillPoint.afterIntent.reached()
     let started = clock.elapsed()
-    let exchange = await service.submit(
-      Submission(chunk: chunk.number, filePart: chunk.filePart, timeout: session.settings.timeout))
+    let settings = session.settings
+    let result = await service.send(
+      SendUnit(
+        chunk: chunk.number, itemCount: chunk.itemCount, content: chunk.filePart, timeout: settings.timeout,
+        mayBeDivided: settings.bisect), step: chunk.step)
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
-    // A chunk that may not be divided is sent whole or not at all, as one item is.
-    let outcome = RetryContract.outcome(
-      of: exchange, items: session.settings.bisect ? chunk.itemCount : 1)
     do {
-      let judgement = await judge(outcome, chunk, exchange, startedAt: started)
-      let pause = judgement.pause ?? RetryContract.pause(after: exchange)
+      let judgement = await judge(result, chunk, startedAt: started)
+      let pause = judgement.pause ?? result.pause
       let effect = dispatcher.answered(
         Answered(
           slot: slot,
           ending: Gate.Ending(
-            outcome: outcome, asked: exchange.askedWait, failure: exchange.text,
-            isSuspect: chunk.countedAttempts > 0 && exchange.status != nil,
-            isOutOfFiles: exchange.fault == RetryContract.openFiles),
-          fault: exchange.fault, pause: pause.map { .paused($0, detail: detail(of: $0, exchange)) },
+            outcome: result.outcome, asked: result.wait, failure: result.text,
+            isSuspect: chunk.countedAttempts > 0 && result.obstacle == nil,
+            isOutOfFiles: result.obstacle == .openFiles),
+          obstacle: result.obstacle, pause: pause.map { .paused($0, detail: result.pauseText) },
           // After anything else the record may say that nothing more is to be sent.
-          claimsNext: outcome == .accepted))
-      let next = try await next(after: judgement, chunk, exchange)
-      let result = AttemptResult(
-        of: chunk, finishedAt: max(clock.now(), chunk.startedAt),
-        took: took, outcome: outcome, status: exchange.status, code: exchange.code,
-        message: exchange.message, isCounted: judgement.isCounted, event: next.event,
-        readyAt: readyAt(after: outcome, judgement, chunk), division: next.division,
+          claimsNext: result.outcome == .accepted))
+      let next = try await next(after: judgement, chunk, result)
+      let record = AttemptRecord(
+        of: chunk, result, finishedAt: max(clock.now(), chunk.startedAt), took: took,
+        isCounted: judgement.isCounted, event: next.event,
+        readyAt: readyAt(after: result.outcome, judgement, chunk), division: next.division,
         rejectsRest: next.rejectsRest, isInOutage: effect.isInOutage, wait: effect.wait)
-      if outcome != .accepted {
+      if result.outcome != .accepted {
         dispatcher.tell(
           .setback(
-            chunk: chunk.number, attempt: chunk.attempt, outcome: outcome, code: exchange.code,
-            message: exchange.message))
+            chunk: chunk.number, attempt: chunk.attempt, outcome: result.outcome, code: result.code,
+            message: result.message))
       }
-      if let slot = effect.next, let (recorded, claim) = try await recordAndClaim(result, slot) {
-        dispatcher.handle(.recorded(recorded, outcome: outcome, event: result.event))
+      if let slot = effect.next, let (recorded, claim) = try await recordAndClaim(record, slot) {
+        dispatcher.handle(.recorded(recorded, outcome: result.outcome, event: record.event))
         switch claim {
         case .success(let claim): return take(claim, slot)
         case .failure(let damage):
@@ -94,11 +93,11 @@ struct Worker {
           return nil
         }
       }
-      let recorded = try await persistently { try await session.record(result) }
-      if let division = result.division {
+      let recorded = try await persistently { try await session.record(record) }
+      if let division = record.division {
         dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
-      dispatcher.handle(.recorded(recorded, outcome: outcome, event: result.event))
+      dispatcher.handle(.recorded(recorded, outcome: result.outcome, event: record.event))
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
       dispatcher.handle(.abandoned)
@@ -113,11 +112,11 @@ struct Worker {
   /// - Returns: `nil` when the store refused for a reason that may pass: nothing was changed then, and the record is to
   ///   be made alone, since nothing new is sent while the store is in trouble.
   private func recordAndClaim(
-    _ result: AttemptResult, _ slot: Slot
+    _ record: AttemptRecord, _ slot: Slot
   ) async throws -> (recorded: Recorded, claim: Result<Claim, StoreError>)? {
     KillPoint.beforeIntent.reached()
     do {
-      let both = try await session.record(result, claimingAt: clock.now())
+      let both = try await session.record(record, claimingAt: clock.now())
       if let claim = both.claim { return (both.recorded, claim) }
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
@@ -130,11 +129,11 @@ struct Worker {
   }
 
   private func judge(
-    _ outcome: Outcome, _ chunk: ClaimedChunk, _ exchange: Exchange, startedAt: Duration
+    _ result: SubmissionResult, _ chunk: ClaimedChunk, startedAt: Duration
   ) async -> Judgement {
     var circumstances = AttemptCircumstances(
       countedAttempts: chunk.countedAttempts, maxAttempts: session.settings.maxAttempts)
-    switch outcome {
+    switch result.outcome {
     case .index:
       if let index = chunk.index {
         do {
@@ -149,28 +148,26 @@ struct Worker {
       // A limit on open files is this process's own, and what pauses the run is everybody's: neither says anything
       // about the chunk, though others got through on connections that they had.
       circumstances.othersGetThrough =
-        exchange.fault != RetryContract.openFiles && RetryContract.pause(after: exchange) == nil
-        && dispatcher.othersGotThrough(since: startedAt)
+        result.obstacle != .openFiles && result.pause == nil && dispatcher.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
-    return RetryContract.judge(outcome, circumstances)
+    return RetryContract.judge(result.outcome, circumstances)
   }
 
   /// What happens to the chunk, where a refusal or the end of its attempts may divide it.
   private func next(
-    after judgement: Judgement, _ chunk: ClaimedChunk, _ exchange: Exchange
+    after judgement: Judgement, _ chunk: ClaimedChunk, _ result: SubmissionResult
   ) async throws -> (event: ChunkEvent, division: Division?, rejectsRest: Bool) {
     guard judgement.event == .refused else { return (judgement.event, nil, false) }
     let history = try await persistently { try await session.refusals(of: chunk.number) }
-    let step = Bisection.step(
-      code: exchange.code ?? exchange.status.map { "http_\($0)" } ?? "",
-      RefusalCircumstances(
-        itemCount: chunk.itemCount, isTooLarge: exchange.status == 413, isBisecting: session.settings.bisect,
-        onUnknown: session.settings.onUnknown, trust: history.trust, family: history.family))
+    let step = service.step(
+      after: Refusal(
+        items: chunk.items, status: result.status, code: result.code, history: history,
+        isBisecting: session.settings.bisect, mayAsk: session.settings.onUnknown == .check))
     return switch step {
     case .reject(let withRest): (.refused, nil, withRest)
-    case .halve: (.divided, Division(Piece.halves(of: chunk.items)), false)
+    case .divide(let division): (.divided, division, false)
     case .lookUp: (.doubted, nil, false)
     }
   }
@@ -181,75 +178,5 @@ struct Worker {
     // Otherwise the gate holds everybody back; the chunk itself goes in its turn.
     guard outcome == .notProcessed, judgement.event == .requeued, judgement.isCounted else { return nil }
     return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
-  }
-
-  private func detail(of reason: PauseReason, _ exchange: Exchange) -> String {
-    let settings = session.settings
-    return switch reason {
-    case .endpoint where exchange.fault != nil || exchange.isForeign: exchange.text
-    case .endpoint:
-      "\(settings.destination) does not answer as the transfers endpoint of profile "
-        + "\(settings.profile.rawValue): \(exchange.text)"
-    default: exchange.text
-    }
-  }
-}
-
-extension Exchange {
-  /// Status, code and message in one line; without an answer the message first.
-  fileprivate var text: String {
-    switch self {
-    case .answered: [status.map { "HTTP \($0)" }, code, message].compactMap { $0 }.joined(separator: " ")
-    case .failed(let failure): "\(failure.message) (\(failure.code))"
-    }
-  }
-
-  /// Whether the answer is visibly not the service's.
-  fileprivate var isForeign: Bool {
-    switch self {
-    case .answered(let answer): answer.isForeign
-    case .failed: false
-    }
-  }
-
-  /// The transport's word for what went wrong; `nil` where an answer came.
-  fileprivate var fault: String? {
-    switch self {
-    case .answered: nil
-    case .failed(let failure): failure.code
-    }
-  }
-
-  /// HTTP status; `nil` when no answer came.
-  fileprivate var status: Int? {
-    switch self {
-    case .answered(let answer): answer.status
-    case .failed: nil
-    }
-  }
-
-  /// The service's error code, or the transport's word.
-  fileprivate var code: String? {
-    switch self {
-    case .answered(let answer): answer.code
-    case .failed(let failure): failure.code
-    }
-  }
-
-  /// The service's message, or the transport's.
-  fileprivate var message: String? {
-    switch self {
-    case .answered(let answer): answer.message
-    case .failed(let failure): failure.message
-    }
-  }
-
-  /// The wait the service asks for: with a refusal any, with a success only when the quota is used up or an error code
-  /// says that there are too many requests.
-  fileprivate var askedWait: Duration? {
-    guard case .answered(let answer) = self else { return nil }
-    let isRefusal = !(200..<300).contains(answer.status)
-    let isThrottled = answer.code.map(RetryContract.throttleCodes.contains) == true
-    return isRefusal || answer.quotaUsedUp || isThrottled ? answer.wait : nil
   }
 }

@@ -32,8 +32,8 @@ struct StoringCostTests {
     return chunk
   }
 
-  func accepted(_ chunk: ClaimedChunk) -> AttemptResult {
-    AttemptResult(
+  func accepted(_ chunk: ClaimedChunk) -> AttemptRecord {
+    AttemptRecord(
       of: chunk, finishedAt: start + .seconds(1), took: .seconds(1),
       outcome: .accepted, status: 200, code: nil, message: nil, isCounted: false, event: .accepted)
   }
@@ -193,7 +193,7 @@ struct StoringCostTests {
     let sends = try await sessions[0].sends(of: [index: ["000007.mp4", "none"]], since: start)
     #expect(sends.map(\.name) == ["000007.mp4"])
     #expect(
-      try await sessions[0].controls(index: index, intents: 0..<Int.max, newestFirst: true, limit: 5).count
+      try await sessions[0].witnesses(index: index, intents: 0..<Int.max, newestFirst: true, limit: 5).count
         == 5)
     #expect(try await store.database.statements == statements)
   }

@@ -45,7 +45,7 @@ struct DashboardStage: Sendable {
       (0..<10).map { PlannedItems.source($0) }, chunkSize: 4, in: store, at: clock.now())
     if case .chunk(let chunk) = try await session.claim(at: clock.now()) {
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: clock.now(), took: .seconds(1), outcome: .accepted,
           status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
     }

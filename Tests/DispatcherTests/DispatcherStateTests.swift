@@ -59,14 +59,14 @@ struct Machine {
 
   /// An answer came for a slot.
   mutating func answer(
-    _ slot: Slot, _ outcome: Outcome, asked: Duration? = nil, failure: String? = nil, fault: String? = nil,
+    _ slot: Slot, _ outcome: Outcome, asked: Duration? = nil, failure: String? = nil, obstacle: SubmissionResult.Obstacle? = nil,
     pause: StopCause? = nil, claimsNext: Bool = false
   ) -> [DispatcherAction] {
     handle(
       .answered(
         Answered(
           slot: slot, ending: Gate.Ending(outcome: outcome, asked: asked, failure: failure, draw: 1),
-          fault: fault, pause: pause, claimsNext: claimsNext)))
+          obstacle: obstacle, pause: pause, claimsNext: claimsNext)))
   }
 
   /// Chunks are accepted one after the other until all the concurrency is used, and no slot is taken at the end.
@@ -390,7 +390,7 @@ struct MaxWaitTests {
     while stops.isEmpty {
       lastTry = machine.now.wall
       let actions = machine.answer(
-        machine.slot(), .notProcessed, failure: "refused", fault: "connect_refused")
+        machine.slot(), .notProcessed, failure: "refused", obstacle: .connection)
       #expect(actions.reply == GateEffect(wait: nil, isInOutage: true))
       stops = actions.stops
       for wait in actions.waits { machine.pass(Int(wait.until.since(machine.now.wall).inSeconds)) }
@@ -424,7 +424,7 @@ struct MaxWaitTests {
     var stops: [StopCause] = []
     for _ in 0..<5 where stops.isEmpty {
       machine.wait(0..<1)
-      stops += machine.answer(machine.slot(), .notProcessed, failure: "no such name", fault: "dns").stops
+      stops += machine.answer(machine.slot(), .notProcessed, failure: "no such name", obstacle: .unresolvedName).stops
       machine.pass(60)
     }
     let cause = StopCause.paused(

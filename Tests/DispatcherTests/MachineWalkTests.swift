@@ -64,7 +64,7 @@ struct MachineWalkTests {
         unrecorded.append(outcome)
         perform(
           machine.answer(
-            slot, outcome, asked: Bool.random(using: &generator) ? .seconds(2) : nil, fault: nil,
+            slot, outcome, asked: Bool.random(using: &generator) ? .seconds(2) : nil, obstacle: nil,
             claimsNext: outcome == .accepted))
       case 7:
         guard let outcome = unrecorded.popLast() else { continue }

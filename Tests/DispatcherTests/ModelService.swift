@@ -1,16 +1,18 @@
 import BatchDomain
+import TransfersService
+import ServiceHTTP
 import Foundation
 import NIOConcurrencyHelpers
 import TestSupport
 
 /// A service with rules, on the manual clock: it takes chunks, lists what it took, and answers as a script says.
-final class ModelService: TransferService {
+final class ModelService: TransfersAPI {
   /// What happens to one request.
   enum Reply: Sendable {
     /// It is taken and answered.
     case accept
     /// It is not taken, and answered so.
-    case answer(ServiceAnswer)
+    case answer(Answer)
     /// It is taken, and its answer is lost.
     case takeAndLose
     /// It is taken that long after it was answered with a status that says nothing.
@@ -22,7 +24,7 @@ final class ModelService: TransferService {
     /// It is taken, and answered with a status that says nothing.
     case takeAndAnswer(Int)
     /// The first items of it are taken, and it is answered so.
-    case takeSome(Int, ServiceAnswer)
+    case takeSome(Int, Answer)
     /// The first items of it are taken, and its answer is lost.
     case takeSomeAndLose(Int)
     /// It does not get through.
@@ -97,8 +99,8 @@ final class ModelService: TransferService {
     }
   }
 
-  func submit(_ submission: Submission) async -> Exchange {
-    let names = Self.names(in: submission.filePart)
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
+    let names = Self.names(in: unit.content)
     let (request, watchers) = state.withLockedValue { state -> (Int, [CheckedContinuation<Void, Never>]) in
       state.sent.append(names)
       state.inFlight += 1
@@ -113,8 +115,8 @@ final class ModelService: TransferService {
     return exchange
   }
 
-  func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
-    guard isListed else { throw .refused(ServiceAnswer(status: 404)) }
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+    guard isListed else { throw .refused(Answer(status: 404)) }
     let watchers = state.withLockedValue { state in
       state.listings += 1
       defer { state.listingWatchers = [] }
@@ -133,45 +135,45 @@ final class ModelService: TransferService {
     }
   }
 
-  private func follow(_ reply: Reply, _ names: [String]) async -> Exchange {
+  private func follow(_ reply: Reply, _ names: [String]) async -> Result<Answer, TransportFailure> {
     switch reply {
     case .accept:
       take(names)
-      return .answered(ServiceAnswer(status: 200))
+      return .success(Answer(status: 200))
     case .answer(let answer):
-      return .answered(answer)
+      return .success(answer)
     case .takeAndLose:
       take(names)
-      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
     case .lose:
-      return .failed(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
     case .breakConnection:
-      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
     case .takeLater(let duration, let status):
       Task {
         try await clock.sleep(for: duration)
         take(names)
       }
-      return .answered(ServiceAnswer(status: status))
+      return .success(Answer(status: status))
     case .takeAndAnswer(let status):
       take(names)
-      return .answered(ServiceAnswer(status: status))
+      return .success(Answer(status: status))
     case .takeSome(let count, let answer):
       take(Array(names.prefix(count)))
-      return .answered(answer)
+      return .success(answer)
     case .takeSomeAndLose(let count):
       take(Array(names.prefix(count)))
-      return .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
     case .fail(let code):
-      return .failed(TransportFailure(progress: .notWritten, code: code, message: "because of \(code)"))
+      return .failure(TransportFailure(progress: .notWritten, code: code, message: "because of \(code)"))
     case .refuseConnection:
-      return .failed(
+      return .failure(
         TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused"))
     case .after(let duration, let reply):
       do {
         try await clock.sleep(for: duration)
       } catch {
-        return .failed(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
+        return .failure(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
       }
       return await follow(reply, names)
     }

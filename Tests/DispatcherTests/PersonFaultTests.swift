@@ -1,4 +1,6 @@
 import BatchDomain
+import TransfersService
+import ServiceHTTP
 import NIOConcurrencyHelpers
 import RunStore
 import TestSupport
@@ -72,7 +74,7 @@ struct PersonFaultTests {
       return (try await scene.resume(service), service.sent.count)
     }
     let right = "https://api.example.com/v1"
-    let known = try await resume(at: right) { $0 < 3 ? .accept : .answer(ServiceAnswer(status: 401)) }
+    let known = try await resume(at: right) { $0 < 3 ? .accept : .answer(Answer(status: 401)) }
     #expect(known.requests == 4)
     // However often it is resumed with the wrong one.
     for _ in 0..<2 {
@@ -92,7 +94,7 @@ struct PersonFaultTests {
   @Test("an error in a success pauses the run, and the chunk is neither accepted nor sent again")
   func errorInSuccess() async throws {
     let scene = try await RunScene(items: 20) { $0.concurrency = 1 }
-    let answer = ServiceAnswer(status: 200, code: "usage_limit_exceeded", message: "no more", body: .json)
+    let answer = Answer(status: 200, code: "usage_limit_exceeded", message: "no more", body: .json)
     let service = ModelService(clock: scene.clock) { request, _ in request < 3 ? .accept : .answer(answer) }
     guard case .paused(.account, let detail?) = try await scene.run(service) else {
       Issue.record("not paused for the account")
@@ -108,7 +110,7 @@ struct PersonFaultTests {
   @Test("a page that calls requests too large is obeyed down to single items, which it cannot refuse")
   func tooLargePage() async throws {
     let scene = try await RunScene(items: 8, chunkSize: 8) { $0.concurrency = 1 }
-    let page = ServiceAnswer(status: 413, message: "an HTML page", body: .page)
+    let page = Answer(status: 413, message: "an HTML page", body: .page)
     let service = ModelService(clock: scene.clock) { _, names in names.count > 2 ? .answer(page) : .accept }
     #expect(try await scene.run(service) == .finished)
     #expect(try await scene.summary().counts.items(in: .accepted) == 8)
@@ -138,7 +140,7 @@ struct PersonFaultTests {
 }
 
 /// A service for a process that can have only so many connections.
-private final class RoomyService: TransferService {
+private final class RoomyService: TransfersAPI {
   let model: ModelService
   private let room: Int
   private let clock: ManualClock
@@ -152,25 +154,25 @@ private final class RoomyService: TransferService {
 
   var pageLimit: Int { model.pageLimit }
 
-  func submit(_ submission: Submission) async -> Exchange {
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     let fits = inFlight.withLockedValue { count in
       count += 1
       return count <= room
     }
     defer { inFlight.withLockedValue { $0 -= 1 } }
     guard fits else {
-      return .failed(
+      return .failure(
         TransportFailure(progress: .notWritten, code: "open_files", message: "too many open files"))
     }
     do {
       try await clock.sleep(for: .seconds(2))
     } catch {
-      return .failed(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
     }
-    return await model.submit(submission)
+    return await model.submit(unit)
   }
 
-  func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
     try await model.listTasks(index: index, page: page)
   }
 }

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Dispatcher
 import RunStore
 import TestSupport
@@ -25,7 +26,7 @@ struct RunLoopTests {
   func accountFault() async throws {
     let scene = try await RunScene { $0.concurrency = 8 }
     let service = ModelService(clock: scene.clock) { _, _ in
-      .answer(ServiceAnswer(status: 400, code: "insufficient_funds", message: "no credit"))
+      .answer(Answer(status: 400, code: "insufficient_funds", message: "no credit"))
     }
     let ending = try await scene.run(service)
     guard case .paused(.account, let detail) = ending else {
@@ -43,7 +44,7 @@ struct RunLoopTests {
   func accountFaultLater() async throws {
     let scene = try await RunScene(items: 60) { $0.concurrency = 4 }
     let service = ModelService(clock: scene.clock) { request, _ in
-      .after(.milliseconds(200), request < 20 ? .accept : .answer(ServiceAnswer(status: 401)))
+      .after(.milliseconds(200), request < 20 ? .accept : .answer(Answer(status: 401)))
     }
     let ending = try await scene.run(service)
     guard case .paused(.account, _) = ending else {
@@ -57,7 +58,7 @@ struct RunLoopTests {
   @Test("a redirect pauses with the address and the profile")
   func endpointFault() async throws {
     let scene = try await RunScene()
-    let service = ModelService(clock: scene.clock) { _, _ in .answer(ServiceAnswer(status: 307)) }
+    let service = ModelService(clock: scene.clock) { _, _ in .answer(Answer(status: 307)) }
     guard case .paused(.endpoint, let detail?) = try await scene.run(service) else {
       Issue.record("not paused for the endpoint")
       return
@@ -68,7 +69,7 @@ struct RunLoopTests {
 
   @Test("an index that is gone pauses when it is the only one left, else refuses the chunk")
   func indexFault() async throws {
-    let gone = ServiceAnswer(status: 400, code: "resource_not_exist")
+    let gone = Answer(status: 400, code: "resource_not_exist")
     let scene = try await RunScene()
     let service = ModelService(clock: scene.clock) { _, _ in .answer(gone) }
     guard case .paused(.index, _) = try await scene.run(service) else {
@@ -83,7 +84,7 @@ struct RunLoopTests {
   func throttled() async throws {
     let scene = try await RunScene(items: 10) { $0.concurrency = 3 }
     let service = ModelService(clock: scene.clock) { request, _ in
-      request == 4 ? .answer(ServiceAnswer(status: 429, wait: .seconds(90))) : .accept
+      request == 4 ? .answer(Answer(status: 429, wait: .seconds(90))) : .accept
     }
     let start = scene.clock.now()
     #expect(try await scene.run(service) == .finished)
@@ -96,7 +97,7 @@ struct RunLoopTests {
   @Test("a wait that is asked for in a success holds the run back, on disk, and the chunk is unknown")
   func throttledInASuccess() async throws {
     let scene = try await RunScene(items: 10) { $0.concurrency = 3 }
-    let answer = ServiceAnswer(
+    let answer = Answer(
       status: 200, code: "too_many_requests", message: "slow down", body: .json, wait: .seconds(90))
     let start = scene.clock.now()
     let service = ModelService(clock: scene.clock) { request, _ in request == 4 ? .answer(answer) : .accept }
@@ -112,7 +113,7 @@ struct RunLoopTests {
   func waitTooLong() async throws {
     let scene = try await RunScene { $0.maxWait = .seconds(60) }
     let service = ModelService(clock: scene.clock) { request, _ in
-      request == 2 ? .answer(ServiceAnswer(status: 429, wait: .seconds(3_600))) : .accept
+      request == 2 ? .answer(Answer(status: 429, wait: .seconds(3_600))) : .accept
     }
     guard case .paused(.throttled, let detail?) = try await scene.run(service) else {
       Issue.record("not paused")
@@ -127,7 +128,7 @@ struct RunLoopTests {
     let scene = try await RunScene(items: 20, chunkSize: 5)
     let service = ModelService(clock: scene.clock) { _, names in
       names.contains("000007.mp4")
-        ? .answer(ServiceAnswer(status: 400, code: "parameter_invalid", message: "bad object")) : .accept
+        ? .answer(Answer(status: 400, code: "parameter_invalid", message: "bad object")) : .accept
     }
     #expect(try await scene.run(service) == .finished)
     let summary = try await scene.summary()
@@ -188,7 +189,7 @@ struct RunLoopTests {
   func failureThreshold() async throws {
     let scene = try await RunScene(items: 100) { $0.maxFailures = .items(3) }
     let service = ModelService(clock: scene.clock) { request, _ in
-      request % 2 == 1 ? .answer(ServiceAnswer(status: 400)) : .accept
+      request % 2 == 1 ? .answer(Answer(status: 400)) : .accept
     }
     guard case .paused(.failures, _) = try await scene.run(service) else {
       Issue.record("not paused")

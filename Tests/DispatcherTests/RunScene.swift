@@ -1,4 +1,5 @@
 import BatchDomain
+import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
@@ -34,12 +35,12 @@ struct RunScene {
   ///
   /// - Parameter during: runs beside the loop, with the stream that asks it to stop.
   func run(
-    _ service: any TransferService, isCancelling: Bool = false,
+    _ service: any TransfersAPI, isCancelling: Bool = false,
     during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
   ) async throws -> RunExit {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
-      session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: events)
+      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1), observer: events)
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(isCancelling: isCancelling, stops: stops) }
       group.addTask {
@@ -78,5 +79,13 @@ final class EventLog: RunObserver {
 
   var waits: [StoredWait] {
     all.compactMap { if case .waiting(let wait) = $0 { wait } else { nil } }
+  }
+}
+
+extension ServiceModule where Self == TransfersService {
+  /// The service of today's default profile, whose requests a model answers.
+  static func transfers(_ api: any TransfersAPI, _ session: any RunSession) -> Self {
+    TransfersService(
+      api, profile: session.settings.profile, destination: session.settings.destination)
   }
 }

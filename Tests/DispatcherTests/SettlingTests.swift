@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Dispatcher
 import RunStore
 import TestSupport
@@ -56,7 +57,7 @@ struct SettlingTests {
       $0.settleGrace = .seconds(60)
     }
     let service = ModelService(clock: scene.clock) { request, _ in
-      if request == 3 { return comes ? .takeLater(.seconds(50), 504) : .answer(ServiceAnswer(status: 504)) }
+      if request == 3 { return comes ? .takeLater(.seconds(50), 504) : .answer(Answer(status: 504)) }
       return .after(.milliseconds(200), .accept)
     }
     let start = scene.clock.now()
@@ -145,7 +146,7 @@ struct SettlingTests {
     }
     let service = ModelService(clock: scene.clock) { _, names in
       names == ["000005.mp4"]
-        ? .answer(ServiceAnswer(status: 500)) : .after(.milliseconds(600), .accept)
+        ? .answer(Answer(status: 500)) : .after(.milliseconds(600), .accept)
     }
     #expect(try await scene.run(service) == .finished)
     let summary = try await scene.summary()

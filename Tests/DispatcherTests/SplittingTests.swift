@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Dispatcher
 import RunStore
 import TestSupport
@@ -6,7 +7,7 @@ import Testing
 
 @Suite("Splitting in a run", .timeLimit(.minutes(2)))
 struct SplittingTests {
-  static let refusal = ServiceAnswer(status: 400, code: "parameter_invalid", message: "object is not valid")
+  static let refusal = Answer(status: 400, code: "parameter_invalid", message: "object is not valid")
 
   static func isBad(_ names: [String], _ bad: Set<Int>) -> Bool {
     names.contains { name in bad.contains(Int(name.dropLast(4)) ?? -1) }
@@ -103,7 +104,7 @@ struct SplittingTests {
   func tooLarge() async throws {
     let scene = try await RunScene(items: 32, chunkSize: 16)
     let service = ModelService(clock: scene.clock) { _, names in
-      names.count > 4 ? .answer(ServiceAnswer(status: 413)) : .accept
+      names.count > 4 ? .answer(Answer(status: 413)) : .accept
     }
     #expect(try await scene.run(service) == .finished)
     #expect(try await scene.summary().counts.items(in: .accepted) == 32)
@@ -151,7 +152,7 @@ struct SplittingTests {
       $0.settleDelay = .seconds(1)
     }
     let service = ModelService(clock: scene.clock) { _, names in
-      Self.isBad(names, [21]) ? .answer(ServiceAnswer(status: 500)) : .after(.milliseconds(100), .accept)
+      Self.isBad(names, [21]) ? .answer(Answer(status: 500)) : .after(.milliseconds(100), .accept)
     }
     #expect(try await scene.run(service) == .finished)
     let summary = try await scene.summary()

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import NIOConcurrencyHelpers
 import TestSupport
 import Testing
@@ -137,7 +138,7 @@ struct StoreTroubleTests {
     let start = scene.clock.now()
     let service = ModelService(clock: scene.clock) { request, _ in
       guard request == 3 else { return .accept }
-      return .answer(ServiceAnswer(status: 429, code: "too_many_requests", wait: .seconds(60)))
+      return .answer(Answer(status: 429, code: "too_many_requests", wait: .seconds(60)))
     }
     let hasJumped = NIOLockedValueBox(false)
     let ending = try await scene.resume(service) { event in

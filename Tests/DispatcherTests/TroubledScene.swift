@@ -1,4 +1,5 @@
 import BatchDomain
+import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import TestSupport
@@ -38,7 +39,7 @@ struct TroubledScene {
     let session = try await store.take(run, isCancelling: false, at: clock.now())
     let (stops, _) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
-      session: session, service: service, clock: clock, random: SeededRandom(seed: 1),
+      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1),
       observer: Reaction(react))
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }

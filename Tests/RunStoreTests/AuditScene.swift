@@ -131,7 +131,7 @@ extension RunSession {
     _ chunk: ClaimedChunk, _ outcome: Outcome, _ event: ChunkEvent, counted: Bool = false
   ) async throws {
     _ = try await record(
-      AttemptResult(
+      AttemptRecord(
         of: chunk, finishedAt: chunk.startedAt + .seconds(1),
         took: .seconds(1), outcome: outcome, status: nil, code: nil, message: nil, isCounted: counted,
         event: event, readyAt: Timestamp(milliseconds: 0)))

@@ -67,7 +67,7 @@ struct ChunkContentTests {
     let (store, session) = try await plan(Self.compact, chunkSize: 4)
     guard case .chunk(let chunk) = try await session.claim(at: TestStore.start) else { return }
     try Raw.execute("UPDATE item_block SET sources = replace(sources, '1.mp4', '7.mp4')", in: store.path)
-    let refused = AttemptResult(
+    let refused = AttemptRecord(
       of: chunk, finishedAt: TestStore.start, took: .seconds(1), outcome: .content, status: 400, code: "x",
       message: nil, isCounted: false, event: .divided, division: Division(Piece.halves(of: chunk.items)))
     await #expect { _ = try await session.record(refused) } throws: {

@@ -26,8 +26,8 @@ struct CommitSumsTests {
 
   private func result(
     _ chunk: ClaimedChunk, _ outcome: Outcome = .accepted, _ event: ChunkEvent = .accepted
-  ) -> AttemptResult {
-    AttemptResult(
+  ) -> AttemptRecord {
+    AttemptRecord(
       of: chunk, finishedAt: TestStore.start + .seconds(1), took: .seconds(1), outcome: outcome, status: nil,
       code: nil, message: nil, isCounted: false, event: event)
   }

@@ -45,7 +45,7 @@ struct KnownItemsTests {
     while case .chunk(let chunk) = try await session.claim(at: now) {
       let isAccepted = accepting(chunk.firstItem)
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: now, took: .zero, outcome: isAccepted ? .accepted : .content,
           status: isAccepted ? 200 : 400, code: nil, message: nil, isCounted: false,
           event: isAccepted ? .accepted : .refused))
@@ -84,7 +84,7 @@ struct KnownItemsTests {
         throw StoreError(.conflict, "nothing to claim")
       }
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: TestStore.start, took: .zero, outcome: .accepted, status: 200, code: nil,
           message: nil, isCounted: false, event: .accepted))
     }

@@ -40,7 +40,7 @@ struct ObjectLookUpTests {
       return
     }
     _ = try await session.record(
-      AttemptResult(
+      AttemptRecord(
         of: chunk, finishedAt: TestStore.start, took: .seconds(1), outcome: .content,
         status: 400, code: "parameter_invalid", message: nil, isCounted: false, event: .divided,
         division: Division(Piece.halves(of: chunk.items))))

@@ -19,7 +19,7 @@ struct OriginRowsTests {
       return
     }
     _ = try await session.record(
-      AttemptResult(
+      AttemptRecord(
         of: chunk, finishedAt: TestStore.start, took: .zero, outcome: .unknown, status: nil, code: "reset",
         message: nil, isCounted: false, event: .answerLost))
     try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)

@@ -114,7 +114,7 @@ struct RatePropertyTests {
 
   private func accept(_ chunk: ClaimedChunk, in session: any RunSession, at now: Timestamp) async throws {
     _ = try await session.record(
-      AttemptResult(
+      AttemptRecord(
         of: chunk, finishedAt: now, took: .zero, outcome: .accepted,
         status: 200, code: nil, message: nil, isCounted: false, event: .accepted,
         readyAt: Timestamp(milliseconds: 0)))

@@ -18,7 +18,7 @@ struct RequestTests {
   private func end(_ session: any RunSession, failing: Bool) async throws {
     while case .chunk(let chunk) = try await session.claim(at: TestStore.start) {
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: TestStore.start, took: .zero, outcome: failing ? .notProcessed : .accepted,
           status: 503, code: nil, message: nil, isCounted: true, event: failing ? .exhausted : .accepted))
     }

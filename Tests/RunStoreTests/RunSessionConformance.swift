@@ -31,8 +31,8 @@ struct RunSessionConformance {
   private func result(
     _ chunk: ClaimedChunk, _ outcome: Outcome, _ event: ChunkEvent, counted: Bool = false,
     after seconds: Int = 1, readyAt: Timestamp? = nil
-  ) -> AttemptResult {
-    AttemptResult(
+  ) -> AttemptRecord {
+    AttemptRecord(
       of: chunk, finishedAt: chunk.startedAt + .seconds(seconds),
       took: .seconds(seconds), outcome: outcome, status: outcome == .accepted ? 200 : 400,
       code: outcome == .accepted ? nil : "some_code", message: nil, isCounted: counted, event: event,
@@ -144,7 +144,7 @@ struct RunSessionConformance {
     }
     let index: IndexID = "rare"
     func chunks(_ intents: Range<Int>, newestFirst: Bool, _ limit: Int) async throws -> [Int] {
-      try await session.controls(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+      try await session.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
         .map(\.chunk.rawValue)
     }
     #expect(try await chunks(0..<Int.max, newestFirst: true, 5) == [290, 5])
@@ -152,7 +152,7 @@ struct RunSessionConformance {
     #expect(try await chunks(0..<Int.max, newestFirst: true, 1) == [290])
     #expect(try await chunks(20..<Int.max, newestFirst: false, 1) == [290])
     #expect(try await chunks(20..<280, newestFirst: false, 5) == [])
-    let names = try await session.controls(index: index, intents: 0..<Int.max, newestFirst: false, limit: 1)
+    let names = try await session.witnesses(index: index, intents: 0..<Int.max, newestFirst: false, limit: 1)
     #expect(names.first?.names == ["000010.mp4"])
   }
 
@@ -305,15 +305,15 @@ struct RunSessionConformance {
     _ = try await session.record(result(second, .accepted, .accepted))
     let index = IndexID("629d807aa9e2a3a33a92c00b")
     let always = 0..<Int.max
-    let all = try await session.controls(index: index, intents: always, newestFirst: true, limit: 5)
+    let all = try await session.witnesses(index: index, intents: always, newestFirst: true, limit: 5)
     #expect(all.map(\.chunk) == [second.number, first.number])
-    let oldest = try await session.controls(index: index, intents: always, newestFirst: false, limit: 1)
+    let oldest = try await session.witnesses(index: index, intents: always, newestFirst: false, limit: 1)
     #expect(oldest.map(\.chunk) == [first.number])
-    let later = try await session.controls(
+    let later = try await session.witnesses(
       index: index, intents: 2..<Int.max, newestFirst: true, limit: 5)
     #expect(later.map(\.chunk) == [second.number])
     #expect(later[0].intent == 2)
-    let other = try await session.controls(
+    let other = try await session.witnesses(
       index: IndexID("other"), intents: always, newestFirst: true, limit: 5)
     #expect(other.isEmpty)
   }

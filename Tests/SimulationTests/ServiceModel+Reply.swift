@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 
 extension ServiceModel {
   /// What becomes of a request.
@@ -9,14 +10,14 @@ extension ServiceModel {
     var takesAfter: Duration = .zero
     /// When the client has its answer; at the time-out or later for never.
     var answersAfter: Duration
-    var exchange: Exchange
+    var exchange: Result<Answer, TransportFailure>
 
     var traced: String {
       let answer =
         switch exchange {
-        case .answered(let answer):
+        case .success(let answer):
           "\(answer.status) \(answer.code ?? "") \(answer.wait.map { "\($0)" } ?? "")"
-        case .failed(let failure): failure.code
+        case .failure(let failure): failure.code
         }
       return "\(takes) after \(takesAfter.inMilliseconds), \(answer) after \(answersAfter.inMilliseconds)"
     }
@@ -42,13 +43,13 @@ extension ServiceModel {
   private func work(_ items: [Item], isCalm: Bool = false) -> Reply {
     let answersAfter = dice.spread(0...weather.slowness)
     if let refusal = refusal(of: items, isCalm: isCalm) {
-      var reply = Reply(answersAfter: answersAfter, exchange: .answered(refusal.answer))
+      var reply = Reply(answersAfter: answersAfter, exchange: .success(refusal.answer))
       if weather.refusalsTakeParts, refusal.answer.status == 400 { reply.takes = refusal.readable }
       return reply
     }
     return Reply(
       takes: items.count, takesAfter: moment(before: answersAfter), answersAfter: answersAfter,
-      exchange: .answered(ServiceAnswer(status: dice.pick([200, 200, 204]))))
+      exchange: .success(Answer(status: dice.pick([200, 200, 204]))))
   }
 
   /// When items are taken that are acknowledged then.
@@ -58,19 +59,19 @@ extension ServiceModel {
   }
 
   /// What the service has against the content of a request, and how many items come before that.
-  private func refusal(of items: [Item], isCalm: Bool = false) -> (answer: ServiceAnswer, readable: Int)? {
-    if let limit = weather.sizeLimit, items.count > limit { return (ServiceAnswer(status: 413), 0) }
+  private func refusal(of items: [Item], isCalm: Bool = false) -> (answer: Answer, readable: Int)? {
+    if let limit = weather.sizeLimit, items.count > limit { return (Answer(status: 413), 0) }
     // Somebody makes it in the end: a run whose items all have that index is paused until then.
     if !isCalm, let place = items.firstIndex(where: { $0.index == weather.missingIndex }) {
-      return (ServiceAnswer(status: 404, code: "resource_not_exist"), place)
+      return (Answer(status: 404, code: "resource_not_exist"), place)
     }
     if let place = items.firstIndex(where: { weather.poisoned.contains($0.object) }) {
       return (
-        ServiceAnswer(status: 400, code: "parameter_invalid", message: "element \(place) is invalid"), place
+        Answer(status: 400, code: "parameter_invalid", message: "element \(place) is invalid"), place
       )
     }
     if let place = items.firstIndex(where: { weather.crashing.contains($0.object) }) {
-      return (ServiceAnswer(status: 500), place)
+      return (Answer(status: 500), place)
     }
     return nil
   }
@@ -89,7 +90,7 @@ extension ServiceModel {
   ///
   /// - Parameter isHeld: whether something on the way may hold it after its attempt has ended.
   private func lost(
-    _ items: [Item], answersAfter: Duration, _ exchange: Exchange, isHeld: Bool = false
+    _ items: [Item], answersAfter: Duration, _ exchange: Result<Answer, TransportFailure>, isHeld: Bool = false
   ) -> Reply {
     let latest = answersAfter + (isHeld ? max(weather.gatewayLateness, weather.lateness) : weather.lateness)
     return Reply(
@@ -99,8 +100,8 @@ extension ServiceModel {
 
   private func mishap(_ kind: Weather.Mishap, _ items: [Item], _ timeout: Duration) -> Reply {
     let soon = dice.spread(0...weather.slowness)
-    func answer(_ status: Int, wait: Duration? = nil, mediaType: String? = nil) -> Exchange {
-      .answered(ServiceAnswer(status: status, mediaType: mediaType, wait: wait))
+    func answer(_ status: Int, wait: Duration? = nil, mediaType: String? = nil) -> Result<Answer, TransportFailure> {
+      .success(Answer(status: status, mediaType: mediaType, wait: wait))
     }
     switch kind {
     case .toldToWait:
@@ -128,8 +129,8 @@ extension ServiceModel {
     case .quotaUsedUp:
       var reply = work(items)
       if refusal(of: items) == nil {
-        reply.exchange = .answered(
-          ServiceAnswer(status: 200, wait: dice.milliseconds(1...5_000), quotaUsedUp: true))
+        reply.exchange = .success(
+          Answer(status: 200, wait: dice.milliseconds(1...5_000), quotaUsedUp: true))
       }
       return reply
     }
@@ -138,11 +139,11 @@ extension ServiceModel {
   private func outage(_ spell: Weather.Spell, _ items: [Item], _ timeout: Duration) -> Reply {
     let soon = dice.spread(0...weather.slowness)
     func answer(_ status: Int, _ code: String? = nil, wait: Duration? = nil) -> Reply {
-      Reply(answersAfter: soon, exchange: .answered(ServiceAnswer(status: status, code: code, wait: wait)))
+      Reply(answersAfter: soon, exchange: .success(Answer(status: status, code: code, wait: wait)))
     }
     switch spell.kind {
     case .down: return Reply(answersAfter: soon, exchange: Self.refused)
-    case .erring: return lost(items, answersAfter: soon, .answered(ServiceAnswer(status: 500)))
+    case .erring: return lost(items, answersAfter: soon, .success(Answer(status: 500)))
     case .hanging: return lost(items, answersAfter: timeout, Self.reset, isHeld: true)
     case .resetting: return lost(items, answersAfter: soon, Self.reset)
     case .account: return answer(dice.pick([401, 403]))
@@ -153,8 +154,8 @@ extension ServiceModel {
     }
   }
 
-  private static let refused = Exchange.failed(
+  private static let refused = Result<Answer, TransportFailure>.failure(
     TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused"))
-  private static let reset = Exchange.failed(
+  private static let reset = Result<Answer, TransportFailure>.failure(
     TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
 }

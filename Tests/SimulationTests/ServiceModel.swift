@@ -1,4 +1,6 @@
 import BatchDomain
+import TransfersService
+import ServiceHTTP
 import Foundation
 import NIOConcurrencyHelpers
 
@@ -98,12 +100,12 @@ final class ServiceModel: Sendable {
   func list(index: String, page: Int, isCalm: Bool) -> Result<[TaskRow], ListingFailure> {
     switch weather.listing {
     case .missing:
-      return .failure(.refused(ServiceAnswer(status: 404)))
+      return .failure(.refused(Answer(status: 404)))
     case .failing where !isCalm && dice.chance(0.4):
       return .failure(
         dice.pick([
-          .refused(ServiceAnswer(status: 500)), .refused(ServiceAnswer(status: 429)),
-          .refused(ServiceAnswer(status: 429, wait: dice.milliseconds(0...5_000))),
+          .refused(Answer(status: 500)), .refused(Answer(status: 429)),
+          .refused(Answer(status: 429, wait: dice.milliseconds(0...5_000))),
           .transport(TransportFailure(progress: .notWritten, code: "connect_refused", message: "refused")),
         ]))
     case .stuck:

@@ -35,7 +35,7 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
+  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
     try await change(
       "record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)",
       { $0.claim.map { "and claim \($0.traced)" } ?? "" }
@@ -69,11 +69,11 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func controls(
+  func witnesses(
     index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
-  ) async throws -> [Control] {
-    try await read("controls", { "\($0.map(\.chunk.rawValue))" }) {
-      try await base.controls(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+  ) async throws -> [Witness] {
+    try await read("witnesses", { "\($0.map(\.chunk.rawValue))" }) {
+      try await base.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
     }
   }
 
@@ -90,7 +90,7 @@ struct SimulatedSession: RunSession {
   }
 
   func refusals(of chunk: ChunkNumber) async throws -> RefusalHistory {
-    try await read("refusals", { "\($0.trust)" }) { try await base.refusals(of: chunk) }
+    try await read("refusals", { "\($0.semantics)" }) { try await base.refusals(of: chunk) }
   }
 
   func settle(_ settlement: Settlement) async throws -> Recorded {

@@ -1,21 +1,23 @@
 import BatchDomain
+import TransfersService
+import ServiceHTTP
 
 /// The client port as a process of a world has it: the model service, with a possible death around every call.
-struct SimulatedTransfer: TransferService {
+struct SimulatedTransfer: TransfersAPI {
   let process: SimulatedProcess
 
   private var world: World { process.world }
 
   var pageLimit: Int { world.scenario.weather.pageLimit }
 
-  func submit(_ submission: Submission) async -> Exchange {
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     do {
-      try await process.begin("submit \(submission.chunk)")
-      let request = world.service.receive(submission.filePart)
+      try await process.begin("submit \(unit.chunk)")
+      let request = world.service.receive(unit.content)
       let reply = world.service.reply(
-        to: request.items, timeout: submission.timeout, isCalm: world.isCalm(process.number))
+        to: request.items, timeout: unit.timeout, isCalm: world.isCalm(process.number))
       if world.scenario.strays { await Task { await world.executor.turn() }.value }
-      process.note("submit \(submission.chunk) as \(request.number): \(reply.traced)")
+      process.note("submit \(unit.chunk) as \(request.number): \(reply.traced)")
       if reply.takes > 0 {
         process.depart(request.number, after: reply.takesAfter) { [world] in
           world.trace.note(
@@ -23,46 +25,46 @@ struct SimulatedTransfer: TransferService {
           world.service.take(request.items.prefix(reply.takes), request: request.number)
         }
       }
-      let hangsUp = reply.answersAfter >= submission.timeout
-      try await process.sleep(for: min(reply.answersAfter, submission.timeout))
-      try process.finish("submit \(submission.chunk)")
+      let hangsUp = reply.answersAfter >= unit.timeout
+      try await process.sleep(for: min(reply.answersAfter, unit.timeout))
+      try process.finish("submit \(unit.chunk)")
       guard !hangsUp else {
         let weather = world.scenario.weather
         process.abandon(request.number, lateness: max(weather.lateness, weather.gatewayLateness))
-        return .failed(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
+        return .failure(TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out"))
       }
-      if case .failed = reply.exchange {
+      if case .failure = reply.exchange {
         process.abandon(request.number, lateness: world.scenario.weather.lateness)
       }
       return reply.exchange
     } catch {
-      return .failed(TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))
+      return .failure(TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))
     }
   }
 
-  func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
     let gone = ListingFailure.transport(
       TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))
     do {
-      try await process.begin("list \(index) \(page)")
+      try await process.begin("list \(index?.rawValue ?? "-") \(page)")
       try await process.sleep(for: world.dice.spread(0...2))
     } catch {
       throw gone
     }
     let answer = world.service.list(
-      index: index.rawValue, page: page, isCalm: world.isCalm(process.number))
+      index: index?.rawValue ?? "", page: page, isCalm: world.isCalm(process.number))
     do {
       try await process.sleep(for: world.dice.spread(0...2))
-      try process.finish("list \(index) \(page)")
+      try process.finish("list \(index?.rawValue ?? "-") \(page)")
     } catch {
       throw gone
     }
     switch answer {
     case .success(let rows):
-      process.note("list \(index) \(page): \(rows.map(\.id).joined(separator: " "))")
+      process.note("list \(index?.rawValue ?? "-") \(page): \(rows.map(\.id).joined(separator: " "))")
       return rows
     case .failure(let failure):
-      process.note("list \(index) \(page) fails")
+      process.note("list \(index?.rawValue ?? "-") \(page) fails")
       throw failure
     }
   }

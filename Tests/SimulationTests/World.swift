@@ -1,4 +1,5 @@
 import BatchDomain
+import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
@@ -170,7 +171,10 @@ final class World: Sendable {
       let simulated = SimulatedSession(base: session, process: process)
       if errand == .retry { _ = try await simulated.retry([.rejected, .failed]) }
       let loop = RunLoop(
-        session: simulated, service: SimulatedTransfer(process: process), clock: process, random: random,
+        session: simulated,
+        service: TransfersService(
+          SimulatedTransfer(process: process), profile: session.settings.profile,
+          destination: session.settings.destination), clock: process, random: random,
         observer: Onlooker(trace: trace))
       let asks = number < scenario.calmFrom && dice.chance(scenario.stopOdds / 2)
       let id = session.run

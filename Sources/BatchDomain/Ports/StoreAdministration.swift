@@ -41,6 +41,11 @@ package protocol StoreAdministration: RunControl {
 /// A run that this process owns.
 package protocol RunSession: WorkQueue, SettlingEvidence, ItemRecords {}
 
+extension RunSession {
+  /// Intents that the run has recorded so far.
+  package func intents() async throws -> Int { try await standing().attempts }
+}
+
 /// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
 package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration {}
 

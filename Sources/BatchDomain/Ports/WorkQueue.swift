@@ -26,7 +26,7 @@ package protocol WorkQueue: Sendable {
   ///
   /// - Parameter next: the time of the next intent; `nil` takes none.
   /// - Throws: ``StoreError`` when nothing was recorded.
-  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
+  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
 
   /// Chunks that the service works on, in order of number, leaving out those up to `after`.
   func processingChunks(after: ChunkNumber?, limit: Int) async throws -> [ProcessingChunk]
@@ -57,7 +57,7 @@ package protocol WorkQueue: Sendable {
 
 extension WorkQueue {
   /// Ends an attempt and moves its chunk.
-  package func record(_ result: AttemptResult) async throws -> Recorded {
+  package func record(_ result: AttemptRecord) async throws -> Recorded {
     try await record(result, claimingAt: nil).recorded
   }
 }
@@ -127,7 +127,7 @@ package struct ClaimedChunk: Sendable {
 }
 
 /// How an attempt ended, and what that means for its chunk.
-package struct AttemptResult: Sendable, Equatable {
+package struct AttemptRecord: Sendable, Equatable {
   /// The chunk's number.
   package var chunk: ChunkNumber
   /// The attempt's number within the chunk.
@@ -165,7 +165,20 @@ package struct AttemptResult: Sendable, Equatable {
   /// A wait of the whole run that came with the answer: durable together with it.
   package var wait: StoredWait?
 
-  /// A result of the attempt that a claim began, as the dispatcher judged it.
+  /// A record of the attempt that a claim began: what came of it, and what the dispatcher makes of that.
+  package init(
+    of claimed: ClaimedChunk, _ result: SubmissionResult, finishedAt: Timestamp, took: Duration,
+    isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil, division: Division? = nil,
+    rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
+  ) {
+    self.init(
+      of: claimed, finishedAt: finishedAt, took: took, outcome: result.outcome, status: result.status,
+      code: result.code, message: result.message, externalID: result.externalID, isCounted: isCounted,
+      event: event, readyAt: readyAt, division: division, rejectsRest: rejectsRest, isInOutage: isInOutage,
+      wait: wait)
+  }
+
+  /// A record in its parts.
   package init(
     of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
     code: String?, message: String?, externalID: String? = nil, isCounted: Bool, event: ChunkEvent,

@@ -60,7 +60,7 @@ package struct CauseSummary: Sendable, Equatable {
   }
 
   /// Whether sending the items again can help.
-  package var repeating: Repeating { RetryContract.repeating(outcome, code: code) }
+  package var repeating: Repeating { Repeating(after: outcome, code: code) }
 }
 
 /// Groups chunks by why they are not accepted, one after the other, in bounded memory.

@@ -38,7 +38,8 @@ package struct AttemptCircumstances: Sendable, Equatable {
   }
 }
 
-extension RetryContract {
+/// What an outcome means for a chunk and for the run, whatever the service. `docs/retry-contract.md` shows it as a table.
+package enum RetryContract {
   /// What an outcome means for a chunk and for the run.
   package static func judge(_ outcome: Outcome, _ circumstances: AttemptCircumstances) -> Judgement {
     switch outcome {
@@ -51,7 +52,7 @@ extension RetryContract {
     case .index where circumstances.isSoleIndexLeft:
       return Judgement(event: .requeued, pause: .index)
     case .index, .content:
-      // ``Bisection`` decides what follows.
+      // ``ServiceModule/step(after:)`` decides what follows.
       return Judgement(event: .refused)
     case .throttled:
       return Judgement(event: .requeued)

@@ -20,18 +20,27 @@ package enum Repeating: Sendable, Hashable {
   case unclear
 }
 
-extension RetryContract {
+extension Repeating {
+  /// Codes of the service, in every generation of its API, that say that something in the request is wrong.
+  package static let contentCodes: Set<String> = [
+    "parameter_invalid", "parameter_not_provided", "parameter_unknown", "tags_not_allowed",
+    "video_resolution_too_low", "video_resolution_too_high", "video_resolution_invalid_aspect_ratio",
+    "video_duration_too_short", "video_duration_too_long", "video_file_broken", "video_filesize_too_large",
+    "unsupported_file_type", "audio_file_broken",
+  ]
+
   /// Whether repeating can help after an attempt that came to this.
   ///
   /// Only codes that are known to speak about what is in the request rule it out; the service does not say which of
   /// its codes are worth repeating.
-  package static func repeating(_ outcome: Outcome, code: String?) -> Repeating {
-    switch outcome {
-    case .accepted, .throttled, .notProcessed, .unknown: .helps
-    case .account: .helpsAfter(.account)
-    case .endpoint: .helpsAfter(.address)
-    case .index: .helpsAfter(.index)
-    case .content: code.map(contentCodes.contains) == true ? .refusedAgain : .unclear
-    }
+  package init(after outcome: Outcome, code: String?) {
+    self =
+      switch outcome {
+      case .accepted, .throttled, .notProcessed, .unknown: .helps
+      case .account: .helpsAfter(.account)
+      case .endpoint: .helpsAfter(.address)
+      case .index: .helpsAfter(.index)
+      case .content: code.map(Self.contentCodes.contains) == true ? .refusedAgain : .unclear
+      }
   }
 }

@@ -42,7 +42,7 @@ package struct RunSettings: Sendable, Equatable {
   package var origin: String { Origin.of(baseURL) }
 
   /// Where the run's requests go: what makes two runs of one manifest the same submission.
-  package var destination: String { baseURL + profile.transfersPath }
+  package var destination: String { baseURL + profile.submissionPath }
 
   /// The table of settings that are stored with a run, in the order in which they are shown.
   package static let table: [Setting<RunSettings>] = [

@@ -1,6 +1,4 @@
-/// A published version of the service: where its endpoints are and how its lists are paged.
-///
-/// Source of every path and limit: the service's documentation and specifications for v1, v1.1 and v1.2.
+/// A published version of the service: the list of those that there is a ``ServiceModule`` for.
 package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   /// Version 1; the one the cloud-to-cloud page describes.
   case v1
@@ -19,29 +17,13 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// Path of the transfers endpoint, from the base address on.
-  package var transfersPath: String {
+  /// Path of the endpoint that chunks are sent to, from the base address on: a part of what makes two runs the same
+  /// submission.
+  package var submissionPath: String {
     switch self {
     case .v1: "/v1/indexes/tasks/transfers"
     case .v1_1: "/v1.1/tasks/transfers"
     case .v1_2: "/v1.2/tasks/transfers"
-    }
-  }
-
-  /// Path of the list of tasks, from the base address on.
-  package var tasksPath: String {
-    switch self {
-    case .v1: "/v1/indexes/tasks"
-    case .v1_1: "/v1.1/tasks"
-    case .v1_2: "/v1.2/tasks"
-    }
-  }
-
-  /// The most rows a page of the list of tasks may have; the service refuses more.
-  package var listPageLimit: Int {
-    switch self {
-    case .v1: 100
-    case .v1_1, .v1_2: 50
     }
   }
 }

@@ -43,7 +43,7 @@ package struct Settlement: Sendable, Equatable {
   /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
   package var readyAt: Timestamp?
   /// What refusals of the run are known to mean from now on; `nil` leaves that as it was.
-  package var trust: RefusalTrust?
+  package var semantics: RejectionSemantics?
   /// The id that the service has for what the request made, where settling found it; it is stored with the attempt.
   package var externalID: String? = nil
 
@@ -51,7 +51,7 @@ package struct Settlement: Sendable, Equatable {
   package init(
     chunk: ChunkNumber, attempt: Int, verdict: Verdict, authority: Authority, evidence: Evidence,
     decidedAt: Timestamp, event: ChunkEvent?, division: Division? = nil, countsAttempt: Bool = false,
-    readyAt: Timestamp? = nil, trust: RefusalTrust? = nil
+    readyAt: Timestamp? = nil, semantics: RejectionSemantics? = nil
   ) {
     self.chunk = chunk
     self.attempt = attempt
@@ -63,7 +63,7 @@ package struct Settlement: Sendable, Equatable {
     self.division = division
     self.countsAttempt = countsAttempt
     self.readyAt = readyAt
-    self.trust = trust
+    self.semantics = semantics
   }
 }
 
@@ -80,18 +80,18 @@ package struct Evidence: Sendable, Equatable {
   /// Items of the chunk among them.
   package var itemsSeen: Int?
   /// Chunks that prove that the listing had caught up.
-  package var controls: [ChunkNumber]
+  package var witnesses: [ChunkNumber]
 
   /// Evidence in words, and in its parts where the listing was read.
   package init(
     _ text: String, firstLookAt: Timestamp? = nil, lastLookAt: Timestamp? = nil, tasksListed: Int? = nil,
-    itemsSeen: Int? = nil, controls: [ChunkNumber] = []
+    itemsSeen: Int? = nil, witnesses: [ChunkNumber] = []
   ) {
     self.text = text
     self.firstLookAt = firstLookAt
     self.lastLookAt = lastLookAt
     self.tasksListed = tasksListed
     self.itemsSeen = itemsSeen
-    self.controls = controls
+    self.witnesses = witnesses
   }
 }

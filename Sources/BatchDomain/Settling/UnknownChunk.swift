@@ -49,8 +49,10 @@ package struct UnknownChunk: Sendable, Equatable {
   package var endedAfter: Int
   /// How the answer of its last attempt came to be missing.
   package var loss: Loss
-  /// Whether a gateway may still hold the request of its last attempt.
-  package var mayArriveLater: Bool
+  /// HTTP status that its last attempt was answered with; `nil` when no answer came.
+  package var status: Int?
+  /// The service's error code of its last attempt, or the transport's word.
+  package var code: String?
   /// Whether that was during an outage: no other request got through.
   package var wasInOutage: Bool
   /// Attempts so far that count towards the limit.
@@ -63,9 +65,8 @@ package struct UnknownChunk: Sendable, Equatable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
-    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, mayArriveLater: Bool = false,
-    wasInOutage: Bool = false,
-    countedAttempts: Int = 0,
+    endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, status: Int? = nil,
+    code: String? = nil, wasInOutage: Bool = false, countedAttempts: Int = 0,
     namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
     self.number = number
@@ -77,7 +78,8 @@ package struct UnknownChunk: Sendable, Equatable {
     self.intent = intent
     self.endedAfter = endedAfter
     self.loss = loss
-    self.mayArriveLater = mayArriveLater
+    self.status = status
+    self.code = code
     self.wasInOutage = wasInOutage
     self.countedAttempts = countedAttempts
     self.namesClash = namesClash
@@ -87,11 +89,6 @@ package struct UnknownChunk: Sendable, Equatable {
   /// Whether its failure says something about the chunk itself: answered with a status while others got through.
   /// Such attempts count when they settle as not received.
   package var isOwnFault: Bool { loss == .answered && !wasInOutage }
-
-  /// The moment from which on the request of its last attempt can no longer arrive.
-  ///
-  /// - Parameter grace: how long a gateway may hold a request.
-  package func arrivesBefore(grace: Duration) -> Timestamp { mayArriveLater ? endedAt + grace : endedAt }
 
   /// Whether the service refused it, for an index it does not know included.
   package var wasRefused: Bool { loss == .refused || loss == .indexRefused }
@@ -110,7 +107,7 @@ package struct UnknownChunk: Sendable, Equatable {
 
 /// An accepted chunk of the same run and index: where the listing shows its names, names can be matched,
 /// and the listing has caught up to it.
-package struct Control: Sendable, Equatable {
+package struct Witness: Sendable, Equatable {
   /// The chunk's number.
   package var chunk: ChunkNumber
   /// The place of its accepted attempt among the intents of its run.
@@ -124,10 +121,8 @@ package struct Control: Sendable, Equatable {
   /// Whether a name of it stands for another item of this run and index, too: it then shows only where the listing
   /// has as many tasks of each name as were sent.
   package var namesClash: Bool
-  /// For names that may stand for several items: their counts.
-  package var counts: [FileName: NameCount] = [:]
 
-  /// A control as the store has it.
+  /// A witness as the store has it.
   package init(
     chunk: ChunkNumber, intent: Int, startedAt: Timestamp, acceptedAt: Timestamp, names: [FileName],
     namesClash: Bool = false
@@ -143,7 +138,7 @@ package struct Control: Sendable, Equatable {
 
 /// How far behind a listing was when that was last measured.
 package struct ListingLag: Sendable, Equatable {
-  /// When the control that was looked for was accepted.
+  /// When the witness that was looked for was accepted.
   package var acceptedAt: Timestamp
   /// The longest it can have taken to appear.
   package var lag: Duration

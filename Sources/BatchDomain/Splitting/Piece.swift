@@ -47,6 +47,14 @@ package struct Piece: Sendable, Hashable {
 
 /// What takes the place of a chunk: pieces that cover it exactly.
 package struct Division: Sendable, Hashable {
+  /// Why a chunk is divided.
+  package enum Cause: Sendable, Hashable {
+    /// It was refused for its content, and none of its items was taken.
+    case refused
+    /// So many attempts, all that are permitted, ended in answers that say nothing.
+    case exhausted(maxAttempts: Int)
+  }
+
   /// The pieces in order.
   package var pieces: [Piece]
   /// Attempts that count towards the limit of each piece from the start. A chunk that was divided because its

@@ -2,7 +2,6 @@ import ArgumentParser
 import BatchDomain
 import Reporting
 import ServiceHTTP
-import TransfersService
 
 /// `orchestrate doctor`: whether this machine, this store and this key can carry a run through a night.
 struct DoctorCommand: Subcommand {
@@ -61,19 +60,14 @@ struct DoctorCommand: Subcommand {
     } catch {
       return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
     }
-    let service = HTTPTransferService(
+    let connection = ServiceConnections.open(
+      settings.profile, destination: settings.destination,
       ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-        route: route),
-      profile: settings.profile, clock: context.clock)
-    var failure: ListingFailure?
-    do throws(ListingFailure) {
-      try await service.probe()
-    } catch {
-      failure = error
-    }
-    await service.shutdown()
-    return ServiceHealth.check(failure, baseURL: settings.baseURL, profile: settings.profile)
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+      clock: context.clock)
+    let result = await connection.service.probe()
+    await connection.shutdown()
+    return ServiceHealth.check(result, baseURL: settings.baseURL, profile: settings.profile)
   }
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {
@@ -92,44 +86,44 @@ struct DoctorCommand: Subcommand {
 /// Puts what the service answered to a probe into words.
 enum ServiceHealth {
   /// - Parameters:
-  ///   - failure: why no row came; `nil` when all is well.
+  ///   - result: what came of the probe.
   ///   - baseURL: the address that was asked.
   ///   - profile: the version of the service that was expected there.
-  static func check(_ failure: ListingFailure?, baseURL: String, profile: ServiceProfile) -> HealthCheck {
-    switch failure {
-    case nil: HealthCheck(.service, .ok, "\(baseURL) answers as \(profile.rawValue) and takes the key")
-    case .transport(let failure):
+  static func check(_ result: ProbeResult, baseURL: String, profile: ServiceProfile) -> HealthCheck {
+    switch result {
+    case .ready: HealthCheck(.service, .ok, "\(baseURL) answers as \(profile.rawValue) and takes the key")
+    case .unreachable(let failure):
       HealthCheck(
-        .service, .problem, "\(baseURL) does not answer: \(failure.message) (\(failure.code))",
-        remedy: remedy(for: failure.code))
-    case .refused(let answer): check(answer, baseURL, profile)
+        .service, .problem, "\(baseURL) does not answer: \(failure.text)", remedy: remedy(for: failure.code))
+    case .refused(let answer, let isForeign): check(answer, isForeign: isForeign, baseURL, profile)
     }
   }
 
-  private static func remedy(for code: String) -> Remedy {
+  private static func remedy(for code: String?) -> Remedy {
     switch code {
     case "certificate_expired", "certificate_not_yet_valid":
       "check the clock of this machine, and have the certificate renewed if the clock is right"
     case "certificate": "name a file with the authority to trust in $SSL_CERT_FILE, and check the clock"
     case "certificate_host": "check --base-url, and whether a proxy or firewall answers instead"
     case "proxy_unauthorized": "put the right user name and password into $HTTPS_PROXY"
-    case RetryContract.unresolved: "check the spelling of --base-url or $HTTPS_PROXY, and the network's DNS"
-    case RetryContract.openFiles: "raise the limit on open files (ulimit -n)"
+    case TransportFailure.unresolved: "check the spelling of --base-url or $HTTPS_PROXY, and the network's DNS"
+    case TransportFailure.openFiles: "raise the limit on open files (ulimit -n)"
     default: "check the network, a proxy or firewall on the way, and --base-url"
     }
   }
 
   private static func check(
-    _ answer: ServiceAnswer, _ baseURL: String, _ profile: ServiceProfile
+    _ answer: SubmissionResult, isForeign: Bool, _ baseURL: String, _ profile: ServiceProfile
   ) -> HealthCheck {
+    let status = answer.status ?? 0
     let words = [answer.code, answer.message].compactMap { $0 }.joined(separator: ": ")
-    let said = "\(baseURL) answered \(answer.status)" + (words.isEmpty ? "" : " (\(words))")
-    switch RetryContract.outcome(of: answer) {
+    let said = "\(baseURL) answered \(status)" + (words.isEmpty ? "" : " (\(words))")
+    switch answer.outcome {
     case .account:
       return HealthCheck(
         .service, .problem, "\(said): the key or the account is refused",
         remedy: "check the key and the account in the service's dashboard")
-    case .endpoint where answer.isForeign:
+    case .endpoint where isForeign:
       return HealthCheck(
         .service, .problem, said, remedy: "check the proxy, firewall or gateway on the way, and --base-url")
     case .endpoint:
@@ -138,7 +132,7 @@ enum ServiceHealth {
         remedy: "check --base-url and --profile")
     case .accepted, .unknown:
       // A 2xx that is no list of tasks, and a web page instead of one, are not the service either.
-      let isAnswer = (200..<300).contains(answer.status)
+      let isAnswer = (200..<300).contains(status)
       return HealthCheck(
         .service, .problem,
         isAnswer

@@ -107,7 +107,7 @@ struct SettleCommand: Subcommand {
       chunk: unknown.number, attempt: unknown.attempt, verdict: isReceived ? .received : .notReceived,
       authority: .person, evidence: Evidence("a person said so"), decidedAt: now,
       event: isReceived ? .settledReceived : .settledNotReceived,
-      trust: isReceived && unknown.wasRefused ? .partial : nil)
+      semantics: isReceived && unknown.wasRefused ? .partial : nil)
   }
 
   /// Leaves the run as it was, unless what was settled now has to be sent, or nothing is left.

@@ -3,7 +3,6 @@ import Dispatcher
 import Notifications
 import Reporting
 import ServiceHTTP
-import TransfersService
 
 /// Works on a run this process owns until it has to be left, and says how it was left.
 struct RunExecution {
@@ -56,23 +55,23 @@ struct RunExecution {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session)
-    let service = HTTPTransferService(
+    let connection = ServiceConnections.open(
+      settings.profile, destination: settings.destination,
       ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-        route: route),
-      profile: settings.profile, clock: context.clock)
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+      clock: context.clock)
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
     let events = eventLog(of: session.run)
     let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
-      session: session, service: service, clock: context.clock, random: context.random,
+      session: session, service: connection.service, clock: context.clock, random: context.random,
       observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency)
     tidy(signals, session.run)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
         // Workers wait for the network most of the time, and are woken where it is read.
-        try await withTaskExecutorPreference(service.executor) {
+        try await withTaskExecutorPreference(connection.executor) {
           let ending = try await loop.run(isCancelling: isCancelling, stops: signals.stops)
           // Notifications and the result may still take their time.
           tidyAfter(session.run, signals)
@@ -80,7 +79,7 @@ struct RunExecution {
         }
       }
     }
-    await service.shutdown()
+    await connection.shutdown()
     if case .failure = result {
       events?.ended(.paused, reason: .store, counts: nil)
       await self.events?.flush()

@@ -110,7 +110,7 @@ enum SettlementJSON {
     json.value(evidence.itemsSeen)
     json.key("controls")
     json.beginArray()
-    for chunk in evidence.controls { json.value(chunk.rawValue) }
+    for chunk in evidence.witnesses { json.value(chunk.rawValue) }
     json.endArray()
     json.endObject()
   }

@@ -239,14 +239,14 @@ extension SQLiteStore {
         .damaged, "a settlement of chunk \(row.int(0)) says \"\(row.text(3))\" by \"\(row.text(4))\"")
     }
     // `controls` is a JSON array of whole numbers.
-    let controls = row.text(11).split { !$0.isNumber }.compactMap { Int($0) }.map { ChunkNumber($0) }
+    let witnesses = row.text(11).split { !$0.isNumber }.compactMap { Int($0) }.map { ChunkNumber($0) }
     return SettlementSummary(
       chunk: ChunkNumber(row.int(0)), itemCount: row.int(1), attempt: row.int(2), verdict: verdict,
       authority: authority,
       evidence: Evidence(
         row.text(5), firstLookAt: row.optionalInt(7).map { Timestamp(milliseconds: Int64($0)) },
         lastLookAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) },
-        tasksListed: row.optionalInt(9), itemsSeen: row.optionalInt(10), controls: controls),
+        tasksListed: row.optionalInt(9), itemsSeen: row.optionalInt(10), witnesses: witnesses),
       decidedAt: Timestamp(milliseconds: Int64(row.int(6))))
   }
 }

@@ -11,7 +11,7 @@ extension SQLiteRunSession {
     }.get()
   }
 
-  func record(_ result: AttemptResult, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
+  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
     try await change { [self] connection, sums in
       var share = CommitSums.Share()
       let moved = try record(result, knowing: sums, adding: &share, in: connection)
@@ -93,7 +93,7 @@ extension SQLiteRunSession {
   ///
   /// - Returns: what that moved.
   private func record(
-    _ result: AttemptResult, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> StateCounts {
     guard result.division == nil, !result.rejectsRest else {
@@ -119,7 +119,7 @@ extension SQLiteRunSession {
   /// - Returns: the state the chunk is in now.
   @discardableResult
   private func end(
-    _ result: AttemptResult, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> ChunkState {
     let ended = try connection.run(

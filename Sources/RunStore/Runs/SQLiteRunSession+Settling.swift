@@ -37,9 +37,7 @@ extension SQLiteRunSession {
           startedAt: Timestamp(milliseconds: Int64(row.int(6))),
           endedAt: Timestamp(milliseconds: Int64(row.int(7))), intent: row.int(13), endedAfter: row.int(14),
           loss: loss,
-          mayArriveLater: RetryContract.mayArriveLater(
-            status: row.optionalInt(10), code: row.optionalText(9)),
-          wasInOutage: row.flag(11),
+          status: row.optionalInt(10), code: row.optionalText(9), wasInOutage: row.flag(11),
           countedAttempts: row.int(4), namesClash: row.flag(3),
           wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
         return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
@@ -54,14 +52,14 @@ extension SQLiteRunSession {
     }
   }
 
-  func controls(
+  func witnesses(
     index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
-  ) async throws -> [Control] {
-    var found: [Control] = []
+  ) async throws -> [Witness] {
+    var found: [Witness] = []
     var left = intents
     while found.count < limit, !left.isEmpty {
-      let page = try await controls(index: index, page: left, newestFirst: newestFirst)
-      found += page.controls.prefix(limit - found.count)
+      let page = try await witnesses(index: index, page: left, newestFirst: newestFirst)
+      found += page.witnesses.prefix(limit - found.count)
       guard let last = page.last else { break }
       left = newestFirst ? left.lowerBound..<last : last + 1..<left.upperBound
     }
@@ -69,14 +67,14 @@ extension SQLiteRunSession {
   }
 
   /// Accepted chunks that are looked at in one read. In a mixed manifest each of them may have to be looked through.
-  private static let controlsPerRead = 128
+  private static let witnessesPerRead = 128
 
-  /// The controls among the accepted chunks at one end of a range of intents.
+  /// The witnesses among the accepted chunks at one end of a range of intents.
   ///
   /// - Returns: them, and the intent up to which it was looked; `nil` when there are no more.
-  private func controls(
+  private func witnesses(
     index: IndexID, page intents: Range<Int>, newestFirst: Bool
-  ) async throws -> (controls: [Control], last: Int?) {
+  ) async throws -> (witnesses: [Witness], last: Int?) {
     let destination = Origin.canonical(settings.destination)
     return try await reader.read { [self] connection in
       // The index on (run, intent) is walked from one end; acceptances are most of what it has. An earlier attempt that
@@ -95,10 +93,10 @@ extension SQLiteRunSession {
                             AND (before.outcome = 'unknown' OR before.outcome = 'content' OR before.outcome = 'index'))
         ORDER BY a.intent \(newestFirst ? "DESC" : "ASC") LIMIT ?
         """, .integer(row), .integer(intents.lowerBound), .integer(intents.upperBound),
-        .text(index.rawValue), .integer(Self.controlsPerRead)
+        .text(index.rawValue), .integer(Self.witnessesPerRead)
       ) { row in
         (
-          control: Control(
+          witness: Witness(
             chunk: ChunkNumber(row.int(0)), intent: row.int(6),
             startedAt: Timestamp(milliseconds: Int64(row.int(3))),
             acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
@@ -106,16 +104,16 @@ extension SQLiteRunSession {
           items: row.int(1)..<row.int(1) + row.int(2), isMixed: row.flag(7), url: row.text(8)
         )
       }
-      var controls: [Control] = []
+      var witnesses: [Witness] = []
       for chunk in accepted where Origin.canonical(chunk.url) == destination {
         guard try !chunk.isMixed || ItemRows(run: row).mayHave(index.rawValue, in: chunk.items, connection)
         else { continue }
-        var control = chunk.control
-        control.names = try ItemRows(run: row).texts(of: chunk.items, in: connection)
+        var witness = chunk.witness
+        witness.names = try ItemRows(run: row).texts(of: chunk.items, in: connection)
           .filter { $0.indexID == index }.map(\.name)
-        if !control.names.isEmpty { controls.append(control) }
+        if !witness.names.isEmpty { witnesses.append(witness) }
       }
-      return (controls, accepted.count < Self.controlsPerRead ? nil : accepted.last?.control.intent)
+      return (witnesses, accepted.count < Self.witnessesPerRead ? nil : accepted.last?.witness.intent)
     }
   }
 
@@ -225,7 +223,7 @@ extension SQLiteRunSession {
 
   private func record(_ settlement: Settlement, in connection: Connection) throws {
     let evidence = settlement.evidence
-    let controls = evidence.controls.map { String($0.rawValue) }.joined(separator: ",")
+    let witnesses = evidence.witnesses.map { String($0.rawValue) }.joined(separator: ",")
     try connection.run(
       """
       INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted,
@@ -240,7 +238,7 @@ extension SQLiteRunSession {
       .integer(settlement.decidedAt.milliseconds), .text(settlement.verdict.rawValue),
       .text(settlement.authority.rawValue), .text(evidence.text), .flag(settlement.countsAttempt),
       .integer(evidence.firstLookAt?.milliseconds), .integer(evidence.lastLookAt?.milliseconds),
-      .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(controls)]"))
+      .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(witnesses)]"))
     if let event = settlement.event {
       try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
         try connection.run(
@@ -261,11 +259,11 @@ extension SQLiteRunSession {
     if let division = settlement.division {
       try divide(settlement.chunk, into: division, in: connection)
     }
-    if let trust = settlement.trust {
+    if let semantics = settlement.semantics {
       // Once a refusal is known to have taken a part, that stands.
       try connection.run(
         "UPDATE run SET refusals = ?1 WHERE id = ?2 AND (refusals = 'unproven' OR ?1 = 'partial')",
-        .text(trust.rawValue), .integer(row))
+        .text(semantics.rawValue), .integer(row))
     }
   }
 }

@@ -4,15 +4,15 @@ import Crypto
 extension SQLiteRunSession {
   func refusals(of chunk: ChunkNumber) async throws -> RefusalHistory {
     try await database.read { [self] connection in
-      let trust = try connection.first("SELECT refusals FROM run WHERE id = ?", .integer(row)) {
-        RefusalTrust(rawValue: $0.text(0))
+      let semantics = try connection.first("SELECT refusals FROM run WHERE id = ?", .integer(row)) {
+        RejectionSemantics(rawValue: $0.text(0))
       }.flatMap { $0 }
-      guard let trust else {
+      guard let semantics else {
         throw StoreError(.damaged, "run \(run) does not say what its refusals mean")
       }
       let root = try root(of: chunk, in: connection)
       var family = ChunkFamily(isPiece: root.number != chunk)
-      guard family.isPiece else { return RefusalHistory(trust: trust, family: family) }
+      guard family.isPiece else { return RefusalHistory(semantics: semantics, family: family) }
       family.wasLookedUp =
         try connection.first(
           """
@@ -40,7 +40,7 @@ extension SQLiteRunSession {
           family.singleRefusals[$0.text(1), default: 0] += $0.int(2)
         }
       }
-      return RefusalHistory(trust: trust, family: family)
+      return RefusalHistory(semantics: semantics, family: family)
     }
   }
 
@@ -86,7 +86,7 @@ extension SQLiteRunSession {
   }
 
   /// Rejects what is left of a refused chunk's family without telling its items apart.
-  func rejectRest(of result: AttemptResult, in connection: Connection) throws {
+  func rejectRest(of result: AttemptRecord, in connection: Connection) throws {
     let root = try root(of: result.chunk, in: connection)
     let state = try ChunkState.pending.after(.refusedAlike)
     try connection.run(

@@ -1,23 +1,82 @@
-package import BatchDomain
-
-/// An answer as it came.
+/// An answer of the service: as it came, and what ``AnswerReader`` found in it.
 package struct Answer: Sendable, Equatable {
-  /// HTTP status.
-  package var status: Int
-  /// Header lines.
-  package var headers: AnswerHeaders
-  /// The body, at most as long as was asked for.
-  package var bytes: [UInt8] = []
-  /// Why the body is not whole; `nil` when it is.
-  package var cut: Cut?
+  /// The kind of a body, which helps to tell whether the answer is the service's own.
+  package enum Body: String, Sendable, CaseIterable {
+    /// There is none.
+    case empty
+    /// JSON of any kind; of one that is too long to be read whole, its beginning.
+    case json
+    /// A page of HTML or another kind of XML. The service sends none: a proxy or a gateway does.
+    case page
+    /// In a coding that this program does not read and did not ask for.
+    case unreadable
+    /// Anything else, an unfinished body included.
+    case other
+  }
 
-  /// Why a body is not whole.
+  /// Why the bytes of a body are not whole.
   package enum Cut: Sendable, Equatable {
-    /// It is longer than was asked for; the rest was not read.
+    /// The body is longer than was asked for; the rest was not read.
     case limit
     /// It broke off, or time was up.
     case broken(TransportFailure)
   }
+
+  /// HTTP status, 100 to 599.
+  package var status: Int
+  /// Header lines.
+  package var headers = AnswerHeaders()
+  /// The body as it came, at most as long as was asked for.
+  package var bytes: [UInt8] = []
+  /// Why ``bytes`` are not whole; `nil` when they are.
+  package var cut: Cut?
+
+  /// The service's error code (`code`, or `error_code` in v1), a number as its digits; `nil` when the body
+  /// has none.
+  package var code: String?
+  /// The service's message, or what stands in its place, with secrets removed; at most 2 KiB.
+  package var message: String?
+  /// Media type of the body in lower case without parameters, for example `text/html`.
+  package var mediaType: String?
+  /// What the body is.
+  package var body: Body
+  /// How long the service asks to wait before the next request; `nil` when it does not say.
+  package var wait: Duration?
+  /// Whether the service said with this answer that nothing more may be sent before ``wait`` is over
+  /// (`X-Ratelimit-Remaining: 0`).
+  package var quotaUsedUp: Bool
+
+  /// An answer as it came, of which nothing was read.
+  package init(status: Int, headers: AnswerHeaders, bytes: [UInt8] = [], cut: Cut? = nil) {
+    self.init(status: status)
+    self.headers = headers
+    self.bytes = bytes
+    self.cut = cut
+  }
+
+  /// An answer that says this.
+  package init(
+    status: Int, code: String? = nil, message: String? = nil, mediaType: String? = nil,
+    body: Body = .empty, wait: Duration? = nil, quotaUsedUp: Bool = false
+  ) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.mediaType = mediaType
+    self.body = body
+    self.wait = wait
+    self.quotaUsedUp = quotaUsedUp
+  }
+}
+
+extension Answer {
+  /// Whether it is visibly not the service's own: a page, or a proxy's demand for a password.
+  package var isForeign: Bool { isPage || status == 407 }
+
+  /// Whether its body is what the service sends with a success: JSON, or nothing.
+  package var isSuccess: Bool { !isPage && (body == .empty || body == .json) }
+
+  private var isPage: Bool { body == .page || body == .empty && mediaType == "text/html" }
 }
 
 /// Header lines of an answer in their order; names are compared without case (RFC 9110 section 5.1).

@@ -5,8 +5,8 @@ internal import BatchDomain
 /// Parameters as documented for v1 to v1.2: `index_id`, `page` from 1, `page_limit` (100 at most in v1, 50
 /// later; more is refused), `sort_by`, `sort_option`.
 struct TaskListQuery: Sendable {
-  /// The index whose tasks are listed.
-  let index: IndexID
+  /// The index whose tasks are listed; `nil` for all: in every version the parameter is a filter.
+  let index: IndexID?
   /// Page number from 1.
   let page: Int
   /// Rows per page.
@@ -14,8 +14,8 @@ struct TaskListQuery: Sendable {
 
   /// Path and query.
   func target(path: String) -> String {
-    "\(path)?index_id=\(Self.escaped(index.rawValue))&page=\(page)&page_limit=\(limit)"
-      + "&sort_by=created_at&sort_option=desc"
+    let filter = index.map { "index_id=\(Self.escaped($0.rawValue))&" } ?? ""
+    return "\(path)?\(filter)page=\(page)&page_limit=\(limit)&sort_by=created_at&sort_option=desc"
   }
 
   /// The text with everything but RFC 3986's unreserved characters percent-encoded.

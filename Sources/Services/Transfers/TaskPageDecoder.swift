@@ -1,4 +1,4 @@
-package import BatchDomain
+internal import BatchDomain
 package import ServiceHTTP
 
 /// Reads a page of the service's list of tasks:

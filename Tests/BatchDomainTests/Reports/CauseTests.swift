@@ -95,7 +95,7 @@ struct CauseTests {
       (.content, "quota_of_tomorrow", .unclear), (.content, nil, .unclear),
     ] as [(Outcome, String?, Repeating)])
   func repeating(outcome: Outcome, code: String?, repeating: Repeating) {
-    #expect(RetryContract.repeating(outcome, code: code) == repeating)
+    #expect(Repeating(after: outcome, code: code) == repeating)
   }
 }
 

@@ -1,9 +1,11 @@
 import BatchDomain
+import TransfersService
+import ServiceHTTP
 import NIOConcurrencyHelpers
 
 /// A service whose `nth` call, submissions and listings together, comes to nothing; with `isLasting` every later one
 /// as well.
-final class FaultyService: TransferService {
+final class FaultyService: TransfersAPI {
   /// What becomes of a call.
   enum Fault: String, Sendable, CaseIterable {
     /// The connection is refused.
@@ -24,15 +26,15 @@ final class FaultyService: TransferService {
     /// Whether the service does what it was asked.
     fileprivate var isDone: Bool { self == .lostAnswer || self == .brokenAfter }
 
-    fileprivate var exchange: Exchange {
+    fileprivate var exchange: Result<Answer, TransportFailure> {
       switch self {
       case .refused:
-        .failed(TransportFailure(progress: .notWritten, code: "connect_refused", message: "refused"))
+        .failure(TransportFailure(progress: .notWritten, code: "connect_refused", message: "refused"))
       case .lostRequest, .lostAnswer:
-        .failed(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
-      case .brokenBefore, .brokenAfter: .answered(ServiceAnswer(status: 500))
-      case .throttled: .answered(ServiceAnswer(status: 429, wait: .seconds(3)))
-      case .forbidden: .answered(ServiceAnswer(status: 401))
+        .failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+      case .brokenBefore, .brokenAfter: .success(Answer(status: 500))
+      case .throttled: .success(Answer(status: 429, wait: .seconds(3)))
+      case .forbidden: .success(Answer(status: 401))
       }
     }
   }
@@ -65,17 +67,17 @@ final class FaultyService: TransferService {
     }
   }
 
-  func submit(_ submission: Submission) async -> Exchange {
-    guard let fault = next() else { return await service.submit(submission) }
-    if fault.isDone { _ = await service.submit(submission) }
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
+    guard let fault = next() else { return await service.submit(unit) }
+    if fault.isDone { _ = await service.submit(unit) }
     return fault.exchange
   }
 
-  func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
     guard let fault = next() else { return try await service.listTasks(index: index, page: page) }
     switch fault.exchange {
-    case .answered(let answer): throw .refused(answer)
-    case .failed(let failure): throw .transport(failure)
+    case .success(let answer): throw .refused(answer)
+    case .failure(let failure): throw .transport(failure)
     }
   }
 

@@ -1,4 +1,5 @@
 import BatchDomain
+import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import TestSupport
@@ -27,7 +28,7 @@ struct ResumedRun {
 
   let path: String
   let clock: ManualClock
-  let service: any TransferService
+  let service: any TransfersAPI
 
   /// Lives as one process: from opening the store to leaving the run, or to the first error.
   ///
@@ -52,7 +53,7 @@ struct ResumedRun {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     defer { stopper.finish() }
     let loop = RunLoop(
-      session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: EventLog())
+      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1), observer: EventLog())
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }
       group.addTask {

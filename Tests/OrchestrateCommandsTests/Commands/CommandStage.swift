@@ -62,7 +62,7 @@ struct CommandStage {
       (0..<10).map { PlannedItems.source($0) }, chunkSize: 4, in: store, at: clock.now())
     if case .chunk(let chunk) = try await session.claim(at: clock.now()) {
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: clock.now(), took: .seconds(1), outcome: .content,
           status: 400, code: "parameter_invalid", message: "bad \u{1b}[31mobject", isCounted: false,
           event: .refused, readyAt: Timestamp(milliseconds: 0)))

@@ -1,7 +1,9 @@
 import BatchDomain
+import ServiceHTTP
 import Foundation
 import TestSupport
 import Testing
+import TransfersService
 
 @testable import OrchestrateCommands
 
@@ -35,15 +37,15 @@ struct DoctorCommandTests {
 
   static let answers: [(failure: ListingFailure?, status: HealthCheck.Status, says: String)] = [
     (nil, .ok, "takes the key"),
-    (.refused(ServiceAnswer(status: 401, code: "api_key_invalid")), .problem, "api_key_invalid"),
-    (.refused(ServiceAnswer(status: 400, code: "insufficient_funds")), .problem, "account"),
-    (.refused(ServiceAnswer(status: 404)), .problem, "profile v1"),
-    (.refused(ServiceAnswer(status: 302)), .problem, "profile v1"),
-    (.refused(ServiceAnswer(status: 500)), .problem, "error of its own"),
-    (.refused(ServiceAnswer(status: 200, mediaType: "text/html")), .problem, "not a list of tasks"),
-    (.refused(ServiceAnswer(status: 200, code: "listing_unreadable")), .problem, "not a list of tasks"),
-    (.refused(ServiceAnswer(status: 429)), .ok, "later"),
-    (.refused(ServiceAnswer(status: 400, code: "parameter_not_provided")), .ok, "did not refuse"),
+    (.refused(Answer(status: 401, code: "api_key_invalid")), .problem, "api_key_invalid"),
+    (.refused(Answer(status: 400, code: "insufficient_funds")), .problem, "account"),
+    (.refused(Answer(status: 404)), .problem, "profile v1"),
+    (.refused(Answer(status: 302)), .problem, "profile v1"),
+    (.refused(Answer(status: 500)), .problem, "error of its own"),
+    (.refused(Answer(status: 200, mediaType: "text/html")), .problem, "not a list of tasks"),
+    (.refused(Answer(status: 200, code: "listing_unreadable")), .problem, "not a list of tasks"),
+    (.refused(Answer(status: 429)), .ok, "later"),
+    (.refused(Answer(status: 400, code: "parameter_not_provided")), .ok, "did not refuse"),
     (
       .transport(
         TransportFailure(progress: .notWritten, code: "connect_refused", message: "connection refused")),
@@ -52,12 +54,26 @@ struct DoctorCommandTests {
   ]
 
   @Test("what the service answered is put into words", arguments: answers.indices)
-  func service(row: Int) {
+  func service(row: Int) async {
     let answer = Self.answers[row]
-    let check = ServiceHealth.check(answer.failure, baseURL: "https://api.example", profile: .v1)
+    let service = TransfersService(Listing(failure: answer.failure), profile: .v1, destination: "")
+    let check = ServiceHealth.check(await service.probe(), baseURL: "https://api.example", profile: .v1)
     #expect(check.status == answer.status, "\(check)")
     #expect(check.message.contains(answer.says), "\(check)")
     #expect(check.message.contains("https://api.example"))
     #expect((check.remedy != nil) == (check.status == .problem))
+  }
+}
+
+/// A service of which only the list of tasks is asked for.
+private struct Listing: TransfersAPI {
+  let failure: ListingFailure?
+  let pageLimit = 1
+
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> { .success(Answer(status: 500)) }
+
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+    if let failure { throw failure }
+    return []
   }
 }

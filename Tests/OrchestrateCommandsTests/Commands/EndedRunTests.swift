@@ -23,7 +23,7 @@ struct EndedRunTests {
     func end(_ event: ChunkEvent, at now: Timestamp) async throws {
       while case .chunk(let chunk) = try await session.claim(at: now) {
         _ = try await session.record(
-          AttemptResult(
+          AttemptRecord(
             of: chunk, finishedAt: now, took: .zero, outcome: .notProcessed, status: 503, code: nil,
             message: nil, isCounted: true, event: event))
       }
@@ -76,7 +76,7 @@ struct EndedRunTests {
       return
     }
     _ = try await live.session.record(
-      AttemptResult(
+      AttemptRecord(
         of: chunk, finishedAt: now, took: .zero, outcome: .unknown, status: nil, code: "reset", message: nil,
         isCounted: false, event: .answerLost))
     _ = try await live.session.cancelPending()

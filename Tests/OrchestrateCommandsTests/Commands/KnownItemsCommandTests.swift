@@ -16,7 +16,7 @@ struct KnownItemsCommandTests {
       Array(sources[..<5]), chunkSize: 5, in: store, at: stage.clock.now())
     while case .chunk(let chunk) = try await session.claim(at: stage.clock.now()) {
       _ = try await session.record(
-        AttemptResult(
+        AttemptRecord(
           of: chunk, finishedAt: stage.clock.now(), took: .zero, outcome: .accepted, status: 200, code: nil,
           message: nil, isCounted: false, event: .accepted))
     }

@@ -157,7 +157,7 @@ final class SmallRun: Sendable {
 
   /// The service: chunk 1 is taken and its first answer lost, chunk 2 is told to wait at first, chunk 3 is lost on
   /// its way at first; everything else is taken.
-  private func answer(to chunk: ClaimedChunk) -> AttemptResult {
+  private func answer(to chunk: ClaimedChunk) -> AttemptRecord {
     let isFirst = chunk.attempt == 1
     let (outcome, event, isTaken): (Outcome, ChunkEvent, Bool) =
       switch chunk.number.rawValue {
@@ -172,7 +172,7 @@ final class SmallRun: Sendable {
       }
     }
     let finishedAt = now()
-    return AttemptResult(
+    return AttemptRecord(
       of: chunk, finishedAt: finishedAt,
       took: finishedAt.since(chunk.startedAt), outcome: outcome, status: outcome == .accepted ? 200 : nil,
       code: nil, message: nil, isCounted: false, event: event, readyAt: Timestamp(milliseconds: 0),

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -88,7 +89,7 @@ struct AnswerBodyTests {
     let server = try await ScriptedServer([.readRequest, .send(page)])
     let exchange = try await withClient(server.url) { await $0.submit(submission()) }
     #expect(exchange.answer?.mediaType == "text/html")
-    #expect(RetryContract.outcome(of: exchange) == .unknown)
+    #expect(TransferOutcomes.outcome(of: exchange) == .unknown)
     try await server.stop()
   }
 

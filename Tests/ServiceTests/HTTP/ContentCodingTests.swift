@@ -1,4 +1,5 @@
 import BatchDomain
+import TransfersService
 import Testing
 
 @testable import ServiceHTTP
@@ -50,11 +51,11 @@ import Testing
   ]
 
   private func decode(_ body: [UInt8], _ coding: String?, status: Int = 400, isCut: Bool = false) throws
-    -> ServiceAnswer
+    -> Answer
   {
     var headers: AnswerHeaders = ["Content-Type": "application/json"]
     if let coding { headers.add("Content-Encoding", coding) }
-    return AnswerDecoder(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
+    return AnswerReader(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
       .decode(status: status, headers: headers, body: body, isCut: isCut, now: HTTPDateTests.now)
   }
 
@@ -67,7 +68,7 @@ import Testing
     let answer = try decode(body, coding)
     #expect(answer.code == "insufficient_funds")
     #expect(answer.message == "Your balance is used up")
-    #expect(RetryContract.outcome(of: answer) == .account)
+    #expect(TransferOutcomes.outcome(of: answer) == .account)
   }
 
   @Test(arguments: ["gzip", "deflate", "br", "zstd"])
@@ -84,14 +85,14 @@ import Testing
     let refusal = try decode(body, coding)
     #expect(refusal.body == .unreadable)
     #expect(refusal.message?.contains("(\(coding))") == true)
-    #expect(RetryContract.outcome(of: refusal) == .endpoint)
-    #expect(RetryContract.outcome(of: try decode(body, coding, status: 200)) == .unknown)
+    #expect(TransferOutcomes.outcome(of: refusal) == .endpoint)
+    #expect(TransferOutcomes.outcome(of: try decode(body, coding, status: 200)) == .unknown)
   }
 
   @Test func `compressed bytes that break off are not whole`() throws {
     let answer = try decode(Array(Self.gzip.prefix(40)), "gzip", status: 200)
     #expect(answer.body == .other)
-    #expect(RetryContract.outcome(of: answer) == .unknown)
+    #expect(TransferOutcomes.outcome(of: answer) == .unknown)
   }
 
   @Test func `little that stands for much is read up to the limit`() {

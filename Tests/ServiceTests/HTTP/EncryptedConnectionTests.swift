@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -10,7 +11,7 @@ struct EncryptedConnectionTests {
   private static let tls = ScriptedServer.Step.startTLS(TestCertificates.service)
 
   private func withService<Value>(
-    _ server: ScriptedServer, _ body: (HTTPTransferService) async throws -> Value
+    _ server: ScriptedServer, _ body: (TransfersHTTP) async throws -> Value
   ) async throws -> Value {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).pem")
     try Data(TestCertificates.authority.utf8).write(to: file)

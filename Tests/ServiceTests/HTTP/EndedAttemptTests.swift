@@ -1,6 +1,7 @@
 import BatchDomain
 import Foundation
 import TestSupport
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -12,9 +13,9 @@ struct EndedAttemptTests {
   enum Ending: CaseIterable { case timeLimit, cancelled, shutDown }
 
   /// Fits into one piece, so that all of it was handed to the system: its answer is lost, not its request.
-  private static let whole = Submission(
-    chunk: ChunkNumber(17), filePart: Array(repeating: UInt8(ascii: "x"), count: 28 * 1_024),
-    timeout: .seconds(60))
+  private static let whole = SendUnit(
+    chunk: ChunkNumber(17), itemCount: 1, content: Array(repeating: UInt8(ascii: "x"), count: 28 * 1_024),
+    timeout: .seconds(60), mayBeDivided: true)
 
   @Test(arguments: Way.allCases, Ending.allCases)
   func `nothing more arrives`(way: Way, ending: Ending) async throws {

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -97,10 +98,10 @@ struct HostileServiceTests {
     let server = try await ScriptedServer([.readRequest, .send(head), .close])
     let exchange = try await withClient(server.url) { await $0.submit(submission()) }
     switch exchange {
-    case .answered(let answer):
+    case .success(let answer):
       #expect(head.contains(" \(answer.status) "), "\(answer)")
       #expect(answer.message?.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" } != true)
-    case .failed(let failure): #expect(failure.progress == .maybeWritten, "\(failure)")
+    case .failure(let failure): #expect(failure.progress == .maybeWritten, "\(failure)")
     }
     try await server.stop()
   }
@@ -138,7 +139,7 @@ struct HostileServiceTests {
     }
     #expect(exchange.failure?.progress == .maybeWritten, "\(exchange)")
     #expect(exchange.failure?.code == "early_answer")
-    #expect(RetryContract.outcome(of: exchange) == .unknown)
+    #expect(TransferOutcomes.outcome(of: exchange) == .unknown)
     try await server.stop()
   }
 

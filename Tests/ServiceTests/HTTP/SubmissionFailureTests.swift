@@ -1,6 +1,7 @@
 import BatchDomain
 import NIOCore
 import NIOPosix
+import ServiceHTTP
 import Testing
 import TransfersService
 

@@ -1,6 +1,7 @@
 import BatchDomain
 import Foundation
 import NIOCore
+import ServiceHTTP
 import Testing
 import TransfersService
 

@@ -11,13 +11,13 @@ func withClient<Value>(
   _ baseURL: String, profile: ServiceProfile = .v1, key: String = testKey,
   connectTimeout: Duration = .seconds(10), environment: [String: String] = [:],
   idleConnectionTime: Duration = .seconds(3_600), clock: TimeOutClock = TimeOutClock(),
-  onHead: (@Sendable (Int) -> Void)? = nil, _ body: (HTTPTransferService) async throws -> Value
+  onHead: (@Sendable (Int) -> Void)? = nil, _ body: (TransfersHTTP) async throws -> Value
 ) async throws -> Value {
   let endpoint = ServiceEndpoint(
     baseURL: baseURL, key: try APIKey(key), userAgent: "orchestrate/0.0.0-test",
     connectTimeout: connectTimeout,
     route: try ServiceRoute(to: baseURL, environment: environment), idleConnectionTime: idleConnectionTime)
-  let service = HTTPTransferService(endpoint, profile: profile, clock: clock, onHead: onHead)
+  let service = TransfersHTTP(endpoint, profile: profile, clock: clock, onHead: onHead)
   do {
     let value = try await body(service)
     await service.shutdown()
@@ -29,30 +29,50 @@ func withClient<Value>(
 }
 
 /// A chunk of one item.
-func submission(_ number: Int = 17, content: String = sampleContent) -> Submission {
-  Submission(chunk: ChunkNumber(number), filePart: Array(content.utf8), timeout: .seconds(60))
+func submission(_ number: Int = 17, content: String = sampleContent) -> SendUnit {
+  SendUnit(
+    chunk: ChunkNumber(number), itemCount: 1, content: Array(content.utf8), timeout: .seconds(60),
+    mayBeDivided: true)
 }
 
 /// A chunk that is larger than all buffers between client and server.
-func largeSubmission() -> Submission {
-  Submission(
-    chunk: ChunkNumber(17), filePart: Array(repeating: UInt8(ascii: "x"), count: 32 << 20),
-    timeout: .seconds(60))
+func largeSubmission() -> SendUnit {
+  SendUnit(
+    chunk: ChunkNumber(17), itemCount: 1, content: Array(repeating: UInt8(ascii: "x"), count: 32 << 20),
+    timeout: .seconds(60), mayBeDivided: true)
 }
 
 let sampleContent =
   #"[{"index_id":"629d807aa9e2a3a33a92c00b","language":"en","object":"s3://media-west/a/01.mp4"}]"#
 
-extension Exchange {
+extension Result<Answer, TransportFailure> {
   /// The answer, if one came.
-  var answer: ServiceAnswer? {
-    guard case .answered(let answer) = self else { return nil }
+  var answer: Answer? {
+    guard case .success(let answer) = self else { return nil }
     return answer
   }
 
   /// The failure, if no answer came.
   var failure: TransportFailure? {
-    guard case .failed(let failure) = self else { return nil }
+    guard case .failure(let failure) = self else { return nil }
     return failure
+  }
+}
+
+extension AnswerReader {
+  /// Reads an answer with that body.
+  ///
+  /// - Parameters:
+  ///   - isCut: whether the body broke off.
+  ///   - isLong: whether it is longer than was asked for.
+  func decode(
+    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, isLong: Bool = false,
+    now: Timestamp
+  ) -> Answer {
+    let broken = Answer.Cut.broken(
+      TransportFailure(progress: .maybeWritten, code: "closed", message: "closed"))
+    return read(
+      Answer(status: status, headers: headers, bytes: body, cut: isLong ? .limit : isCut ? broken : nil),
+      now: now)
   }
 }

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -104,7 +105,7 @@ struct ListingTests {
       return
     }
     #expect(answer.hasPrefix("HTTP/1.1 \(refusal.status) "))
-    #expect(refusal.code != HTTPTransferService.unreadableCode)
+    #expect(refusal.code != TransfersHTTP.unreadableCode)
     try await server.stop()
   }
 

@@ -1,4 +1,5 @@
 import BatchDomain
+import ServiceHTTP
 import Testing
 import TransfersService
 
@@ -71,7 +72,7 @@ struct SubmissionTests {
     ])
     let exchange = try await withClient(server.url) { await $0.submit(submission()) }
     #expect(exchange.answer?.status == status)
-    #expect(RetryContract.outcome(of: exchange) == .endpoint)
+    #expect(TransferOutcomes.outcome(of: exchange) == .endpoint)
     #expect(other.connections.entries.isEmpty)
     #expect(server.requests.entries.count == 1)
     try await server.stop()

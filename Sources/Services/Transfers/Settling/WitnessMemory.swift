@@ -1,13 +1,13 @@
-import BatchDomain
+internal import BatchDomain
 
-/// Which controls the listing showed when: how far behind it is. And whether the clock can be believed about that.
-struct ControlMemory {
+/// Which witnesses the listing showed when: how far behind it is. And whether the clock can be believed about that.
+struct WitnessMemory {
   /// A difference between the machine's clock and the time that passed that is no mere adjustment.
   private static let tolerance: Duration = .seconds(1)
 
-  /// When each control was first seen whole.
+  /// When each witness was first seen whole.
   private(set) var firstShown: [ChunkNumber: Timestamp] = [:]
-  /// Controls that a look did not show.
+  /// Witnesses that a look did not show.
   private(set) var wasMissing: Set<ChunkNumber> = []
   /// Steps of the machine's clock that were noticed.
   private(set) var steps: [ClockStep] = []
@@ -29,7 +29,7 @@ struct ControlMemory {
     return steps.last
   }
 
-  /// Forgets what is known of controls up to an intent: the clock that timed them was set back.
+  /// Forgets what is known of witnesses up to an intent: the clock that timed them was set back.
   mutating func forget(upTo intent: Int) {
     distrusted = intent
     firstShown = [:]
@@ -43,27 +43,27 @@ struct ControlMemory {
     from evidence: IndexEvidence, index: IndexID, recorded: ListingLag?, now: Timestamp
   ) -> ListingLag? {
     var shown: [ListingLag] = []
-    var witnessed: [ListingLag] = []
-    for control in evidence.controls + evidence.anchors where control.acceptedAt > now {
+    var delayed: [ListingLag] = []
+    for witness in evidence.witnesses + evidence.earlierWitnesses where witness.acceptedAt > now {
       // An earlier process ran under another time.
-      distrusted = max(distrusted, control.intent)
+      distrusted = max(distrusted, witness.intent)
     }
-    for control in evidence.controls + evidence.anchors where control.intent > distrusted {
-      if evidence.sighting.shows(control) {
-        let shownAt = firstShown[control.chunk] ?? now
-        firstShown[control.chunk] = shownAt
+    for witness in evidence.witnesses + evidence.earlierWitnesses where witness.intent > distrusted {
+      if evidence.snapshot.shows(witness) {
+        let shownAt = firstShown[witness.chunk] ?? now
+        firstShown[witness.chunk] = shownAt
         let lag = ListingLag(
-          acceptedAt: control.acceptedAt, lag: max(.zero, shownAt.since(control.startedAt)))
+          acceptedAt: witness.acceptedAt, lag: max(.zero, shownAt.since(witness.startedAt)))
         shown.append(lag)
-        if wasMissing.contains(control.chunk) { witnessed.append(lag) }
+        if wasMissing.contains(witness.chunk) { delayed.append(lag) }
       } else {
-        wasMissing.insert(control.chunk)
-        if let recorded, evidence.sighting.takenAt.since(control.startedAt) > recorded.lag {
+        wasMissing.insert(witness.chunk)
+        if let recorded, evidence.snapshot.takenAt.since(witness.startedAt) > recorded.lag {
           contradicted.insert(index)
         }
       }
     }
-    let longest = witnessed.max { $0.lag < $1.lag }
+    let longest = delayed.max { $0.lag < $1.lag }
     guard let recorded else { return longest ?? shown.min { $0.lag < $1.lag } }
     if let longest, longest.lag > recorded.lag {
       contradicted.remove(index)
@@ -75,7 +75,7 @@ struct ControlMemory {
       contradicted.remove(index)
       return later
     }
-    // A control that is seen late may have been there for long: only a shorter time says more than is known, unless
+    // A witness that is seen late may have been there for long: only a shorter time says more than is known, unless
     // it was looked for in vain.
     guard longest == nil else { return nil }
     return shown.filter { $0.lag < recorded.lag }.min { $0.lag < $1.lag }
@@ -83,4 +83,18 @@ struct ControlMemory {
 
   /// Whether the listing of an index was seen to be further behind than recorded.
   func isContradicted(_ index: IndexID) -> Bool { contradicted.contains(index) }
+}
+
+/// The machine's clock was set while this process ran.
+struct ClockStep: Sendable, Equatable {
+  /// What the clock showed when the step was noticed.
+  var noticedAt: Timestamp
+  /// How far it was set; negative when it was set back.
+  var by: Duration
+
+  /// A step that was noticed.
+  init(noticedAt: Timestamp, by: Duration) {
+    self.noticedAt = noticedAt
+    self.by = by
+  }
 }

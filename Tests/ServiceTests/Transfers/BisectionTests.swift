@@ -1,17 +1,29 @@
 import BatchDomain
 import Testing
 
+@testable import TransfersService
+
 @Suite("Bisecting")
 struct BisectionTests {
+  /// How a refusal goes on; a division counts as what it divides by, halves.
+  enum Step: Equatable { case reject(withRest: Bool), halve, lookUp }
+
   func step(
     items: Int, code: String = "parameter_invalid", isTooLarge: Bool = false, isBisecting: Bool = true,
-    policy: UnknownPolicy = .check, trust: RefusalTrust = .whole, family: ChunkFamily = ChunkFamily()
-  ) -> Bisection.Step {
-    Bisection.step(
-      code: code,
-      RefusalCircumstances(
-        itemCount: items, isTooLarge: isTooLarge, isBisecting: isBisecting, onUnknown: policy, trust: trust,
-        family: family))
+    policy: UnknownPolicy = .check, semantics: RejectionSemantics = .whole,
+    family: ChunkFamily = ChunkFamily()
+  ) -> Step? {
+    let step = Bisection.step(
+      after: Refusal(
+        items: 7..<7 + items, status: isTooLarge ? 413 : 400, code: code,
+        history: RefusalHistory(semantics: semantics, family: family), isBisecting: isBisecting,
+        mayAsk: policy == .check))
+    switch step {
+    case .reject(let withRest): return .reject(withRest: withRest)
+    case .divide(let division):
+      return division == Division(Piece.halves(of: 7..<7 + items)) ? .halve : nil
+    case .lookUp: return .lookUp
+    }
   }
 
   @Test("a single item is rejected, a range is halved, and nothing is without --bisect")
@@ -23,18 +35,18 @@ struct BisectionTests {
 
   @Test(
     "a refusal is looked up first until one was found to mean the whole chunk",
-    arguments: RefusalTrust.allCases)
-  func lookUp(trust: RefusalTrust) {
-    #expect(step(items: 50, trust: trust) == (trust == .whole ? .halve : .lookUp))
+    arguments: RejectionSemantics.allCases)
+  func lookUp(semantics: RejectionSemantics) {
+    #expect(step(items: 50, semantics: semantics) == (semantics == .whole ? .halve : .lookUp))
     // A piece of a chunk that was divided for another reason was not looked up.
     #expect(
-      step(items: 2, trust: trust, family: ChunkFamily(isPiece: true)) == (trust == .whole ? .halve : .lookUp)
+      step(items: 2, semantics: semantics, family: ChunkFamily(isPiece: true)) == (semantics == .whole ? .halve : .lookUp)
     )
-    #expect(step(items: 1, trust: trust) == .reject(withRest: false))
-    #expect(step(items: 50, isBisecting: false, trust: trust) == .reject(withRest: false))
+    #expect(step(items: 1, semantics: semantics) == .reject(withRest: false))
+    #expect(step(items: 50, isBisecting: false, semantics: semantics) == .reject(withRest: false))
     // Whoever does not want the service to be asked takes its refusal at its word.
     for policy in [UnknownPolicy.hold, .resend] {
-      #expect(step(items: 50, policy: policy, trust: trust) == .halve)
+      #expect(step(items: 50, policy: policy, semantics: semantics) == .halve)
     }
   }
 
@@ -43,16 +55,16 @@ struct BisectionTests {
     func family(accepted: Int) -> ChunkFamily {
       ChunkFamily(isPiece: true, wasLookedUp: true, accepted: accepted)
     }
-    #expect(step(items: 2, trust: .unproven, family: family(accepted: 0)) == .halve)
-    #expect(step(items: 2, trust: .unproven, family: family(accepted: 1)) == .lookUp)
-    #expect(step(items: 2, trust: .partial, family: family(accepted: 0)) == .lookUp)
+    #expect(step(items: 2, semantics: .unproven, family: family(accepted: 0)) == .halve)
+    #expect(step(items: 2, semantics: .unproven, family: family(accepted: 1)) == .lookUp)
+    #expect(step(items: 2, semantics: .partial, family: family(accepted: 0)) == .lookUp)
   }
 
   @Test("a refusal for the size is divided at once, unless refusals are known to take a part")
   func tooLarge() {
-    #expect(step(items: 50, isTooLarge: true, trust: .unproven) == .halve)
-    #expect(step(items: 50, isTooLarge: true, trust: .whole) == .halve)
-    #expect(step(items: 50, isTooLarge: true, trust: .partial) == .lookUp)
+    #expect(step(items: 50, isTooLarge: true, semantics: .unproven) == .halve)
+    #expect(step(items: 50, isTooLarge: true, semantics: .whole) == .halve)
+    #expect(step(items: 50, isTooLarge: true, semantics: .partial) == .lookUp)
   }
 
   @Test("the eighth single refusal with one code and nothing accepted speaks for the rest")
@@ -73,10 +85,10 @@ struct BisectionTests {
 
   @Test("halves of an exhausted chunk have few tries of their own, single items all of them")
   func exhausted() {
-    #expect(Bisection.halvesOfExhausted(3..<4, maxAttempts: 8) == nil)
-    #expect(Bisection.halvesOfExhausted(0..<50, maxAttempts: 8)?.countedAttempts == 6)
-    #expect(Bisection.halvesOfExhausted(0..<50, maxAttempts: 1)?.countedAttempts == 0)
-    #expect(Bisection.halvesOfExhausted(0..<2, maxAttempts: 8)?.countedAttempts == 0)
+    #expect(Bisection.division(of: 3..<4, because: .exhausted(maxAttempts: 8)) == nil)
+    #expect(Bisection.division(of: 0..<50, because: .exhausted(maxAttempts: 8))?.countedAttempts == 6)
+    #expect(Bisection.division(of: 0..<50, because: .exhausted(maxAttempts: 1))?.countedAttempts == 0)
+    #expect(Bisection.division(of: 0..<2, because: .exhausted(maxAttempts: 8))?.countedAttempts == 0)
   }
 
   @Test("k bad items of n take at most 2k(ceil(log2(n/k)) + 1) requests", arguments: 1...64)

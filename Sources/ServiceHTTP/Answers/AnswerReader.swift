@@ -1,43 +1,54 @@
 package import BatchDomain
+internal import Synchronization
 
-/// Makes a ``ServiceAnswer`` of status, headers and body: a pure function, lenient about every version of the
-/// service, and through whose ``Scrubber`` every text goes.
+/// Reads what an answer says: lenient about every version of the service, and every text goes through its ``Scrubber``.
 ///
 /// Shapes of error bodies: v1 `{"error_code", "message"}`, a legacy sample with a number as code; v1.2
 /// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML. A compressed body is
 /// decompressed, up to a limit.
-package struct AnswerDecoder: Sendable {
+package struct AnswerReader: Sendable {
   private let scrubber: Scrubber
-  private let profile: ServiceProfile
+  private let codeNames: [String]
+  private let isKnownCode: @Sendable (String) -> Bool
+  private let memory = AnswerMemory()
 
   /// Longest error code that is kept, in characters.
   package static let longestCode = 100
 
-  /// A decoder for answers of that version of the service.
-  package init(profile: ServiceProfile, scrubber: Scrubber) {
-    self.profile = profile
+  /// A reader of answers.
+  ///
+  /// - Parameters:
+  ///   - codeNames: names of the member of a body that has the error code, the service's own first.
+  ///   - isKnownCode: whether a code is one of a published table: that is no secret, even if somebody's key is a part
+  ///     of it.
+  package init(codeNames: [String], isKnownCode: @escaping @Sendable (String) -> Bool, scrubber: Scrubber) {
+    self.codeNames = codeNames
+    self.isKnownCode = isKnownCode
     self.scrubber = scrubber
   }
 
-  /// Decodes an answer. Never fails: what cannot be understood is left out.
+  /// Reads an answer as it came. Never fails: what cannot be understood is left out. Of a long body only the beginning
+  /// is looked at, and the bytes are dropped.
   ///
-  /// - Parameters:
-  ///   - status: HTTP status.
-  ///   - headers: header lines.
-  ///   - body: the body, or as much of it as came or was read.
-  ///   - isCut: whether the body is not whole.
-  ///   - isLong: whether that is because it is longer than was to be read.
-  ///   - now: when the answer came, by this machine's clock.
-  package func decode(
-    status: Int, headers: AnswerHeaders, body: [UInt8], isCut: Bool = false, isLong: Bool = false,
-    now: Timestamp
-  ) -> ServiceAnswer {
-    let source = Source(body: body, isCut: isCut, isLong: isLong, headers)
-    return answer(status: status, headers: headers, words: words(of: source), now: now)
+  /// - Parameter now: when the answer came, by this machine's clock.
+  package func read(_ answer: Answer, now: Timestamp) -> Answer {
+    let isLong = answer.bytes.count > Self.longestBody
+    let source = Source(
+      body: isLong ? Array(answer.bytes.prefix(Self.longestBody)) : answer.bytes, isCut: answer.cut != nil,
+      isLong: isLong || answer.cut == .limit, answer.headers)
+    let words = memory.words(of: source, read: words(of:))
+    let requested = RequestedWait(answer.headers, status: answer.status, now: now)
+    var message = words.message
+    if answer.status == 407 {
+      message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
+    }
+    return Answer(
+      status: answer.status, code: words.code, message: message, mediaType: words.mediaType,
+      body: words.body, wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
   }
 
   /// All that the words of an answer are made of.
-  package struct Source: Sendable, Equatable {
+  struct Source: Sendable, Equatable {
     /// The body, or as much of it as came or was read.
     var body: [UInt8]
     /// Whether the body is not whole.
@@ -52,7 +63,7 @@ package struct AnswerDecoder: Sendable {
     var server: [String]
 
     /// The parts of an answer that are looked at.
-    package init(body: [UInt8], isCut: Bool, isLong: Bool = false, _ headers: AnswerHeaders) {
+    init(body: [UInt8], isCut: Bool, isLong: Bool = false, _ headers: AnswerHeaders) {
       self.body = body
       self.isCut = isCut || isLong
       self.isLong = isLong
@@ -63,7 +74,7 @@ package struct AnswerDecoder: Sendable {
   }
 
   /// What an answer says, without secrets.
-  package struct Words: Sendable, Equatable {
+  struct Words: Sendable, Equatable {
     /// The service's error code.
     var code: String?
     /// Its message.
@@ -71,11 +82,11 @@ package struct AnswerDecoder: Sendable {
     /// Type and subtype of the body.
     var mediaType: String?
     /// What the body is.
-    var body = ServiceAnswer.Body.empty
+    var body = Answer.Body.empty
   }
 
   /// What an answer says.
-  package func words(of source: Source) -> Words {
+  func words(of source: Source) -> Words {
     let mediaType = source.contentType.first.flatMap(mediaType)
     var plain = source
     switch ContentCoding.decoded(source.body, values: source.encodings, limit: Self.longestBody) {
@@ -99,10 +110,10 @@ package struct AnswerDecoder: Sendable {
       mediaType: mediaType, body: kind(of: plain, json))
   }
 
-  /// Bytes that are made of a compressed body at most.
-  private static let longestBody = 64 * 1_024
+  /// Bytes of a body that are looked at, and bytes that are made of a compressed one, at most.
+  package static let longestBody = 64 * 1_024
 
-  private func kind(of source: Source, _ json: LenientJSON?) -> ServiceAnswer.Body {
+  private func kind(of source: Source, _ json: LenientJSON?) -> Answer.Body {
     if json != nil { return .json }
     let first = source.body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) }
     guard let first else { return source.isCut ? .other : .empty }
@@ -117,25 +128,12 @@ package struct AnswerDecoder: Sendable {
     return name
   }
 
-  /// An answer of which it is known what it says.
-  package func answer(status: Int, headers: AnswerHeaders, words: Words, now: Timestamp) -> ServiceAnswer {
-    let requested = RequestedWait(headers, status: status, now: now)
-    var message = words.message
-    if status == 407 {
-      message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
-    }
-    return ServiceAnswer(
-      status: status, code: words.code, message: message, mediaType: words.mediaType, body: words.body,
-      wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
-  }
-
   /// Bytes of a body without a message of its own that are looked at for one.
   private static let longestExcerpt = 8_192
 
-  /// `code` or `error_code`, the version's own name first.
+  /// The code under the first name that has one.
   private func code(_ json: LenientJSON) -> String? {
-    let names = profile == .v1 ? ["error_code", "code"] : ["code", "error_code"]
-    for name in names {
+    for name in codeNames {
       switch json[name] {
       case .string(let text):
         if let code = cleaned(code: text) { return code }
@@ -148,8 +146,7 @@ package struct AnswerDecoder: Sendable {
   }
 
   private func cleaned(code: String) -> String? {
-    // A code of the published table is no secret, even if somebody's key is a part of it.
-    if RetryContract.outcome(ofCode: code) != nil { return code }
+    if isKnownCode(code) { return code }
     guard let clean = BodyText.message(scrubber.scrub(code)) else { return nil }
     return String(clean.prefix(Self.longestCode))
   }
@@ -186,5 +183,21 @@ package struct AnswerDecoder: Sendable {
       parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isToken) })
     else { return nil }
     return essence
+  }
+}
+
+/// What the last answer said. A service says the same to nearly every chunk it takes, and reading an answer and taking
+/// secrets out of it costs more than sending its request.
+final class AnswerMemory: Sendable {
+  private let last = Mutex<(source: AnswerReader.Source, words: AnswerReader.Words)?>(nil)
+
+  /// The words of an answer: those remembered, else read and remembered.
+  func words(
+    of source: AnswerReader.Source, read: (AnswerReader.Source) -> AnswerReader.Words
+  ) -> AnswerReader.Words {
+    if let known = last.withLock({ $0?.source == source ? $0?.words : nil }) { return known }
+    let words = read(source)
+    last.withLock { $0 = (source, words) }
+    return words
   }
 }

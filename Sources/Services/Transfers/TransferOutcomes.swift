@@ -1,6 +1,9 @@
-/// The one place that says what an exchange means: by the service's error code first, by HTTP status second,
-/// never by the text of a message. A pure function; `docs/retry-contract.md` shows it as a table.
-package enum RetryContract {
+package import BatchDomain
+package import ServiceHTTP
+
+/// The table of outcomes of the profiles v1 to v1.2: what came of a request means by the service's error code first, by
+/// HTTP status second, never by the text of a message. Pure functions; `docs/retry-contract.md` shows the table.
+package enum TransferOutcomes {
   /// Codes that say something about the account or its key, whatever the status they come with
   /// (`insufficient_funds` is documented as a 400).
   package static let accountCodes: Set<String> = [
@@ -21,32 +24,10 @@ package enum RetryContract {
   package static let unknownCodes: Set<String> = ["request_canceled_or_timed_out"]
 
   /// Codes that say that something in the request is wrong.
-  package static let contentCodes: Set<String> = [
-    "parameter_invalid", "parameter_not_provided", "parameter_unknown", "tags_not_allowed",
-    "video_resolution_too_low", "video_resolution_too_high", "video_resolution_invalid_aspect_ratio",
-    "video_duration_too_short", "video_duration_too_long", "video_file_broken", "video_filesize_too_large",
-    "unsupported_file_type", "audio_file_broken",
-  ]
+  package static let contentCodes = Repeating.contentCodes
 
   /// Statuses that speak about the address, not about the chunk, when no code says otherwise.
   package static let endpointStatuses: Set<Int> = [402, 404, 405, 410, 415, 426]
-
-  /// Codes of the transport for faults that only a person can fix.
-  package static let personFaults: Set<String> = [
-    "proxy_unauthorized", "certificate", "certificate_expired", "certificate_not_yet_valid",
-    "certificate_host",
-  ]
-
-  /// The transport's code for a name that could not be resolved.
-  package static let unresolved = "dns"
-  /// The transport's code for a limit on open files that is reached.
-  package static let openFiles = "open_files"
-  /// Codes of the transport for faults after which it is not known whether the name could be resolved.
-  package static let faultsBeforeResolving: Set<String> = [
-    unresolved, openFiles, "connect_timeout", "cancelled",
-  ]
-  /// The transport's code for an answer that did not come in time.
-  package static let timeOut = "timeout"
 
   /// Statuses of a gateway that stopped waiting for the service, or lost it, and that may still hold the request:
   /// those of RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
@@ -54,21 +35,16 @@ package enum RetryContract {
     408, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599,
   ]
 
-  /// What an exchange came to.
-  package static func outcome(of exchange: Exchange) -> Outcome {
-    switch exchange {
-    case .failed(let failure):
-      switch failure.progress {
-      case .notWritten: .notProcessed
-      case .maybeWritten: .unknown
-      }
-    case .answered(let answer):
-      outcome(of: answer)
+  /// What a request came to.
+  package static func outcome(of result: Result<Answer, TransportFailure>) -> Outcome {
+    switch result {
+    case .failure(let failure): failure.outcome
+    case .success(let answer): outcome(of: answer)
     }
   }
 
   /// What an answer came to.
-  package static func outcome(of answer: ServiceAnswer) -> Outcome {
+  package static func outcome(of answer: Answer) -> Outcome {
     let ofCode = answer.code.flatMap(outcome(ofCode:))
     if (200..<300).contains(answer.status) {
       // A page with status 200 is a captive portal's or a proxy's. Some gateways answer errors with 200, too.
@@ -90,24 +66,24 @@ package enum RetryContract {
     }
   }
 
-  /// What an exchange about that many items came to.
+  /// What a request with that many items came to.
   ///
-  /// A page that says that the request is too large divides the chunk, as long as it can be divided. For a single
-  /// item it is a fault of the endpoint: a gateway has a lower limit than the service.
-  package static func outcome(of exchange: Exchange, items: Int) -> Outcome {
-    if case .answered(let answer) = exchange, answer.status == 413, answer.isForeign, items == 1 {
+  /// A page that calls a request too large is obeyed as long as a part of it can be sent instead. Of a single item it
+  /// is somebody else's word, who does not know the service's limits.
+  package static func outcome(of result: Result<Answer, TransportFailure>, items: Int) -> Outcome {
+    if case .success(let answer) = result, answer.status == 413, answer.isForeign, items == 1 {
       return answer.code.flatMap(outcome(ofCode:)) ?? .endpoint
     }
-    return outcome(of: exchange)
+    return outcome(of: result)
   }
 
-  /// Why the run has to be paused after an exchange, whatever it means for the chunk: a fault that only a person can
-  /// fix, and that every further request would meet again. `nil` when the run goes on.
-  package static func pause(after exchange: Exchange) -> PauseReason? {
-    switch exchange {
-    case .failed(let failure):
-      return personFaults.contains(failure.code) ? .endpoint : nil
-    case .answered(let answer):
+  /// Why the run has to be paused after a request, whatever it came to for the chunk: something is wrong that only a
+  /// person can put right, and every further request meets it again. `nil` when the run goes on.
+  package static func pause(after result: Result<Answer, TransportFailure>) -> PauseReason? {
+    switch result {
+    case .failure(let failure):
+      return TransportFailure.personFaults.contains(failure.code) ? .endpoint : nil
+    case .success(let answer):
       // An error in a success: the chunk is looked up, since the status says that it was taken.
       guard (200..<300).contains(answer.status), let code = answer.code else { return nil }
       return switch outcome(ofCode: code) {
@@ -125,7 +101,7 @@ package enum RetryContract {
   ///   - status: HTTP status of the answer; `nil` when none came.
   ///   - code: the service's error code, or the transport's code.
   package static func mayArriveLater(status: Int?, code: String?) -> Bool {
-    guard let status else { return code == timeOut }
+    guard let status else { return code == TransportFailure.timeOut }
     return heldStatuses.contains(status) || code.map(unknownCodes.contains) == true
   }
 
@@ -138,5 +114,46 @@ package enum RetryContract {
     if unknownCodes.contains(code) { return .unknown }
     if contentCodes.contains(code) { return .content }
     return nil
+  }
+
+  // MARK: Results
+
+  /// What came of the request for a chunk, as the dispatcher is told.
+  ///
+  /// - Parameters:
+  ///   - unit: the chunk.
+  ///   - wrongEndpoint: the sentence for an answer that the transfers endpoint does not give, without what was answered.
+  package static func result(
+    of result: Result<Answer, TransportFailure>, _ unit: SendUnit, wrongEndpoint: String
+  ) -> SubmissionResult {
+    let outcome = outcome(of: result, items: unit.mayBeDivided ? unit.itemCount : 1)
+    let pause = pause(after: result)
+    switch result {
+    case .failure(let failure): return .of(failure, outcome, pause: pause)
+    case .success(let answer):
+      var result = SubmissionResult.of(answer, outcome, pause: pause)
+      let isWrongEndpoint = outcome == .endpoint || pause == .endpoint
+      if isWrongEndpoint, !answer.isForeign { result.pauseText = "\(wrongEndpoint): \(result.text)" }
+      return result
+    }
+  }
+}
+
+extension SubmissionResult {
+  /// A request that failed without an answer.
+  static func of(_ failure: TransportFailure, _ outcome: Outcome, pause: PauseReason? = nil) -> Self {
+    SubmissionResult(
+      outcome, code: failure.code, message: failure.message, obstacle: failure.obstacle, pause: pause,
+      text: "\(failure.message) (\(failure.code))")
+  }
+
+  /// A request that was answered.
+  static func of(_ answer: Answer, _ outcome: Outcome, pause: PauseReason? = nil) -> Self {
+    // With a refusal any wait counts, with a success only one for a quota that is used up or for too many requests.
+    let isRefusal = !(200..<300).contains(answer.status)
+    let isThrottled = answer.code.map(TransferOutcomes.throttleCodes.contains) == true
+    return SubmissionResult(
+      outcome, status: answer.status, code: answer.code, message: answer.message,
+      wait: isRefusal || answer.quotaUsedUp || isThrottled ? answer.wait : nil, pause: pause)
   }
 }

@@ -3,10 +3,10 @@ internal import NIOCore
 internal import NIOPosix
 package import ServiceHTTP
 
-/// The transfers API over HTTP.
+/// The requests of the profiles v1 to v1.2 over HTTP.
 ///
 /// Call ``shutdown()`` at the end.
-package final class HTTPTransferService: TransferService, ServiceProbe {
+package final class TransfersHTTP: TransfersAPI {
   /// Bytes of an answer to a submission that are read; a connection with more to come is closed.
   package static let answerLimit = 64 * 1_024
   /// Bytes of a page of the list of tasks that are read; a longer one is a failure.
@@ -19,8 +19,7 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   private let requester: HTTPRequester
   private let profile: ServiceProfile
   private let clock: any BatchClock
-  private let decoder: AnswerDecoder
-  private let memory = AnswerMemory()
+  private let reader: AnswerReader
   private let pages: TaskPageDecoder
 
   /// A client that has not connected yet.
@@ -37,7 +36,7 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
     self.profile = profile
     self.clock = clock
     requester = HTTPRequester(endpoint, clock: clock, onHead: onHead)
-    decoder = AnswerDecoder(profile: profile, scrubber: requester.scrubber)
+    reader = AnswerReader(profile: profile, scrubber: requester.scrubber)
     pages = TaskPageDecoder(key: endpoint.key)
   }
 
@@ -50,56 +49,32 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   /// Rows in a full page of the list of tasks; the version's documented maximum.
   package var pageLimit: Int { profile.listPageLimit }
 
-  /// Sends one chunk and returns the result.
-  package func submit(_ submission: Submission) async -> Exchange {
-    let body = MultipartBody(chunk: submission.chunk, content: submission.filePart)
+  /// Sends one chunk and returns what came of it.
+  package func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
+    let body = MultipartBody(chunk: unit.chunk, content: unit.content)
     let result = await requester.send(
       HTTPRequest(
-        profile.transfersPath, body: HTTPRequest.Body(type: body.contentType, bytes: body.buffer)),
-      timeout: submission.timeout, bodyLimit: Self.answerLimit)
-    return switch result {
-    case .success(let answer): .answered(decoded(answer))
-    case .failure(let failure): .failed(failure)
-    }
+        profile.submissionPath, body: HTTPRequest.Body(type: body.contentType, bytes: body.buffer)),
+      timeout: unit.timeout, bodyLimit: Self.answerLimit)
+    return result.map(read)
   }
 
   /// Reads one page of an index's tasks, newest first.
   ///
   /// - Throws: ``ListingFailure``: `refused` for every answer that is not a readable page with status 200, with
   ///   code ``unreadableCode`` when only reading failed; `transport` when no whole answer came.
-  package func listTasks(index: IndexID, page: Int) async throws(ListingFailure) -> [TaskRow] {
-    let query = TaskListQuery(index: index, page: page, limit: pageLimit)
-    return try await rows(list(query.target(path: profile.tasksPath)))
-  }
-
-  /// Reads one row of the list of tasks, of whatever index: the parameter `index_id` is a filter in every version.
-  package func probe() async throws(ListingFailure) {
-    _ = try await rows(
-      list("\(profile.tasksPath)?page=1&page_limit=1&sort_by=created_at&sort_option=desc"))
-  }
-
-  /// Reads from the list of tasks.
-  ///
-  /// - Throws: ``ListingFailure/transport(_:)`` when no head of an answer came.
-  private func list(_ target: String) async throws(ListingFailure) -> Answer {
+  package func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+    let query = TaskListQuery(index: index, page: page, limit: index == nil ? 1 : pageLimit)
     let result = await requester.send(
-      HTTPRequest(target), timeout: Self.listTimeout, bodyLimit: Self.pageByteLimit)
+      HTTPRequest(query.target(path: profile.tasksPath)), timeout: Self.listTimeout,
+      bodyLimit: Self.pageByteLimit)
     switch result {
     case .failure(let failure): throw .transport(failure)
-    case .success(let answer): return answer
+    case .success(let answer): return try await rows(answer)
     }
   }
 
-  /// An answer as the dispatcher wants it; of a page of the list of tasks only the beginning is looked at.
-  private func decoded(_ answer: Answer) -> ServiceAnswer {
-    let isLong = answer.bytes.count > Self.answerLimit
-    let source = AnswerDecoder.Source(
-      body: isLong ? Array(answer.bytes.prefix(Self.answerLimit)) : answer.bytes,
-      isCut: answer.cut != nil, isLong: isLong || answer.cut == .limit, answer.headers)
-    return decoder.answer(
-      status: answer.status, headers: answer.headers,
-      words: memory.words(of: source, read: decoder.words(of:)), now: clock.now())
-  }
+  private func read(_ answer: Answer) -> Answer { reader.read(answer, now: clock.now()) }
 
   // MARK: Pages
 
@@ -111,15 +86,15 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   private func rows(_ answer: Answer) async throws(ListingFailure) -> [TaskRow] {
     let result: Result<[TaskRow], ListingFailure>
     do {
-      result = try await NIOSingletons.posixBlockingThreadPool.runIfActive { self.read(answer) }
+      result = try await NIOSingletons.posixBlockingThreadPool.runIfActive { self.page(answer) }
     } catch {
       // The request was given up meanwhile: nobody waits any more, and the page is read here.
-      result = read(answer)
+      result = page(answer)
     }
     return try result.get()
   }
 
-  private func read(_ answer: Answer) -> Result<[TaskRow], ListingFailure> {
+  private func page(_ answer: Answer) -> Result<[TaskRow], ListingFailure> {
     do throws(ListingFailure) {
       return .success(try parse(answer))
     } catch {
@@ -128,8 +103,8 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   }
 
   private func parse(_ answer: Answer) throws(ListingFailure) -> [TaskRow] {
-    guard answer.status == 200, decoder.mediaType(answer.headers) != "text/html" else {
-      throw .refused(decoded(answer))
+    guard answer.status == 200, reader.mediaType(answer.headers) != "text/html" else {
+      throw .refused(read(answer))
     }
     if case .broken(let failure) = answer.cut { throw .transport(failure) }
     let tooLong = "the page of the list of tasks is longer than \(Self.pageByteLimit) bytes"
@@ -155,7 +130,7 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   }
 
   private func unreadable(_ answer: Answer, _ reason: String) -> ListingFailure {
-    var refusal = decoded(answer)
+    var refusal = read(answer)
     // What a page is says more than that it is no list.
     guard refusal.body != .page else { return .refused(refusal) }
     refusal.code = Self.unreadableCode
@@ -164,7 +139,45 @@ package final class HTTPTransferService: TransferService, ServiceProbe {
   }
 }
 
-extension HTTPTransferService: CustomReflectable {
+extension TransfersHTTP: CustomReflectable {
   /// A mirror without children: the decoders know the key.
   package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// What the versions differ in. Source of every path and limit: the service's documentation and specifications for v1,
+/// v1.1 and v1.2.
+extension ServiceProfile {
+  /// Path of the list of tasks, from the base address on.
+  package var tasksPath: String {
+    switch self {
+    case .v1: "/v1/indexes/tasks"
+    case .v1_1: "/v1.1/tasks"
+    case .v1_2: "/v1.2/tasks"
+    }
+  }
+
+  /// The most rows a page of the list of tasks may have; the service refuses more.
+  package var listPageLimit: Int {
+    switch self {
+    case .v1: 100
+    case .v1_1, .v1_2: 50
+    }
+  }
+
+  /// Names of the member that has the error code, the version's own first.
+  package var codeNames: [String] {
+    switch self {
+    case .v1: ["error_code", "code"]
+    case .v1_1, .v1_2: ["code", "error_code"]
+    }
+  }
+}
+
+extension AnswerReader {
+  /// A reader of answers of that version of the service.
+  package init(profile: ServiceProfile, scrubber: Scrubber) {
+    self.init(
+      codeNames: profile.codeNames, isKnownCode: { TransferOutcomes.outcome(ofCode: $0) != nil },
+      scrubber: scrubber)
+  }
 }

@@ -1,4 +1,4 @@
-import BatchDomain
+internal import BatchDomain
 
 /// Reads an index's list of tasks, newest first, back to the start of a window.
 ///
@@ -7,8 +7,8 @@ import BatchDomain
 /// ends at a page that is not full, or at a full page of which every row is older than the window; then the list is
 /// read again from its first page on, as far as it brings only rows that came meanwhile.
 struct ListingSweep {
-  let service: any TransferService
-  let dispatcher: Dispatcher
+  let api: any TransfersAPI
+  let gate: any ReadingGate
   let clock: any BatchClock
 
   /// Pages one sweep may read; a window with more tasks cannot be judged.
@@ -28,9 +28,9 @@ struct ListingSweep {
   ///   - windowStart: by the service's clock; older tasks are of no interest.
   ///   - names: file names that are looked for. One that is a bare UUID is no file's name unless it is among them:
   ///     the service shows such names for videos whose own it does not know.
-  func sighting(
+  func snapshot(
     of index: IndexID, since windowStart: Timestamp, lookingFor names: Set<FileName>
-  ) async throws(Failure) -> Sighting {
+  ) async throws(Failure) -> ListingSnapshot {
     let takenAt = clock.now()
     var seen: Set<String> = []
     var tasks = 0
@@ -66,7 +66,7 @@ struct ListingSweep {
     while true {
       let rows = try await read(index, page: page)
       _ = try take(rows)
-      if rows.count < service.pageLimit { break }
+      if rows.count < api.pageLimit { break }
       if rows.allSatisfy({ ($0.createdAt ?? windowStart) < windowStart }) { break }
       page += 1
       guard page <= Self.pageCap else {
@@ -78,29 +78,23 @@ struct ListingSweep {
       var again = 1
       while again <= Self.pageCap {
         let rows = try await read(index, page: again)
-        if try take(rows) || rows.count < service.pageLimit { break }
+        if try take(rows) || rows.count < api.pageLimit { break }
         again += 1
       }
     }
-    return Sighting(takenAt: takenAt, tasks: tasks, times: times, newestUnnamed: newestUnnamed)
+    return ListingSnapshot(takenAt: takenAt, tasks: tasks, times: times, newestUnnamed: newestUnnamed)
   }
 
   private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
-    guard await dispatcher.enterListing() else { throw .stopped }
-    let result: Result<[TaskRow], ListingFailure>
+    guard await gate.enter() else { throw .stopped }
     do throws(ListingFailure) {
-      result = .success(try await service.listTasks(index: index, page: page))
+      let rows = try await api.listTasks(index: index, page: page)
+      gate.leave(isThrottled: false, asked: nil)
+      return rows
     } catch {
-      result = .failure(error)
-    }
-    dispatcher.leaveListing(isThrottled: result.isThrottled, asked: result.askedWait)
-    switch result {
-    case .success(let rows): return rows
-    case .failure(.refused(let answer)):
-      let parts = ["HTTP \(answer.status)", answer.code, answer.message].compactMap { $0 }
-      throw .unavailable("the listing was refused: \(parts.joined(separator: " "))")
-    case .failure(.transport(let failure)):
-      throw .unavailable("the listing could not be read: \(failure.message)")
+      let (isThrottled, asked) = error.throttling
+      gate.leave(isThrottled: isThrottled, asked: asked)
+      throw .unavailable(error.reason)
     }
   }
 }
@@ -111,19 +105,5 @@ extension FileName {
     let groups = rawValue.split(separator: "-", omittingEmptySubsequences: false)
     return groups.map(\.utf8.count) == [8, 4, 4, 4, 12]
       && groups.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
-  }
-}
-
-extension Result<[TaskRow], ListingFailure> {
-  /// Whether the service told the listing to come back later.
-  fileprivate var isThrottled: Bool {
-    guard case .failure(.refused(let answer)) = self else { return false }
-    return RetryContract.outcome(of: answer) == .throttled
-  }
-
-  /// For how long.
-  fileprivate var askedWait: Duration? {
-    guard case .failure(.refused(let answer)) = self else { return nil }
-    return answer.wait
   }
 }

@@ -1,21 +1,23 @@
+internal import BatchDomain
+
 /// Decides what became of an unknown chunk from what the listing showed: a pure function.
 ///
-/// Seen is proof; absence is evidence only beside a control that shows that the listing has caught up.
+/// Seen is proof; absence is evidence only beside a witness that shows that the listing has caught up.
 package enum SettlingRule {
   /// How far before an attempt the service's clock may put its tasks: the clocks of two machines differ.
   package static let clockMargin: Duration = .seconds(120)
 
   /// What one look at a chunk says.
-  package enum Reading: Sendable, Equatable {
+  enum Reading: Sendable, Equatable {
     /// Every item of it was seen.
     case received
-    /// Some items were seen, beside controls that prove that the others are not there; a second look has to agree.
+    /// Some items were seen, beside witnesses that prove that the others are not there; a second look has to agree.
     ///
     /// - Parameter isSeen: for each item, in order.
-    case partial(isSeen: [Bool], controls: [ChunkNumber])
-    /// No item of it was seen, beside controls that prove it; a second look has to agree. Without any control only
+    case partial(isSeen: [Bool], witnesses: [ChunkNumber])
+    /// No item of it was seen, beside witnesses that prove it; a second look has to agree. Without any witness only
     /// for a chunk that the service refused, where no chunk of the index was accepted yet.
-    case absent(controls: [ChunkNumber])
+    case absent(witnesses: [ChunkNumber])
     /// Nothing can be concluded yet; later looks may, though not before that moment, where it is known.
     case open(String, notBefore: Timestamp? = nil)
     /// Nothing can ever be concluded from the listing.
@@ -30,7 +32,7 @@ package enum SettlingRule {
   ///   - settleDelay: the shortest time after which an absence means anything.
   ///   - grace: how long a gateway may hold a request that it stopped waiting for, or that timed out. Such an attempt
   ///     counts as ended only then: a request that is not listed before may still arrive.
-  package static func read(
+  static func read(
     _ chunk: UnknownChunk, evidence: [IndexID: IndexEvidence], settleDelay: Duration, grace: Duration
   ) -> Reading {
     if chunk.wasSentElsewhere {
@@ -64,8 +66,8 @@ package enum SettlingRule {
     for index in missing.sorted() {
       guard let known = evidence[index] else { continue }
       let end = max(chunk.arrivesBefore(grace: grace), ends[index] ?? chunk.endedAt)
-      switch control(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
-      case .success(let control): proofs.append(control)
+      switch witness(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
+      case .success(let witness): proofs.append(witness)
       case .failure(let lack):
         // Where nothing was ever accepted, the refusal itself is the service's word that it did not take the chunk.
         if lack.isForWantOfAny, chunk.wasRefused, seen == 0 { continue }
@@ -74,7 +76,7 @@ package enum SettlingRule {
           "\(found) of its items were seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
       }
     }
-    return seen == 0 ? .absent(controls: proofs) : .partial(isSeen: isSeen, controls: proofs)
+    return seen == 0 ? .absent(witnesses: proofs) : .partial(isSeen: isSeen, witnesses: proofs)
   }
 
   /// Whether the listing has one item.
@@ -82,12 +84,12 @@ package enum SettlingRule {
     of item: UnknownChunk.Item, since startedAt: Timestamp, in known: IndexEvidence
   ) -> NameCount.Reading {
     guard let count = known.counts[item.name] else {
-      return known.sighting.shows(item.name, since: startedAt) ? .received : .notReceived
+      return known.snapshot.shows(item.name, since: startedAt) ? .received : .notReceived
     }
     guard let count else {
       return .unclear("its file name was sent so often that no moment separates one send from the next")
     }
-    return count.reading(listed: known.sighting.count(of: item.name, since: count.windowStart))
+    return count.reading(listed: known.snapshot.count(of: item.name, since: count.windowStart))
   }
 
   private struct Lack: Error {
@@ -97,40 +99,40 @@ package enum SettlingRule {
     var isForWantOfAny = false
   }
 
-  /// The control that proves that the listing has caught up to the end of the attempt.
+  /// The witness that proves that the listing has caught up to the end of the attempt.
   ///
   /// What was begun later is known from the order of the intents, which no change of the machine's clock disturbs;
   /// the times have to agree, since the service's tasks are found by time.
   ///
   /// - Parameter end: when the attempt ended, with the time in which its request may still arrive, and every other send
   ///   that may be mistaken for it.
-  private static func control(
+  private static func witness(
     for chunk: UnknownChunk, endedAt end: Timestamp, in known: IndexEvidence, settleDelay: Duration
   ) -> Result<ChunkNumber, Lack> {
-    if let unnamed = known.sighting.newestUnnamed, unnamed >= chunk.startedAt - clockMargin {
+    if let unnamed = known.snapshot.newestUnnamed, unnamed >= chunk.startedAt - clockMargin {
       return .failure(Lack(text: "the listing shows tasks of that time without a file name"))
     }
-    let anchors = known.anchors.filter { $0.intent < chunk.intent }
-    guard anchors.isEmpty || anchors.contains(where: { known.sighting.shows($0) }) else {
+    let earlier = known.earlierWitnesses.filter { $0.intent < chunk.intent }
+    guard earlier.isEmpty || earlier.contains(where: { known.snapshot.shows($0) }) else {
       return .failure(
-        Lack(text: "the listing does not show chunk \(anchors[0].chunk), accepted before it, either"))
+        Lack(text: "the listing does not show chunk \(earlier[0].chunk), accepted before it, either"))
     }
     // Time that only the clock says has passed does not count.
     let skipped = known.stepsForward.reduce(Duration.zero) {
       $0 + ($1.noticedAt > chunk.endedAt ? $1.by : .zero)
     }
     let counted = chunk.mayArriveLater ? end + skipped : end
-    let later = known.controls.filter { $0.intent > chunk.endedAfter && $0.startedAt > counted }
-    if let shown = later.first(where: { known.sighting.shows($0) }) { return .success(shown.chunk) }
+    let later = known.witnesses.filter { $0.intent > chunk.endedAfter && $0.startedAt > counted }
+    if let shown = later.first(where: { known.snapshot.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
       return .failure(
         Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
     }
-    guard let newest = known.controls.max(by: { $0.intent < $1.intent }) else {
+    guard let newest = known.witnesses.max(by: { $0.intent < $1.intent }) else {
       return .failure(
         Lack(text: "no accepted chunk shows how far the listing has caught up", isForWantOfAny: true))
     }
-    guard known.sighting.shows(newest) else {
+    guard known.snapshot.shows(newest) else {
       return .failure(
         Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
     }
@@ -139,7 +141,7 @@ package enum SettlingRule {
         Lack(text: "the machine's clock was set, so that how far the listing is behind is not known"))
     }
     let needed = max(settleDelay, lag * 2)
-    let passed = known.sighting.takenAt.since(end) - skipped
+    let passed = known.snapshot.takenAt.since(end) - skipped
     guard passed >= needed else {
       let mayStillCome = chunk.mayArriveLater && passed < .zero
       return .failure(
@@ -152,13 +154,23 @@ package enum SettlingRule {
     return .success(newest.chunk)
   }
 
-  /// How far the listing may be behind, judged by its newest control.
-  private static func lag(of newest: Control, in known: IndexEvidence) -> Duration? {
+  /// How far the listing may be behind, judged by its newest witness.
+  private static func lag(of newest: CountedWitness, in known: IndexEvidence) -> Duration? {
     // Counted from its start: when within its request the service made the tasks is not known.
     let bound = known.firstShown[newest.chunk].map { $0.since(newest.startedAt) }
     if let bound, known.wasMissing.contains(newest.chunk) { return bound }
-    // A process that comes hours later sees the control at its first look; what the listing's lag was when it was
+    // A process that comes hours later sees the witness at its first look; what the listing's lag was when it was
     // last looked for says more.
     return [bound, known.recordedLag?.lag].compactMap { $0 }.min()
   }
+}
+
+extension UnknownChunk {
+  /// Whether a gateway may still hold the request of its last attempt.
+  var mayArriveLater: Bool { TransferOutcomes.mayArriveLater(status: status, code: code) }
+
+  /// The moment from which on the request of its last attempt can no longer arrive.
+  ///
+  /// - Parameter grace: how long a gateway may hold a request.
+  func arrivesBefore(grace: Duration) -> Timestamp { mayArriveLater ? endedAt + grace : endedAt }
 }

@@ -1,15 +1,16 @@
-import BatchDomain
+internal import BatchDomain
 
-/// Gathers what one look knows: controls, counts of names, and one sweep of the listing for each index that serves
+/// Gathers what one look knows: witnesses, counts of names, and one sweep of the listing for each index that serves
 /// every chunk looked at.
-struct ListingEvidence {
-  let session: any RunSession
-  let service: any TransferService
-  let clock: any BatchClock
-  let dispatcher: Dispatcher
+struct WitnessEvidence {
+  let api: any TransfersAPI
+  let context: SettlingContext
 
-  /// Controls of an index that are compared at one look.
-  static let controlsPerLook = 5
+  private var clock: any BatchClock { context.clock }
+  private var store: any SettlingRecords { context.evidence }
+
+  /// Witnesses of an index that are compared at one look.
+  static let witnessesPerLook = 5
   /// A request that started that long ago may still be under way: how far back sends of clashing names are looked
   /// for.
   static let longestRequest: Duration = .seconds(3_600)
@@ -23,41 +24,39 @@ struct ListingEvidence {
 
     /// Tasks listed in the indexes of a chunk.
     func tasks(of chunk: UnknownChunk) -> Int {
-      chunk.indexes.reduce(0) { $0 + (evidence[$1]?.sighting.tasks ?? 0) }
+      chunk.indexes.reduce(0) { $0 + (evidence[$1]?.snapshot.tasks ?? 0) }
     }
   }
 
-  private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
-
   /// Gathers the evidence for some chunks.
   ///
-  /// - Parameter memory: which controls were seen when; it learns from this look.
+  /// - Parameter memory: which witnesses were seen when; it learns from this look.
   /// - Returns: `nil` when the run stops meanwhile.
-  func gather(for chunks: [UnknownChunk], _ memory: inout ControlMemory) async throws -> Found? {
+  func gather(for chunks: [UnknownChunk], _ memory: inout WitnessMemory) async throws -> Found? {
     var found = Found()
     for index in Set(chunks.flatMap(\.indexes)).sorted() {
       let concerned = chunks.filter { $0.indexes.contains(index) }
       guard let earliest = concerned.map(\.startedAt).min(), let first = concerned.map(\.intent).min(),
         let last = concerned.map(\.endedAfter).max()
       else { continue }
-      var known = try await controls(of: index, before: first, after: last)
-      let clashing = (known.controls + known.anchors).filter(\.namesClash)
+      var known = try await witnesses(of: index, before: first, after: last)
+      let clashing = (known.later + known.earlier).filter(\.namesClash)
       let sends = try await sends(in: index, of: concerned, beside: clashing)
       let counts = counts(of: concerned, in: index, among: sends)
-      known.controls = known.controls.compactMap { counted($0, among: sends) }
-      known.anchors = known.anchors.compactMap { counted($0, among: sends) }
-      let chosen = known.controls + known.anchors
+      known.later = known.later.compactMap { counted($0, among: sends) }
+      known.earlier = known.earlier.compactMap { counted($0, among: sends) }
+      let chosen = known.later + known.earlier
       let windows =
         counts.values.compactMap { $0?.windowStart } + chosen.flatMap { $0.counts.values.map(\.windowStart) }
       let oldest = chosen.map(\.startedAt).reduce(earliest) { min($0, $1) } - SettlingRule.clockMargin
       let names = Set(concerned.flatMap { $0.names(in: index) } + chosen.flatMap(\.names))
       do throws(ListingSweep.Failure) {
-        let sighting = try await ListingSweep(service: service, dispatcher: dispatcher, clock: clock)
-          .sighting(
+        let snapshot = try await ListingSweep(api: api, gate: context.gate, clock: clock)
+          .snapshot(
             of: index, since: windows.reduce(oldest) { min($0, $1) },
             lookingFor: names)
         found.evidence[index] = IndexEvidence(
-          sighting: sighting, controls: known.controls, anchors: known.anchors, firstShown: [:],
+          snapshot: snapshot, witnesses: known.later, earlierWitnesses: known.earlier, firstShown: [:],
           counts: counts)
       } catch {
         switch error {
@@ -72,8 +71,8 @@ struct ListingEvidence {
         for name in Set(counts.keys).union(later.keys) where counts[name] != later[name] {
           evidence.counts[name] = .some(nil)
         }
-        evidence.controls.removeAll { counted($0, among: after)?.counts != $0.counts }
-        evidence.anchors.removeAll { counted($0, among: after)?.counts != $0.counts }
+        evidence.witnesses.removeAll { counted($0, among: after)?.counts != $0.counts }
+        evidence.earlierWitnesses.removeAll { counted($0, among: after)?.counts != $0.counts }
         found.evidence[index] = evidence
       }
       try await note(index, in: &found, &memory)
@@ -82,14 +81,14 @@ struct ListingEvidence {
   }
 
   /// Learns from a look how far behind the listing of an index is.
-  private func note(_ index: IndexID, in found: inout Found, _ memory: inout ControlMemory) async throws {
+  private func note(_ index: IndexID, in found: inout Found, _ memory: inout WitnessMemory) async throws {
     guard let evidence = found.evidence[index] else { return }
-    var recorded = try await persistently { try await session.listingLag(of: index) }
+    var recorded = try await store.listingLag(of: index)
     if let step = memory.watch(now: clock.now(), elapsed: clock.elapsed()), step.by < .zero {
-      memory.forget(upTo: try await persistently { try await session.standing() }.attempts)
+      memory.forget(upTo: try await store.intents())
     }
     if let lag = memory.learn(from: evidence, index: index, recorded: recorded, now: clock.now()) {
-      try await persistently { try await session.remember(lag, of: index) }
+      try await store.remember(lag, of: index)
       recorded = lag
     }
     found.evidence[index]?.firstShown = memory.firstShown
@@ -102,29 +101,26 @@ struct ListingEvidence {
   ///
   /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
   /// the listing's lag.
-  private func controls(
+  private func witnesses(
     of index: IndexID, before first: Int, after last: Int
-  ) async throws -> (controls: [Control], anchors: [Control]) {
-    try await persistently {
-      var controls = try await session.controls(
-        index: index, intents: last + 1..<Int.max, newestFirst: false, limit: Self.controlsPerLook)
-      let newest = try await session.controls(
-        index: index, intents: 0..<Int.max, newestFirst: true, limit: 1)
-      controls += newest.filter { !controls.contains($0) }
-      let anchors = try await session.controls(
-        index: index, intents: 0..<first, newestFirst: true, limit: Self.controlsPerLook)
-      return (controls, anchors)
-    }
+  ) async throws -> (later: [CountedWitness], earlier: [CountedWitness]) {
+    var later = try await store.witnesses(
+      index: index, intents: last + 1..<Int.max, newestFirst: false, limit: Self.witnessesPerLook)
+    let newest = try await store.witnesses(index: index, intents: 0..<Int.max, newestFirst: true, limit: 1)
+    later += newest.filter { !later.contains($0) }
+    let earlier = try await store.witnesses(
+      index: index, intents: 0..<first, newestFirst: true, limit: Self.witnessesPerLook)
+    return (later.map(CountedWitness.init), earlier.map(CountedWitness.init))
   }
 
-  /// Everything sent under the names of these chunks and controls, as far as it may be mistaken for theirs.
+  /// Everything sent under the names of these chunks and witnesses, as far as it may be mistaken for theirs.
   private func sends(
-    in index: IndexID, of chunks: [UnknownChunk], beside controls: [Control]
+    in index: IndexID, of chunks: [UnknownChunk], beside witnesses: [CountedWitness]
   ) async throws -> Sends {
-    let names = Set(chunks.flatMap { $0.names(in: index) } + controls.flatMap(\.names))
-    let earliest = (chunks.map(\.startedAt) + controls.map(\.startedAt)).min() ?? clock.now()
+    let names = Set(chunks.flatMap { $0.names(in: index) } + witnesses.flatMap(\.names))
+    let earliest = (chunks.map(\.startedAt) + witnesses.map(\.startedAt)).min() ?? clock.now()
     let since = earliest - SettlingRule.clockMargin - Self.longestRequest
-    let found = try await persistently { try await session.sends(of: [index: names], since: since) }
+    let found = try await store.sends(of: [index: names], since: since)
     return Sends(byName: Dictionary(grouping: found, by: \.name), since: since)
   }
 
@@ -133,16 +129,16 @@ struct ListingEvidence {
     var since: Timestamp
   }
 
-  /// A control with the counts of its names; `nil` where one of them cannot be counted.
-  private func counted(_ control: Control, among sends: Sends) -> Control? {
-    guard control.namesClash else { return control }
-    var control = control
-    for name in Set(control.names) {
+  /// A witness with the counts of its names; `nil` where one of them cannot be counted.
+  private func counted(_ witness: CountedWitness, among sends: Sends) -> CountedWitness? {
+    guard witness.namesClash else { return witness }
+    var witness = witness
+    for name in Set(witness.names) {
       let same = sends.byName[name] ?? []
-      guard let count = NameCount(same, since: control.startedAt, knownSince: sends.since) else { return nil }
-      control.counts[name] = count
+      guard let count = NameCount(same, since: witness.startedAt, knownSince: sends.since) else { return nil }
+      witness.counts[name] = count
     }
-    return control
+    return witness
   }
 
   /// The counts of names that may stand for several items.

@@ -1,20 +1,21 @@
 import BatchDomain
 import ServiceHTTP
+import TransfersService
 import Testing
 
-@Suite struct AnswerDecoderTests {
+@Suite struct AnswerReaderTests {
   private func decode(
     _ body: String, status: Int = 400, headers: AnswerHeaders = [:], profile: ServiceProfile = .v1,
     isCut: Bool = false
-  ) throws -> ServiceAnswer {
+  ) throws -> Answer {
     try decode(bytes: Array(body.utf8), status: status, headers: headers, profile: profile, isCut: isCut)
   }
 
   private func decode(
     bytes: [UInt8], status: Int = 400, headers: AnswerHeaders = [:], profile: ServiceProfile = .v1,
     isCut: Bool = false
-  ) throws -> ServiceAnswer {
-    AnswerDecoder(profile: profile, scrubber: Scrubber(key: try APIKey(testKey)))
+  ) throws -> Answer {
+    AnswerReader(profile: profile, scrubber: Scrubber(key: try APIKey(testKey)))
       .decode(status: status, headers: headers, body: bytes, isCut: isCut, now: HTTPDateTests.now)
   }
 
@@ -50,7 +51,7 @@ import Testing
     ] {
       let answer = try decode(body)
       #expect(answer.code == "insufficient_funds")
-      #expect(RetryContract.outcome(of: answer) == .account)
+      #expect(TransferOutcomes.outcome(of: answer) == .account)
     }
   }
 
@@ -87,7 +88,7 @@ import Testing
   }
 
   @Test func `a published code stays whole even if the key is a part of it`() throws {
-    let decoder = AnswerDecoder(profile: .v1_2, scrubber: Scrubber(key: try APIKey("api")))
+    let decoder = AnswerReader(profile: .v1_2, scrubber: Scrubber(key: try APIKey("api")))
     let answer = decoder.decode(
       status: 400, headers: [:], body: Array(#"{"code":"api_key_invalid","message":"api"}"#.utf8),
       now: HTTPDateTests.now)
@@ -158,7 +159,7 @@ import Testing
         "X-Ratelimit-Limit": "1000", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Used": "1000",
         "X-Ratelimit-Reset": "\(HTTPDateTests.now.milliseconds / 1_000 + 3_600)",
       ], profile: .v1_2)
-    #expect(answer == ServiceAnswer(status: 429, wait: .seconds(3_600), quotaUsedUp: true))
+    #expect(answer == Answer(status: 429, wait: .seconds(3_600), quotaUsedUp: true))
   }
 
   @Test func `JSON nested too deep is only text`() throws {
@@ -174,8 +175,8 @@ import Testing
       ("<!DOCTYPE html><title>x</title>", .page), ("\n<html>", .page),
       ("<?xml version=\"1.0\"?><Error/>", .page),
       ("<h1>502</h1>", .page), ("< 5", .other),
-    ] as [(String, ServiceAnswer.Body)])
-  func `what a body is shows in itself`(text: String, body: ServiceAnswer.Body) throws {
+    ] as [(String, Answer.Body)])
+  func `what a body is shows in itself`(text: String, body: Answer.Body) throws {
     #expect(try decode(text, status: 200).body == body)
   }
 
@@ -191,13 +192,13 @@ import Testing
     for text in ["", "{\"message\":\"half", "{"] {
       let answer = try decode(text, status: 200, isCut: true)
       #expect(answer.body == .other)
-      #expect(RetryContract.outcome(of: answer) == .unknown)
+      #expect(TransferOutcomes.outcome(of: answer) == .unknown)
     }
   }
 
   @Test func `of a body that is too long the beginning counts`() throws {
-    let decoder = AnswerDecoder(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
-    for (text, body) in [("{\"tasks\":[", ServiceAnswer.Body.json), ("xxxx", .other), ("<html>", .page)] {
+    let decoder = AnswerReader(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
+    for (text, body) in [("{\"tasks\":[", Answer.Body.json), ("xxxx", .other), ("<html>", .page)] {
       let answer = decoder.decode(
         status: 200, headers: [:], body: Array(text.utf8), isLong: true, now: HTTPDateTests.now)
       #expect(answer.body == body)
@@ -220,7 +221,7 @@ import Testing
     #expect(message.hasPrefix(words + ", which is not the service's"), "\(message)")
     #expect(message.contains("proxy, firewall or gateway"))
     #expect(message.utf8.count < 400)
-    #expect(RetryContract.outcome(of: answer) == .endpoint)
+    #expect(TransferOutcomes.outcome(of: answer) == .endpoint)
   }
 
   @Test func `a long title is cut, and an odd server is left out`() throws {

@@ -1,6 +1,8 @@
 import BatchDomain
 import Testing
 
+@testable import TransfersService
+
 @Suite("Counting names")
 struct NameCountTests {
   static let start = Timestamp(milliseconds: 1_750_000_000_000)

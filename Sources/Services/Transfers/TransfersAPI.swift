@@ -1,0 +1,64 @@
+package import BatchDomain
+package import ServiceHTTP
+
+/// The requests of the profiles v1 to v1.2: ``TransfersHTTP`` sends them; tests answer them from a model.
+///
+/// Implementations never repeat, never follow redirects, and never let the key into what they return.
+package protocol TransfersAPI: Sendable {
+  /// Rows in a full page of ``listTasks(index:page:)``.
+  var pageLimit: Int { get }
+
+  /// Sends one chunk. Cancelling the task abandons the request; it then fails.
+  func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure>
+
+  /// Reads one page of an index's tasks, newest first.
+  ///
+  /// - Parameters:
+  ///   - index: the index whose tasks are listed; `nil` for all, of which one row is read.
+  ///   - page: page number from 1.
+  /// - Throws: ``ListingFailure``.
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow]
+}
+
+/// One row of the service's list of tasks, as far as settling needs it.
+package struct TaskRow: Sendable, Equatable {
+  /// The task's id; rows may come twice while a list is read page by page.
+  package var id: String
+  /// The file name the service shows: the last path segment of the object, or something else.
+  package var fileName: FileName?
+  /// When the service made the task, by its own clock; `nil` when it cannot be read.
+  package var createdAt: Timestamp?
+
+  /// A row as it was decoded.
+  package init(id: String, fileName: FileName?, createdAt: Timestamp?) {
+    self.id = id
+    self.fileName = fileName
+    self.createdAt = createdAt
+  }
+}
+
+/// Why a page of the list of tasks could not be read.
+package enum ListingFailure: Error, Sendable, Equatable {
+  /// The service answered with something else than a list.
+  case refused(Answer)
+  /// No usable answer came.
+  case transport(TransportFailure)
+}
+
+extension ListingFailure {
+  /// What it is in words, for evidence.
+  var reason: String {
+    switch self {
+    case .refused(let answer):
+      let parts = ["HTTP \(answer.status)", answer.code, answer.message].compactMap { $0 }
+      return "the listing was refused: \(parts.joined(separator: " "))"
+    case .transport(let failure): return "the listing could not be read: \(failure.message)"
+    }
+  }
+
+  /// Whether the service told the listing to come back later, and for how long.
+  var throttling: (isThrottled: Bool, asked: Duration?) {
+    guard case .refused(let answer) = self else { return (false, nil) }
+    return (TransferOutcomes.outcome(of: answer) == .throttled, answer.wait)
+  }
+}

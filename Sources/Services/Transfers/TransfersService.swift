@@ -1,0 +1,56 @@
+package import BatchDomain
+internal import ServiceHTTP
+
+/// The service of the profiles v1 to v1.2: a chunk is one request of up to `--chunk-size` items, nothing is polled, no
+/// ids are given, and a lost answer is looked up in the list of tasks.
+package struct TransfersService: ServiceModule {
+  /// The only step: the chunk's items are sent, and the service fetches the videos by itself.
+  package static let transfer = Step(.transfer, budget: Budget("transfer"))
+
+  private let api: any TransfersAPI
+  private let wrongEndpoint: String
+
+  /// The service behind some requests.
+  ///
+  /// - Parameters:
+  ///   - profile: the version of the service that is expected.
+  ///   - destination: the address that chunks are sent to, for messages.
+  package init(_ api: any TransfersAPI, profile: ServiceProfile, destination: String) {
+    self.api = api
+    wrongEndpoint =
+      "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue)"
+  }
+
+  package var steps: [Step] { [Self.transfer] }
+
+  /// The service counts all requests together.
+  package var readingBudget: Budget { Self.transfer.budget }
+
+  package func send(_ unit: SendUnit, step: ChunkStep) async -> SubmissionResult {
+    TransferOutcomes.result(of: await api.submit(unit), unit, wrongEndpoint: wrongEndpoint)
+  }
+
+  package func step(after refusal: Refusal) -> RefusalStep { Bisection.step(after: refusal) }
+
+  package func division(of items: Range<Int>, because cause: Division.Cause) -> Division? {
+    Bisection.division(of: items, because: cause)
+  }
+
+  package func settling(_ context: SettlingContext) -> any SettlingStrategy {
+    WitnessSettling(api: api, context: context)
+  }
+
+  package func probe() async -> ProbeResult {
+    do throws(ListingFailure) {
+      _ = try await api.listTasks(index: nil, page: 1)
+      return .ready
+    } catch {
+      switch error {
+      case .refused(let answer):
+        return .refused(
+          .of(answer, TransferOutcomes.outcome(of: answer)), isForeign: answer.isForeign)
+      case .transport(let failure): return .unreachable(.of(failure, failure.outcome))
+      }
+    }
+  }
+}
