@@ -59,7 +59,8 @@ struct Machine {
 
   /// An answer came for a slot.
   mutating func answer(
-    _ slot: Slot, _ outcome: Outcome, asked: Duration? = nil, failure: String? = nil, obstacle: SubmissionResult.Obstacle? = nil,
+    _ slot: Slot, _ outcome: Outcome, asked: Duration? = nil, failure: String? = nil,
+    obstacle: SubmissionResult.Obstacle? = nil,
     pause: StopCause? = nil, claimsNext: Bool = false
   ) -> [DispatcherAction] {
     handle(
@@ -424,7 +425,9 @@ struct MaxWaitTests {
     var stops: [StopCause] = []
     for _ in 0..<5 where stops.isEmpty {
       machine.wait(0..<1)
-      stops += machine.answer(machine.slot(), .notProcessed, failure: "no such name", obstacle: .unresolvedName).stops
+      stops +=
+        machine.answer(machine.slot(), .notProcessed, failure: "no such name", obstacle: .unresolvedName)
+        .stops
       machine.pass(60)
     }
     let cause = StopCause.paused(

@@ -1,9 +1,9 @@
 import BatchDomain
-import TransfersService
-import ServiceHTTP
 import Foundation
 import NIOConcurrencyHelpers
+import ServiceHTTP
 import TestSupport
+import TransfersService
 
 /// A service with rules, on the manual clock: it takes chunks, lists what it took, and answers as a script says.
 final class ModelService: TransfersAPI {

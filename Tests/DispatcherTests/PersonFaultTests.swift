@@ -1,10 +1,10 @@
 import BatchDomain
-import TransfersService
-import ServiceHTTP
 import NIOConcurrencyHelpers
 import RunStore
+import ServiceHTTP
 import TestSupport
 import Testing
+import TransfersService
 
 @testable import Dispatcher
 

@@ -1,7 +1,7 @@
 import BatchDomain
-import ServiceHTTP
 import Dispatcher
 import RunStore
+import ServiceHTTP
 import TestSupport
 import Testing
 

@@ -1,9 +1,9 @@
 import BatchDomain
-import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
 import TestSupport
+import TransfersService
 
 /// Runs the real loop over the real store against a model service, driving the clock.
 struct RunScene {
@@ -40,7 +40,8 @@ struct RunScene {
   ) async throws -> RunExit {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
-      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1), observer: events)
+      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1),
+      observer: events)
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(isCancelling: isCancelling, stops: stops) }
       group.addTask {

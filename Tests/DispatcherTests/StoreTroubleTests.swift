@@ -1,6 +1,6 @@
 import BatchDomain
-import ServiceHTTP
 import NIOConcurrencyHelpers
+import ServiceHTTP
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import BatchDomain
-import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import TestSupport
+import TransfersService
 
 @testable import RunStore
 

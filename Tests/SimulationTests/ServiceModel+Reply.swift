@@ -90,7 +90,8 @@ extension ServiceModel {
   ///
   /// - Parameter isHeld: whether something on the way may hold it after its attempt has ended.
   private func lost(
-    _ items: [Item], answersAfter: Duration, _ exchange: Result<Answer, TransportFailure>, isHeld: Bool = false
+    _ items: [Item], answersAfter: Duration, _ exchange: Result<Answer, TransportFailure>,
+    isHeld: Bool = false
   ) -> Reply {
     let latest = answersAfter + (isHeld ? max(weather.gatewayLateness, weather.lateness) : weather.lateness)
     return Reply(
@@ -100,7 +101,9 @@ extension ServiceModel {
 
   private func mishap(_ kind: Weather.Mishap, _ items: [Item], _ timeout: Duration) -> Reply {
     let soon = dice.spread(0...weather.slowness)
-    func answer(_ status: Int, wait: Duration? = nil, mediaType: String? = nil) -> Result<Answer, TransportFailure> {
+    func answer(_ status: Int, wait: Duration? = nil, mediaType: String? = nil) -> Result<
+      Answer, TransportFailure
+    > {
       .success(Answer(status: status, mediaType: mediaType, wait: wait))
     }
     switch kind {

@@ -1,8 +1,8 @@
 import BatchDomain
-import TransfersService
-import ServiceHTTP
 import Foundation
 import NIOConcurrencyHelpers
+import ServiceHTTP
+import TransfersService
 
 /// The service of one world: rules, a list of tasks, and the ledger of what it took.
 final class ServiceModel: Sendable {

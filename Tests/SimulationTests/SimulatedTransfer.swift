@@ -1,6 +1,6 @@
 import BatchDomain
-import TransfersService
 import ServiceHTTP
+import TransfersService
 
 /// The client port as a process of a world has it: the model service, with a possible death around every call.
 struct SimulatedTransfer: TransfersAPI {

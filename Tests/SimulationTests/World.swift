@@ -1,9 +1,9 @@
 import BatchDomain
-import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
 import TestSupport
+import TransfersService
 
 /// One run from its submission to its end, through any number of processes, deaths and troubles: the real dispatcher
 /// over the real store, against the model of the service, all of it on one thread and one source of randomness.

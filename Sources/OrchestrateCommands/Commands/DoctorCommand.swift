@@ -63,7 +63,8 @@ struct DoctorCommand: Subcommand {
     let connection = ServiceConnections.open(
       settings.profile, destination: settings.destination,
       ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+        route: route),
       clock: context.clock)
     let result = await connection.service.probe()
     await connection.shutdown()
@@ -106,7 +107,8 @@ enum ServiceHealth {
     case "certificate": "name a file with the authority to trust in $SSL_CERT_FILE, and check the clock"
     case "certificate_host": "check --base-url, and whether a proxy or firewall answers instead"
     case "proxy_unauthorized": "put the right user name and password into $HTTPS_PROXY"
-    case TransportFailure.unresolved: "check the spelling of --base-url or $HTTPS_PROXY, and the network's DNS"
+    case TransportFailure.unresolved:
+      "check the spelling of --base-url or $HTTPS_PROXY, and the network's DNS"
     case TransportFailure.openFiles: "raise the limit on open files (ulimit -n)"
     default: "check the network, a proxy or firewall on the way, and --base-url"
     }

@@ -58,7 +58,8 @@ struct RunExecution {
     let connection = ServiceConnections.open(
       settings.profile, destination: settings.destination,
       ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route),
+        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+        route: route),
       clock: context.clock)
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database))

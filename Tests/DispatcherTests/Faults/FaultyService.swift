@@ -1,7 +1,7 @@
 import BatchDomain
-import TransfersService
-import ServiceHTTP
 import NIOConcurrencyHelpers
+import ServiceHTTP
+import TransfersService
 
 /// A service whose `nth` call, submissions and listings together, comes to nothing; with `isLasting` every later one
 /// as well.

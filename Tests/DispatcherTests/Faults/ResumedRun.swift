@@ -1,8 +1,8 @@
 import BatchDomain
-import TransfersService
 import Dispatcher
 import NIOConcurrencyHelpers
 import TestSupport
+import TransfersService
 
 @testable import RunStore
 
@@ -53,7 +53,8 @@ struct ResumedRun {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     defer { stopper.finish() }
     let loop = RunLoop(
-      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1), observer: EventLog())
+      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1),
+      observer: EventLog())
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }
       group.addTask {

@@ -1,6 +1,6 @@
 import BatchDomain
-import ServiceHTTP
 import Foundation
+import ServiceHTTP
 import TestSupport
 import Testing
 import TransfersService

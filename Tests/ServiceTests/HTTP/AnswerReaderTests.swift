@@ -1,7 +1,7 @@
 import BatchDomain
 import ServiceHTTP
-import TransfersService
 import Testing
+import TransfersService
 
 @Suite struct AnswerReaderTests {
   private func decode(

@@ -1,6 +1,6 @@
 import BatchDomain
-import TransfersService
 import Testing
+import TransfersService
 
 @testable import ServiceHTTP
 

@@ -1,7 +1,7 @@
 import BatchDomain
 import Foundation
-import TestSupport
 import ServiceHTTP
+import TestSupport
 import Testing
 import TransfersService
 

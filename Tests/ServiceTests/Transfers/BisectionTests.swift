@@ -40,7 +40,8 @@ struct BisectionTests {
     #expect(step(items: 50, semantics: semantics) == (semantics == .whole ? .halve : .lookUp))
     // A piece of a chunk that was divided for another reason was not looked up.
     #expect(
-      step(items: 2, semantics: semantics, family: ChunkFamily(isPiece: true)) == (semantics == .whole ? .halve : .lookUp)
+      step(items: 2, semantics: semantics, family: ChunkFamily(isPiece: true))
+        == (semantics == .whole ? .halve : .lookUp)
     )
     #expect(step(items: 1, semantics: semantics) == .reject(withRest: false))
     #expect(step(items: 50, isBisecting: false, semantics: semantics) == .reject(withRest: false))

@@ -1,7 +1,7 @@
 import BatchDomain
 import TestSupport
-import TransfersService
 import Testing
+import TransfersService
 
 @testable import ServiceHTTP
 

@@ -81,7 +81,8 @@ struct IndexEvidence: Sendable, Equatable {
 
   /// Evidence of one index.
   init(
-    snapshot: ListingSnapshot, witnesses: [CountedWitness], earlierWitnesses: [CountedWitness] = [], firstShown: [ChunkNumber: Timestamp],
+    snapshot: ListingSnapshot, witnesses: [CountedWitness], earlierWitnesses: [CountedWitness] = [],
+    firstShown: [ChunkNumber: Timestamp],
     recordedLag: ListingLag? = nil, counts: [FileName: NameCount?] = [:]
   ) {
     self.snapshot = snapshot

@@ -97,7 +97,8 @@ struct WitnessSettling: SettlingStrategy {
   /// Takes note of what a look saw of a chunk's items.
   ///
   /// - Returns: when the first look began that saw the same, if there was one before this.
-  private mutating func agree(_ chunk: UnknownChunk, on isSeen: [Bool], at lookedAt: Timestamp) -> Timestamp? {
+  private mutating func agree(_ chunk: UnknownChunk, on isSeen: [Bool], at lookedAt: Timestamp) -> Timestamp?
+  {
     if let known = agreements[chunk.number], known.attempt == chunk.attempt, known.isSeen == isSeen {
       agreements[chunk.number] = nil
       return known.since

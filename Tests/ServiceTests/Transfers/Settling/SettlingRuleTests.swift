@@ -206,7 +206,8 @@ struct SettlingRuleTests {
     let shown = [ChunkNumber(3): Self.start + .seconds(30_000)]
     func reading(_ lag: Duration?) -> SettlingRule.Reading {
       read(
-        chunk(), seen: ["witness-3.mp4"], witnesses: [earlier], firstShown: shown, recordedLag: lag, at: 30_001
+        chunk(), seen: ["witness-3.mp4"], witnesses: [earlier], firstShown: shown, recordedLag: lag,
+        at: 30_001
       )
     }
     #expect(isOpen(reading(nil)))
