@@ -38,8 +38,8 @@ let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swi
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// A Swift library or executable of this package under `Sources/`, with the page that describes it.
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: swiftSettings)
 }
 
 /// A test target under `Tests/`.
@@ -82,7 +82,7 @@ let package = Package(
       name: "KillPoints",
       swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
     module("BatchDomain", [crypto]),
-    module("ManifestReader", ["BatchDomain", "CZlib"], exclude: ["README.md"]),
+    module("ManifestReader", ["BatchDomain", "CZlib"]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [
@@ -95,8 +95,7 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     module(
-      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers],
-      exclude: ["README.md"]),
+      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),
     module(
       "ServiceHTTP",
       [
@@ -106,20 +105,19 @@ let package = Package(
     // One module for each generation of the service's API.
     .target(
       name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore, nioPosix],
-      path: "Sources/Services/Transfers", swiftSettings: swiftSettings),
-    module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers], exclude: ["README.md"]),
-    module("Reporting", ["BatchDomain", mustache], exclude: ["README.md"]),
+      path: "Sources/Services/Transfers", exclude: ["README.md"], swiftSettings: swiftSettings),
+    module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
+    module("Reporting", ["BatchDomain", mustache]),
     module(
       "Dashboard",
       [
         "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
         nioCore,
-      ], exclude: ["README.md"]),
-    module("ChildProcesses", [subprocess, systemPackage], exclude: ["README.md"]),
+      ]),
+    module("ChildProcesses", [subprocess, systemPackage]),
     module(
       "Notifications",
-      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1],
-      exclude: ["README.md"]),
+      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
     module(
       "OrchestrateCommands",
       [
@@ -127,13 +125,13 @@ let package = Package(
         "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
-      ], exclude: ["README.md"]),
+      ]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
 
     // What tests and the demo run against.
     module(
-      "TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging], exclude: ["README.md"]),
+      "TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),

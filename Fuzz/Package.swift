@@ -23,7 +23,8 @@ let package = Package(
   targets: [
     // The project's own sources.
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "BatchDomain", dependencies: ["Crypto"], swiftSettings: swiftSettings),
+    .target(
+      name: "BatchDomain", dependencies: ["Crypto"], exclude: ["README.md"], swiftSettings: swiftSettings),
     .target(
       name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], exclude: ["README.md"],
       swiftSettings: swiftSettings),

@@ -33,10 +33,9 @@ link_fuzz_sources() {
   # Of the service's modules only what decodes: nothing that needs the network.
   local decoders=(
     ServiceHTTP/ServiceHTTPError
-    ServiceHTTP/Answers/{Answer,AnswerDecoder,BodyText,ByteScanner,CivilTime+Checked,ContentCoding,HTTPDate}
-    ServiceHTTP/Answers/{LenientJSON,LenientJSONParser,LenientTimestamp,MarkupPage,RequestedWait}
-    ServiceHTTP/Secrets/{APIKey,Base64Letters,CredentialFinder,KeyFragments,Scrubber,SecretPattern}
-    Services/Transfers/TaskPageDecoder
+    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,MarkupPage,RequestedWait}
+    ServiceHTTP/Secrets/{APIKey,Scrubber}
+    Services/Transfers/{TaskList,TransferOutcomes,TransfersAPI}
   )
   mkdir -p Fuzz/Tests
   for name in BatchDomain ManifestReader CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done

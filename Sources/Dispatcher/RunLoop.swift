@@ -1,6 +1,6 @@
 package import BatchDomain
 
-/// Sends a run: a bounded group of workers, one settler beside them, and an ear for requests to stop.
+/// Sends a run: a bounded group of senders, one settler beside them, and an ear for requests to stop.
 ///
 /// Every task is a child of ``run()``, so that a run on one seeded executor can be repeated.
 package struct RunLoop: Sendable {
@@ -72,7 +72,7 @@ package struct RunLoop: Sendable {
     await withTaskGroup(of: Void.self) { group in
       for number in 0..<settings.concurrency {
         group.addTask {
-          await Worker(
+          await Sender(
             number: number, session: session, service: service, clock: clock, random: random,
             dispatcher: dispatcher
           ).work()

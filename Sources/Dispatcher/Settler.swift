@@ -41,7 +41,8 @@ struct Settler {
       while true {
         // Taken before the question, so that a stop between the two is not missed.
         let version = dispatcher.settlingVersion
-        if dispatcher.stopsSettling { return }
+        // A task that was cancelled does not wait any more, and would look again and again.
+        if dispatcher.stopsSettling || Task.isCancelled { return }
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
           if dispatcher.isSettlingOver { return }

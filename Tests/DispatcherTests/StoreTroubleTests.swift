@@ -30,7 +30,7 @@ struct StoreTroubleTests {
 
     func letGo() {
       lock.withLock {
-        // Each worker tells of the trouble.
+        // Each sender tells of the trouble.
         guard isHolding else { return }
         isHolding = false
         do { try connection.run("COMMIT") } catch { Issue.record(error) }
@@ -64,7 +64,7 @@ struct StoreTroubleTests {
     }
     #expect(ending == .finished)
     #expect(scene.timesTaken(service) == [1])
-    // What was claimed before the lock was there may still leave, at most one request per worker.
+    // What was claimed before the lock was there may still leave, at most one request per sender.
     let sent = try #require(sentWhileHeld.withLockedValue { $0 }.first)
     let before = sentBefore.withLockedValue { $0 }
     #expect((before...before + 4).contains(sent), "\(sent) after \(before)")

@@ -69,9 +69,11 @@ private func isPlain(_ text: String) -> Bool {
 private func checkAnswer(_ input: AnswerText, _ profile: ServiceProfile) {
   var headers = AnswerHeaders()
   for (name, value) in input.headers { headers.add(name, value) }
-  let decoder = AnswerDecoder(profile: profile, scrubber: scrubber)
-  let answer = decoder.decode(
-    status: input.status, headers: headers, body: input.body, isCut: input.words.contains("cut"), now: now)
+  let reader = AnswerReader(profile: profile, scrubber: scrubber)
+  let answer = reader.read(
+    Answer(
+      status: input.status, headers: headers, bytes: input.body,
+      cut: input.words.contains("cut") ? .limit : nil), now: now)
   expect(answer.status == input.status, "status \(answer.status)")
   if let wait = answer.wait {
     expect((.zero...RequestedWait.longest).contains(wait), "a wait of \(wait)")
@@ -81,9 +83,9 @@ private func checkAnswer(_ input: AnswerText, _ profile: ServiceProfile) {
     expect(!text.unicodeScalars.contains(where: isControl), "a control character is in \(text)")
     expect(!showsKey(text), "a part of the key is in \(text)")
   }
-  expect(answer.code.map { $0.count <= AnswerDecoder.longestCode } ?? true, "a long code")
+  expect(answer.code.map { $0.count <= AnswerReader.longestCode } ?? true, "a long code")
   // Total: whatever came is judged.
-  _ = RetryContract.outcome(of: .answered(answer))
+  _ = TransferOutcomes.outcome(of: answer)
 
   guard let json = strict(input.body) else { return }
   let names = profile == .v1 ? ["error_code", "code"] : ["code", "error_code"]

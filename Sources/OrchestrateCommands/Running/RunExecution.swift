@@ -71,7 +71,7 @@ struct RunExecution {
     tidy(signals, session.run)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
-        // Workers wait for the network most of the time, and are woken where it is read.
+        // Senders wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(connection.executor) {
           let ending = try await loop.run(isCancelling: isCancelling, stops: signals.stops)
           // Notifications and the result may still take their time.

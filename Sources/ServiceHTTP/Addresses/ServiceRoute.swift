@@ -1,3 +1,4 @@
+internal import BatchDomain
 internal import NIOSSL
 
 /// The way to the service as the environment describes it: a proxy, and certificates trusted besides the system's.
@@ -56,5 +57,65 @@ extension Scrubber {
   /// A scrubber for that key and for what the way to the service has of secrets.
   package init(key: APIKey, route: ServiceRoute) {
     self.init(key: key, secrets: route.proxy?.secrets ?? [])
+  }
+}
+
+/// Scheme, host and port of a checked address.
+struct ServiceOrigin: Sendable, Equatable {
+  /// Whether the scheme is `https`.
+  let isEncrypted: Bool
+  /// Host in lower case; an IPv6 address without its brackets.
+  let host: String
+  /// Port, the scheme's own where the address has none.
+  let port: Int
+
+  /// Takes an address apart that was checked before (`BaseURLText`).
+  init(_ baseURL: String) {
+    let parts = baseURL.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+    isEncrypted = parts[0] == "https:"
+    let authority = parts.count > 2 ? parts[2] : ""
+    let hostEnd = authority.lastIndex(of: "]") ?? authority.startIndex
+    let colon = authority[hostEnd...].firstIndex(of: ":")
+    host = authority[..<(colon ?? authority.endIndex)].filter { $0 != "[" && $0 != "]" }.lowercased()
+    let ownPort = isEncrypted ? 443 : 80
+    port = colon.flatMap { Int(authority[authority.index(after: $0)...]) } ?? ownPort
+  }
+
+  /// Whether the host is this machine whatever a name server says.
+  var isLoopback: Bool { WebAddress.isThisMachine(host) }
+}
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+/// Certificates of authorities that are trusted besides the system's, from a file of `SSL_CERT_FILE`.
+struct AddedCertificates: Sendable {
+  /// The certificates, one at least.
+  let certificates: [NIOSSLCertificate]
+
+  /// Reads a file in PEM format with one or more certificates.
+  ///
+  /// - Parameter variable: where the path comes from, for the error.
+  /// - Throws: ``ServiceHTTPError`` with code `certificates_invalid`.
+  init(path: String, variable: String) throws(ServiceHTTPError) {
+    func refuse(_ what: String) -> ServiceHTTPError {
+      ServiceHTTPError(
+        .certificatesInvalid, "the file \(VisibleText.escape(path, cutAt: 200)) of $\(variable) \(what)",
+        remedy: "name a PEM file with the certificate of the authority to trust, or unset the variable")
+    }
+    let content: Data
+    do {
+      content = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw refuse("cannot be read")
+    }
+    do {
+      certificates = try NIOSSLCertificate.fromPEMBytes(Array(content))
+    } catch {
+      throw refuse("holds no certificate, or one that is damaged")
+    }
   }
 }

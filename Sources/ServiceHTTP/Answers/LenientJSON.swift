@@ -38,3 +38,216 @@ package enum LenientJSON: Sendable, Equatable {
     return text
   }
 }
+
+/// Parses JSON as RFC 8259 has it, except that nothing valid makes it give up: a number too large for any type
+/// stays its digits, and half of a surrogate pair becomes U+FFFD. What else stands in an answer must not hide its
+/// error code.
+struct LenientJSONParser {
+  /// The deepest nesting followed; what is deeper is not read.
+  static let depthLimit = 128
+
+  private let bytes: [UInt8]
+  private var position = 0
+
+  /// A parser at the beginning of a text in UTF-8.
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// The value that is the whole text, a byte order mark before it left out; `nil` when it is not JSON.
+  mutating func document() -> LenientJSON? {
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+    guard let value = value(depth: 0) else { return nil }
+    return position == bytes.count ? value : nil
+  }
+
+  private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  private mutating func skipSpace() {
+    while let next, next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 { position += 1 }
+  }
+
+  private mutating func take(_ byte: Unicode.Scalar) -> Bool {
+    guard let next, next == UInt8(ascii: byte) else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func take(word: StaticString) -> Bool {
+    let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+    guard bytes[position...].starts(with: word) else { return false }
+    position += word.count
+    return true
+  }
+
+  /// A value with the white space around it.
+  private mutating func value(depth: Int) -> LenientJSON? {
+    skipSpace()
+    defer { skipSpace() }
+    switch next {
+    case UInt8(ascii: "{"): return object(depth: depth + 1)
+    case UInt8(ascii: "["): return array(depth: depth + 1)
+    case UInt8(ascii: "\""): return string().map(LenientJSON.string)
+    case UInt8(ascii: "t"): return take(word: "true") ? .boolean(true) : nil
+    case UInt8(ascii: "f"): return take(word: "false") ? .boolean(false) : nil
+    case UInt8(ascii: "n"): return take(word: "null") ? .null : nil
+    default: return number().map(LenientJSON.number)
+    }
+  }
+
+  private mutating func object(depth: Int) -> LenientJSON? {
+    guard take("{"), depth <= Self.depthLimit else { return nil }
+    var members: [String: LenientJSON] = [:]
+    skipSpace()
+    if take("}") { return .object(members) }
+    repeat {
+      skipSpace()
+      guard let name = string() else { return nil }
+      skipSpace()
+      guard take(":"), let value = value(depth: depth) else { return nil }
+      members[name] = value
+    } while take(",")
+    return take("}") ? .object(members) : nil
+  }
+
+  private mutating func array(depth: Int) -> LenientJSON? {
+    guard take("["), depth <= Self.depthLimit else { return nil }
+    var elements: [LenientJSON] = []
+    skipSpace()
+    if take("]") { return .array(elements) }
+    repeat {
+      guard let element = value(depth: depth) else { return nil }
+      elements.append(element)
+    } while take(",")
+    return take("]") ? .array(elements) : nil
+  }
+
+  /// RFC 8259, section 6.
+  private mutating func number() -> String? {
+    let start = position
+    _ = take("-")
+    guard take("0") || takeDigits() else { return nil }
+    if take("."), !takeDigits() { return nil }
+    if take("e") || take("E") {
+      _ = take("+") || take("-")
+      guard takeDigits() else { return nil }
+    }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  /// Whether there was at least one digit.
+  private mutating func takeDigits() -> Bool {
+    let start = position
+    while let next, (0x30...0x39).contains(next) { position += 1 }
+    return position > start
+  }
+
+  /// RFC 8259, section 7.
+  private mutating func string() -> String? {
+    guard take("\"") else { return nil }
+    var text: [UInt8] = []
+    while let byte = next, byte >= 0x20 {
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
+      case UInt8(ascii: "\\"):
+        guard let scalar = escape() else { return nil }
+        text += Array(String(scalar).utf8)
+      default: text.append(byte)
+      }
+    }
+    return nil
+  }
+
+  /// The scalar of the escape whose backslash was taken.
+  private mutating func escape() -> Unicode.Scalar? {
+    guard let letter = next else { return nil }
+    position += 1
+    switch letter {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(letter)
+    case UInt8(ascii: "b"): return "\u{08}"
+    case UInt8(ascii: "f"): return "\u{0C}"
+    case UInt8(ascii: "n"): return "\n"
+    case UInt8(ascii: "r"): return "\r"
+    case UInt8(ascii: "t"): return "\t"
+    case UInt8(ascii: "u"):
+      guard let unit = codeUnit() else { return nil }
+      guard unit & 0xFC00 == 0xD800 else { return Unicode.Scalar(unit) ?? "\u{FFFD}" }
+      // Only a low half makes a pair; anything else stands for itself.
+      let afterHigh = position
+      if take(word: "\\u"), let low = codeUnit(), low & 0xFC00 == 0xDC00 {
+        return Unicode.Scalar(0x10000 + ((unit & 0x3FF) << 10 | low & 0x3FF))
+      }
+      position = afterHigh
+      return "\u{FFFD}"
+    default: return nil
+    }
+  }
+
+  /// Four hex digits.
+  private mutating func codeUnit() -> UInt32? {
+    guard position + 4 <= bytes.count else { return nil }
+    var unit: UInt32 = 0
+    for byte in bytes[position..<position + 4] {
+      guard byte < 0x80, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+      unit = unit << 4 | UInt32(digit)
+    }
+    position += 4
+    return unit
+  }
+}
+
+/// Reads the parts of a date from ASCII, left to right; every step either takes something or leaves the
+/// position and returns `nil` or `false`.
+struct ByteScanner {
+  private let bytes: [UInt8]
+  private var position = 0
+
+  /// A scanner at the beginning of a text, white space around it left out.
+  init(_ text: String) {
+    var part = Array(text.utf8)[...]
+    while let last = part.last, last <= 0x20 { part.removeLast() }
+    while let first = part.first, first <= 0x20 { part.removeFirst() }
+    bytes = Array(part)
+  }
+
+  /// Whether everything was taken.
+  var isAtEnd: Bool { position == bytes.count }
+
+  /// The next byte, not taken.
+  var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  /// Takes exactly that many digits.
+  mutating func number(digits count: Int) -> Int? {
+    let digits = digits
+    guard digits.count >= count else { return nil }
+    position += count
+    return digits.prefix(count).reduce(0) { $0 * 10 + Int($1 - 0x30) }
+  }
+
+  /// Takes all digits that follow, at least one; beyond the first three only their presence counts.
+  ///
+  /// - Returns: the digits as a fraction of 1, in thousandths, the rest cut off.
+  mutating func thousandths() -> Int? {
+    let digits = digits
+    guard !digits.isEmpty else { return nil }
+    position += digits.count
+    return (digits.prefix(3) + [0x30, 0x30, 0x30]).prefix(3).reduce(0) { $0 * 10 + Int($1 - 0x30) }
+  }
+
+  /// Takes one of these bytes.
+  mutating func take(_ choices: String) -> UInt8? {
+    guard let next, choices.utf8.contains(next) else { return nil }
+    position += 1
+    return next
+  }
+
+  /// Takes letters up to the next other byte, in lower case.
+  mutating func word() -> String {
+    let start = position
+    while let next, (0x61...0x7A).contains(next.lowerCased) { position += 1 }
+    return String(decoding: bytes[start..<position].map(\.lowerCased), as: UTF8.self)
+  }
+
+  private var digits: ArraySlice<UInt8> {
+    bytes[position...].prefix { (0x30...0x39).contains($0) }
+  }
+}

@@ -160,3 +160,71 @@ final class ConnectionOpener {
     ])
   }
 }
+
+/// A connection on its way to be ready.
+///
+/// Belongs to the event loop of all connections.
+final class ConnectionOpening {
+  /// What is to be at the end of its pipeline.
+  let connection: ServiceConnection
+
+  private let promise: EventLoopPromise<Void>
+  private var channel: (any Channel)?
+  private var isOver = false
+
+  /// An opening that has not begun.
+  init(_ connection: ServiceConnection, on eventLoop: any EventLoop) {
+    self.connection = connection
+    promise = eventLoop.makePromise()
+  }
+
+  /// When it is ready for its first request.
+  var ready: EventLoopFuture<Void> { promise.futureResult }
+
+  /// Notes that the other side accepted.
+  func accept(_ channel: any Channel) {
+    self.channel = channel
+    if isOver { channel.reset() }
+  }
+
+  /// The channel, as long as it is of use.
+  ///
+  /// - Throws: ``ConnectionError/closed`` once it is not.
+  func usableChannel() throws -> any Channel {
+    guard let channel, !isOver, channel.isActive else { throw ConnectionError.closed }
+    return channel
+  }
+
+  /// It is ready.
+  func succeed() {
+    guard !isOver else { return }
+    isOver = true
+    promise.succeed()
+  }
+
+  /// Gives it up.
+  ///
+  /// - Returns: when its channel is closed; `nil` where there is none.
+  @discardableResult
+  func abandon(_ error: any Error) -> EventLoopFuture<Void>? {
+    guard !isOver else { return nil }
+    isOver = true
+    channel?.reset()
+    promise.fail(error)
+    return channel?.closeFuture
+  }
+}
+
+/// What ends an exchange or the opening of a connection, besides the errors of the network and its protocols.
+enum ConnectionError: Error {
+  /// No connection was ready in time, tunnel and encryption included.
+  case connectTimeout
+  /// The time for the whole exchange is up.
+  case timeUp
+  /// The caller gave it up, or the client was shut down.
+  case cancelled
+  /// The certificate could not be held against the address of the service.
+  case unverifiable
+  /// The other side closed the connection.
+  case closed
+}

@@ -1,5 +1,5 @@
 package import BatchDomain
-internal import NIOCore
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
@@ -117,10 +117,10 @@ package final class HTTPRequester: Sendable {
 
   private func run(
     _ request: ServiceRequest, progress: WriteProgress, timeout: Duration, bodyLimit: Int
-  ) async -> OngoingExchange.Result {
+  ) async -> InFlightRequest.Result {
     guard !Task.isCancelled else { return .failed(.cancelled, progress.judge()) }
     let exchange = NIOLoopBoundBox.makeBoxSendingValue(
-      OngoingExchange(request, progress: progress, timeout: timeout, bodyLimit: bodyLimit, onHead: onHead),
+      InFlightRequest(request, progress: progress, timeout: timeout, bodyLimit: bodyLimit, onHead: onHead),
       eventLoop: eventLoop)
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -147,4 +147,56 @@ package final class HTTPRequester: Sendable {
 extension HTTPRequester: CustomReflectable {
   /// A mirror without children: requests under way carry the key.
   package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// A request to the service: a `POST` where it has a body, else a `GET`.
+package struct HTTPRequest: Sendable {
+  /// Path and query below the address of the service.
+  package var target: String
+  /// What is sent; `nil` for a request that only reads.
+  package var body: Body?
+
+  /// What a request sends.
+  package struct Body: Sendable {
+    /// Value of `Content-Type`.
+    package var type: String
+    /// The bytes.
+    package var bytes: ByteBuffer
+
+    /// Bytes of that type.
+    package init(type: String, bytes: ByteBuffer) {
+      self.type = type
+      self.bytes = bytes
+    }
+  }
+
+  /// A request below the address of the service.
+  package init(_ target: String, body: Body? = nil) {
+    self.target = target
+    self.body = body
+  }
+}
+
+/// A request as it goes into a connection.
+struct ServiceRequest: Sendable {
+  /// Method, target and header lines; the length of the body is among them.
+  var head: HTTPRequestHead
+  /// The body; `nil` for a request without one.
+  var body: ByteBuffer?
+}
+
+/// Runs tasks on an event loop, so that what waits for the network wakes up where the network is read: an answer then
+/// costs no change of thread.
+///
+/// Whatever runs there must not block.
+final class EventLoopExecutor: TaskExecutor {
+  private let eventLoop: any EventLoop
+
+  /// An executor of that loop.
+  init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
 }

@@ -1,4 +1,5 @@
 internal import KillPoints
+internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -12,7 +13,7 @@ final class ServiceConnection: ChannelInboundHandler {
   private let idleTime: Duration
   private let pool: ConnectionPool
   private var context: ChannelHandlerContext?
-  private var exchange: OngoingExchange?
+  private var exchange: InFlightRequest?
   /// The body that is being written; `nil` between requests.
   private var body: BodyWriting?
   private var requests = 0
@@ -52,7 +53,7 @@ final class ServiceConnection: ChannelInboundHandler {
   // MARK: Sending
 
   /// Sends a request; the connection is idle.
-  func send(_ exchange: OngoingExchange) {
+  func send(_ exchange: InFlightRequest) {
     guard let context, isUsable else { return exchange.fail(ConnectionError.closed) }
     requests += 1
     isWaiting = true
@@ -192,5 +193,88 @@ final class ServiceConnection: ChannelInboundHandler {
 
   private func noteLoss() {
     if isWaiting, !isClosedByUs, requests > 1 { policy.lostReusedConnection() }
+  }
+}
+
+/// The body of a request on its way into a connection, piece by piece, so that it is known whether all of it was ever
+/// taken by the socket: before that the service cannot have taken the request.
+struct BodyWriting {
+  /// Bytes of a piece at most: few enough that a receiver who stops reading is noticed before the end is handed out.
+  static let pieceSize = 32 * 1_024
+
+  private var rest: ByteBuffer
+  private let progress: WriteProgress
+
+  /// A body of which nothing was handed out.
+  init(_ bytes: ByteBuffer, progress: WriteProgress) {
+    rest = bytes
+    self.progress = progress
+  }
+
+  /// Whether the last piece was handed out.
+  var isWritten: Bool { rest.readableBytes == 0 }
+
+  /// The next piece; `nil` once the request was judged to have failed.
+  mutating func next() -> ByteBuffer? {
+    let length = min(Self.pieceSize, rest.readableBytes)
+    // Before the last piece is handed out, not after: who judges in between must not take it for unwritten.
+    guard progress.advance(to: length == rest.readableBytes ? .everything : .part) else { return nil }
+    return rest.readSlice(length: length)
+  }
+
+  /// The socket did not take all of the piece handed out last, and will not: SwiftNIO fails a write only when the
+  /// connection is gone, and what was not written then is dropped.
+  func failed() { progress.retreat() }
+}
+
+/// How far a request's body got on its way into the socket; shared by the connection that writes it and by whoever judges
+/// a failure.
+final class WriteProgress: Sendable {
+  /// What was handed to the socket.
+  enum Stage: Int, Sendable, Comparable {
+    /// Nothing: no connection was ready to take the body.
+    case nothing
+    /// A part of the body, not its end.
+    case part
+    /// The last piece: from here on the service may have the whole request.
+    case everything
+
+    static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  private struct State {
+    var stage: Stage
+    var isJudged = false
+  }
+
+  private let state: NIOLockedValueBox<State>
+
+  /// Progress of a request; at first its body is untouched, unless it has none.
+  init(stage: Stage = .nothing) { state = NIOLockedValueBox(State(stage: stage)) }
+
+  /// Notes that a piece is about to be handed to the socket.
+  ///
+  /// - Returns: whether it may be given out; not after ``judge()``.
+  func advance(to stage: Stage) -> Bool {
+    state.withLockedValue { state in
+      guard !state.isJudged else { return false }
+      state.stage = max(state.stage, stage)
+      return true
+    }
+  }
+
+  /// Takes the last step back: the end was handed out and provably not written. Changes nothing once it was judged.
+  func retreat() {
+    state.withLockedValue { state in
+      if !state.isJudged, state.stage == .everything { state.stage = .part }
+    }
+  }
+
+  /// The final word: how far it got, and no further from now on.
+  func judge() -> Stage {
+    state.withLockedValue { state in
+      state.isJudged = true
+      return state.stage
+    }
   }
 }

@@ -62,3 +62,41 @@ extension ListingFailure {
     return (TransferOutcomes.outcome(of: answer) == .throttled, answer.wait)
   }
 }
+
+/// What the versions differ in. Source of every path and limit: the service's documentation and specifications for v1,
+/// v1.1 and v1.2.
+extension ServiceProfile {
+  /// Path of the list of tasks, from the base address on.
+  package var tasksPath: String {
+    switch self {
+    case .v1: "/v1/indexes/tasks"
+    case .v1_1: "/v1.1/tasks"
+    case .v1_2: "/v1.2/tasks"
+    }
+  }
+
+  /// The most rows a page of the list of tasks may have; the service refuses more.
+  package var listPageLimit: Int {
+    switch self {
+    case .v1: 100
+    case .v1_1, .v1_2: 50
+    }
+  }
+
+  /// Names of the member that has the error code, the version's own first.
+  package var codeNames: [String] {
+    switch self {
+    case .v1: ["error_code", "code"]
+    case .v1_1, .v1_2: ["code", "error_code"]
+    }
+  }
+}
+
+extension AnswerReader {
+  /// A reader of answers of that version of the service.
+  package init(profile: ServiceProfile, scrubber: Scrubber) {
+    self.init(
+      codeNames: profile.codeNames, isKnownCode: { TransferOutcomes.outcome(ofCode: $0) != nil },
+      scrubber: scrubber)
+  }
+}

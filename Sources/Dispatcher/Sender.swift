@@ -2,7 +2,7 @@ import BatchDomain
 import KillPoints
 
 /// One of the tasks that send: takes a slot, claims a chunk, sends it, records what came of it, and again.
-struct Worker {
+struct Sender {
   /// Its number among those of the run, from 0.
   let number: Int
   let session: any RunSession

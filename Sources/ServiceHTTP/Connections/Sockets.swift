@@ -51,16 +51,21 @@ extension Channel {
     setLinger(isReset: false).whenComplete { _ in self.close(promise: nil) }
   }
 
-  /// Has the system give up the connection once the other side has acknowledged nothing for that long.
+  /// Has the system give up the connection once the other side has acknowledged nothing for that long. Where the socket or
+  /// the system knows no such limit, the request's own time limit is all there is.
   ///
-  /// - Throws: the error of the system; the socket is then of no use.
+  /// - Throws: any other error of the system; the socket is then of no use.
   func limitSilence(to limit: Duration) throws {
     #if os(Linux)
       let milliseconds = max(1, min(limit.wholeNanoseconds / 1_000_000, Int64(CInt.max)))
-      try syncOptions?.setOption(
-        ChannelOptions.Types.SocketOption(
-          level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)),
-        value: ChannelOptions.Types.SocketOption.Value(milliseconds))
+      do {
+        try syncOptions?.setOption(
+          ChannelOptions.Types.SocketOption(
+            level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)),
+          value: ChannelOptions.Types.SocketOption.Value(milliseconds))
+      } catch let error as IOError where [ENOPROTOOPT, EOPNOTSUPP, EINVAL].contains(error.errnoCode) {
+        return
+      }
     #endif
   }
 
@@ -68,5 +73,39 @@ extension Channel {
     // Anything but a socket has nothing to be reset.
     guard let socket = self as? any SocketOptionProvider else { return eventLoop.makeSucceededVoidFuture() }
     return socket.setSoLinger(linger(l_onoff: isReset ? 1 : 0, l_linger: 0))
+  }
+}
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// The files that this process may have open: every connection is one.
+enum OpenFiles {
+  /// Whether none can be opened any more. What fails for that reason inside of libraries comes out as another error: a
+  /// name that cannot be resolved, certificates that cannot be read.
+  static var areUsedUp: Bool {
+    let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    guard descriptor < 0 else {
+      close(descriptor)
+      return false
+    }
+    return isLimit(errno)
+  }
+
+  /// Whether an error of the system says so.
+  static func isLimit(_ code: CInt) -> Bool { code == EMFILE || code == ENFILE }
+
+  /// How many this process may have open, as `ulimit -n` shows it; `nil` where the system does not say.
+  static var limit: UInt64? {
+    var limit = rlimit()
+    #if canImport(Glibc)
+      let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+    #else
+      let isKnown = getrlimit(RLIMIT_NOFILE, &limit) == 0
+    #endif
+    return isKnown ? UInt64(limit.rlim_cur) : nil
   }
 }

@@ -5,7 +5,7 @@ internal import NIOHTTP1
 ///
 /// Belongs to the event loop of all connections: the loop writes, reads and judges, so that nothing of a request leaves
 /// after it was judged.
-final class OngoingExchange {
+final class InFlightRequest {
   /// What a request came to, not yet judged.
   enum Result: Sendable {
     /// The head of an answer came; the body may be in part.
