@@ -109,7 +109,10 @@ struct EventOptions: ParsableArguments {
   func open(beside database: String, manifest: String?, in context: ProcessContext) throws -> EventOutput? {
     guard let given = events else { return nil }
     let say: @Sendable (String) -> Void = { context.note($0) }
-    guard !areOnOutput else { return EventOutput(to: context.output, isStandardOutput: true, say: say) }
+    guard !areOnOutput else {
+      return EventOutput(
+        to: context.output, isStandardOutput: true, patience: context.patience, say: say)
+    }
     let events = try context.path(given)
     let isTaken =
       DatabaseFiles.contain(events, of: database) || manifest.map { Self.same($0, events) } == true
@@ -119,7 +122,8 @@ struct EventOptions: ParsableArguments {
         "the file for events \(VisibleText.escape(events)) is the manifest or belongs to the database",
         remedy: "name another file with --events; nothing was sent")
     }
-    return EventOutput(to: try AppendedFile(path: events), isStandardOutput: false, say: say)
+    return EventOutput(
+      to: try AppendedFile(path: events), isStandardOutput: false, patience: context.patience, say: say)
   }
 
   private static func same(_ one: String, _ other: String) -> Bool {

@@ -32,11 +32,13 @@ final class LiveDisplay: TextSink {
   private let isDrawing = Atomic(false)
 
   /// A display on a terminal.
-  init(on sink: any TextSink, isColored: Bool) {
+  ///
+  /// - Parameter patience: how long the end waits for a terminal that takes nothing.
+  init(on sink: any TextSink, isColored: Bool, patience: Duration = .seconds(1)) {
     // What is drawn and what is written share one queue, and so their order.
     let queued = sink as? QueuedOutput
     self.sink = queued?.base ?? sink
-    queue = queued?.queue ?? OutputQueue(label: "orchestrate.display")
+    queue = queued?.queue ?? OutputQueue(label: "orchestrate.display", patience: patience)
     self.isColored = isColored
   }
 

@@ -45,7 +45,8 @@ struct RunConsole {
     case .auto:
       if Self.canDraw(in: context), !(isOutputTaken && context.output.isTerminal) {
         let display = LiveDisplay(
-          on: context.diagnostics, isColored: options.color.isWanted(in: context.environment))
+          on: context.diagnostics, isColored: options.color.isWanted(in: context.environment),
+          patience: context.patience)
         context.diagnostics = display
         progress = .live(display)
       } else {

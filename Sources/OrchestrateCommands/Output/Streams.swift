@@ -125,7 +125,8 @@ extension ProcessContext {
   func deliver(_ text: String) async throws {
     // What was said before comes first, where both go to one place.
     await diagnostics.drained()
-    let queue = OutputQueue(label: "orchestrate.result", unread: { [output] in output.unreadBytes })
+    let queue = OutputQueue(
+      label: "orchestrate.result", patience: patience, unread: { [output] in output.unreadBytes })
     let result = NIOLockedValueBox(Result<Void, any Error>.success(()))
     queue.add { [output] in
       do {

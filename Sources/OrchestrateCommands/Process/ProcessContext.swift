@@ -18,11 +18,13 @@ package struct ProcessContext: Sendable {
   package var random: any RandomSource
   /// Local time, for moments shown to a person.
   package var zone: LocalZone
+  /// How long the end waits for a reader that takes nothing.
+  package var patience: Duration
 
   /// A context in its parts.
   package init(
     environment: [String: String], output: any TextSink, diagnostics: any TextSink, clock: any BatchClock,
-    random: any RandomSource, zone: LocalZone
+    random: any RandomSource, zone: LocalZone, patience: Duration = .seconds(1)
   ) {
     self.environment = environment
     self.output = output
@@ -30,6 +32,7 @@ package struct ProcessContext: Sendable {
     self.clock = clock
     self.random = random
     self.zone = zone
+    self.patience = patience
   }
 }
 

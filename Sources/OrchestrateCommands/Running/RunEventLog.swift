@@ -159,11 +159,16 @@ final class EventOutput: Sendable {
 
   /// An output.
   ///
-  /// - Parameter say: told once when events cannot be written, or are left out.
-  init(to sink: any TextSink, isStandardOutput: Bool, say: @escaping @Sendable (String) -> Void) {
+  /// - Parameters:
+  ///   - patience: how long the end waits for a reader that takes nothing.
+  ///   - say: told once when events cannot be written, or are left out.
+  init(
+    to sink: any TextSink, isStandardOutput: Bool, patience: Duration = .seconds(1),
+    say: @escaping @Sendable (String) -> Void
+  ) {
     self.sink = sink
     queue = OutputQueue(
-      label: "orchestrate.events", limits: Self.limits, unread: { sink.unreadBytes })
+      label: "orchestrate.events", limits: Self.limits, patience: patience, unread: { sink.unreadBytes })
     self.isStandardOutput = isStandardOutput
     self.say = say
   }

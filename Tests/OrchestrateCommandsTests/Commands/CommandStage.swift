@@ -47,7 +47,7 @@ struct CommandStage {
   var context: ProcessContext {
     ProcessContext(
       environment: ["ORCHESTRATE_DB": database], output: output, diagnostics: diagnostics, clock: clock,
-      random: SeededRandom(seed: 1), zone: .utc)
+      random: SeededRandom(seed: 1), zone: .utc, patience: .seconds(60))
   }
 
   /// Parses arguments as the program does and runs the command.

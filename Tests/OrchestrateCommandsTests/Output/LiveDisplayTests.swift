@@ -21,7 +21,7 @@ struct LiveDisplayTests {
   @Test("lines are drawn in place, whether they become more or fewer")
   func inPlace() async throws {
     try screen.write("$ orchestrate\n")
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     await draw(display, lines("10%", "waiting for long"))
     await draw(display, lines("20%", "waiting", "failure"))
     #expect(screen.seen == ["$ orchestrate", "20%", "waiting", "failure"])
@@ -33,7 +33,7 @@ struct LiveDisplayTests {
 
   @Test("what is written meanwhile stands above, and stays")
   func above() async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     await draw(display, lines("10%", "b"))
     display.write("a note\n")
     await display.drained()
@@ -49,7 +49,7 @@ struct LiveDisplayTests {
 
   @Test("a window that becomes narrower leaves no remains", arguments: [79, 40, 21, 20, 7])
   func narrower(columns: Int) async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     try screen.write("above\n")
     await draw(display, lines(String(repeating: "a", count: 79), String(repeating: "b", count: 60), "c"))
     screen.resize(columns: columns)
@@ -60,14 +60,14 @@ struct LiveDisplayTests {
   @Test("lines leave the last column free, and never fill the window's height")
   func bounds() async {
     let small = Screen(columns: 10, rows: 3)
-    let display = LiveDisplay(on: small, isColored: false)
+    let display = LiveDisplay(on: small, isColored: false, patience: .seconds(60))
     await draw(display, lines("0123456789", "b", "c", "d"))
     #expect(small.seen == ["01234567…", "b"])
   }
 
   @Test("in the background nothing is drawn; back in front it is, below what others wrote")
   func background() async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     await draw(display, lines("10%"))
     screen.resize(columns: nil)
     await draw(display, lines("20%"))
@@ -80,7 +80,7 @@ struct LiveDisplayTests {
 
   @Test("a terminal that is gone is given up without a word")
   func lost() async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     await draw(display, lines("10%"))
     screen.fail(with: OutputClosed())
     await draw(display, lines("20%"))
@@ -91,7 +91,7 @@ struct LiveDisplayTests {
 
   @Test("a note to a terminal that has no size any more is written as it is, and the end writes nothing")
   func sizeIsGone() async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     await draw(display, lines("10%", "b"))
     screen.resize(columns: nil)
     display.write("\nstopping\n")
@@ -123,7 +123,7 @@ struct LiveDisplayTests {
   @Test("a stopped terminal holds nobody up, and shows the last standing when it goes on")
   func stopped() async throws {
     let terminal = StoppedTerminal()
-    let display = LiveDisplay(on: terminal, isColored: false)
+    let display = LiveDisplay(on: terminal, isColored: false, patience: .seconds(60))
     display.draw(lines("0%"))
     for percent in 1...100 {
       display.draw(lines("\(percent)%"))
@@ -157,7 +157,7 @@ struct LiveDisplayTests {
 
   @Test("a process that leaves at once leaves the lines and a free line below")
   func leaving() async throws {
-    let display = LiveDisplay(on: screen, isColored: false)
+    let display = LiveDisplay(on: screen, isColored: false, patience: .seconds(60))
     display.leave()
     #expect(screen.written.isEmpty)
     await draw(display, lines("10%"))
@@ -170,7 +170,7 @@ struct LiveDisplayTests {
   func colour() async {
     for isColored in [true, false] {
       let screen = Screen()
-      let display = LiveDisplay(on: screen, isColored: isColored)
+      let display = LiveDisplay(on: screen, isColored: isColored, patience: .seconds(60))
       await draw(display) { _ in [LiveLine([LiveLine.Piece("1 failed", .bad)])] }
       #expect(screen.written.contains("\u{1b}[31m") == isColored)
       #expect(screen.seen == ["1 failed"])

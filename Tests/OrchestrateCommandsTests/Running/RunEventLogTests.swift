@@ -15,7 +15,7 @@ struct RunEventLogTests {
   private let sink = CommandStage.Sink()
 
   private func log() throws -> (RunEventLog, EventOutput) {
-    let output = EventOutput(to: sink, isStandardOutput: false, say: { _ in })
+    let output = EventOutput(to: sink, isStandardOutput: false, patience: .seconds(60), say: { _ in })
     let run = try #require(RunID(rawValue: "20261123-201505-042-9222"))
     return (RunEventLog(of: run, to: output, clock: clock), output)
   }
@@ -108,7 +108,7 @@ struct RunEventLogTests {
     let notes = NIOLockedValueBox<[String]>([])
     let output = EventOutput(
       to: CommandStage.Sink(failing: OutputFailed(reason: "no space left on device")),
-      isStandardOutput: false,
+      isStandardOutput: false, patience: .seconds(60),
       say: { note in notes.withLockedValue { $0.append(note) } })
     for _ in 0..<3 { output.write("{}\n") }
     await output.flush()
@@ -140,7 +140,8 @@ struct RunEventLogTests {
     let notes = NIOLockedValueBox<[String]>([])
     let sink = SlowSink()
     let output = EventOutput(
-      to: sink, isStandardOutput: false, say: { note in notes.withLockedValue { $0.append(note) } })
+      to: sink, isStandardOutput: false, patience: .seconds(60),
+      say: { note in notes.withLockedValue { $0.append(note) } })
     for _ in 0..<(EventOutput.limits.lasting + 100) { output.write("{}\n") }
     sink.letGo()
     await output.flush()

@@ -16,7 +16,7 @@ struct RunProgressTests {
   private func context(_ sink: any TextSink, _ environment: [String: String]) -> ProcessContext {
     ProcessContext(
       environment: environment, output: CommandStage.Sink(), diagnostics: sink, clock: clock,
-      random: SeededRandom(seed: 1), zone: .utc)
+      random: SeededRandom(seed: 1), zone: .utc, patience: .seconds(60))
   }
 
   private func console(
