@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 ///
 /// A lock and no actor: each answer comes here twice, and each change to an actor's context costs more than what is done
 /// there. Under the lock nothing happens but the change itself: waiting tasks are woken and observers are told after it
-/// is released, so that an observer that is slow holds back only whoever told it.
+/// is released, so that a slow observer holds back only the task that told it.
 final class Dispatcher: Sendable {
   private struct Kept {
     var state: DispatcherState
@@ -86,7 +86,7 @@ final class Dispatcher: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let unlocked = kept.withLockedValue { kept -> Unlocked? in
-          // Whoever was cancelled before is not heard of any more.
+          // A task that was cancelled before does not wait.
           if Task.isCancelled { return nil }
           kept.waiting[waiter] = continuation
           return handle(event, &kept)

@@ -169,7 +169,7 @@ enum DispatcherAction: Sendable, Equatable {
   /// Send ``DispatcherEvent/alarm`` at that moment of ``BatchClock/elapsed()``, and not at any that was asked for
   /// before.
   case setAlarm(Duration?)
-  /// Hand this to whoever told of the answer.
+  /// Return this to the task that told of the answer.
   case reply(GateEffect)
 }
 

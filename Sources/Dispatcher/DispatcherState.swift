@@ -110,7 +110,7 @@ struct DispatcherState: Sendable {
       waiting.add(.settler)
       settlerWaitsUntil = until
       hasSettlerNews = version != settlingVersion
-    // Whoever was woken before it was cancelled has its turn.
+    // A task that was woken before it was cancelled has its turn.
     case .withdrawn(let waiter): if waiting.remove(waiter) { wake(waiter, .leave) }
     case .alarm: alarm = nil
 

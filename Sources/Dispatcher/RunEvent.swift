@@ -1,6 +1,6 @@
 package import BatchDomain
 
-/// Something the run loop tells whoever shows the run. Events explain; the store is the record.
+/// Something the run loop tells the observers of a run. Events explain; the store is the record.
 package enum RunEvent: Sendable, Equatable {
   /// Sending begins or goes on.
   case started(RunSnapshot)

@@ -78,7 +78,7 @@ struct OwnershipTests {
     #expect(try Raw.query("SELECT state FROM run", in: store.path) == ["running"])
   }
 
-  @Test("a run taken to be given up stays given up for whoever takes it next")
+  @Test("a run taken to be cancelled stays so for the process that takes it next")
   func cancellingStays() async throws {
     let store = try await TestStore()
     let session = try await PlannedItems.plan(

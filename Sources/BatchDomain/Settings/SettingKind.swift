@@ -35,6 +35,7 @@ package enum StoredValue: Sendable, Equatable, Codable {
   /// Reads whatever is there: a setting of a newer version is no reason to refuse a run.
   package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
+    // A failure only says that the value is of another kind; one of no known kind is `other`.
     if let isOn = try? container.decode(Bool.self) {
       self = .flag(isOn)
     } else if let number = try? container.decode(Int64.self) {

@@ -30,7 +30,7 @@ final class LockFile: Sendable {
 
   /// The lock file of a database.
   ///
-  /// - Parameter isMade: whether the file is made when it is not there. Whoever only reads makes none; nobody owns a run
+  /// - Parameter isMade: whether the file is made when it is not there. A process that only reads makes none; nobody owns a run
   ///   of a database without one.
   /// - Throws: ``StoreError`` when the file is there and cannot be opened, or cannot be made.
   init(besideDatabase databasePath: String, isMade: Bool = true) throws(StoreError) {

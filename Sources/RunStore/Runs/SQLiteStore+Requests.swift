@@ -26,7 +26,7 @@ extension SQLiteStore {
     let row = try await database.read { try Self.row(of: run, in: $0) }
     let deadline = ContinuousClock.now + Database.busyTimeout
     while true {
-      // Asked again and again by whoever waits for the owner: what it has already is not written anew.
+      // A command that waits for the owner asks again and again: what the owner has already is not written anew.
       var look = try await database.read { [database] in
         try Self.look(for: request, row, database.locks, in: $0)
       }

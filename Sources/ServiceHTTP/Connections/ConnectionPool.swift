@@ -4,7 +4,7 @@ internal import NIOTLS
 
 /// Connections to the service: one for each request under way, kept for the next request as ``ReusePolicy`` has it.
 ///
-/// Belongs to the event loop of all connections. It has no limit of its own: whoever sends bounds the requests under way.
+/// Belongs to the event loop of all connections. It has no limit of its own: the caller bounds the requests under way.
 final class ConnectionPool {
   private let opener: ConnectionOpener
   private let policy: ReusePolicy
