@@ -4,7 +4,7 @@ import Testing
 
 @testable import ChildProcesses
 
-@Suite("Started programs", .timeLimit(.minutes(1)))
+@Suite("Started programs", .timeLimit(.minutes(10)))
 struct ChildProgramTests {
   private static let path = "/usr/bin:/bin"
 

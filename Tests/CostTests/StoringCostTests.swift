@@ -156,7 +156,7 @@ struct StoringCostTests {
     #expect(statements[1] <= statements[0] + 3, "\(statements)")
   }
 
-  @Test("reports of a run do not wait for those who commit", .timeLimit(.minutes(1)))
+  @Test("reports of a run do not wait for those who commit", .timeLimit(.minutes(10)))
   func reportsBesideCommits() async throws {
     let folder = try TemporaryFolder()
     let store = try await SQLiteStore.open(path: folder.file("store.db"), clock: ManualClock(now: start))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Dashboard
 
-@Suite("The dashboard's buttons", .timeLimit(.minutes(1)))
+@Suite("The dashboard's buttons", .timeLimit(.minutes(10)))
 struct DashboardActionTests {
   @Test("without permission there is no button and no route", arguments: RunActions.Action.allCases)
   func readOnly(action: RunActions.Action) async throws {

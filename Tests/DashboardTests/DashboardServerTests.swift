@@ -5,7 +5,7 @@ import Testing
 
 @testable import Dashboard
 
-@Suite("The dashboard's routes", .timeLimit(.minutes(1)))
+@Suite("The dashboard's routes", .timeLimit(.minutes(10)))
 struct DashboardServerTests {
   @Test("the history, a run, metrics and health are served, and HEAD has no body")
   func routes() async throws {

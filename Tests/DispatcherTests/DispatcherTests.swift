@@ -6,7 +6,7 @@ import Testing
 @testable import Dispatcher
 
 /// The tasks around the machine: who is woken, and when.
-@Suite("Dispatcher", .timeLimit(.minutes(1)))
+@Suite("Dispatcher", .timeLimit(.minutes(10)))
 struct DispatcherTests {
   let clock = ManualClock()
   let events = EventLog()

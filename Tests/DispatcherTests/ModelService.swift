@@ -33,6 +33,8 @@ final class ModelService: TransfersAPI {
     case fail(String)
     /// It hangs for that long before anything else, then is as the other says.
     indirect case after(Duration, Reply)
+    /// It hangs until that returns, then is as the other says.
+    indirect case when(@Sendable (ModelService) async -> Void, Reply)
   }
 
   private struct State {
@@ -175,6 +177,9 @@ final class ModelService: TransfersAPI {
       } catch {
         return .failure(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
       }
+      return await follow(reply, names)
+    case .when(let condition, let reply):
+      await condition(self)
       return await follow(reply, names)
     }
   }

@@ -9,7 +9,7 @@ import TransfersService
 @testable import Dispatcher
 
 /// What only a person can put right stops the run at once, and every sentence about an outage names its cause.
-@Suite("Faults for a person", .timeLimit(.minutes(2)))
+@Suite("Faults for a person", .timeLimit(.minutes(10)))
 struct PersonFaultTests {
   @Test(
     "a refused password and a bad certificate cost one request",

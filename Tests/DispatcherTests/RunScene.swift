@@ -49,10 +49,12 @@ struct RunScene {
         return nil
       }
       group.addTask {
-        // Small steps: whoever is woken acts before much more time passes.
+        // Small steps, so that a task that is woken acts before much more time passes. While all sleep for long, the
+        // steps grow with the sleep: an hour in steps of 50 ms would be 72,000 turns of a pool that other tests share.
         while !Task.isCancelled {
           await clock.waitForSleepers(1)
-          clock.advance(by: min(clock.nextWake ?? .milliseconds(50), .milliseconds(50)))
+          let wake = clock.nextWake ?? .milliseconds(50)
+          clock.advance(by: min(wake, max(.milliseconds(50), wake / 50)))
           await Task.yield()
         }
         return nil
@@ -72,11 +74,38 @@ struct RunScene {
 
 /// Keeps what the loop told.
 final class EventLog: RunObserver {
-  private let events = NIOLockedValueBox<[RunEvent]>([])
+  private struct State {
+    var events: [RunEvent] = []
+    var accepted = 0
+    var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+  }
 
-  func observe(_ event: RunEvent) { events.withLockedValue { $0.append(event) } }
+  private let state = NIOLockedValueBox(State())
 
-  var all: [RunEvent] { events.withLockedValue { $0 } }
+  func observe(_ event: RunEvent) {
+    let met = state.withLockedValue { state -> [CheckedContinuation<Void, Never>] in
+      state.events.append(event)
+      if case .progress(let counts) = event { state.accepted = counts.items(in: .accepted) }
+      let accepted = state.accepted
+      defer { state.watchers.removeAll { $0.count <= accepted } }
+      return state.watchers.filter { $0.count <= accepted }.map(\.continuation)
+    }
+    for watcher in met { watcher.resume() }
+  }
+
+  /// Suspends until the loop told that so many items are accepted.
+  func waitForAccepted(_ count: Int) async {
+    await withCheckedContinuation { continuation in
+      let isMet = state.withLockedValue { state in
+        if state.accepted >= count { return true }
+        state.watchers.append((count, continuation))
+        return false
+      }
+      if isMet { continuation.resume() }
+    }
+  }
+
+  var all: [RunEvent] { state.withLockedValue { $0.events } }
 
   var waits: [StoredWait] {
     all.compactMap { if case .waiting(let wait) = $0 { wait } else { nil } }

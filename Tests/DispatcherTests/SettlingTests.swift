@@ -5,7 +5,7 @@ import ServiceHTTP
 import TestSupport
 import Testing
 
-@Suite("Settling in a run", .timeLimit(.minutes(2)))
+@Suite("Settling in a run", .timeLimit(.minutes(10)))
 struct SettlingTests {
   @Test("a lost answer of a request that was taken settles as accepted and is not sent again")
   func lostButTaken() async throws {

@@ -5,7 +5,7 @@ import ServiceHTTP
 import TestSupport
 import Testing
 
-@Suite("Splitting in a run", .timeLimit(.minutes(2)))
+@Suite("Splitting in a run", .timeLimit(.minutes(10)))
 struct SplittingTests {
   static let refusal = Answer(status: 400, code: "parameter_invalid", message: "object is not valid")
 

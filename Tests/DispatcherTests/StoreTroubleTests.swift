@@ -7,7 +7,7 @@ import Testing
 @testable import Dispatcher
 @testable import RunStore
 
-@Suite("A store in trouble", .timeLimit(.minutes(2)))
+@Suite("A store in trouble", .timeLimit(.minutes(10)))
 struct StoreTroubleTests {
   /// Another program's connection that holds the database, let go of from wherever the trouble is told.
   ///

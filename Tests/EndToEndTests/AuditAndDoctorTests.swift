@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("verify and doctor", .timeLimit(.minutes(3)))
+@Suite("verify and doctor", .timeLimit(.minutes(10)))
 struct AuditAndDoctorTests {
   @Test("a run is sound while it is live, after its process was killed, and after it finished")
   func soundThroughout() async throws {

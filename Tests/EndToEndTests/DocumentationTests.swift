@@ -11,7 +11,7 @@ import TransferSimulator
 /// same line and knows what is missing. There are no marks that only this test sees, since a block that nobody marked would
 /// not be tested. `orchestrate` on the path is a line of shell that adds the stand-in's address to `submit` and `doctor`. A
 /// block has to end by itself, and with 0; where another status is the point, the block says so in shell (`case $?`).
-@Suite("Command blocks of the documents", .timeLimit(.minutes(5)))
+@Suite("Command blocks of the documents", .timeLimit(.minutes(10)))
 struct DocumentationTests {
   private static let root = (1...3).reduce(URL(fileURLWithPath: #filePath)) { url, _ in
     url.deletingLastPathComponent()

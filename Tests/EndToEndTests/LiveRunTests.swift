@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("A run that is going on", .timeLimit(.minutes(3)))
+@Suite("A run that is going on", .timeLimit(.minutes(10)))
 struct LiveRunTests {
   /// A run in the middle, with requests under way.
   private func running(

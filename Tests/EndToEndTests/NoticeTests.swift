@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Telling with the real program", .timeLimit(.minutes(3)))
+@Suite("Telling with the real program", .timeLimit(.minutes(10)))
 struct NoticeTests {
   /// A command that keeps its input and its environment beside itself.
   private func command(in scene: Scene, ending status: Int = 0) throws -> String {

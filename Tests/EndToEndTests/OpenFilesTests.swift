@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Few open files, and no temporary ones", .timeLimit(.minutes(3)))
+@Suite("Few open files, and no temporary ones", .timeLimit(.minutes(10)))
 struct OpenFilesTests {
   private func limited(_ limit: String) -> [String] { ["sh", "-c", "ulimit \(limit); exec \"$@\"", "sh"] }
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("A run that died while it was planned", .timeLimit(.minutes(2)))
+@Suite("A run that died while it was planned", .timeLimit(.minutes(10)))
 struct PlanningDeathTests {
   /// Leaves a half-planned run behind, as a process that was killed does: some items are recorded, the run is in
   /// state planning, and nobody holds its lock.

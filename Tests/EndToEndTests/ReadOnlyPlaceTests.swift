@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Reports from a place that cannot be written", .timeLimit(.minutes(3)))
+@Suite("Reports from a place that cannot be written", .timeLimit(.minutes(10)))
 struct ReadOnlyPlaceTests {
   /// Words before a command that mount a folder so that nothing in it can be written.
   private func mounted(_ folder: String) -> [String] {

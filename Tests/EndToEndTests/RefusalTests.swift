@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("What is refused before anything is sent", .timeLimit(.minutes(3)))
+@Suite("What is refused before anything is sent", .timeLimit(.minutes(10)))
 struct RefusalTests {
   static let bad: [(name: String, content: [UInt8], says: String)] = [
     ("empty.json", [], "empty"),

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("The key", .timeLimit(.minutes(3)))
+@Suite("The key", .timeLimit(.minutes(10)))
 struct SecretTests {
   @Test("it appears in no file, no output, no log and no process list, although the service echoes it")
   func nowhere() async throws {

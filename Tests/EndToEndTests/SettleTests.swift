@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Settling and bisecting with the real program", .timeLimit(.minutes(3)))
+@Suite("Settling and bisecting with the real program", .timeLimit(.minutes(10)))
 struct SettleTests {
   func chunks(_ scene: Scene) async throws -> [[String: Any]] {
     let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)

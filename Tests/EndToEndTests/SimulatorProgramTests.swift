@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The simulator's program", .timeLimit(.minutes(2)))
+@Suite("The simulator's program", .timeLimit(.minutes(10)))
 struct SimulatorProgramTests {
   private static let index = "629d807aa9e2a3a33a92c00b"
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("What processes hand on and what they are started with", .timeLimit(.minutes(3)))
+@Suite("What processes hand on and what they are started with", .timeLimit(.minutes(10)))
 struct StartedProcessTests {
   /// A dashboard with buttons, and its port.
   private func dashboard(_ scene: Scene, port: Int = 0) async throws -> (

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Trouble with the database's file", .timeLimit(.minutes(3)))
+@Suite("Trouble with the database's file", .timeLimit(.minutes(10)))
 struct StoreFileTests {
   private static let items = 60
 

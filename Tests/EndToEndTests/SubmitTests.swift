@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("Submitting with the real program", .timeLimit(.minutes(3)))
+@Suite("Submitting with the real program", .timeLimit(.minutes(10)))
 struct SubmitTests {
   static let seed = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Fixtures/seed-sample.json")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("What a run shows while it goes on", .timeLimit(.minutes(2)))
+@Suite("What a run shows while it goes on", .timeLimit(.minutes(10)))
 struct TerminalTests {
   /// A terminal of 90 by 20 on which the program runs; what is shown there comes as its standard output.
   private static let terminal = [

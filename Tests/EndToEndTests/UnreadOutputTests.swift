@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("A reader that reads nothing", .timeLimit(.minutes(2)))
+@Suite("A reader that reads nothing", .timeLimit(.minutes(10)))
 struct UnreadOutputTests {
   /// Which of the program's outputs nobody reads.
   enum Output: CaseIterable {

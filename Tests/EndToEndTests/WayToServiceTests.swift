@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import TransferSimulator
 
-@Suite("The way to the service", .timeLimit(.minutes(3)))
+@Suite("The way to the service", .timeLimit(.minutes(10)))
 struct WayToServiceTests {
   private static let away = ["--base-url", "https://service.example"]
 

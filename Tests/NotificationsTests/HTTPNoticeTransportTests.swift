@@ -6,7 +6,7 @@ import Testing
 
 @testable import Notifications
 
-@Suite("Notices over HTTP", .timeLimit(.minutes(1)))
+@Suite("Notices over HTTP", .timeLimit(.minutes(10)))
 struct HTTPNoticeTransportTests {
   @Test("a document is posted and an address is asked with GET, redirects are not followed")
   func requests() async throws {

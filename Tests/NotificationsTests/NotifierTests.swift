@@ -5,7 +5,7 @@ import Testing
 
 @testable import Notifications
 
-@Suite("The notifier", .timeLimit(.minutes(1)))
+@Suite("The notifier", .timeLimit(.minutes(10)))
 struct NotifierTests {
   private let clock = ManualClock()
   private let said = NIOLockedValueBox<[String]>([])

@@ -6,7 +6,7 @@ import Testing
 @testable import RunStore
 
 /// Random arrivals at the store, over several runs of one service and over restarts.
-@Suite("Rate limits in every window", .timeLimit(.minutes(5)))
+@Suite("Rate limits in every window", .timeLimit(.minutes(10)))
 struct RatePropertyTests {
   /// What two runs of one service are told.
   struct Limits: Sendable, CustomTestStringConvertible {

@@ -5,7 +5,7 @@ import Testing
 @testable import RunStore
 
 /// Two stores on one file are to each other what two processes are: each has a lock file of its own.
-@Suite("Racing for a run", .timeLimit(.minutes(5)))
+@Suite("Racing for a run", .timeLimit(.minutes(10)))
 struct TakeOverRaceTests {
   private static let rounds = 1_000
 

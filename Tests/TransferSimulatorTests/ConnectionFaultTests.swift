@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectionFaultTests {
   @Test(arguments: [
     (FaultKind.resetBefore, true, false), (.resetAfter, true, true), (.closeAfter, false, true),

@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct EndpointTests {
   @Test(arguments: [SimulatorProfile.v1, .v1_1])
   func earlyProfilesAnswerTransfersWithJSON(profile: SimulatorProfile) async throws {

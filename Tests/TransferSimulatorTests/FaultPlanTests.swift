@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct FaultPlanTests {
   private let rules = [FaultRule(.throttle, share: 0.3), FaultRule(.error, share: 0.2)]
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct FaultTimingTests {
   @Test(arguments: [FaultKind.delay, .slow])
   func workIsDoneBeforeALateAnswer(kind: FaultKind) async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct LedgerTests {
   @Test func repeatedElementIsSkippedAndCounted() async throws {
     try await Probe.run { (probe: Probe) async throws in

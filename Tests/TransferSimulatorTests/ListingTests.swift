@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ListingTests {
   private func names(_ reply: Probe.Reply) -> [String] {
     reply.rows.compactMap { ($0["metadata"] as? [String: Any])?["filename"] as? String }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransferSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SimulatorServerTests {
   @Test func serversDoNotShareAnything() async throws {
     try await Probe.run { one in

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The first, the second, the third ... call of the service comes to nothing, until a run passes untouched.
-@Suite("A service that fails at any call", .timeLimit(.minutes(5)))
+@Suite("A service that fails at any call", .timeLimit(.minutes(10)))
 struct ServiceFaultTests {
   @Test(
     "the loop survives it or is paused by it, and resumed it finishes: nothing lost, nothing twice",

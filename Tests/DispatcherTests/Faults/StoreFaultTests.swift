@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The storage under a running loop fails at the first, the second, the third ... call, until a run passes untouched.
-@Suite("Storage that fails under the loop", .timeLimit(.minutes(5)))
+@Suite("Storage that fails under the loop", .timeLimit(.minutes(10)))
 struct StoreFaultTests {
   /// A fault and the code it has to be reported with.
   struct Case: Sendable, CustomTestStringConvertible {

@@ -7,7 +7,7 @@ import Testing
 @testable import RunStore
 
 /// `cancel` and `settle` against runs that end, or have ended.
-@Suite("Commands against the end of a run", .timeLimit(.minutes(5)))
+@Suite("Commands against the end of a run", .timeLimit(.minutes(10)))
 struct EndedRunTests {
   /// A run of three chunks that this process sends while a command looks at it.
   private struct LiveRun {

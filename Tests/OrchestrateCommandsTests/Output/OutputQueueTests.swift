@@ -4,7 +4,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("Output that may be stuck", .timeLimit(.minutes(1)))
+@Suite("Output that may be stuck", .timeLimit(.minutes(10)))
 struct OutputQueueTests {
   /// A place that takes nothing until it is let go, and then all.
   private final class StuckPlace: TextSink {

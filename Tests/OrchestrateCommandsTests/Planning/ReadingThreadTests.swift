@@ -3,7 +3,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("A thread to read on", .timeLimit(.minutes(1)))
+@Suite("A thread to read on", .timeLimit(.minutes(10)))
 struct ReadingThreadTests {
   @Test("readings that wait for their pipes leave the shared threads to everybody else")
   func waitingForPipes() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("Files that hold the key", .timeLimit(.minutes(1)))
+@Suite("Files that hold the key", .timeLimit(.minutes(10)))
 struct KeyFileTests {
   private static let key = "tlk_fromfile"
   private static let taken = "a key"

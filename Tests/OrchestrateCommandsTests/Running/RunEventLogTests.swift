@@ -9,7 +9,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("Events", .timeLimit(.minutes(1)))
+@Suite("Events", .timeLimit(.minutes(10)))
 struct RunEventLogTests {
   private let clock = ManualClock()
   private let sink = CommandStage.Sink()

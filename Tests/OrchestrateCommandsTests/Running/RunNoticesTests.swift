@@ -9,7 +9,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("When somebody is told about a run", .timeLimit(.minutes(1)))
+@Suite("When somebody is told about a run", .timeLimit(.minutes(10)))
 struct RunNoticesTests {
   /// Keeps the documents that are sent.
   private final class Journal: NoticeTransport, CommandRunner {

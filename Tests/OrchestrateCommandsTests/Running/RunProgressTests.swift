@@ -8,7 +8,7 @@ import Testing
 
 @testable import OrchestrateCommands
 
-@Suite("Progress of a run", .timeLimit(.minutes(1)))
+@Suite("Progress of a run", .timeLimit(.minutes(10)))
 struct RunProgressTests {
   private let clock = ManualClock()
   private let screen = Screen(columns: 100)

@@ -7,7 +7,7 @@ import Testing
 @testable import RunStore
 
 /// A machine that loses power leaves a write-ahead log that ends anywhere, or whose last frame is torn.
-@Suite("A write-ahead log that was cut", .timeLimit(.minutes(5)))
+@Suite("A write-ahead log that was cut", .timeLimit(.minutes(10)))
 struct CutLogTests {
   /// Bytes of the log's header and of a frame's (https://sqlite.org/fileformat2.html#the_write_ahead_log).
   private static let logHeader = 32

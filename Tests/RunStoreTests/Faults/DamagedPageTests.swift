@@ -7,7 +7,7 @@ import Testing
 @testable import RunStore
 
 /// A page of the database is torn or is garbage: SQLite has no checksums of pages, so it cannot always tell.
-@Suite("A damaged page", .timeLimit(.minutes(5)))
+@Suite("A damaged page", .timeLimit(.minutes(10)))
 struct DamagedPageTests {
   private static let page = 4_096
   /// The run dies with one chunk accepted, one unknown, one under way and one pending.

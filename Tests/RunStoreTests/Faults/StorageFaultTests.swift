@@ -8,7 +8,7 @@ import Testing
 
 /// Storage fails at the first, the second, the third ... call, until a run passes untouched
 /// (https://sqlite.org/testing.html, "Anomaly Testing").
-@Suite("Storage that fails under a run", .timeLimit(.minutes(5)))
+@Suite("Storage that fails under a run", .timeLimit(.minutes(10)))
 struct StorageFaultTests {
   /// What the first error may say, and the least number of calls that can fail so while a store is made and while a
   /// run is sent: a sweep that finds fewer tests nothing.

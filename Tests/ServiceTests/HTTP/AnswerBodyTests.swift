@@ -4,7 +4,7 @@ import Testing
 import TransfersService
 
 /// Answers whose head came: the status decides, whatever becomes of the body.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AnswerBodyTests {
   private static func begun(_ status: Int) -> String {
     "HTTP/1.1 \(status) Whatever\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"message\": \"half"

@@ -4,7 +4,7 @@ import Testing
 import TransfersService
 
 /// Connections that the server closes between two requests, said or not.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectionReuseTests {
   private static let answer = ScriptedServer.Step.send(HTTPAnswer.text(200))
 

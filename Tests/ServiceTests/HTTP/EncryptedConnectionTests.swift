@@ -5,7 +5,7 @@ import Testing
 import TransfersService
 
 /// What is different about encrypted connections: they take their time to close, and bring what was on its way meanwhile.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct EncryptedConnectionTests {
   private static let answer = ScriptedServer.Step.send(HTTPAnswer.text(200))
   private static let tls = ScriptedServer.Step.startTLS(TestCertificates.service)

@@ -7,7 +7,7 @@ import TransfersService
 
 /// What was not sent when an attempt ended is never sent: the connection is reset, and what the system had queued is
 /// dropped. The other side does not read meanwhile, and then reads everything that still comes.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct EndedAttemptTests {
   enum Way: CaseIterable { case plain, encrypted, proxy }
   enum Ending: CaseIterable { case timeLimit, cancelled, shutDown }

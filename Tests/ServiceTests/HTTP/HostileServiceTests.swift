@@ -4,7 +4,7 @@ import Testing
 import TransfersService
 
 /// A service, or whoever answers in its name, that means no good.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HostileServiceTests {
   private static let index = IndexID("62a0906d47f5678267ec10a6")
 

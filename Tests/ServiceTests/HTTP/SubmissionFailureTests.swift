@@ -5,7 +5,7 @@ import ServiceHTTP
 import Testing
 import TransfersService
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SubmissionFailureTests {
   @Test func `nobody listening is not written`() async throws {
     try await UnansweredPort.during { port in

@@ -7,7 +7,7 @@ import TransfersService
 
 /// Connections through a proxy, and connections whose certificate a private authority signed. The service's name has
 /// no address, so that whatever arrives came through the tunnel.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct TunnelTests {
   private static let service = "https://service.example"
   private static let opened = ScriptedServer.Step.send("HTTP/1.1 200 Connection established\r\n\r\n")

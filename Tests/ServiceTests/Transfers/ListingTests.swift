@@ -3,7 +3,7 @@ import ServiceHTTP
 import Testing
 import TransfersService
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ListingTests {
   private static let index = IndexID("62a0906d47f5678267ec10a6")
   private static let page = """

@@ -3,7 +3,7 @@ import ServiceHTTP
 import Testing
 import TransfersService
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SubmissionTests {
   @Test func `the request on the wire is exactly as documented`() async throws {
     let server = try await ScriptedServer([.readRequest, .send(HTTPAnswer.text(200, "{}"))])
