@@ -115,6 +115,7 @@ let package = Package(
         nioCore,
       ]),
     module("ChildProcesses", [subprocess, systemPackage]),
+    module("S3Signing", ["BatchDomain", crypto]),
     module(
       "Notifications",
       ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
@@ -168,6 +169,7 @@ let package = Package(
         nioConcurrencyHelpers,
       ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
+    tests("S3SigningTests", ["S3Signing", "BatchDomain"]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(

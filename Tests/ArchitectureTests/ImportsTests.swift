@@ -26,6 +26,7 @@ struct ImportsTests {
       "Reporting", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
     ]),
     "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
+    "S3Signing": domain.union(["Crypto"]),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
       "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService", "Dispatcher",
