@@ -70,14 +70,6 @@ package struct S3Address: Sendable, Equatable {
     return (root.last == UInt8(ascii: "/") ? root : root + [UInt8(ascii: "/")]) + key
   }
 
-  /// Whether a text can be the name of a region: it becomes a part of a host.
-  package static func isRegion(_ text: String) -> Bool {
-    let bytes = text.utf8
-    return (1...40).contains(bytes.count)
-      && bytes.allSatisfy { Self.isLowerOrDigit($0) || $0 == UInt8(ascii: "-") }
-      && bytes.first != UInt8(ascii: "-") && bytes.last != UInt8(ascii: "-")
-  }
-
   /// Whether a bucket's name is one label of a host, as botocore sees it: 3 to 63 small letters, digits and inner hyphens.
   private static func isHostLabel(_ name: String) -> Bool {
     let bytes = name.utf8

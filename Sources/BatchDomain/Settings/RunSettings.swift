@@ -34,6 +34,8 @@ package struct RunSettings: Sendable, Equatable {
   package var bisect: Bool = true
   /// How many items may be lost before the run is paused.
   package var maxFailures: FailureThreshold = .percent(50)
+  /// How objects of S3 are reached, where the service is given URLs.
+  package var objects = ObjectAccess()
 
   /// The defaults.
   package init() {}
@@ -45,7 +47,10 @@ package struct RunSettings: Sendable, Equatable {
   package var destination: String { baseURL + profile.submissionPath }
 
   /// The table of settings that are stored with a run, in the order in which they are shown.
-  package static let table: [Setting<RunSettings>] = [
+  package static let table: [Setting<RunSettings>] =
+    ownTable + ObjectAccess.table.map { $0.within(\.objects) }
+
+  private static let ownTable: [Setting<RunSettings>] = [
     Setting(
       "base-url", \.baseURL, .baseURL, .sending, resuming: .changes,
       help: "Address of the service: https, or http to this machine."),

@@ -8,6 +8,8 @@ package enum SettingSection: Sendable {
   case plan
   /// How a run is sent.
   case sending
+  /// How objects of S3 are reached.
+  case objects
   /// Who gets notifications.
   case notifications
   /// Where the store is.

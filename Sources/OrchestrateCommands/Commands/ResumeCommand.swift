@@ -37,6 +37,7 @@ struct ResumeCommand: Subcommand {
   var ignoresWait = false
 
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
+  @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
@@ -139,7 +140,9 @@ struct ResumeCommand: Subcommand {
     of run: RunID, in store: any BatchStore, _ context: ProcessContext
   ) async throws -> RunSettings {
     let stored = try await store.settings(of: run)
-    let settings = try sending.layer.applied(to: stored)
+    var given = try sending.layer
+    try objects.apply(to: &given)
+    let settings = try given.applied(to: stored)
     guard settings != stored else { return stored }
     try await store.change(settings, of: run)
     if settings.baseURL != stored.baseURL {

@@ -40,6 +40,7 @@ struct SubmitCommand: Subcommand {
 
   @OptionGroup(title: "Plan") var plan: SettingOptions<PlanSettings>
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
+  @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
   @OptionGroup(title: "Output") var show: ShowOptions
@@ -140,6 +141,7 @@ struct SubmitCommand: Subcommand {
     try general.apply(to: &given)
     try plan.apply(to: &given)
     try sending.apply(to: &given)
+    try objects.apply(to: &given)
     try notifications.apply(to: &given)
     if let manifest { given.give("manifest", \.manifest, manifest) }
     if let path = storeOptions.path { given.give("db", \.db, path) }

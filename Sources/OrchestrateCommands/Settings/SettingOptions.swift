@@ -17,6 +17,11 @@ enum SendingSettings: SettingGroup {
   static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.section == .sending }
 }
 
+/// How objects of S3 are reached.
+enum ObjectSettings: SettingGroup {
+  static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.section == .objects }
+}
+
 /// Who gets notifications.
 enum NotificationSettings: SettingGroup {
   static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.section == .notifications }

@@ -44,6 +44,11 @@ struct JobFileTests {
       bisect: false
       limit: 1000
       strict: true
+      aws-profile: media archive
+      s3-region: eu-central-1
+      s3-endpoint: https://s3.example.org/
+      url-lifetime: 6h
+      request-payer: requester
       db: ../state/a.db
       api-key-file: ~/key
       """)
@@ -67,6 +72,11 @@ struct JobFileTests {
     expected.run.bisect = false
     expected.run.limit = 1_000
     expected.run.strict = true
+    expected.run.objects.profile = "media archive"
+    expected.run.objects.region = "eu-central-1"
+    expected.run.objects.endpoint = "https://s3.example.org/"
+    expected.run.objects.urlLifetime = .seconds(6 * 3_600)
+    expected.run.objects.requestPayer = .requester
     expected.db = "jobs/../state/a.db"
     expected.apiKeyFile = "/home/me/key"
     #expect(job.layer.values == expected)

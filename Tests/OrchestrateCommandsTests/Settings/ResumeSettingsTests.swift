@@ -11,6 +11,8 @@ struct ResumeSettingsTests {
       ("base-url", "https://example.org"), ("concurrency", "9"), ("rate", "1/s"), ("timeout", "5s"),
       ("max-attempts", "2"), ("max-wait", "1h"), ("on-unknown", "hold"), ("settle-delay", "0s"),
       ("settle-grace", "5m"), ("max-failures", "7"), ("bisect", "false"),
+      ("aws-profile", "p"), ("s3-region", "eu-west-1"), ("s3-endpoint", "http://127.0.0.1:1"),
+      ("url-lifetime", "1h"), ("request-payer", "requester"),
     ] { try layer.read(text, as: setting(key)) }
     var stored = RunSettings()
     stored.chunkSize = 3
@@ -28,6 +30,11 @@ struct ResumeSettingsTests {
     expected.settleGrace = .seconds(300)
     expected.maxFailures = .items(7)
     expected.bisect = false
+    expected.objects.profile = "p"
+    expected.objects.region = "eu-west-1"
+    expected.objects.endpoint = "http://127.0.0.1:1"
+    expected.objects.urlLifetime = .seconds(3_600)
+    expected.objects.requestPayer = .requester
     #expect(settings == expected)
     #expect(try SettingsLayer().applied(to: stored) == stored)
   }

@@ -117,6 +117,9 @@ struct SettingTableTests {
     settings.timeout = .milliseconds(1_500)
     settings.maxFailures = .percent(2.5)
     settings.onUnknown = .hold
+    settings.objects.profile = "p"
+    settings.objects.urlLifetime = .seconds(60)
+    settings.objects.requestPayer = .requester
     var read = RunSettings()
     for row in RunSettings.table { #expect(row.restore(&read, row.store(settings)), "\(row.key)") }
     #expect(read == settings)
