@@ -55,8 +55,10 @@ package struct ServiceRoute: Sendable {
 
 extension Scrubber {
   /// A scrubber for that key and for what the way to the service has of secrets.
-  package init(key: APIKey, route: ServiceRoute) {
-    self.init(key: key, secrets: route.proxy?.secrets ?? [])
+  ///
+  /// - Parameter register: secrets that become known later.
+  package init(key: APIKey, route: ServiceRoute, register: SecretRegister? = nil) {
+    self.init(key: key, secrets: route.proxy?.secrets ?? [], register: register)
   }
 }
 

@@ -28,13 +28,15 @@ package final class HTTPRequester: Sendable {
   ///
   /// - Parameters:
   ///   - clock: time for time-outs and for what dates of certificates are held against.
+  ///   - register: secrets that become known later, and that must not be in what is returned either.
   ///   - onHead: is told the status when the head of an answer came, before its body is read; for tests.
   package init(
-    _ endpoint: ServiceEndpoint, clock: any BatchClock, onHead: (@Sendable (Int) -> Void)? = nil
+    _ endpoint: ServiceEndpoint, clock: any BatchClock, register: SecretRegister? = nil,
+    onHead: (@Sendable (Int) -> Void)? = nil
   ) {
     self.endpoint = endpoint
     self.onHead = onHead
-    scrubber = Scrubber(key: endpoint.key, route: endpoint.route)
+    scrubber = Scrubber(key: endpoint.key, route: endpoint.route, register: register)
     executor = EventLoopExecutor(eventLoop)
     limits = TimeLimits(clock: clock)
     let host = endpoint.origin.split(separator: "/").last.map { String($0) } ?? ""

@@ -1,3 +1,5 @@
+internal import NIOConcurrencyHelpers
+
 /// Takes secrets out of texts that leave this target: the API key and a proxy's password in any usual spelling,
 /// signatures and tokens in query strings, and user names and passwords in URLs. Each is replaced by
 /// ``replacement``.
@@ -5,17 +7,17 @@ package struct Scrubber: Sendable {
   /// What stands in place of a secret.
   package static let replacement = "[removed]"
 
-  private let patterns: [SecretPattern]
+  private let secrets: SecretSet
   private let fragments: KeyFragments
-  /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
-  private let mayBegin: [Bool]
+  private let register: SecretRegister?
 
   /// A scrubber for that key and for other secrets.
-  package init(key: APIKey, secrets: [String] = []) {
+  ///
+  /// - Parameter register: secrets that become known later.
+  package init(key: APIKey, secrets: [String] = [], register: SecretRegister? = nil) {
     fragments = KeyFragments(of: key.value)
-    let patterns = ([key.value] + secrets).flatMap(Self.patterns)
-    self.patterns = patterns
-    mayBegin = (UInt8.min...UInt8.max).map { byte in patterns.contains { $0.mayBegin(with: byte) } }
+    self.secrets = SecretSet(([key.value] + secrets).flatMap(SecretPattern.all))
+    self.register = register
   }
 
   /// The text without secrets.
@@ -23,26 +25,70 @@ package struct Scrubber: Sendable {
   /// - Parameter isCut: whether the text breaks off at its end, so that the beginning of a secret there is
   ///   dropped too.
   package func scrub(_ text: String, isCut: Bool = false) -> String {
-    let bytes = fragments.removed(from: withoutKey(Array(text.utf8), isCut: isCut))
+    let later = register?.patterns ?? []
+    let secrets = later.isEmpty ? secrets : SecretSet(secrets.patterns + later)
+    let bytes = fragments.removed(from: secrets.removed(from: Array(text.utf8), isCut: isCut))
     return String(decoding: CredentialFinder(bytes).removed(), as: UTF8.self)
   }
 
   /// Whether the key stands in the text, in any spelling.
   package func findsKey(in text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    return bytes.indices.contains { start in
+    secrets.stands(in: Array(text.utf8))
+  }
+}
+
+/// Secrets that become known while requests are under way, such as credentials that are renewed: texts from the service
+/// are cleaned of them from then on.
+package final class SecretRegister: Sendable {
+  /// Sets of secrets that are kept: a request may still be under way that was made with the ones before.
+  private static let kept = 8
+  /// Shorter texts would take single letters out of words.
+  private static let shortest = 8
+
+  private let groups = NIOLockedValueBox<[[SecretPattern]]>([])
+
+  /// No secrets yet.
+  package init() {}
+
+  /// Adds secrets; the oldest are forgotten after a while.
+  package func add(_ secrets: [String]) {
+    let patterns = secrets.filter { $0.utf8.count >= Self.shortest }.flatMap(SecretPattern.all)
+    groups.withLockedValue { $0 = Array(($0 + [patterns]).suffix(Self.kept)) }
+  }
+
+  /// Patterns of all secrets.
+  var patterns: [SecretPattern] { groups.withLockedValue { $0.flatMap(\.self) } }
+}
+
+extension SecretRegister: CustomReflectable {
+  /// A mirror without children: the patterns spell secrets.
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// Secrets to be looked for together.
+struct SecretSet: Sendable {
+  /// The secrets in all their spellings.
+  let patterns: [SecretPattern]
+  /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
+  private let mayBegin: [Bool]
+
+  /// A set of those patterns.
+  init(_ patterns: [SecretPattern]) {
+    self.patterns = patterns
+    mayBegin = (UInt8.min...UInt8.max).map { byte in patterns.contains { $0.mayBegin(with: byte) } }
+  }
+
+  /// Whether one of them stands in the text.
+  func stands(in bytes: [UInt8]) -> Bool {
+    bytes.indices.contains { start in
       mayBegin[Int(bytes[start])] && patterns.contains { $0.end(in: bytes, from: start) != nil }
     }
   }
 
-  private static func patterns(of secret: String) -> [SecretPattern] {
-    let plain = SecretPattern(plain: secret)
-    let literal = SecretPattern(plain: secret, readsEscapes: false)
-    let hasEscape = secret.contains("%") || secret.contains("\\")
-    return (hasEscape ? [literal, plain] : [plain]) + SecretPattern.base64Patterns(of: secret)
-  }
-
-  private func withoutKey(_ bytes: [UInt8], isCut: Bool) -> [UInt8] {
+  /// The text with ``Scrubber/replacement`` in place of each.
+  ///
+  /// - Parameter isCut: whether the beginning of one at the end is dropped too.
+  func removed(from bytes: [UInt8], isCut: Bool) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(bytes.count)
     var position = 0
@@ -51,7 +97,7 @@ package struct Scrubber: Sendable {
         result.append(bytes[position])
         position += 1
       } else if let end = patterns.lazy.compactMap({ $0.end(in: bytes, from: position) }).max() {
-        result += Self.replacement.utf8
+        result += Scrubber.replacement.utf8
         position = end
       } else if isCut, patterns.contains(where: { $0.breaksOff(in: bytes, from: position) }) {
         break
@@ -139,6 +185,14 @@ struct SecretPattern: Sendable {
       default: [letter.lowerCased]
       }
     }
+  }
+
+  /// All spellings of a secret.
+  static func all(of secret: String) -> [SecretPattern] {
+    let plain = SecretPattern(plain: secret)
+    let literal = SecretPattern(plain: secret, readsEscapes: false)
+    let hasEscape = secret.contains("%") || secret.contains("\\")
+    return (hasEscape ? [literal, plain] : [plain]) + base64Patterns(of: secret)
   }
 
   /// The stretches of base64 that a text shows wherever it stands in what was encoded: one for each of the
@@ -248,8 +302,9 @@ struct Base64Letters: Sequence {
 }
 
 /// Finds what is secret by where it stands rather than by what it is: values of query parameters that sign or
-/// authorise (Amazon and Google query signing, shared-access signatures), and user info in URLs (RFC 3986
-/// section 3.2.1). Works on bytes; the separators may be percent-encoded or JSON-escaped.
+/// authorise (Amazon and Google query signing, shared-access signatures), the same as headers, JSON members and XML
+/// elements, and user info in URLs (RFC 3986 section 3.2.1). Works on bytes; the separators may be percent-encoded, also
+/// twice, or escaped as in JSON and HTML.
 struct CredentialFinder {
   /// UTF-8 of the text.
   let bytes: [UInt8]
@@ -278,10 +333,20 @@ struct CredentialFinder {
   /// Names in lower case of parameters whose values are secret.
   private static let names = [
     "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature", "x-goog-credential",
-    "signature", "sig", "awsaccesskeyid", "googleaccessid", "access_token", "api_key", "x-api-key", "token",
+    "signature", "sig", "credential", "awsaccesskeyid", "googleaccessid", "access_token", "api_key",
+    "x-api-key",
+    "token",
   ].map { Array($0.utf8) }
-  private static let equals = ["=", "%3d", "\\u003d"].map { Array($0.utf8) }
-  private static let separators = ["%26", "%3f", "\\u0026", "\\u003f"].map { Array($0.utf8) }
+  /// Names in lower case that are secret as headers, JSON members and XML elements, too: no word of a sentence.
+  private static let fields = [
+    "x-amz-signature", "x-amz-credential", "x-amz-security-token", "signatureprovided", "awsaccesskeyid",
+    "secretaccesskey", "sessiontoken",
+  ].map { Array($0.utf8) }
+  private static let equals = ["=", "%3d", "%253d", "\\u003d", "&#61;", "&#x3d;"].map { Array($0.utf8) }
+  private static let separators = ["%26", "%3f", "%2526", "%253f", "\\u0026", "\\u003f"].map {
+    Array($0.utf8)
+  }
+  private static let quotes = ["\\\"", "\"", "'", "&quot;", "&#34;", "%22"].map { Array($0.utf8) }
   private static let schemeMarks = ["://", ":\\/\\/", "%3a%2f%2f"].map { Array($0.utf8) }
   /// What ends a parameter's value.
   private static let valueEnds = Set("&;,#\"'<>()[]{}|\\ \t\r\n".utf8)
@@ -294,15 +359,45 @@ struct CredentialFinder {
     for name in Self.names where stands(name, at: start) {
       let afterName = start + name.count
       guard let mark = Self.equals.first(where: { stands($0, at: afterName) }) else { continue }
-      let lower = afterName + mark.count
-      let upper = (lower..<bytes.count).first {
-        Self.valueEnds.contains(bytes[$0]) || stands(Array("%26".utf8), at: $0)
-      }
-      let value = lower..<(upper ?? bytes.count)
+      let value = value(from: afterName + mark.count)
+      return value.isEmpty ? nil : value
+    }
+    for name in Self.fields where stands(name, at: start) {
+      guard let lower = beginOfField(after: start + name.count) else { continue }
+      let value = value(from: lower)
       return value.isEmpty ? nil : value
     }
     return nil
   }
+
+  /// Where a value ends that begins here.
+  private func value(from lower: Int) -> Range<Int> {
+    let upper = (lower..<bytes.count).first { place in
+      Self.valueEnds.contains(bytes[place]) || Self.escapedEnds.contains { stands($0, at: place) }
+    }
+    return lower..<(upper ?? bytes.count)
+  }
+
+  /// Where the value of a field begins whose name ends here: after `: `, `": "`, `=` or `>`; `nil` when it is no field.
+  private func beginOfField(after name: Int) -> Int? {
+    var position = name
+    func skipSpaces() { while position < bytes.count, bytes[position] == 0x20 { position += 1 } }
+    func skipQuote() {
+      if let quote = Self.quotes.first(where: { stands($0, at: position) }) { position += quote.count }
+    }
+    skipQuote()
+    skipSpaces()
+    guard position < bytes.count,
+      [UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: ">")].contains(bytes[position])
+    else { return nil }
+    position += 1
+    skipSpaces()
+    skipQuote()
+    return position
+  }
+
+  /// What ends a value where separators are escaped.
+  private static let escapedEnds = ["%26", "%2526", "%22"].map { Array($0.utf8) }
 
   /// Where the user info lies when `://` stands here.
   private func userInfo(at start: Int) -> Range<Int>? {

@@ -55,11 +55,48 @@ import Testing
     ("https://user:pw@host/p", "https://[removed]@host/p"), ("https://u@h@host", "https://[removed]@host"),
     (#"https:\/\/user:pw@host\/p"#, #"https:\/\/[removed]@host\/p"#),
     ("design=1 config=2 sig", "design=1 config=2 sig"),
+    (
+      "r=h%253Fa%253D1%2526X-Amz-Credential%253DAKIA%25252F1%2526b",
+      "r=h%253Fa%253D1%2526X-Amz-Credential%253D[removed]%2526b"
+    ),
+    ("<a href='h?a&amp;X-Amz-Signature=ab12&amp;b'>", "<a href='h?a&amp;X-Amz-Signature=[removed]&amp;b'>"),
+    ("x-amz-security-token: FwoG/x+1==\r\nhost: h", "x-amz-security-token: [removed]\r\nhost: h"),
+    (#"{"X-Amz-Signature": "ab12", "b": 1}"#, #"{"X-Amz-Signature": "[removed]", "b": 1}"#),
+    (#""{\"X-Amz-Credential\":\"AKIA/1\"}""#, #""{\"X-Amz-Credential\":\"[removed]\"}""#),
+    (
+      "<Error><Code>SignatureDoesNotMatch</Code><SignatureProvided>ab12</SignatureProvided></Error>",
+      "<Error><Code>SignatureDoesNotMatch</Code><SignatureProvided>[removed]</SignatureProvided></Error>"
+    ),
+    (
+      "AWS4-HMAC-SHA256 Credential=AKIA/20261126/r/s3/aws4_request, SignedHeaders=host, Signature=ab12",
+      "AWS4-HMAC-SHA256 Credential=[removed], SignedHeaders=host, Signature=[removed]"
+    ),
+    ("no X-Amz-Signature was found", "no X-Amz-Signature was found"),
     ("mail a@b.c, https://host/a@b", "mail a@b.c, https://host/a@b"),
     ("", ""),
   ])
   func `signatures and user info are taken out, and nothing else`(text: String, expected: String) throws {
     #expect(try scrub(text) == expected)
+  }
+
+  @Test func `secrets that become known later are taken out from then on, and the ones before for a while`()
+    throws
+  {
+    let register = SecretRegister()
+    let scrubber = Scrubber(key: try APIKey(testKey), register: register)
+    let token = "FwoGZXIvYXdzEXAMPLE/token+with=signs"
+    let text =
+      "key \(testKey), token \(token) or \(token.replacing("/", with: "%2F").replacing("+", with: "%2b"))"
+    #expect(scrubber.scrub(text).contains("EXAMPLE"))
+    register.add(["wJalrXUtnFEMI/K7MDENG", token])
+    register.add(["another secret", "ab"])
+    #expect(scrubber.scrub(text) == "key [removed], token [removed] or [removed]")
+    #expect(scrubber.scrub("wJalrXUtnFEMI/K7MDENG another secret ab") == "[removed] [removed] ab")
+    #expect(scrubber.scrub("cut at \(token.prefix(20))", isCut: true) == "cut at ")
+    var reflected = ""
+    dump(register, to: &reflected)
+    dump(scrubber, to: &reflected)
+    #expect(!reflected.contains("Fwo") && !reflected.contains("70"))
   }
 
   @Test func `text without secrets stays as it is`() throws {
