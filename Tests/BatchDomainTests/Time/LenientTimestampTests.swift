@@ -1,5 +1,4 @@
 import BatchDomain
-import ServiceHTTP
 import Testing
 
 @Suite struct LenientTimestampTests {
