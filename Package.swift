@@ -35,6 +35,7 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let systemPackage: Target.Dependency = .product(
   name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let xmlCoder: Target.Dependency = .product(name: "XMLCoder", package: "XMLCoder")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// A Swift library or executable of this package under `Sources/`, with the page that describes it.
@@ -56,6 +57,7 @@ let package = Package(
     .executable(name: "transfer-simulator", targets: ["transfer-simulator"]),
   ],
   dependencies: [
+    .package(url: "https://github.com/CoreOffice/XMLCoder.git", from: "0.17.1"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -116,6 +118,12 @@ let package = Package(
       ]),
     module("ChildProcesses", [subprocess, systemPackage]),
     module("S3Signing", ["BatchDomain", crypto]),
+    module(
+      "S3Access",
+      [
+        "BatchDomain", "ChildProcesses", "S3Signing", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL,
+        xmlCoder,
+      ]),
     module(
       "Notifications",
       ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),

@@ -44,19 +44,28 @@ package struct ChildProgram: Sendable {
   /// - Throws: ``ChildNotStarted``.
   package func run(input: String) async throws -> Int32 {
     let pipe = try Self.filledPipe(Array(input.utf8))
-    var options = PlatformOptions()
-    options.processGroupID = 0
-    options.teardownSequence = [
-      .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
-    ]
     do {
       let result = try await Subprocess.run(
-        configuration(options), input: .fileDescriptor(pipe, closeAfterSpawningProcess: true),
+        configuration(Self.ownGroup), input: .fileDescriptor(pipe, closeAfterSpawningProcess: true),
         output: .discarded, error: .discarded)
-      return switch result.terminationStatus {
-      case .exited(let code): code
-      case .signaled(let signal): 128 + signal
-      }
+      return Self.status(result.terminationStatus)
+    } catch let error as SubprocessError {
+      throw ChildNotStarted(error)
+    }
+  }
+
+  /// Runs the program to its end, as ``run(input:)`` does, with nothing to read, and keeps what it writes.
+  ///
+  /// - Parameter limit: the most bytes that it may write to standard output, and to standard error; a program that writes
+  ///   more is an error.
+  /// - Throws: ``ChildNotStarted``, also for output beyond the limit.
+  package func output(limit: Int) async throws -> ChildOutput {
+    do {
+      let result = try await Subprocess.run(
+        configuration(Self.ownGroup), input: .none, output: .bytes(limit: limit), error: .bytes(limit: limit))
+      return ChildOutput(
+        status: Self.status(result.terminationStatus), output: result.standardOutput,
+        errors: result.standardError)
     } catch let error as SubprocessError {
       throw ChildNotStarted(error)
     }
@@ -91,6 +100,23 @@ package struct ChildProgram: Sendable {
     try started.get()
   }
 
+  /// A process group of its own, all of which is killed when the task is cancelled.
+  private static var ownGroup: PlatformOptions {
+    var options = PlatformOptions()
+    options.processGroupID = 0
+    options.teardownSequence = [
+      .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
+    ]
+    return options
+  }
+
+  private static func status(_ status: TerminationStatus) -> Int32 {
+    switch status {
+    case .exited(let code): code
+    case .signaled(let signal): 128 + signal
+    }
+  }
+
   private func configuration(_ options: PlatformOptions) -> Configuration {
     let program = words.first ?? ""
     return Configuration(
@@ -117,6 +143,23 @@ package struct ChildProgram: Sendable {
       throw ChildNotStarted(reason: "its input is longer than a pipe holds")
     }
     return FileDescriptor(rawValue: ends[0])
+  }
+}
+
+/// What a program wrote until its end.
+package struct ChildOutput: Sendable {
+  /// Its exit status, 128 and the signal's number when a signal ended it.
+  package let status: Int32
+  /// What it wrote to standard output.
+  package let output: [UInt8]
+  /// What it wrote to standard error.
+  package let errors: [UInt8]
+
+  /// An end in its parts.
+  package init(status: Int32, output: [UInt8], errors: [UInt8]) {
+    self.status = status
+    self.output = output
+    self.errors = errors
   }
 }
 

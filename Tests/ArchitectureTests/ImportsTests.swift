@@ -27,6 +27,11 @@ struct ImportsTests {
     ]),
     "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
     "S3Signing": domain.union(["Crypto"]),
+    "S3Access": domain.union([
+      "AsyncHTTPClient", "ChildProcesses", "Foundation", "FoundationEssentials", "NIOCore", "NIOHTTP1",
+      "NIOPosix",
+      "NIOSSL", "S3Signing", "XMLCoder",
+    ]),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
       "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService", "Dispatcher",

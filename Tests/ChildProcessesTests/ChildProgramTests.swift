@@ -50,6 +50,20 @@ struct ChildProgramTests {
     }
   }
 
+  @Test("what a program writes is kept, up to a limit")
+  func output() async throws {
+    let folder = try TemporaryFolder()
+    let path = try script("printf 'a\\000b'; echo why >&2; exit 3", in: folder)
+    let program = ChildProgram([path], environment: ["PATH": Self.path])
+    let ended = try await program.output(limit: 10)
+    #expect(ended.status == 3)
+    #expect(ended.output == [97, 0, 98] && ended.errors == Array("why\n".utf8))
+    await #expect(throws: ChildNotStarted.self) { try await program.output(limit: 2) }
+    await #expect(throws: ChildNotStarted(reason: "No such file or directory")) {
+      try await ChildProgram(["/nonexistent/tell"], environment: [:]).output(limit: 10)
+    }
+  }
+
   @Test("cancelling kills a program and what it started")
   func killed() async throws {
     let folder = try TemporaryFolder()

@@ -1,0 +1,45 @@
+package import BatchDomain
+package import S3Signing
+
+/// Makes the URLs with which the service reads objects: signed when a request is built, never earlier.
+package struct ObjectURLs: Sendable {
+  /// Credentials that end sooner, and that cannot be renewed, sign nothing: the service may fetch an object some time
+  /// after it took the request.
+  package static let leastLife: Duration = CredentialProvider.margin
+
+  private let client: S3Client
+
+  /// URLs that are signed with the credentials of that client.
+  package init(_ client: S3Client) { self.client = client }
+
+  /// A URL that reads an object with GET until it ends. It lives as long as the setting says, at most 7 days, and no longer
+  /// than the credentials that sign it.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func url(for object: ObjectName) async throws -> PresignedURL {
+    guard let place = S3Location(object) else {
+      throw S3Error(
+        .addressInvalid, "\(ConfigurationError.quoted(object.rawValue)) is not s3://bucket/key",
+        remedy: "correct the item's object")
+    }
+    let address = try await client.address(of: place.bucket)
+    let held = try await client.credentials.current()
+    let now = client.clock.now()
+    var life = min(client.access.urlLifetime, ObjectAccess.longestLifetime)
+    if let end = held.credentials.expiresAt {
+      let left = end.since(now)
+      guard left >= Self.leastLife else {
+        throw S3Error(
+          .credentialsEnding,
+          left <= .zero
+            ? "the credentials from \(held.origin) ended at \(end)"
+            : "the credentials from \(held.origin) end at \(end), in \(HumanDuration.rough(left)), and were not renewed",
+          remedy: "sign in again, or use credentials that live longer; a URL needs 15 minutes at least")
+      }
+      life = min(life, left)
+    }
+    let payer = client.access.requestPayer.map { [QueryItem("x-amz-request-payer", $0.rawValue)] } ?? []
+    return S3Signer(held.credentials, for: address)
+      .presign(key: place.key, at: now, life: Int(life.components.seconds), extra: payer)
+  }
+}

@@ -1,0 +1,211 @@
+internal import AsyncHTTPClient
+package import BatchDomain
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+
+/// A request for S3 or for a source of credentials.
+package struct AccessRequest: Sendable {
+  /// `GET`, `HEAD` or `PUT`.
+  package var method: String
+  /// The whole URL.
+  package var url: String
+  /// Headers; `Host` is added where it is missing.
+  package var headers: [(name: String, value: String)]
+  /// The longest it may take, the answer's body included.
+  package var timeout: Duration
+
+  /// A request without a body.
+  package init(
+    _ method: String, _ url: String, headers: [(name: String, value: String)] = [],
+    timeout: Duration = .seconds(60)
+  ) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.timeout = timeout
+  }
+}
+
+/// What came back.
+package struct AccessAnswer: Sendable {
+  /// The status.
+  package var status: Int
+  /// All headers.
+  package var headers: [(name: String, value: String)]
+  /// The body, up to the limit that was given.
+  package var body: [UInt8]
+  /// Whether the body went on beyond the limit.
+  package var isCut: Bool
+
+  /// An answer in its parts.
+  package init(
+    status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], isCut: Bool = false
+  ) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+    self.isCut = isCut
+  }
+
+  /// The first header of a name in lower case.
+  package func header(_ name: String) -> String? { headers.first { $0.name.lowercased() == name }?.value }
+}
+
+/// Why no answer came.
+package enum AccessFault: Error, Sendable, Equatable {
+  /// It took too long.
+  case timedOut
+  /// There was no connection, or it broke; the text is a clause without the address.
+  case notConnected(String)
+}
+
+/// Sends a request once, following no redirect. A port: tests put a fake behind it.
+package protocol AccessTransport: Sendable {
+  /// Sends a request.
+  ///
+  /// - Parameter limit: bytes of the body that are read at most; the rest is given up.
+  /// - Throws: ``AccessFault``, or `CancellationError`.
+  func send(_ request: AccessRequest, limit: Int) async throws -> AccessAnswer
+}
+
+/// The way to S3 as the environment describes it.
+package struct AccessRoute: Sendable {
+  /// Host and port of an HTTP proxy that connections are tunnelled through; an address on this machine and sources of
+  /// credentials never are.
+  package var proxy: (host: String, port: Int)?
+  /// User and password for the proxy.
+  package var proxyCredentials: (user: String, password: String)?
+  /// A PEM file of certificates that are trusted besides the system's.
+  package var certificateFile: String?
+
+  /// Straight to S3.
+  package init() {}
+}
+
+/// Requests over HTTP/1.1 with async-http-client. Call ``shutdown()`` at the end.
+package final class HTTPAccessTransport: AccessTransport {
+  private let direct: HTTPClient
+  private let proxied: HTTPClient?
+  private let userAgent: String
+  private let clock: any BatchClock
+
+  /// A transport that has not connected yet.
+  package init(userAgent: String, clock: any BatchClock, route: AccessRoute = AccessRoute()) {
+    self.userAgent = userAgent
+    self.clock = clock
+    // Behind the time limit of each request, which is measured on the injected clock.
+    let secondLine = TimeAmount.seconds(90)
+    var configuration = HTTPClient.Configuration(
+      redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10), read: secondLine))
+    configuration.httpVersion = .http1Only
+    // The caller repeats, and knows when.
+    configuration.connectionPool.retryConnectionEstablishment = false
+    if let file = route.certificateFile {
+      var tls = TLSConfiguration.makeClientConfiguration()
+      tls.additionalTrustRoots = [.file(file)]
+      configuration.tlsConfiguration = tls
+    }
+    direct = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    guard let proxy = route.proxy else {
+      proxied = nil
+      return
+    }
+    configuration.proxy =
+      if let credentials = route.proxyCredentials {
+        .server(
+          host: proxy.host, port: proxy.port,
+          authorization: .basic(username: credentials.user, password: credentials.password))
+      } else {
+        .server(host: proxy.host, port: proxy.port)
+      }
+    proxied = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }
+
+  package func send(_ request: AccessRequest, limit: Int) async throws -> AccessAnswer {
+    try await TimeLimit.run(request.timeout, clock: clock) { [self] in
+      try await exchange(request, limit: limit)
+    }
+  }
+
+  private func exchange(_ request: AccessRequest, limit: Int) async throws -> AccessAnswer {
+    var message = HTTPClientRequest(url: request.url)
+    message.method = HTTPMethod(rawValue: request.method)
+    for header in request.headers { message.headers.add(name: header.name, value: header.value) }
+    message.headers.add(name: "User-Agent", value: userAgent)
+    // Only encrypted requests to other machines go through the proxy: sources of credentials are neither.
+    let isFar = request.url.hasPrefix("https://") && !Self.isThisMachine(request.url)
+    let client = isFar ? proxied ?? direct : direct
+    do {
+      let response = try await client.execute(message, timeout: .seconds(90))
+      var body: [UInt8] = []
+      var isCut = false
+      for try await part in response.body {
+        body += part.readableBytesView.prefix(limit - body.count)
+        if body.count == limit, part.readableBytes > 0 {
+          isCut = true
+          break
+        }
+      }
+      return AccessAnswer(
+        status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body,
+        isCut: isCut)
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      if Task.isCancelled { throw CancellationError() }
+      throw Self.fault(error)
+    }
+  }
+
+  private static func isThisMachine(_ url: String) -> Bool {
+    do { return try WebAddress(url).isThisMachine } catch { return false }
+  }
+
+  private static func fault(_ error: any Error) -> AccessFault {
+    switch error {
+    case let error as HTTPClientError
+    where [.connectTimeout, .readTimeout, .deadlineExceeded].contains(error):
+      .timedOut
+    case let error as NIOConnectionError:
+      .notConnected(
+        error.dnsAError == nil && error.dnsAAAAError == nil
+          ? "could not connect" : "the name of the host was not found")
+    case is NIOSSLError, is BoringSSLError: .notConnected("no encrypted connection could be agreed on")
+    default: .notConnected("could not connect, or the connection broke")
+    }
+  }
+
+  /// Closes all connections. Nothing can be sent afterwards.
+  package func shutdown() async {
+    for client in [direct, proxied].compactMap(\.self) {
+      do {
+        try await client.shutdown()
+      } catch {
+        // The only errors are "already shut down" and those of closing sockets, which the system closes anyway.
+      }
+    }
+  }
+}
+
+/// A limit on how long work may take, by the injected clock.
+enum TimeLimit {
+  /// Does some work, and cancels it at the limit.
+  ///
+  /// - Throws: ``AccessFault/timedOut``, or what the work throws.
+  static func run<Result: Sendable>(
+    _ limit: Duration, clock: any BatchClock, _ work: @escaping @Sendable () async throws -> Result
+  ) async throws -> Result {
+    try await withThrowingTaskGroup(of: Result?.self) { group in
+      group.addTask { try await work() }
+      group.addTask {
+        try await clock.sleep(for: limit)
+        return nil
+      }
+      defer { group.cancelAll() }
+      guard let first = try await group.next(), let result = first else { throw AccessFault.timedOut }
+      return result
+    }
+  }
+}

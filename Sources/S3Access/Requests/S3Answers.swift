@@ -1,0 +1,118 @@
+internal import BatchDomain
+internal import S3Signing
+internal import XMLCoder
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+/// What S3 says of an error: a code and a sentence.
+struct S3Refusal: Sendable, Equatable {
+  /// The status.
+  let status: Int
+  /// S3's word for it; `nil` where the body has none, as in answers to HEAD.
+  let code: String?
+  /// S3's sentence.
+  let message: String?
+  /// The region that the bucket is in, where the answer says it.
+  let region: String?
+
+  private struct Body: Decodable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var Code: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var Message: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var Region: String?
+  }
+
+  /// Reads an answer that is no success.
+  init(_ answer: AccessAnswer) {
+    status = answer.status
+    var body: Body?
+    if answer.body.contains(UInt8(ascii: "<")) {
+      // A body that is no XML is a page of whatever stands between: it says nothing.
+      do { body = try XMLDecoder().decode(Body.self, from: Data(answer.body)) } catch { body = nil }
+    }
+    code = body?.Code.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 80) }
+    message = body?.Message.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 300) }
+    region = [answer.header("x-amz-bucket-region"), body?.Region].compactMap(\.self).first {
+      RegionName.isOne($0)
+    }
+  }
+
+  /// Whether asking again later can help.
+  var mayPass: Bool {
+    if let code,
+      ["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling"].contains(code)
+    {
+      return true
+    }
+    return status == 429 || status >= 500
+  }
+
+  /// Whether the session has ended.
+  var saysEnded: Bool { code == "ExpiredToken" || code == "TokenRefreshRequired" }
+
+  /// What was answered, for messages.
+  var words: String {
+    guard let code else { return "status \(status)" }
+    return message.map { "\(code) (\($0))" } ?? code
+  }
+}
+
+/// One page of a listing as S3 writes it.
+struct ListedPage: Sendable {
+  /// The objects in order.
+  let objects: [ListedObject]
+  /// What the next page is asked for with; `nil` where it is not said.
+  let token: String?
+  /// Whether there are more pages.
+  let goesOn: Bool
+
+  private struct Body: Decodable {
+    struct Object: Decodable {
+      // swift-format-ignore: AlwaysUseLowerCamelCase
+      var Key: String
+      // swift-format-ignore: AlwaysUseLowerCamelCase
+      var Size: Int64?
+      // swift-format-ignore: AlwaysUseLowerCamelCase
+      var StorageClass: String?
+    }
+
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var IsTruncated: Bool
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var EncodingType: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var NextContinuationToken: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var Contents: [Object]?
+  }
+
+  /// Reads a page; `nil` when it is broken: not XML, cut off, or with a key that cannot be decoded.
+  init?(_ bytes: [UInt8]) {
+    let body: Body
+    do {
+      body = try XMLDecoder(trimValueWhitespaces: false).decode(Body.self, from: Data(bytes))
+    } catch {
+      return nil
+    }
+    let isEncoded = body.EncodingType == "url"
+    var objects: [ListedObject] = []
+    objects.reserveCapacity(body.Contents?.count ?? 0)
+    for object in body.Contents ?? [] {
+      guard
+        let key = isEncoded ? PercentEncoding.decode(object.Key.utf8, isForm: true) : Array(object.Key.utf8)
+      else { return nil }
+      objects.append(ListedObject(key: key, size: object.Size, storageClass: object.StorageClass))
+    }
+    self.objects = objects
+    token = body.NextContinuationToken.flatMap { $0.isEmpty ? nil : $0 }
+    goesOn = body.IsTruncated
+    // A page that says there are more, and not where, cannot be followed.
+    guard !goesOn || token != nil || !objects.isEmpty else { return nil }
+  }
+}

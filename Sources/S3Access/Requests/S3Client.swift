@@ -1,0 +1,379 @@
+package import BatchDomain
+package import S3Signing
+
+/// What S3 says of one object.
+package struct ObjectHead: Sendable, Equatable {
+  /// Its size in bytes; `nil` where S3 does not say it.
+  package var size: Int64?
+  /// How it is kept, in the words of S3; `nil` is `STANDARD`.
+  package var storageClass: String?
+  /// Its content type.
+  package var contentType: String?
+  /// S3's clock when it answered; `nil` where it does not say it.
+  package var date: Timestamp?
+}
+
+/// Requests to S3: signed for the region of their bucket, repeated where that can help, and refusals as errors with advice.
+///
+/// A bucket's region is asked once. A session that has ended is renewed once. An answer that may pass is asked for again
+/// after a back-off.
+package struct S3Client: Sendable {
+  /// Tries of one request, the first included.
+  static let tries = 6
+  /// Between two tries.
+  private static let backOff = BackOff(base: .seconds(1), cap: .seconds(30))
+  /// The body of an error is a few hundred bytes.
+  private static let errorLimit = 64 << 10
+
+  /// Whose credentials sign.
+  package let credentials: CredentialProvider
+  /// How objects are reached.
+  package let access: ObjectAccess
+  let clock: any BatchClock
+  private let random: any RandomSource
+  private let transport: any AccessTransport
+  private let endpoint: S3Endpoint?
+  private let firstRegion: String
+  private let regions = BucketRegions()
+
+  /// A client that has asked nothing yet.
+  ///
+  /// - Parameters:
+  ///   - endpoint: another endpoint than Amazon's own.
+  ///   - firstRegion: the region that is asked first.
+  package init(
+    _ access: ObjectAccess, endpoint: S3Endpoint?, firstRegion: String, credentials: CredentialProvider,
+    transport: any AccessTransport, clock: any BatchClock, random: any RandomSource
+  ) {
+    self.access = access
+    self.endpoint = endpoint
+    self.firstRegion = firstRegion
+    self.credentials = credentials
+    self.transport = transport
+    self.clock = clock
+    self.random = random
+  }
+
+  /// Where a bucket is; its region is asked once.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func address(of bucket: String) async throws -> S3Address {
+    if let region = await regions.region(of: bucket) { return address(bucket, region) }
+    let region = try await askRegion(of: bucket)
+    await regions.learn(region, of: bucket)
+    return address(bucket, region)
+  }
+
+  /// Asks for the metadata of one object.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func head(bucket: String, key: [UInt8]) async throws -> ObjectHead {
+    let question = Question(.read, bucket: bucket, key: key)
+    do {
+      return try Self.head(await answer(to: question, method: "HEAD", limit: 0))
+    } catch let refusal as BareRefusal where [400, 403].contains(refusal.status) {
+      // An answer to HEAD has no body, and so no code: a GET of the first byte tells why.
+      var question = question
+      question.headers = [("range", "bytes=0-0")]
+      return try Self.head(await explained(question, limit: Self.errorLimit))
+    } catch let refusal as BareRefusal {
+      throw error(refusal.refusal, question, await origin())
+    }
+  }
+
+  /// Checks that an object can be read: credentials, region, clock, permission, storage class.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func check(bucket: String, key: [UInt8]) async throws -> ObjectHead {
+    let head = try await head(bucket: bucket, key: key)
+    if let date = head.date { try Self.compare(date, with: clock.now()) }
+    if let storage = head.storageClass, ["GLACIER", "DEEP_ARCHIVE"].contains(storage) {
+      throw archived(Question(.read, bucket: bucket, key: key), storage)
+    }
+    return head
+  }
+
+  /// One page of a listing.
+  func page(
+    bucket: String, prefix: [UInt8], startAfter: [UInt8]?, token: String?
+  ) async throws -> ListedPage {
+    var question = Question(.list, bucket: bucket, key: nil)
+    question.prefix = prefix
+    question.query = [
+      QueryItem("list-type", "2"), QueryItem("max-keys", "1000"), QueryItem("encoding-type", "url"),
+    ]
+    if !prefix.isEmpty { question.query.append(QueryItem("prefix", bytes: prefix)) }
+    if let token {
+      question.query.append(QueryItem("continuation-token", token))
+    } else if let startAfter {
+      question.query.append(QueryItem("start-after", bytes: startAfter))
+    }
+    for failures in 0..<Self.tries {
+      // A thousand keys of 1,024 bytes, each written as %XX, with what stands around them, are under 4 MiB.
+      let answer = try await explained(question, limit: 16 << 20)
+      if !answer.isCut, let page = ListedPage(answer.body) { return page }
+      if failures + 1 < Self.tries { try await pause(failures) }
+    }
+    throw S3Error(
+      .unexpected, "\(question.words) gave pages that cannot be read, \(Self.tries) times",
+      remedy: "try again later; `--start-after` goes on where the listing stopped")
+  }
+
+  /// A part of an object's bytes.
+  func part(
+    bucket: String, key: [UInt8], from start: Int64, count: Int, etag: String?
+  ) async throws -> AccessAnswer? {
+    var question = Question(.read, bucket: bucket, key: key)
+    question.headers = [("range", "bytes=\(start)-\(start + Int64(count) - 1)")]
+    if let etag { question.headers.append(("if-match", etag)) }
+    do {
+      return try await answer(to: question, method: "GET", limit: count)
+    } catch let refusal as BareRefusal {
+      // There is no byte at that place: the object ends there.
+      if refusal.status == 416 { return nil }
+      if refusal.status == 412 {
+        throw S3Error(
+          .unexpected, "\(question.name) was replaced while it was read", remedy: "run the command again")
+      }
+      throw error(refusal.refusal, question, await origin())
+    }
+  }
+
+  /// Waits before another try.
+  private func pause(_ failures: Int) async throws {
+    try await clock.sleep(for: Self.backOff.wait(afterFailures: failures, unit: random.nextUnit()))
+  }
+
+  private func address(_ bucket: String, _ region: String) -> S3Address {
+    S3Address(bucket: bucket, region: region, endpoint: endpoint)
+  }
+
+  private func origin() async -> String {
+    // Only for words: without credentials there was no refusal.
+    do { return try await credentials.current().origin } catch { return "nowhere" }
+  }
+
+  /// What is asked, and how it is named in messages.
+  private struct Question: Sendable {
+    enum Purpose: Sendable { case read, list }
+    let purpose: Purpose
+    let bucket: String
+    let key: [UInt8]?
+    var prefix: [UInt8] = []
+    var query: [QueryItem] = []
+    /// Headers that are not signed.
+    var headers: [(name: String, value: String)] = []
+
+    init(_ purpose: Purpose, bucket: String, key: [UInt8]?) {
+      (self.purpose, self.bucket, self.key) = (purpose, bucket, key)
+    }
+
+    /// The object, or the bucket with its prefix.
+    var name: String {
+      let path = String(decoding: key ?? prefix, as: UTF8.self)
+      return "s3://\(VisibleText.escape(bucket, cutAt: 100))/\(VisibleText.escape(path, cutAt: 300))"
+    }
+
+    /// What is done, as the subject of a sentence.
+    var words: String { purpose == .read ? "reading \(name)" : "listing \(name)" }
+  }
+
+  /// An answer that is no success, not yet an error with advice.
+  private struct BareRefusal: Error {
+    let refusal: S3Refusal
+    let date: String?
+    var status: Int { refusal.status }
+  }
+
+  /// The answer to a GET, refusals as errors.
+  private func explained(_ question: Question, limit: Int) async throws -> AccessAnswer {
+    do {
+      return try await answer(to: question, method: "GET", limit: limit)
+    } catch let bare as BareRefusal {
+      throw error(bare.refusal, question, await origin(), date: bare.date)
+    }
+  }
+
+  /// Sends a request until there is an answer that stands.
+  ///
+  /// - Throws: ``BareRefusal``, ``S3Error``, `CancellationError`.
+  private func answer(to question: Question, method: String, limit: Int) async throws -> AccessAnswer {
+    var hasMoved = false
+    var hasRenewed = false
+    var failures = 0
+    while true {
+      let held = try await credentials.current()
+      let place = try await address(of: question.bucket)
+      let payer = access.requestPayer.map { [("x-amz-request-payer", $0.rawValue)] } ?? []
+      let signed = S3Signer(held.credentials, for: place)
+        .sign(method, key: question.key, query: question.query, at: clock.now(), extra: payer)
+      let request = AccessRequest(signed.method, signed.url, headers: signed.headers + question.headers)
+      let answer: AccessAnswer
+      do {
+        answer = try await transport.send(request, limit: max(limit, method == "HEAD" ? 0 : Self.errorLimit))
+      } catch let fault as AccessFault {
+        failures += 1
+        guard failures < Self.tries else { throw unreachable(question.words, fault, at: place.host) }
+        try await pause(failures - 1)
+        continue
+      }
+      if (200..<300).contains(answer.status) { return answer }
+      let refusal = S3Refusal(answer)
+      let isElsewhere =
+        [301, 307, 400, 403].contains(answer.status) && refusal.region.map { $0 != place.region } ?? false
+      if isElsewhere, !hasMoved, let region = refusal.region {
+        hasMoved = true
+        await regions.learn(region, of: question.bucket)
+      } else if refusal.saysEnded, !hasRenewed {
+        hasRenewed = true
+        _ = try await credentials.renew(insteadOf: held.credentials)
+      } else if refusal.mayPass {
+        failures += 1
+        guard failures < Self.tries else {
+          throw S3Error(
+            .busy, "\(question.words) was answered with \(refusal.words), \(Self.tries) times",
+            remedy: "try again later")
+        }
+        try await pause(failures - 1)
+      } else {
+        throw BareRefusal(refusal: refusal, date: answer.header("date"))
+      }
+    }
+  }
+
+  /// The region of a bucket, by an unsigned request: S3 says it with success, refusal and redirect alike.
+  private func askRegion(of bucket: String) async throws -> String {
+    let place = S3Address(bucket: bucket, region: firstRegion, endpoint: endpoint, usesPath: true)
+    let url = "\(place.scheme)://\(place.host)\(PercentEncoding.path(place.path(of: nil)))"
+    var failures = 0
+    while true {
+      do {
+        let answer = try await transport.send(AccessRequest("HEAD", url), limit: 0)
+        if let region = S3Refusal(answer).region { return region }
+        if answer.status < 500, answer.status != 429 {
+          // Only Amazon's own endpoint is known to answer 404 for nothing but a bucket that is not there.
+          guard answer.status == 404, endpoint == nil else { return firstRegion }
+          throw bucketMissing(bucket)
+        }
+        failures += 1
+        guard failures < Self.tries else { return firstRegion }
+      } catch let fault as AccessFault {
+        failures += 1
+        guard failures < Self.tries else {
+          throw unreachable(
+            "asking for the region of the bucket \(VisibleText.escape(bucket, cutAt: 100))", fault,
+            at: place.host)
+        }
+      }
+      try await pause(failures - 1)
+    }
+  }
+
+  private static func head(_ answer: AccessAnswer) -> ObjectHead {
+    // Of a part of an object the length is that of the part, and the whole is behind the slash.
+    let whole = answer.header("content-range").flatMap { $0.split(separator: "/").last.map(String.init) }
+    return ObjectHead(
+      size: (whole ?? answer.header("content-length")).flatMap { Int64($0) },
+      storageClass: answer.header("x-amz-storage-class").flatMap { storage in
+        // An archived object that was restored can be read for now.
+        answer.header("x-amz-restore")?.contains("ongoing-request=\"false\"") == true ? nil : storage
+      }, contentType: answer.header("content-type"),
+      date: answer.header("date").flatMap { HTTPDate.parse($0, now: Timestamp(milliseconds: 0)) })
+  }
+}
+
+extension S3Client {
+  /// The most that clocks may differ: S3 refuses signatures that are further away.
+  private static let mostSkew: Duration = .seconds(15 * 60)
+
+  private static func compare(_ date: Timestamp, with now: Timestamp) throws(S3Error) {
+    let ahead = now.since(date)
+    guard ahead > mostSkew || ahead < .zero - mostSkew else { return }
+    throw skewed(ahead)
+  }
+
+  private static func skewed(_ ahead: Duration?) -> S3Error {
+    let words =
+      ahead.map {
+        "\(HumanDuration.rough($0 < .zero ? .zero - $0 : $0)) \($0 < .zero ? "behind" : "ahead of")"
+      }
+      ?? "more than 15 minutes off"
+    return S3Error(
+      .clockSkewed, "this machine's clock is \(words) \(ahead == nil ? "from " : "")the clock of S3",
+      remedy: "set the clock; S3 refuses signatures that are more than 15 minutes off")
+  }
+
+  private func unreachable(_ words: String, _ fault: AccessFault, at host: String) -> S3Error {
+    let why =
+      switch fault {
+      case .timedOut: "no answer came in time"
+      case .notConnected(let why): why
+      }
+    return S3Error(
+      .unreachable, "\(words) failed \(Self.tries) times: \(host): \(why)",
+      remedy: "check the network, the region and --s3-endpoint")
+  }
+
+  private func bucketMissing(_ bucket: String) -> S3Error {
+    S3Error(
+      .bucketMissing, "there is no bucket \(ConfigurationError.quoted(bucket))",
+      remedy: "check the name; at another service than Amazon's it takes --s3-endpoint")
+  }
+
+  private func archived(_ question: Question, _ storage: String?) -> S3Error {
+    S3Error(
+      .objectArchived, "\(question.name) is archived\(storage.map { " (\($0))" } ?? "")",
+      remedy: "restore it first, or leave it out")
+  }
+
+  private static let mayList: Remedy = "allow these credentials s3:ListBucket for the bucket"
+  private static let mayRead: Remedy = """
+    check that the object exists, and allow these credentials s3:GetObject for it, and kms:Decrypt where it is \
+    encrypted with a key of KMS
+    """
+
+  /// The error that a refusal is.
+  private func error(_ refusal: S3Refusal, _ question: Question, _ origin: String, date: String? = nil)
+    -> S3Error
+  {
+    let refused = "\(question.words) with the credentials from \(origin) was refused: \(refusal.words)"
+    switch refusal.code {
+    case "RequestTimeTooSkewed":
+      let now = clock.now()
+      return Self.skewed(date.flatMap { HTTPDate.parse($0, now: now) }.map { now.since($0) })
+    case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken",
+      "TokenRefreshRequired",
+      "NotSignedUp", "InvalidClientTokenId", "AuthorizationHeaderMalformed":
+      return S3Error(
+        .credentialsRefused, refused,
+        remedy: "check the key pair and its session, or name a profile with --aws-profile")
+    case "NoSuchBucket": return bucketMissing(question.bucket)
+    case "NoSuchKey":
+      return S3Error(
+        .objectMissing, "there is no object \(question.name)", remedy: "check the name, letter by letter")
+    case "InvalidObjectState": return archived(question, nil)
+    default: break
+    }
+    if refusal.status == 404 {
+      return S3Error(
+        .objectMissing, "there is no object \(question.name)", remedy: "check the name, letter by letter")
+    }
+    if refusal.status == 401 || refusal.status == 403, refusal.code != nil {
+      return S3Error(
+        .accessDenied, refused,
+        remedy: question.purpose == .list ? Self.mayList : Self.mayRead)
+    }
+    return S3Error(
+      .unexpected, "\(question.words) was answered with \(refusal.words)",
+      remedy: "check the bucket, the region and --s3-endpoint")
+  }
+}
+
+/// What is known of the regions of buckets.
+private actor BucketRegions {
+  private var regions: [[UInt8]: String] = [:]
+
+  func region(of bucket: String) -> String? { regions[Array(bucket.utf8)] }
+
+  func learn(_ region: String, of bucket: String) { regions[Array(bucket.utf8)] = region }
+}

@@ -1,0 +1,73 @@
+package import BatchDomain
+
+/// What can go wrong between this program and the objects of S3. No text in it has a secret.
+package struct S3Error: AdvisedError, Equatable {
+  /// What kind of trouble it is.
+  package enum Code: String, Sendable, CaseIterable {
+    /// No source has credentials.
+    case credentialsMissing = "aws_credentials_missing"
+    /// A source has credentials that cannot be used, or could not be asked.
+    case credentialsInvalid = "aws_credentials_invalid"
+    /// The credentials end too soon, and were not renewed.
+    case credentialsEnding = "aws_credentials_ending"
+    /// S3 does not know the key, or refuses the signature or the session.
+    case credentialsRefused = "aws_credentials_refused"
+    /// This machine's clock and that of S3 are more than 15 minutes apart.
+    case clockSkewed = "clock_skewed"
+    /// S3 knows the credentials and refuses what is asked for.
+    case accessDenied = "s3_access_denied"
+    /// There is no such bucket.
+    case bucketMissing = "s3_no_such_bucket"
+    /// There is no such object.
+    case objectMissing = "s3_no_such_object"
+    /// The object is archived, and has to be restored first.
+    case objectArchived = "s3_object_archived"
+    /// Not the address of an object.
+    case addressInvalid = "s3_address_invalid"
+    /// S3 asks to slow down, or fails, again and again.
+    case busy = "s3_busy"
+    /// No answer came, again and again.
+    case unreachable = "s3_unreachable"
+    /// An answer that makes no sense.
+    case unexpected = "s3_unexpected_answer"
+  }
+
+  /// Who has to act: what an exit status or the reason of a pause is made from.
+  package enum Kind: Sendable {
+    /// There are no credentials: nothing can be begun.
+    case missingCredentials
+    /// The credentials are at fault.
+    case credentials
+    /// A bucket or an object is at fault.
+    case source
+    /// The clock of this machine is at fault.
+    case clock
+    /// The way to S3, or S3 itself: it may pass.
+    case network
+  }
+
+  /// What kind of trouble it is.
+  package var code: Code
+  /// One clear sentence.
+  package var message: String
+  /// What the user can do.
+  package var remedy: Remedy?
+
+  /// An error with its advice.
+  package init(_ code: Code, _ message: String, remedy: Remedy? = nil) {
+    self.code = code
+    self.message = message
+    self.remedy = remedy
+  }
+
+  /// Who has to act.
+  package var kind: Kind {
+    switch code {
+    case .credentialsMissing: .missingCredentials
+    case .credentialsInvalid, .credentialsEnding, .credentialsRefused: .credentials
+    case .clockSkewed: .clock
+    case .accessDenied, .bucketMissing, .objectMissing, .objectArchived, .addressInvalid: .source
+    case .busy, .unreachable, .unexpected: .network
+    }
+  }
+}
