@@ -1,4 +1,5 @@
 import BatchDomain
+import TestSupport
 import Testing
 
 @Suite struct LenientTimestampTests {
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test func `what the program itself writes comes back`() {
-    var random = SeededNumbers(seed: 7)
+    let random = SeededRandom(seed: 7)
     for _ in 0..<2_000 {
       let moment = Timestamp(milliseconds: Int64(random.next() % 250_000_000_000_000))
       #expect(LenientTimestamp.parse(moment.description) == moment)
