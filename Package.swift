@@ -140,7 +140,7 @@ let package = Package(
 
     // What tests and the demo run against.
     module(
-      "TransferSimulator", [hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
+      "TransferSimulator", ["CZlib", crypto, hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),
@@ -198,7 +198,9 @@ let package = Package(
         "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "ServiceHTTP",
         "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
-    tests("TransferSimulatorTests", ["TransferSimulator", asyncHTTPClient, nioCore, nioPosix, nioHTTP1]),
+    tests(
+      "TransferSimulatorTests",
+      ["TransferSimulator", "CZlib", asyncHTTPClient, crypto, nioCore, nioPosix, nioHTTP1]),
     tests(
       "EndToEndTests",
       [

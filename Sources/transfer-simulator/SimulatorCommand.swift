@@ -7,16 +7,17 @@ import TransferSimulator
 struct SimulatorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transfer-simulator",
-    abstract: "A local stand-in for the bulk-transfer service.",
+    abstract: "A local stand-in for the service and, with --bucket, for S3.",
     discussion: """
       Listens on 127.0.0.1 and prints its address on the first line. SIGINT and SIGTERM end it.
       Durations: 500ms, 30s, 2h, 1h30m, 1d. Without --api-key any key that is not empty is taken.
+      With profile v1.3 the last line, at the end, is a JSON document that counts what was taken.
       """)
 
   @Option(help: "The port; 0 lets the system choose.")
   var port = 0
 
-  @Option(help: "The version of the service: v1, v1.1 or v1.2.")
+  @Option(help: "The version of the service: v1, v1.1, v1.2 or v1.3.")
   var profile = "v1"
 
   @Option(help: "The API key that is accepted; else any key that is not empty.")
@@ -28,7 +29,11 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "A fault (repeatable): KIND:SHARE, KIND@N, KIND@N+ or KIND@N-M; KIND=PARAMETER sets a wait or size.",
-      discussion: "Kinds: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "rule"))
+      discussion: """
+        Kinds: \(FaultKind.allCases.map(\.rawValue).joined(separator: ", ")).
+        With v1.3 and S3 the call stands in front, as in upload/reset-after@3: \
+        \(FaultCall.allCases.map(\.rawValue).joined(separator: ", ")).
+        """, valueName: "rule"))
   var fault: [String] = []
 
   @Option(help: "The seed of all random choices.")
@@ -82,6 +87,12 @@ struct SimulatorCommand: AsyncParsableCommand {
   @Option(help: "An index id that does not exist (repeatable).")
   var goneIndex: [String] = []
 
+  @OptionGroup(title: "Profile v1.3")
+  var assets: AssetsOptions
+
+  @OptionGroup(title: "S3")
+  var objects: ObjectStoreOptions
+
   func validate() throws {
     _ = try simulatorConfiguration()
   }
@@ -93,5 +104,8 @@ struct SimulatorCommand: AsyncParsableCommand {
     FileHandle.standardOutput.write(Data("\(server.address)\n".utf8))
     await signals.wait()
     await server.stop()
+    if profile == "v1.3" {
+      FileHandle.standardOutput.write(Data((server.assets.tally(at: server.now).json + "\n").utf8))
+    }
   }
 }

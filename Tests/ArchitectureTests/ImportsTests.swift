@@ -43,7 +43,7 @@ struct ImportsTests {
     "orchestrate": ["OrchestrateCommands"],
     "TransferSimulator": [
       "Foundation", "Synchronization", "HummingbirdCore", "NIOCore", "NIOPosix", "HTTPTypes", "Logging",
-      "Glibc", "Dispatch",
+      "Glibc", "Dispatch", "CZlib", "Crypto",
     ],
     "transfer-simulator": [
       "TransferSimulator", "ArgumentParser", "Foundation", "Dispatch", "Glibc", "Synchronization",

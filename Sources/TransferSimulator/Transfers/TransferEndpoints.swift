@@ -45,7 +45,7 @@ extension RequestHandler {
       return try await sendWithoutWork(rule, exchange, request, writer)
     }
     let isTaken: Bool
-    var answer: Answer
+    var answer: SimulatedAnswer
     switch content {
     case .success: (isTaken, answer) = work(keys, exchange)
     case .failure(let refusal): (isTaken, answer) = (false, refusal.answer)
@@ -78,7 +78,7 @@ extension RequestHandler {
   }
 
   /// Lets the model decide, and notes what it took.
-  private func work(_ keys: [ElementKey], _ exchange: Exchange) -> (isTaken: Bool, answer: Answer) {
+  private func work(_ keys: [ElementKey], _ exchange: Exchange) -> (isTaken: Bool, answer: SimulatedAnswer) {
     switch model.submit(keys) {
     case .taken(let accepted, let skipped):
       ledger.take(exchange.ordinal, elements: keys, accepted: accepted, skipped: skipped)
@@ -94,7 +94,7 @@ extension RequestHandler {
 
   /// A request that could not be read, with its answer.
   struct Unreadable: Error {
-    let answer: Answer
+    let answer: SimulatedAnswer
   }
 
   /// The elements in the `file` part.
@@ -126,7 +126,7 @@ extension RequestHandler {
 
 extension RequestHandler {
   /// Answers everything but transfers requests.
-  func answer(_ route: Route, _ exchange: Exchange, _ request: Request, _ body: Data) -> Answer {
+  func answer(_ route: Route, _ exchange: Exchange, _ request: Request, _ body: Data) -> SimulatedAnswer {
     switch route {
     case .nowhere: return profile.error(404, "endpoint_not_found", "There is nothing at this address")
     case .wrongMethod:
@@ -143,12 +143,12 @@ extension RequestHandler {
       case .create: return create(body, request)
       case .delete: return delete(id)
       case .indexes: return indexes()
-      case .transfers, .unknown: return profile.error(500, "internal_server_error", "Something went wrong")
+      default: return profile.error(500, "internal_server_error", "Something went wrong")
       }
     }
   }
 
-  private func list(_ query: QueryString) -> Answer {
+  private func list(_ query: QueryString) -> SimulatedAnswer {
     let modes = model.listingModes
     if modes.contains(.fails) { return profile.error(500, "internal_server_error", "Something went wrong") }
     if modes.contains(.missing) { return answerMissingListing }
@@ -162,11 +162,11 @@ extension RequestHandler {
     }
   }
 
-  private var answerMissingListing: Answer {
+  private var answerMissingListing: SimulatedAnswer {
     profile.error(404, "endpoint_not_found", "There is nothing at this address")
   }
 
-  private func collection(_ rows: [JSONText], _ page: TaskPage, type: String) -> Answer {
+  private func collection(_ rows: [JSONText], _ page: TaskPage, type: String) -> SimulatedAnswer {
     let info = JSONText.object([
       ("limit_per_page", .integer(page.limit)), ("page", .integer(page.page)),
       ("total_page", .integer(page.totalPages)), ("total_results", .integer(page.totalResults)),
@@ -175,7 +175,7 @@ extension RequestHandler {
     return .json(200, .object(members + (profile.hasTypes ? [("type", .string(type))] : [])))
   }
 
-  private func task(_ id: String, _ render: (TaskView) -> JSONText) -> Answer {
+  private func task(_ id: String, _ render: (TaskView) -> JSONText) -> SimulatedAnswer {
     model.task(id: id).map { .json(200, render($0)) }
       ?? profile.error(404, "resource_not_exist", "Resource with id \(id) does not exist")
   }
@@ -185,7 +185,7 @@ extension RequestHandler {
     return .object(known + [("exist", .bool(view.status == .ready)), ("type", "index_task_video_id")])
   }
 
-  private func counts(_ query: QueryString) -> Answer {
+  private func counts(_ query: QueryString) -> SimulatedAnswer {
     guard let indexID = query["index_id"] else {
       return profile.error(400, "parameter_not_provided", "The index_id parameter was not provided")
     }
@@ -199,7 +199,7 @@ extension RequestHandler {
           + [("total_result", .integer(counts.values.reduce(0, +)))]))
   }
 
-  private func create(_ body: Data, _ request: Request) -> Answer {
+  private func create(_ body: Data, _ request: Request) -> SimulatedAnswer {
     guard let form = TaskForm(contentType: request.headers[.contentType] ?? "", body: body) else {
       return profile.error(400, "parameter_invalid", "The request body is not multipart/form-data")
     }
@@ -223,16 +223,16 @@ extension RequestHandler {
     }
   }
 
-  private func delete(_ id: String) -> Answer {
+  private func delete(_ id: String) -> SimulatedAnswer {
     switch model.delete(id: id) {
-    case .deleted: Answer(status: 204)
+    case .deleted: SimulatedAnswer(status: 204)
     case .notThere: profile.error(404, "resource_not_exist", "Resource with id \(id) does not exist")
     case .stillWorking:
       profile.error(400, "task_cannot_be_deleted", "Only tasks that are ready or failed can be deleted")
     }
   }
 
-  private func indexes() -> Answer {
+  private func indexes() -> SimulatedAnswer {
     let ids = model.indexIDs
     let now = TimeText.rfc3339(configuration.clock.now)
     let rows = ids.map { id in
@@ -246,95 +246,5 @@ extension RequestHandler {
     let page = TaskPage(
       rows: [], limit: max(10, ids.count), page: 1, totalPages: ids.isEmpty ? 0 : 1, totalResults: ids.count)
     return collection(rows, page, type: "index_list")
-  }
-}
-
-/// The parts of a `multipart/form-data` body (RFC 7578), read without any help from the client's code.
-struct MultipartForm {
-  /// One part: its name, file name and content. Its own content type is ignored.
-  struct Part {
-    var name: String
-    var filename: String?
-    var content: Data
-  }
-
-  private(set) var parts: [Part] = []
-
-  /// Nil when the content type is not multipart with a boundary, or the body does not end as it must.
-  init?(contentType: String, body: Data) {
-    let pieces = MultipartForm.parameters(contentType)
-    guard pieces.value.lowercased() == "multipart/form-data",
-      let boundary = pieces.parameters["boundary"], !boundary.isEmpty
-    else { return nil }
-    let delimiter = Data("\r\n--\(boundary)".utf8)
-    // The first delimiter has no line end before it when nothing precedes it.
-    let body = Data("\r\n".utf8) + body
-    guard var mark = body.range(of: delimiter) else { return nil }
-    while true {
-      let rest = body[mark.upperBound...]
-      if rest.starts(with: Data("--".utf8)) { return }
-      guard rest.starts(with: Data("\r\n".utf8)), let next = rest.range(of: delimiter),
-        let part = MultipartForm.part(body[(mark.upperBound + 2)..<next.lowerBound])
-      else { return nil }
-      parts.append(part)
-      mark = next
-    }
-  }
-
-  /// The first part with that name.
-  subscript(name: String) -> Part? { parts.first { $0.name == name } }
-
-  /// The content of the first part with that name as text.
-  func text(_ name: String) -> String? {
-    self[name].flatMap { String(data: $0.content, encoding: .utf8) }
-  }
-
-  private static func part(_ bytes: Data) -> Part? {
-    let lineEnd = Data("\r\n".utf8)
-    var rest = bytes
-    var disposition: String?
-    while let end = rest.range(of: lineEnd) {
-      let line = String(decoding: rest[rest.startIndex..<end.lowerBound], as: UTF8.self)
-      rest = rest[end.upperBound...]
-      if line.isEmpty {
-        guard let disposition else { return nil }
-        let pieces = parameters(disposition)
-        guard pieces.value.lowercased() == "form-data", let name = pieces.parameters["name"] else {
-          return nil
-        }
-        return Part(name: name, filename: pieces.parameters["filename"], content: rest)
-      }
-      if line.lowercased().hasPrefix("content-disposition:") {
-        disposition = String(line.dropFirst("content-disposition:".count))
-      }
-    }
-    return nil
-  }
-
-  /// Splits `value; name=token; name="quoted"`, names in lower case.
-  static func parameters(_ text: String) -> (value: String, parameters: [String: String]) {
-    var pieces: [String] = [""]
-    var isQuoted = false
-    var isEscaped = false
-    for character in text {
-      if isEscaped {
-        pieces[pieces.count - 1].append(character)
-        isEscaped = false
-      } else if isQuoted && character == "\\" {
-        isEscaped = true
-      } else if character == "\"" {
-        isQuoted.toggle()
-      } else if character == ";" && !isQuoted {
-        pieces.append("")
-      } else {
-        pieces[pieces.count - 1].append(character)
-      }
-    }
-    var found: [String: String] = [:]
-    for piece in pieces.dropFirst() {
-      let halves = piece.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-      if halves.count == 2 { found[halves[0].lowercased()] = halves[1] }
-    }
-    return (pieces[0].trimmingCharacters(in: .whitespaces), found)
   }
 }

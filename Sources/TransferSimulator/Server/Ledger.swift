@@ -106,6 +106,16 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// Adds what the body said of an asset, and writes the line of the arrival.
+  func identify(_ ordinal: Int, tag: String?, index: String?, object: String?) {
+    change { state in
+      state.entries[ordinal - 1].tag = tag
+      state.entries[ordinal - 1].index = index
+      state.entries[ordinal - 1].object = object
+    }
+    identify(ordinal, elements: [])
+  }
+
   /// Adds what the body said, and writes the line of the arrival.
   func identify(_ ordinal: Int, elements: [ElementKey]) {
     let entry = change { state in
@@ -168,7 +178,8 @@ package final class Ledger: Sendable {
 package struct LedgerEntry: Sendable, Equatable {
   /// The number of the request among all, from 1.
   package let ordinal: Int
-  /// The number among transfers requests, from 1; nil for others.
+  /// The number among requests that submit, from 1; nil for others. These are transfers requests and, with v1.3, uploads
+  /// and what is put into an index.
   package let transfer: Int?
   /// What was called.
   package let endpoint: SimulatorEndpoint
@@ -186,6 +197,12 @@ package struct LedgerEntry: Sendable, Equatable {
   package let connection: Int
   /// Transfers requests under way at arrival, this one included; 0 for other requests.
   package let inFlight: Int
+  /// With v1.3: the tag of the item, once the body was read.
+  package var tag: String?
+  /// With v1.3: the index that the path names.
+  package var index: String?
+  /// With v1.3: the URL of an upload without its query, or the asset that is to be indexed.
+  package var object: String?
   /// The elements, once the body was read and understood.
   package var elements: [ElementKey] = []
   /// Whether the service took the elements, all or those before a poisoned one.
@@ -220,6 +237,9 @@ struct LedgerEvent: Decodable {
   var inFlight: Int?
   var keyMatched: Bool?
   var headers: [String: String]?
+  var tag: String?
+  var index: String?
+  var object: String?
   var elements: [Element]?
   var accepted: Int?
   var skipped: Int?
@@ -235,7 +255,7 @@ struct LedgerEvent: Decodable {
       endpoint: endpoint.flatMap { SimulatorEndpoint(rawValue: $0) } ?? .unknown,
       receivedAt: receivedAt ?? 0,
       method: method ?? "", path: path ?? "", headers: headers ?? [:], keyMatched: keyMatched ?? false,
-      connection: connection ?? 0, inFlight: inFlight ?? 0,
+      connection: connection ?? 0, inFlight: inFlight ?? 0, tag: tag, index: index, object: object,
       elements: (elements ?? []).map { ElementKey(indexID: $0.indexId, object: $0.object) })
   }
 
@@ -274,6 +294,8 @@ final class LedgerFile: Sendable {
       ("path", .string(entry.path)), ("connection", .integer(entry.connection)),
       ("in_flight", .integer(entry.inFlight)), ("key_matched", .bool(entry.keyMatched)),
       ("headers", .object(entry.headers.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
+      ("tag", entry.tag.map { .string($0) } ?? .null), ("index", entry.index.map { .string($0) } ?? .null),
+      ("object", entry.object.map { .string($0) } ?? .null),
       (
         "elements",
         .array(

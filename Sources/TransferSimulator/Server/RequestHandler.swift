@@ -20,6 +20,8 @@ struct RequestHandler: Sendable {
 
   let configuration: SimulatorConfiguration
   let model: TransferModel
+  let assets: AssetsModel
+  let objects: ObjectStore
   let ledger: Ledger
   let plan: FaultPlan
   let meter: BudgetMeter?
@@ -28,42 +30,85 @@ struct RequestHandler: Sendable {
 
   var profile: SimulatorProfile { configuration.profile }
 
+  /// Which of the services behind the server a request is for.
+  private enum Service {
+    case transfers(Route)
+    case assets(AssetsCall.Kind)
+    case objects(ObjectStore.Call)
+
+    var endpoint: SimulatorEndpoint {
+      switch self {
+      case .transfers(.endpoint(let endpoint, _)): endpoint
+      case .transfers: .unknown
+      case .assets(let kind): kind.endpoint
+      case .objects(let call): call.endpoint
+      }
+    }
+
+    /// Whether it is counted among the requests that submit.
+    var isSubmission: Bool {
+      switch self {
+      case .transfers: endpoint == .transfers
+      case .assets(let kind): kind.isSubmission
+      case .objects: false
+      }
+    }
+  }
+
+  private func service(_ request: SimulatedRequest) -> Service {
+    let path = String(request.path)
+    if configuration.assets != nil, path.hasPrefix(AssetsCall.root + "/") {
+      return .assets(AssetsCall.kind(method: request.method, path: request.path))
+    }
+    var route = Route(method: request.method, path: path, profile: profile)
+    if !configuration.servesTransfers, route != .nowhere { route = .otherVersion }
+    if route == .nowhere, configuration.objects != nil { return .objects(objects.call(request)) }
+    return .transfers(route)
+  }
+
   /// Reads a request, and answers it or not.
   func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
-    let target = request.head.path ?? "/"
-    let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    let route = Route(method: request.method.rawValue, path: String(halves[0]), profile: profile)
-    var endpoint = SimulatorEndpoint.unknown
-    if case .endpoint(let found, _) = route { endpoint = found }
-    let key = request.headers.first { $0.name.canonicalName == "x-api-key" }?.value
+    let received = SimulatedRequest(
+      method: request.method.rawValue, target: request.head.path ?? "/", headers: headers(request))
+    let service = service(received)
+    let key = received.headers["x-api-key"]
     let matches = configuration.apiKey.map { $0 == key } ?? !(key ?? "").isEmpty
     let connection = registry.connection(of: channel)
     let entry = ledger.arrive(
       { ordinal, transfer, inFlight in
         LedgerEntry(
-          ordinal: ordinal, transfer: transfer, endpoint: endpoint, receivedAt: configuration.clock.now,
-          method: request.method.rawValue, path: target, headers: headers(request), keyMatched: matches,
-          connection: connection.id, inFlight: inFlight)
-      }, isTransfer: endpoint == .transfers, isGone: connection.isGone)
+          ordinal: ordinal, transfer: transfer, endpoint: service.endpoint,
+          receivedAt: configuration.clock.now, method: received.method,
+          path: withoutSecrets(received.target), headers: withoutSecrets(received.headers),
+          keyMatched: matches, connection: connection.id, inFlight: inFlight)
+      }, isTransfer: service.isSubmission, isGone: connection.isGone)
     let exchange = Exchange(
       ordinal: entry.ordinal, transfer: entry.transfer, connection: connection, key: key, keyMatched: matches,
-      query: QueryString(halves.count > 1 ? halves[1] : ""))
+      query: QueryString(received.query))
     connection.begin(entry.ordinal)
     defer {
       connection.end()
       ledger.answer(entry.ordinal, status: nil)
     }
-    if endpoint == .transfers {
-      try await transfer(exchange, request, writer)
-    } else {
-      let body = endpoint == .create ? try await self.body(request, exchange) : Data()
+    switch service {
+    case .transfers(let route):
+      if case .endpoint(.transfers, _) = route {
+        return try await transfer(exchange, request, writer)
+      }
+      let body = service.endpoint == .create ? try await self.body(request, exchange) : Data()
       ledger.identify(entry.ordinal, elements: [])
       let answer = body.map { self.answer(route, exchange, request, $0) } ?? tooLarge
       try await send(answer, exchange, writer)
+    case .assets(let kind):
+      try await serve(received, kind, exchange, request, writer)
+    case .objects(let call):
+      ledger.identify(entry.ordinal, elements: [])
+      let reaction = objects.react(to: call, numbered: objects.arrive(call), at: configuration.clock.now)
+      try await carryOut(reaction, exchange, writer) { (objects.answer(call, reaction, at: $0), false) }
     }
   }
 
-  var tooLarge: Answer {
+  var tooLarge: SimulatedAnswer {
     profile.error(413, "request_too_large", "The request is longer than \(configuration.maximumBody) bytes")
   }
 
@@ -88,16 +133,26 @@ struct RequestHandler: Sendable {
   private func headers(_ request: Request) -> [String: String] {
     request.headers.reduce(into: ["host": request.head.authority ?? ""]) { found, field in
       let name = field.name.canonicalName
-      let isSecret = name == "x-api-key" || name == "authorization"
-      let value = isSecret ? "[redacted]" : field.value
-      found[name] = found[name].map { $0 + ", " + value } ?? value
+      found[name] = found[name].map { $0 + ", " + field.value } ?? field.value
     }
+  }
+
+  private func withoutSecrets(_ headers: [String: String]) -> [String: String] {
+    let secrets: Set<String> = ["x-api-key", "authorization", "x-amz-security-token"]
+    return headers.reduce(into: [:]) { $0[$1.key] = secrets.contains($1.key) ? "[redacted]" : $1.value }
+  }
+
+  /// A target without what would let somebody else read an object.
+  private func withoutSecrets(_ target: String) -> String {
+    target.contains("X-Amz-")
+      ? target.replacing(/(X-Amz-(?:Signature|Security-Token))=[^&]*/) { "\($0.1)=[redacted]" } : target
   }
 }
 
 extension RequestHandler {
   /// Puts an answer on the wire. The ledger has it before its last byte leaves.
-  func send(_ answer: Answer, _ exchange: Exchange, _ writer: consuming ResponseWriter) async throws {
+  func send(_ answer: SimulatedAnswer, _ exchange: Exchange, _ writer: consuming ResponseWriter) async throws
+  {
     let ending = closings.next()
     var head = HTTPResponse(status: .init(code: answer.status))
     for header in answer.headers {
@@ -105,10 +160,16 @@ extension RequestHandler {
     }
     head.headerFields[.date] = TimeText.http(configuration.clock.now)
     if ending == .closeAnnounced { head.headerFields[.connection] = "close" }
-    let body = ByteBuffer(string: answer.body)
-    if answer.status != 204 { head.headerFields[.contentLength] = String(body.readableBytes) }
+    let body = ByteBuffer(bytes: answer.body)
+    if answer.status != 204 {
+      head.headerFields[.contentLength] =
+        switch answer.delivery {
+        case .headOnly(let length), .pattern(_, let length): String(length)
+        default: String(body.readableBytes)
+        }
+    }
     switch answer.delivery {
-    case .whole:
+    case .whole, .headOnly:
       record(answer, exchange)
       try await writer.write(response: head, body: ResponseBody(byteBuffer: body))
     case .dribbled(let pause):
@@ -121,6 +182,8 @@ extension RequestHandler {
       throw ConnectionDropped()
     case .huge(let length):
       try await flood(length, answer, head, exchange, writer)
+    case .pattern(let first, let count):
+      try await stream(first..<(first + count), answer, head, exchange, writer)
     }
     if ending != .keep {
       await exchange.connection.close()
@@ -139,12 +202,13 @@ extension RequestHandler {
     throw ConnectionDropped()
   }
 
-  private func record(_ answer: Answer, _ exchange: Exchange) {
+  private func record(_ answer: SimulatedAnswer, _ exchange: Exchange) {
     ledger.answer(exchange.ordinal, status: exchange.connection.isGone ? nil : answer.status)
   }
 
   private func dribble(
-    _ body: ByteBuffer, _ pause: Duration, _ answer: Answer, _ head: HTTPResponse, _ exchange: Exchange,
+    _ body: ByteBuffer, _ pause: Duration, _ answer: SimulatedAnswer, _ head: HTTPResponse,
+    _ exchange: Exchange,
     _ writer: consuming ResponseWriter
   ) async throws {
     var output = try await writer.writeHead(head)
@@ -158,8 +222,26 @@ extension RequestHandler {
     try await output.finish(nil)
   }
 
+  /// The bytes of an object that has no content of its own: each is its position modulo 251.
+  private func stream(
+    _ range: Range<Int64>, _ answer: SimulatedAnswer, _ head: HTTPResponse, _ exchange: Exchange,
+    _ writer: consuming ResponseWriter
+  ) async throws {
+    let pattern = ByteBuffer(bytes: (0..<(251 * 512)).map { UInt8($0 % 251) })
+    var output = try await writer.writeHead(head)
+    var next = range.lowerBound
+    while next < range.upperBound, !exchange.connection.isGone {
+      let start = Int(next % 251)
+      let length = Int(min(Int64(pattern.readableBytes - start), range.upperBound - next))
+      next += Int64(length)
+      try await output.write(pattern.getSlice(at: start, length: length) ?? pattern)
+    }
+    record(answer, exchange)
+    try await output.finish(nil)
+  }
+
   private func flood(
-    _ length: Int, _ answer: Answer, _ head: HTTPResponse, _ exchange: Exchange,
+    _ length: Int, _ answer: SimulatedAnswer, _ head: HTTPResponse, _ exchange: Exchange,
     _ writer: consuming ResponseWriter
   ) async throws {
     let opening = ByteBuffer(string: #"{"message":""#)
@@ -196,7 +278,7 @@ extension RequestHandler {
     }
   }
 
-  private func refusal(_ rule: FaultRule, _ exchange: Exchange, _ request: Request) -> Answer {
+  private func refusal(_ rule: FaultRule, _ exchange: Exchange, _ request: Request) -> SimulatedAnswer {
     switch rule.kind {
     case .unauthorized: return profile.unauthorized(key: exchange.key)
     case .forbidden: return profile.error(403, "api_not_allowed", "This API is not allowed for your account")
@@ -208,7 +290,7 @@ extension RequestHandler {
     case .html: return .html(200, "Please log in")
     case .redirect:
       let target = configuration.redirectTarget ?? "http://elsewhere.invalid\(request.head.path ?? "/")"
-      return Answer(status: 307, headers: [("Location", target)])
+      return SimulatedAnswer(status: 307, headers: [("Location", target)])
     case .throttle, .throttleDate, .throttleReset, .throttleBare, .unavailable, .unavailableWait:
       let now = configuration.clock.now
       let limit = configuration.budget?.limit ?? 50
@@ -221,7 +303,8 @@ extension RequestHandler {
   /// Changes, delays or loses the answer to a request whose work is done.
   ///
   /// A request that the model refused keeps its refusal where the fault would have shown an accepted body.
-  func apply(_ rule: FaultRule, to answer: Answer, isTaken: Bool, _ exchange: Exchange) async throws -> Answer
+  func apply(_ rule: FaultRule, to answer: SimulatedAnswer, isTaken: Bool, _ exchange: Exchange) async throws
+    -> SimulatedAnswer
   {
     switch rule.kind {
     case .delay, .slow:
@@ -240,11 +323,11 @@ extension RequestHandler {
   }
 
   /// The odd forms of an accepted answer.
-  private func accepted(_ rule: FaultRule) -> Answer? {
+  private func accepted(_ rule: FaultRule) -> SimulatedAnswer? {
     var answer = profile.transferAcceptedWithBody
     switch rule.kind {
-    case .empty: return Answer(status: 204)
-    case .garbage: answer.body = "{\"message\": Succesfully requested \u{FFFD}\u{1} <<<"
+    case .empty: return SimulatedAnswer(status: 204)
+    case .garbage: answer.body = Array("{\"message\": Succesfully requested \u{FFFD}\u{1} <<<".utf8)
     case .truncated: answer.delivery = .truncated
     case .huge: answer.delivery = .huge(rule.bytes ?? configuration.hugeBytes)
     default: return nil

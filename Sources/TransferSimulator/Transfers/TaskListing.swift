@@ -101,28 +101,6 @@ extension TaskView {
   }
 }
 
-/// The query of a request: names to values in order, percent-decoding done.
-struct QueryString {
-  private var pairs: [(name: String, value: String)]
-
-  /// Reads what follows the question mark; a plus sign is a space.
-  init(_ text: Substring) {
-    pairs = text.split(separator: "&").map { pair in
-      let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { half in
-        let spaced = half.replacing("+", with: " ")
-        return spaced.removingPercentEncoding ?? String(spaced)
-      }
-      return (halves[0], halves.count > 1 ? halves[1] : "")
-    }
-  }
-
-  /// The first value with that name.
-  subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
-
-  /// All values with that name.
-  func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
-}
-
 extension TaskQuery {
   /// A parameter that the listing does not take.
   struct Invalid: Error {

@@ -36,7 +36,7 @@ package enum SimulatorProfile: String, Sendable, CaseIterable {
 
 extension SimulatorProfile {
   /// An error in the shape of the version.
-  func error(_ status: Int, _ code: String, _ message: String) -> Answer {
+  func error(_ status: Int, _ code: String, _ message: String) -> SimulatedAnswer {
     .json(
       status,
       hasDocumentedErrors
@@ -48,35 +48,35 @@ extension SimulatorProfile {
   }
 
   /// The answer to an accepted transfers request.
-  var transferAccepted: Answer {
+  var transferAccepted: SimulatedAnswer {
     switch self {
     case .v1, .v1_1:
       // The misspelling is the service's own.
       .json(
         200, .object([("message", "Succesfully requested indexing task"), ("type", "index_task_create")]))
-    case .v1_2: Answer(status: 204)
+    case .v1_2: SimulatedAnswer(status: 204)
     }
   }
 
   /// The accepted answer with a body in any version, for faults that need one.
-  var transferAcceptedWithBody: Answer {
+  var transferAcceptedWithBody: SimulatedAnswer {
     self == .v1_2
       ? .json(200, .object([("message", "Succesfully requested indexing task")])) : transferAccepted
   }
 
   /// 401, repeating the key that came, as some services do.
-  func unauthorized(key: String?) -> Answer {
+  func unauthorized(key: String?) -> SimulatedAnswer {
     error(401, "api_key_invalid", "The API key '\(key ?? "")' is not valid, or has expired")
   }
 
   /// 429 or 503 that tells the wait in the given form; `resetsAt` in milliseconds since 1970.
-  func wait(_ form: FaultKind, now: Int64, resetsAt: Int64, limit: Int, used: Int) -> Answer {
+  func wait(_ form: FaultKind, now: Int64, resetsAt: Int64, limit: Int, used: Int) -> SimulatedAnswer {
     let isThrottle = form != .unavailable && form != .unavailableWait
     var answer =
       isThrottle
       ? error(429, "too_many_requests", "You have exceeded the limit of \(limit) requests")
       : error(503, "service_unavailable", "The service is not available at the moment")
-    if isThrottle && self == .v1_2 { answer = Answer(status: 429) }
+    if isThrottle && self == .v1_2 { answer = SimulatedAnswer(status: 429) }
     let seconds = max(0, (resetsAt - now + 999) / 1000)
     let resetSecond = (resetsAt + 999) / 1000
     switch form {
@@ -100,51 +100,13 @@ extension SimulatorProfile {
   }
 
   /// A refusal by the model.
-  func refusal(_ refusal: TransferModel.Refusal) -> Answer {
+  func refusal(_ refusal: TransferModel.Refusal) -> SimulatedAnswer {
     switch refusal {
     case .poisoned(let position):
       error(400, "parameter_invalid", "The object parameter of element \(position) is not valid")
     case .crashed: error(500, "internal_server_error", "Something went wrong")
     case .indexGone(let id): error(400, "resource_not_exist", "Resource with id \(id) does not exist")
     }
-  }
-}
-
-/// An answer before it is put on the wire.
-struct Answer {
-  /// How the body is sent.
-  enum Delivery: Equatable {
-    case whole
-    /// Byte by byte, with a pause before each.
-    case dribbled(Duration)
-    /// Half of the body, then the end of the connection.
-    case truncated
-    /// A body of that many bytes instead of `body`.
-    case huge(Int)
-  }
-
-  var status: Int
-  var headers: [(name: String, value: String)] = []
-  var body = ""
-  var delivery = Delivery.whole
-
-  /// An answer with a JSON body.
-  static func json(_ status: Int, _ body: JSONText) -> Answer {
-    Answer(status: status, headers: [("Content-Type", "application/json")], body: body.text)
-  }
-
-  /// An answer with an HTML page, as gateways give.
-  static func html(_ status: Int, _ title: String) -> Answer {
-    Answer(
-      status: status, headers: [("Content-Type", "text/html; charset=utf-8")],
-      body: "<html><head><title>\(title)</title></head><body><h1>\(title)</h1></body></html>")
-  }
-
-  /// A copy with one more header.
-  func adding(_ name: String, _ value: String) -> Answer {
-    var copy = self
-    copy.headers.append((name, value))
-    return copy
   }
 }
 

@@ -27,9 +27,16 @@ package final class SimulatorServer: Sendable {
   package let port: Int
   /// The record of requests.
   package let ledger: Ledger
-  /// The service behind the server.
+  /// The service with transfers behind the server.
   package let model: TransferModel
+  /// Profile v1.3 behind the server; it knows nothing unless ``SimulatorConfiguration/assets`` is set.
+  package let assets: AssetsModel
+  /// The small S3 behind the server.
+  package let objects: ObjectStore
+  /// What time it is to the simulator, in milliseconds since 1970.
+  package var now: Int64 { clock.now }
 
+  private let clock: any SimulatorClock
   private let plan: FaultPlan
   private let registry: ConnectionRegistry
   private let serving: Task<Void, Never>
@@ -41,6 +48,9 @@ package final class SimulatorServer: Sendable {
     self.port = port
     self.ledger = handler.ledger
     self.model = handler.model
+    self.assets = handler.assets
+    self.objects = handler.objects
+    self.clock = handler.configuration.clock
     self.plan = handler.plan
     self.registry = registry
     self.serving = serving
@@ -53,9 +63,12 @@ package final class SimulatorServer: Sendable {
     let ledger = Ledger(
       clock: configuration.clock, file: try configuration.ledgerFile.map { try LedgerFile(path: $0) })
     let registry = ConnectionRegistry(ledger: ledger)
+    let plan = FaultPlan(rules: configuration.faults, seed: configuration.seed)
+    let objects = ObjectStore(configuration, plan: plan)
     let handler = RequestHandler(
-      configuration: configuration, model: TransferModel(configuration), ledger: ledger,
-      plan: FaultPlan(rules: configuration.faults, seed: configuration.seed),
+      configuration: configuration, model: TransferModel(configuration),
+      assets: AssetsModel(configuration, plan: plan, objects: configuration.objects.map { _ in objects }),
+      objects: objects, ledger: ledger, plan: plan,
       meter: configuration.budget.map { BudgetMeter($0) }, registry: registry,
       closings: ClosingCounter(configuration))
     var logger = Logger(label: "transfer-simulator")
@@ -81,6 +94,7 @@ package final class SimulatorServer: Sendable {
     }
     do {
       for try await port in ports {
+        for host in ["127.0.0.1", "localhost"] { objects.addEndpoint("\(host):\(port)") }
         return SimulatorServer(port: port, handler, registry, serving: serving)
       }
       throw BindError(port: configuration.port, reason: "the server ended")
@@ -124,16 +138,44 @@ package enum SimulatorEndpoint: String, Sendable, CaseIterable {
   case counts
   /// Deletes a task.
   case delete
-  /// Lists indexes.
+  /// Lists indexes, and with v1.3 shows one.
   case indexes
+  /// Makes an asset, as all that follow with v1.3 only.
+  case upload
+  /// Puts an asset into an index.
+  case index
+  /// Lists assets.
+  case assets
+  /// Shows one asset.
+  case asset
+  /// Lists what was made of one asset.
+  case byAsset = "by-asset"
+  /// Lists what is in an index.
+  case indexed
+  /// Shows one indexed asset.
+  case indexedAsset = "indexed-asset"
+  /// Changes or deletes an asset or an indexed asset.
+  case change
+  /// The small S3: lists objects.
+  case s3List = "s3-list"
+  /// The small S3: an object.
+  case s3Get = "s3-get"
+  /// The small S3: HEAD of an object or of a bucket.
+  case s3Head = "s3-head"
   /// A path, or a method on it, that the profile does not serve.
   case unknown
 }
 
 /// All settings of a simulator. The defaults are a service without faults or delays.
 package struct SimulatorConfiguration: Sendable {
-  /// The version of the service to imitate.
+  /// The version of the service to imitate, of those that have transfers.
   package var profile = SimulatorProfile.v1
+  /// Whether that version is served; else its paths are answered 404 `api_upgrade_required`.
+  package var servesTransfers = true
+  /// What profile v1.3 is like; nil does not serve it.
+  package var assets: AssetsConfiguration?
+  /// The buckets of the small S3; nil serves none.
+  package var objects: ObjectStoreConfiguration?
   /// The loopback port; 0 lets the system choose.
   package var port = 0
   /// The right `x-api-key`; nil accepts any key that is not empty.
@@ -189,4 +231,26 @@ package struct SimulatorConfiguration: Sendable {
 
   /// A service without faults, delays or a fixed key.
   package init() {}
+}
+
+/// A way in which a listing can be hard to read.
+package enum ListingMode: String, Sendable, CaseIterable {
+  /// Answers 500.
+  case fails
+  /// Answers 404, as if the endpoint were not there.
+  case missing
+  /// After each page read, a task or an asset that nobody here made appears, so that rows shift.
+  case shifting
+  /// Every page but the first begins with the last row of the page before.
+  case repeating
+  /// `page_info` says 0 for page, pages and results.
+  case zeroTotals = "zero-totals"
+  /// File names are UUIDs.
+  case uuidFilenames = "uuid-filenames"
+  /// Times come with no, short, long fractions, another offset, or no zone.
+  case variedTimes = "varied-times"
+  /// The filter by file name is ignored; with v1.3 only.
+  case ignoreFilename = "ignore-filename"
+  /// `user_metadata` is left out; with v1.3 only.
+  case omitMetadata = "omit-metadata"
 }

@@ -1,6 +1,4 @@
-import Synchronization
-
-/// What the simulator can do to a transfers request instead of serving it well.
+/// What the simulator can do to a request instead of serving it well.
 package enum FaultKind: String, Sendable, CaseIterable, Codable {
   /// Serves the request, and answers after the rule's wait.
   case delay
@@ -43,7 +41,7 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
   case truncated
   /// Does the work; 200 with a JSON content type and a body that is not JSON.
   case garbage
-  /// Does the work; 204 without a body, in any profile.
+  /// Does the work; an answer without a body: 204 to a transfers request, else with its own status.
   case empty
   /// 307 to another host; no work is done.
   case redirect
@@ -61,32 +59,97 @@ package enum FaultKind: String, Sendable, CaseIterable, Codable {
   case tooLarge = "too-large"
   /// Does the work; 200 with a very long body.
   case huge
+  /// Does the work; the answer is a success that does not name what was made. With v1.3 only, as all that follow.
+  case withoutID = "without-id"
+  /// 400 whose code and message are members of `error`.
+  case nestedError = "nested-error"
+  /// 400 with code `parameter_invalid`.
+  case refused
+  /// 400 with code `unsupported_file_type`.
+  case unsupported
+  /// Makes an asset or an indexed asset that never gets beyond its first state.
+  case stuck
+  /// Makes an asset that fails with a message, or an indexed asset that fails without a reason.
+  case fails
+  /// Makes an asset that is gone as soon as it would be ready.
+  case vanishes
+  /// Makes an asset or an indexed asset with a state that no documentation names, until it is ready.
+  case oddStatus = "odd-status"
+  /// From this request on its index does not exist any more.
+  case indexGone = "index-gone"
+  /// 400 with code `ExpiredToken`; of the small S3 only.
+  case expiredToken = "expired-token"
+
+  /// Whether it belongs to a call of profile v1.3 or of the small S3.
+  package var needsCall: Bool {
+    switch self {
+    case .withoutID, .nestedError, .refused, .unsupported, .stuck, .fails, .vanishes, .oddStatus, .indexGone,
+      .expiredToken:
+      true
+    default: false
+    }
+  }
 
   /// Whether the elements are taken before the fault shows; with ``late`` and ``gatewayLate`` they are taken after it.
   package var doesWork: Bool {
     switch self {
     case .delay, .slow, .resetAfter, .closeAfter, .errorAccepted, .truncated, .garbage, .empty, .dribble,
-      .huge:
+      .huge, .withoutID, .stuck, .fails, .vanishes, .oddStatus:
       true
     case .stall, .late, .gatewayLate, .resetBefore, .throttle, .throttleDate, .throttleReset, .throttleBare,
       .unavailable,
       .unavailableWait, .error, .badGateway, .html, .redirect, .unauthorized, .forbidden,
-      .insufficientFunds, .usageLimit, .tooLarge:
+      .insufficientFunds, .usageLimit, .tooLarge, .nestedError, .refused, .unsupported, .indexGone,
+      .expiredToken:
       false
     }
   }
 }
 
-/// Says which transfers requests meet a fault, and how that fault looks.
+/// The calls of profile v1.3 and of the small S3 that faults are given for. Requests are counted for each of them apart.
+package enum FaultCall: String, Sendable, CaseIterable {
+  /// `POST /assets`.
+  case upload
+  /// `POST /indexes/ID/indexed-assets`.
+  case index
+  /// `GET /assets`.
+  case assets
+  /// `GET /assets/ID`.
+  case asset
+  /// `GET /assets/ID/indexed-assets`.
+  case byAsset = "by-asset"
+  /// `GET /indexes/ID/indexed-assets`.
+  case indexed
+  /// `GET /indexes/ID/indexed-assets/ID`.
+  case indexedAsset = "indexed-asset"
+  /// `GET /indexes` and `GET /indexes/ID`.
+  case indexes
+  /// Every GET of profile v1.3.
+  case read
+  /// Every request of profile v1.3.
+  case any
+  /// ListObjectsV2.
+  case s3List = "s3-list"
+  /// GET of an object.
+  case s3Get = "s3-get"
+  /// HEAD of an object or a bucket.
+  case s3Head = "s3-head"
+  /// Every request to the small S3.
+  case s3
+}
+
+/// Says which requests meet a fault, and how that fault looks.
 package struct FaultRule: Sendable, Equatable {
   /// Which requests are met.
   package enum Trigger: Sendable, Equatable {
     /// This share of requests, 0...1, drawn per chunk and not by order of arrival.
     case share(Double)
-    /// Transfers requests by number, from 1; the upper bound nil means all that follow.
+    /// Requests by number, from 1; the upper bound nil means all that follow.
     case requests(from: Int, through: Int?)
   }
 
+  /// The call it happens to; nil stands for transfers requests.
+  package var call: FaultCall?
   /// What happens.
   package var kind: FaultKind
   /// To which requests it happens.
@@ -130,6 +193,13 @@ package struct FaultRule: Sendable, Equatable {
     self.bytes = bytes
   }
 
+  /// The same fault for a call of profile v1.3 or of the small S3.
+  package func on(_ call: FaultCall) -> FaultRule {
+    var copy = self
+    copy.call = call
+    return copy
+  }
+
   /// Whether the rule names request `number`.
   func names(request number: Int) -> Bool {
     guard case .requests(let first, let last) = trigger else { return false }
@@ -138,10 +208,28 @@ package struct FaultRule: Sendable, Equatable {
 }
 
 extension FaultRule {
-  /// Reads `throttle:0.05`, `throttle=5s:0.05*3`, `reset-after@3`, `unauthorized@5+`, `delay=2s@4-9`, `huge=8MiB@1`.
+  /// Reads `throttle:0.05`, `throttle=5s:0.05*3`, `reset-after@3`, `unauthorized@5+`, `delay=2s@4-9`, `huge=8MiB@1`, and
+  /// the same with a call in front: `upload/reset-after@3`.
   ///
   /// The parameter may also be joined by a colon (`delay:2s:0.1`).
   package init(text: String) throws(FaultRuleError) {
+    let call: FaultCall?
+    var text = text
+    if let slash = text.firstIndex(of: "/") {
+      call = FaultCall(rawValue: String(text[..<slash]))
+      guard call != nil else { throw FaultRuleError(text: text, reason: "no such call") }
+      text.removeSubrange(...slash)
+    } else {
+      call = nil
+    }
+    try self.init(kindAndTrigger: text)
+    self.call = call
+    guard call != nil || !kind.needsCall else {
+      throw FaultRuleError(text: text, reason: "a fault of a call of v1.3 or of S3, such as upload/\(text)")
+    }
+  }
+
+  private init(kindAndTrigger text: String) throws(FaultRuleError) {
     let mark = text.lastIndex(of: "@") ?? text.lastIndex(of: ":")
     guard let mark else { throw FaultRuleError(text: text, reason: "no share and no request number") }
     let head = text[..<mark].split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "=" || $0 == ":" }
@@ -208,138 +296,6 @@ package struct FaultRuleError: Error, Equatable, CustomStringConvertible {
 
   /// A sentence fragment that names the rule and the reason.
   package var description: String {
-    "fault '\(text)': \(reason); expected KIND[=PARAMETER]:SHARE[*HITS], KIND[=PARAMETER]@N, @N+ or @N-M"
-  }
-}
-
-/// Chooses the fault for each transfers request.
-///
-/// A share is drawn from the seed, the first element of the chunk and how often that element came first
-/// before. So the same run meets the same faults whatever its concurrency.
-final class FaultPlan: Sendable {
-  private struct State {
-    var rules: [FaultRule]
-    var history: [ElementKey: (seen: Int, hitsInRow: Int)] = [:]
-  }
-
-  private let seed: UInt64
-  private let state: Mutex<State>
-
-  init(rules: [FaultRule], seed: UInt64) {
-    self.seed = seed
-    self.state = Mutex(State(rules: rules))
-  }
-
-  /// Replaces the rules and forgets which chunks were hit.
-  func replace(_ rules: [FaultRule]) {
-    state.withLock { $0 = State(rules: rules) }
-  }
-
-  /// The first rule that names request `number`, counted from 1 since the start of the server.
-  func fault(request number: Int) -> FaultRule? {
-    state.withLock { $0.rules.first { $0.names(request: number) } }
-  }
-
-  /// Draws for one more sight of the chunk that begins with `key`.
-  func fault(firstElement key: ElementKey) -> FaultRule? {
-    state.withLock { state in
-      var past = state.history[key] ?? (seen: 0, hitsInRow: 0)
-      let drawn = state.rules.enumerated().first { position, rule in
-        guard case .share(let share) = rule.trigger, past.hitsInRow < rule.maxHits else { return false }
-        let hash = SeededHash(seed: seed).adding(key.indexID).adding(key.object)
-        return hash.adding(past.seen).adding(position).unit < share
-      }
-      past.seen += 1
-      past.hitsInRow = drawn == nil ? 0 : past.hitsInRow + 1
-      state.history[key] = past
-      return drawn?.element
-    }
-  }
-}
-
-/// A hash that is the same in every process: draws made from it do not depend on the order of arrivals.
-struct SeededHash {
-  private var state: UInt64
-
-  /// Starts a hash for `seed`; FNV-1a over the parts, mixed at the end as splitmix64 does.
-  init(seed: UInt64) {
-    state = 0xcbf2_9ce4_8422_2325 ^ seed
-  }
-
-  /// A copy with `text` and a separator mixed in.
-  func adding(_ text: String) -> SeededHash {
-    var copy = self
-    for byte in text.utf8 { copy.add(byte) }
-    copy.add(0xFF)
-    return copy
-  }
-
-  /// A copy with `number` mixed in.
-  func adding(_ number: Int) -> SeededHash {
-    var copy = self
-    withUnsafeBytes(of: Int64(number).littleEndian) { for byte in $0 { copy.add(byte) } }
-    return copy
-  }
-
-  /// All bits of the hash.
-  var value: UInt64 {
-    var mixed = state &+ 0x9e37_79b9_7f4a_7c15
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
-  /// The hash as a number from 0 up to but not including 1.
-  var unit: Double { Double(value >> 11) * 0x1p-53 }
-
-  /// The hash as `digits` lowercase hexadecimal digits.
-  func hex(_ digits: Int) -> String {
-    var text = ""
-    var part = 0
-    while text.count < digits {
-      let word = String(adding(part).value, radix: 16)
-      text += String(repeating: "0", count: 16 - word.count) + word
-      part += 1
-    }
-    return String(text.prefix(digits))
-  }
-
-  private mutating func add(_ byte: UInt8) {
-    state = (state ^ UInt64(byte)) &* 0x100_0000_01b3
-  }
-}
-
-extension Duration {
-  /// The duration in milliseconds, rounded down.
-  package var wholeMilliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-  }
-
-  /// The duration in whole seconds, rounded up, as waits are announced.
-  var secondsRoundedUp: Int64 {
-    components.seconds + (components.attoseconds > 0 ? 1 : 0)
-  }
-
-  /// Reads `500ms`, `30s`, `2h`, `1h30m`, `1d`; nil when the text is anything else.
-  package init?(text: String) {
-    var total = Duration.zero
-    var rest = Substring(text)
-    guard !rest.isEmpty else { return nil }
-    while !rest.isEmpty {
-      let digits = rest.prefix { $0.isASCII && $0.isNumber }
-      guard let count = Int64(digits), count <= 1_000_000_000 else { return nil }
-      rest = rest.dropFirst(digits.count)
-      let unit = rest.prefix { $0.isLetter }
-      rest = rest.dropFirst(unit.count)
-      switch unit {
-      case "ms": total += .milliseconds(count)
-      case "s": total += .seconds(count)
-      case "m", "min": total += .seconds(count * 60)
-      case "h": total += .seconds(count * 3600)
-      case "d": total += .seconds(count * 86400)
-      default: return nil
-      }
-    }
-    self = total
+    "fault '\(text)': \(reason); expected [CALL/]KIND[=PARAMETER]:SHARE[*HITS], [CALL/]KIND[=PARAMETER]@N, @N+ or @N-M"
   }
 }

@@ -101,7 +101,7 @@ struct FaultTimingTests {
       $0.faults = [FaultRule(.dribble, request: 1, wait: .seconds(1))]
     } _: { (probe: Probe) async throws in
       async let reply = probe.transfer(["01.mp4"])
-      let length = SimulatorProfile.v1_2.transferAcceptedWithBody.body.utf8.count
+      let length = SimulatorProfile.v1_2.transferAcceptedWithBody.body.count
       for _ in 0..<length {
         try await clock.waitForSleepers(1)
         #expect(probe.server.ledger.inFlight == 1)

@@ -141,6 +141,27 @@ enum TimeText {
     }
   }
 
+  /// Milliseconds since 1970 of an RFC 3339 time; nil when it is none.
+  static func milliseconds(rfc3339 text: String) -> Int64? {
+    let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
+    guard let date = try? style.parse(text) else { return nil }
+    return Int64((date.timeIntervalSince1970 * 1000).rounded())
+  }
+
+  /// `yyyymmddThhmmssZ`, as signatures have it.
+  static func compact(_ milliseconds: Int64) -> String {
+    stem(milliseconds).replacing("-", with: "").replacing(":", with: "") + "Z"
+  }
+
+  /// Milliseconds since 1970 of `yyyymmddThhmmssZ`; nil when it is something else.
+  static func milliseconds(compact text: String) -> Int64? {
+    let digits = Array(text)
+    guard digits.count == 16, digits[8] == "T", digits[15] == "Z" else { return nil }
+    func part(_ range: Range<Int>) -> String { String(digits[range]) }
+    let date = "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))"
+    return milliseconds(rfc3339: "\(date)T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z")
+  }
+
   private static func stem(_ milliseconds: Int64) -> String {
     let part = Parts(milliseconds)
     return "\(part.year)-\(two(part.month))-\(two(part.day))"
@@ -194,5 +215,40 @@ enum TimeText {
       let quotient = number / divisor
       return number % divisor < 0 ? quotient - 1 : quotient
     }
+  }
+}
+
+extension Duration {
+  /// The duration in milliseconds, rounded down.
+  package var wholeMilliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+
+  /// The duration in whole seconds, rounded up, as waits are announced.
+  var secondsRoundedUp: Int64 {
+    components.seconds + (components.attoseconds > 0 ? 1 : 0)
+  }
+
+  /// Reads `500ms`, `30s`, `2h`, `1h30m`, `1d`; nil when the text is anything else.
+  package init?(text: String) {
+    var total = Duration.zero
+    var rest = Substring(text)
+    guard !rest.isEmpty else { return nil }
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isASCII && $0.isNumber }
+      guard let count = Int64(digits), count <= 1_000_000_000 else { return nil }
+      rest = rest.dropFirst(digits.count)
+      let unit = rest.prefix { $0.isLetter }
+      rest = rest.dropFirst(unit.count)
+      switch unit {
+      case "ms": total += .milliseconds(count)
+      case "s": total += .seconds(count)
+      case "m", "min": total += .seconds(count * 60)
+      case "h": total += .seconds(count * 3600)
+      case "d": total += .seconds(count * 86400)
+      default: return nil
+      }
+    }
+    self = total
   }
 }

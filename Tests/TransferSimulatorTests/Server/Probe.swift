@@ -32,6 +32,8 @@ struct Probe: Sendable {
   let server: SimulatorServer
   let client: HTTPClient
   let profile: SimulatorProfile
+  /// The clock that the test turns, where it has set one.
+  let clock: ManualSimulatorClock?
 
   /// Starts a simulator, runs `body`, and stops it whatever happens.
   static func run<Value>(
@@ -50,7 +52,10 @@ struct Probe: Sendable {
     let result: Result<Value, any Error>
     do {
       result = .success(
-        try await body(Probe(server: server, client: client, profile: configuration.profile)))
+        try await body(
+          Probe(
+            server: server, client: client, profile: configuration.profile,
+            clock: configuration.clock as? ManualSimulatorClock)))
     } catch {
       result = .failure(error)
     }

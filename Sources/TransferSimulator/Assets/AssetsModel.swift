@@ -1,0 +1,493 @@
+import Synchronization
+
+/// Profile v1.3 of the service without HTTP: what it took, what became of it, and the rules by which it refuses.
+///
+/// One request is: `react` to it, which says when the work is done and how the request ends, and `answer`, which does the
+/// work. Time comes in with each of them; nothing waits, nothing is drawn but from the seed, and the same calls in the same
+/// order give the same answers.
+package final class AssetsModel: Sendable {
+  struct State {
+    var assets: [SimulatedAsset] = []
+    var assetPositions: [String: Int] = [:]
+    var indexed: [IndexedAsset] = []
+    var indexedPositions: [String: Int] = [:]
+    var byIndex: [String: [Int]] = [:]
+    var byAsset: [String: [Int]] = [:]
+    var goneIndexes: Set<String>
+    /// When each of the places for indexing at the same time is free again.
+    var places: [Int64]
+    var listingModes: Set<ListingMode>
+    var listingLag: Duration
+    var budgets: AssetsBudgets
+    var intruders = 0
+    var lastNow: Int64 = 0
+  }
+
+  let configuration: SimulatorConfiguration
+  let rules: AssetsConfiguration
+  let plan: FaultPlan
+  let objects: ObjectStore?
+  let state: Mutex<State>
+
+  /// An empty service.
+  ///
+  /// - Parameters:
+  ///   - configuration: what it is like; its clock is not asked.
+  ///   - plan: the faults; those of calls of profile v1.3 are looked at.
+  ///   - objects: the small S3 that URLs are fetched from; nil fetches none.
+  package init(_ configuration: SimulatorConfiguration, plan: FaultPlan, objects: ObjectStore? = nil) {
+    self.configuration = configuration
+    self.rules = configuration.assets ?? AssetsConfiguration()
+    self.plan = plan
+    self.objects = objects
+    state = Mutex(
+      State(
+        goneIndexes: configuration.goneIndexes,
+        places: Array(repeating: 0, count: max(0, configuration.assets?.indexingCap ?? 0)),
+        listingModes: configuration.listingModes, listingLag: configuration.listingLag,
+        budgets: AssetsBudgets(configuration.assets ?? AssetsConfiguration())))
+  }
+
+  /// Changes how listings behave from now on.
+  package func setListingModes(_ modes: Set<ListingMode>) { state.withLock { $0.listingModes = modes } }
+
+  /// Changes how long what was made stays hidden from listings, for what was made before too.
+  package func setListingLag(_ lag: Duration) { state.withLock { $0.listingLag = lag } }
+
+  /// Changes which indexes are gone.
+  package func setGoneIndexes(_ indexes: Set<String>) { state.withLock { $0.goneIndexes = indexes } }
+
+  /// Every asset that was ever made, in order.
+  package func records(at now: Int64) -> [AssetRecord] {
+    state.withLock { state in
+      state.assets.filter { !$0.url.isEmpty }.map { asset in
+        AssetRecord(
+          id: asset.id, tag: asset.tag, object: String(asset.url.prefix { $0 != "?" }),
+          status: asset.isThere(at: now) ? asset.status(at: now) : "gone",
+          indexes: (state.byAsset[asset.id] ?? []).map { state.indexed[$0].index })
+      }
+    }
+  }
+
+  /// What the service took, counted.
+  package func tally(at now: Int64) -> AssetsTally {
+    var tally = AssetsTally()
+    var indexedOf: [String: Int] = [:]
+    let records = records(at: now)
+    for record in records {
+      let tag = record.tag ?? ""
+      tally.assets[tag, default: 0] += 1
+      for index in record.indexes {
+        tally.indexed[AssetsTally.Place(tag: tag, index: index), default: 0] += 1
+      }
+      if !record.indexes.isEmpty { indexedOf[tag, default: 0] += 1 }
+    }
+    for record in records where record.status != "gone" && record.status != "failed" {
+      let tag = record.tag ?? ""
+      tally.usable[tag, default: 0] += 1
+      guard record.indexes.isEmpty else { continue }
+      if indexedOf[tag] == nil {
+        tally.leftOver.append(record.id)
+      } else {
+        tally.surplus.append(record.id)
+      }
+    }
+    return tally
+  }
+}
+
+extension AssetsModel {
+  /// What becomes of a request: faults by number and by share, the key, the budgets.
+  ///
+  /// - Parameter numbered: the fault that ``arrive(_:)`` found, where the head of the request was seen before its body; nil
+  ///   lets this call count the request.
+  package func react(to call: AssetsCall, at now: Int64, numbered: FaultRule?? = nil) -> Reaction {
+    var rule = numbered ?? plan.arrive(call.faultCalls)
+    if rule?.kind != .resetBefore, !isKeyRight(call.request) {
+      return told(.refused(unauthorized(call.request)))
+    }
+    rule = rule ?? plan.fault(call.faultCalls, about: call.subject)
+    if let rule, rule.kind == .indexGone, let index = call.index {
+      state.withLock { _ = $0.goneIndexes.insert(index) }
+    }
+    var reaction = Reaction(
+      rule, latency: call.isSubmission ? configuration.delay : .zero, silence: configuration.stallTime
+    ) { refusal($0, call, now) }
+    let gate = call.gate
+    let minutes = mediaMinutes(call, now)
+    state.withLock { state in
+      if rule == nil, let refused = state.budgets.take(gate, minutes: minutes, at: now) {
+        reaction = .refused(throttled(rules.throttleForm, resetsAt: refused.resetsAt, refused.headers, now))
+      } else {
+        reaction.headers += state.budgets.headers(gate, at: now)
+      }
+    }
+    if rule?.kind == .throttleBare || rules.throttleForm == .throttleBare && reaction.work == .never {
+      reaction.headers = []
+    }
+    return told(reaction)
+  }
+
+  /// Counts a request by its head, and finds the fault that is given for its number.
+  package func arrive(_ kind: AssetsCall.Kind) -> FaultRule? { plan.arrive(kind.faultCalls) }
+
+  /// Does the work of a request and answers it; `isTaken` says whether an asset or an indexed asset was made.
+  package func answer(_ call: AssetsCall, _ reaction: Reaction, at now: Int64) -> (
+    answer: SimulatedAnswer, isTaken: Bool
+  ) {
+    let own: (answer: SimulatedAnswer, isTaken: Bool) =
+      reaction.work == .never
+      ? (SimulatedAnswer(status: 500), false)
+      : state.withLock { state in
+        state.lastNow = max(state.lastNow, now)
+        return work(call, reaction.fault?.kind, state.lastNow, &state)
+      }
+    let shaped = reaction.shaped(
+      own.answer, dribble: configuration.dribbleInterval, hugeBytes: configuration.hugeBytes)
+    return (shaped, own.isTaken)
+  }
+
+  private func told(_ reaction: Reaction) -> Reaction {
+    var reaction = reaction
+    reaction.headers.append(("X-Api-Version", "1.3"))
+    return reaction
+  }
+
+  private func isKeyRight(_ request: SimulatedRequest) -> Bool {
+    let key = request.headers["x-api-key"] ?? ""
+    return configuration.apiKey.map { $0 == key } ?? !key.isEmpty
+  }
+
+  private func unauthorized(_ request: SimulatedRequest) -> SimulatedAnswer {
+    AssetsCall.error(
+      401, "api_key_invalid",
+      "The API key '\(request.headers["x-api-key"] ?? "")' is not valid, or has expired")
+  }
+
+  /// The minutes of media that a request would have indexed.
+  private func mediaMinutes(_ call: AssetsCall, _ now: Int64) -> Double {
+    guard case .indexing(let indexing) = call.content else { return 0 }
+    return state.withLock { state in
+      state.assetPositions[indexing.assetID].map { state.assets[$0].duration / 60 } ?? 0
+    }
+  }
+
+  /// The answer of a fault.
+  private func refusal(_ rule: FaultRule, _ call: AssetsCall, _ now: Int64) -> SimulatedAnswer {
+    func error(_ status: Int, _ code: String, _ message: String) -> SimulatedAnswer {
+      AssetsCall.error(status, code, message)
+    }
+    let resetsAt = now + (rule.wait ?? configuration.throttleWait).wholeMilliseconds
+    switch rule.kind {
+    case .throttle, .throttleDate, .throttleReset, .throttleBare:
+      return throttled(rule.kind, resetsAt: resetsAt, AssetsBudgets.exhausted(resetsAt), now)
+    case .unavailable: return error(503, "service_unavailable", "The service is not available")
+    case .unavailableWait:
+      return error(503, "service_unavailable", "The service is not available")
+        .adding("Retry-After", String(max(0, (resetsAt - now + 999) / 1000)))
+    case .badGateway: return .html(502, "502 Bad Gateway")
+    case .html: return .html(200, "Please log in")
+    case .redirect:
+      let target = configuration.redirectTarget ?? "http://elsewhere.invalid\(call.request.target)"
+      return SimulatedAnswer(status: 307, headers: [("Location", target)])
+    case .unauthorized: return unauthorized(call.request)
+    case .forbidden: return error(403, "api_not_allowed", "This API is not allowed for your account")
+    case .insufficientFunds: return error(400, "insufficient_funds", "Your account has no credit left")
+    case .usageLimit: return error(400, "usage_limit_exceeded", "Your usage limit has been exceeded")
+    case .tooLarge: return error(413, "request_too_large", "The request is too long")
+    case .nestedError:
+      return .json(
+        400,
+        .object([
+          (
+            "error",
+            .object([("code", "parameter_invalid"), ("message", "The request has an invalid parameter")])
+          )
+        ]))
+    case .refused: return error(400, "parameter_invalid", "The request has an invalid parameter")
+    case .unsupported: return error(400, "unsupported_file_type", "The type of the file is not supported")
+    case .indexGone: return unknown("index", call.index ?? "")
+    default: return error(500, "internal_server_error", "Something went wrong")
+    }
+  }
+
+  private func throttled(
+    _ form: FaultKind?, resetsAt: Int64, _ headers: [(name: String, value: String)], _ now: Int64
+  ) -> SimulatedAnswer {
+    var answer = AssetsCall.error(
+      429, "too_many_requests",
+      "You have exceeded the rate limit. Please try again after \(TimeText.rfc3339(resetsAt))")
+    let wait = String(max(0, (resetsAt - now + 999) / 1000))
+    if form == nil || form == .throttle { answer = answer.adding("Retry-After", wait) }
+    if form == .throttleDate {
+      answer = answer.adding("Retry-After", TimeText.http((resetsAt + 999) / 1000 * 1000))
+    }
+    if form == nil || form == .throttleReset { answer.headers += headers }
+    return answer
+  }
+
+  /// The refusal of an id that nothing has.
+  func unknown(_ what: String, _ id: String) -> SimulatedAnswer {
+    rules.answersUnknownWith400
+      ? AssetsCall.error(400, "resource_not_exist", "Resource with id \(id) does not exist")
+      : AssetsCall.error(404, "not_found", "The \(what) \(id) was not found")
+  }
+}
+
+extension AssetsCall {
+  /// Whether it makes something, and is counted among the requests that submit.
+  package var isSubmission: Bool { kind.isSubmission }
+
+  var gate: AssetsBudgets.Gate? {
+    switch kind {
+    case .upload: .upload
+    case .index: .index
+    default: request.method == "GET" ? .read : nil
+    }
+  }
+}
+
+extension AssetsCall.Kind {
+  /// Whether it makes something.
+  var isSubmission: Bool {
+    switch self {
+    case .upload, .index: true
+    default: false
+    }
+  }
+}
+
+extension AssetsModel {
+  typealias Outcome = (answer: SimulatedAnswer, isTaken: Bool)
+
+  private func work(_ call: AssetsCall, _ fault: FaultKind?, _ now: Int64, _ state: inout State) -> Outcome {
+    if case .unreadable(let answer) = call.content { return (answer, false) }
+    switch (call.kind, call.content) {
+    case (.upload, .upload(let upload)): return make(upload, fault, now, &state)
+    case (.index(let index), .indexing(let indexing)):
+      return make(indexing, in: index, fault, now, &state)
+    case (.deleteAsset(let id), _): return (delete(asset: id, call, now, &state), false)
+    case (.changeAsset(let id), let content): return (change(asset: id, call, content, now, &state), false)
+    case (.changeIndexed(let index, let id), .metadata(let change)):
+      return (
+        alter(index, id, now, &state) { $0.metadata = ($0.metadata ?? Metadata.none).merging(change) }, false
+      )
+    case (.deleteIndexed(let index, let id), _):
+      return (alter(index, id, now, &state) { $0.isDeleted = true }, false)
+    default: return (read(call, now, &state), false)
+    }
+  }
+
+  /// Makes an asset, and fetches its URL for the moment at which the service will.
+  private func make(_ upload: AssetsCall.Upload, _ fault: FaultKind?, _ now: Int64, _ state: inout State)
+    -> Outcome
+  {
+    let path = String(upload.url.prefix { $0 != "?" && $0 != "#" })
+    if path.contains("poison") {
+      return (
+        AssetsCall.error(400, "unsupported_file_type", "The type of the file is not supported"), false
+      )
+    }
+    if path.contains("crash") {
+      return (AssetsCall.error(500, "internal_server_error", "Something went wrong"), false)
+    }
+    let hash = SeededHash(seed: configuration.seed).adding("asset").adding(upload.metadata?.tag ?? path)
+    let fetchedAt = now + rules.fetchDelay.wholeMilliseconds
+    let fetched = fetch(upload.url, at: fetchedAt)
+    let fate: SimulatedAsset.Fate
+    switch (fault, fetched) {
+    case (.stuck, _): fate = .stuck
+    case (.vanishes, _): fate = .gone
+    case (.oddStatus, _): fate = .odd
+    case (.fails, _): fate = .failed("The file could not be read: invalid data found when processing input")
+    case (_, .failed(let message)): fate = .failed(message)
+    case _ where path.contains("broken") || hash.adding("fails").unit < rules.failedShare:
+      fate = .failed("The video has no stream that can be decoded")
+    default: fate = .ready
+    }
+    let known: Int64? = if case .stored(let size) = fetched { size } else { nil }
+    let span = max(1, rules.durations.count)
+    let asset = SimulatedAsset(
+      id: identifier(now, state.assets.count + state.indexed.count), url: upload.url,
+      filename: upload.filename ?? String(path.split(separator: "/").last ?? "file"),
+      tag: upload.metadata?.tag, createdAt: now,
+      settledAt: fetchedAt + configuration.taskStep.wholeMilliseconds, fate: fate,
+      size: known ?? Int64(hash.adding("size").value % 500_000_000) + 1_000_000,
+      duration: Double(rules.durations.lowerBound + Int(hash.adding("duration").value % UInt64(span))),
+      metadata: upload.metadata?.withoutEmpty)
+    state.assetPositions[asset.id] = state.assets.count
+    state.assets.append(asset)
+    return (
+      .json(201, asset.json(at: now, isDetailed: false, withMetadata: showsMetadata(state))), true
+    )
+  }
+
+  /// Puts an asset into an index.
+  private func make(
+    _ indexing: AssetsCall.Indexing, in index: String, _ fault: FaultKind?, _ now: Int64,
+    _ state: inout State
+  ) -> Outcome {
+    guard let models = models(of: index, state) else { return (unknown("index", index), false) }
+    if !models.isEmpty, models.allSatisfy({ $0.lowercased() == "pegasus1.2" }) {
+      return (
+        AssetsCall.error(400, "index_not_supported", "An index with Pegasus 1.2 alone takes no new videos"),
+        false
+      )
+    }
+    guard let position = state.assetPositions[indexing.assetID], state.assets[position].isThere(at: now)
+    else { return (unknown("asset", indexing.assetID), false) }
+    let asset = state.assets[position]
+    guard asset.isReady(at: now) else {
+      return (
+        AssetsCall.error(400, "asset_not_ready", "The asset \(asset.id) is \(asset.status(at: now))"), false
+      )
+    }
+    let earlier = (state.byAsset[asset.id] ?? []).first {
+      state.indexed[$0].index == index && !state.indexed[$0].isDeleted
+    }
+    if let earlier, rules.repeats != .taken {
+      return rules.repeats == .sameID
+        ? (accepted(state.indexed[earlier]), false)
+        : (AssetsCall.error(409, "conflict", "The asset \(asset.id) is in the index already"), false)
+    }
+    if let cap = rules.videoCap, videos(in: index, state).count >= cap {
+      return (AssetsCall.error(400, "index_is_full", "The index has \(cap) videos, its limit"), false)
+    }
+    let step = configuration.taskStep.wholeMilliseconds
+    var startsAt = now + 2 * step
+    if !state.places.isEmpty {
+      let place = state.places.indices.min { state.places[$0] < state.places[$1] } ?? 0
+      if state.places[place] > startsAt {
+        if rules.overflow == .refused {
+          let resetsAt = state.places[place]
+          return (
+            throttled(
+              rules.throttleForm, resetsAt: resetsAt, AssetsBudgets.exhausted(resetsAt), now), false
+          )
+        }
+        startsAt = state.places[place]
+      }
+      state.places[place] = startsAt + 2 * step
+    }
+    let hash = SeededHash(seed: configuration.seed).adding("indexed").adding(asset.tag ?? asset.url)
+    let entry = IndexedAsset(
+      id: identifier(now, state.assets.count + state.indexed.count), index: index, assetID: asset.id,
+      tag: asset.tag ?? indexing.metadata?.tag, filename: asset.filename, duration: asset.duration,
+      size: asset.size, createdAt: now, startsAt: startsAt, step: step,
+      fails: fault == .fails || hash.adding("fails").unit < configuration.failedShare,
+      isStuck: fault == .stuck, isOdd: fault == .oddStatus, metadata: indexing.metadata)
+    let place = state.indexed.count
+    state.indexedPositions[entry.id] = place
+    state.byIndex[index, default: []].append(place)
+    state.byAsset[asset.id, default: []].append(place)
+    state.indexed.append(entry)
+    return (accepted(entry), true)
+  }
+
+  private func accepted(_ entry: IndexedAsset) -> SimulatedAnswer {
+    .json(202, .object([("_id", .string(entry.id)), ("asset_id", .string(entry.assetID))]))
+      .adding("Location", "/indexes/\(entry.index)/indexed-assets/\(entry.id)")
+  }
+
+  private func delete(asset id: String, _ call: AssetsCall, _ now: Int64, _ state: inout State)
+    -> SimulatedAnswer
+  {
+    guard let position = state.assetPositions[id], state.assets[position].isThere(at: now) else {
+      return unknown("asset", id)
+    }
+    let isUsed = (state.byAsset[id] ?? []).contains { !state.indexed[$0].isDeleted }
+    guard !isUsed || call.query["force"] == "true" else {
+      return AssetsCall.error(409, "asset_in_use", "The asset \(id) is used by an indexed asset")
+    }
+    state.assets[position].isDeleted = true
+    return SimulatedAnswer(status: 204)
+  }
+
+  private func change(
+    asset id: String, _ call: AssetsCall, _ content: AssetsCall.Content, _ now: Int64, _ state: inout State
+  ) -> SimulatedAnswer {
+    guard let position = state.assetPositions[id], state.assets[position].isThere(at: now) else {
+      return unknown("asset", id)
+    }
+    switch content {
+    case .metadata(let change) where call.request.method == "PATCH":
+      state.assets[position].metadata = (state.assets[position].metadata ?? .none).merging(change)
+    case .metadata(let change): state.assets[position].metadata = change.withoutEmpty
+    default: state.assets[position].metadata = nil
+    }
+    return SimulatedAnswer(status: 204)
+  }
+
+  private func alter(
+    _ index: String, _ id: String, _ now: Int64, _ state: inout State, _ body: (inout IndexedAsset) -> Void
+  ) -> SimulatedAnswer {
+    guard models(of: index, state) != nil else { return unknown("index", index) }
+    guard let position = state.indexedPositions[id], state.indexed[position].index == index,
+      !state.indexed[position].isDeleted
+    else { return unknown("indexed asset", id) }
+    body(&state.indexed[position])
+    return SimulatedAnswer(status: 204)
+  }
+
+  /// 24 hexadecimal digits that begin with the second and grow with every call, as the service's do.
+  func identifier(_ now: Int64, _ count: Int) -> String {
+    func hex(_ number: Int64, _ digits: Int) -> String {
+      let text = String(number, radix: 16)
+      return String(repeating: "0", count: max(0, digits - text.count)) + text.suffix(digits)
+    }
+    let machine = SeededHash(seed: configuration.seed).adding("machine").hex(8)
+    return hex(now / 1000, 8) + machine + hex(Int64(count), 8)
+  }
+
+  /// The models of an index; nil when there is no such index.
+  func models(of index: String, _ state: State) -> [String]? {
+    guard !index.isEmpty, !state.goneIndexes.contains(index) else { return nil }
+    guard let indexes = rules.indexes else { return ["marengo3.0"] }
+    return indexes.first { $0.id == index }?.models
+  }
+
+  /// Positions of what an index has.
+  func videos(in index: String, _ state: State) -> [Int] {
+    (state.byIndex[index] ?? []).filter { !state.indexed[$0].isDeleted }
+  }
+
+  func showsMetadata(_ state: State) -> Bool {
+    rules.returnsMetadata && !state.listingModes.contains(.omitMetadata)
+  }
+
+  /// What a fetch came to.
+  enum Fetched: Equatable {
+    /// The file is there.
+    case stored(Int64)
+    /// The address is none that this stand-in can look at.
+    case unchecked
+    case failed(String)
+  }
+
+  /// Fetches a URL as the service would at that moment.
+  private func fetch(_ url: String, at moment: Int64) -> Fetched {
+    guard rules.fetch != .none, let objects else { return .unchecked }
+    let refusal = Fetched.failed("The file could not be accessed: the URL does not lead to a file")
+    for method in rules.fetch == .headThenGet ? ["HEAD", "GET"] : ["GET"] {
+      var address = url
+      var answer: SimulatedAnswer?
+      for _ in 0...5 {
+        guard let place = WebAddress(address) else { return refusal }
+        guard objects.serves(place.authority) else { return .unchecked }
+        let found = objects.answer(
+          SimulatedRequest(method: method, target: place.target, headers: ["host": place.authority]),
+          at: moment)
+        answer = found
+        guard (300..<400).contains(found.status), rules.followsRedirects, let next = found.header("Location")
+        else { break }
+        address = next
+      }
+      guard let answer, answer.status == 200 else { return refusal }
+      guard method == "GET" else { continue }
+      guard case .pattern(_, let count) = answer.delivery else { return .stored(Int64(answer.body.count)) }
+      return count > rules.maximumSize
+        ? .failed("The file exceeds the largest size that is allowed") : .stored(count)
+    }
+    return .unchecked
+  }
+}
