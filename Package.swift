@@ -92,8 +92,7 @@ let package = Package(
         .embedInCode("0003_checks_by_comparison.sql"), .embedInCode("0004_tally_by_commit.sql"),
         .embedInCode("0005_item_blocks.sql"), .embedInCode("0006_length_of_waits.sql"),
         .embedInCode("0007_cancelling.sql"), .embedInCode("0008_order_of_intents.sql"),
-        .embedInCode("0009_known_items.sql"), .embedInCode("0010_item_layouts.sql"),
-        .embedInCode("0011_steps.sql"),
+        .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
       ],
       swiftSettings: swiftSettings),
     module(

@@ -29,7 +29,6 @@ package enum Migrations {
     Step(number: 7, name: "0007_cancelling.sql", sql: PackageResources._007_cancelling_sql),
     Step(number: 8, name: "0008_order_of_intents.sql", sql: PackageResources._008_order_of_intents_sql),
     Step(number: 9, name: "0009_known_items.sql", sql: PackageResources._009_known_items_sql),
-    Step(number: 10, name: "0010_item_layouts.sql", sql: PackageResources._010_item_layouts_sql),
-    Step(number: 11, name: "0011_steps.sql", sql: PackageResources._011_steps_sql),
+    Step(number: 10, name: "0010_steps.sql", sql: PackageResources._010_steps_sql),
   ]
 }

@@ -27,14 +27,17 @@ final class Dispatcher: Sendable {
   private let alarm = Alarm()
 
   init(
-    settings: RunSettings, budgets: Budgets, standing: RunSnapshot, clock: any BatchClock,
+    settings: RunSettings, budgets: Budgets, firstGoesAlone: Bool = false, standing: RunSnapshot,
+    clock: any BatchClock,
     random: any RandomSource, observer: any RunObserver
   ) {
     self.clock = clock
     self.random = random
     self.observer = observer
     kept = NIOLockedValueBox(
-      Kept(state: DispatcherState(settings: settings, budgets: budgets, standing: standing)))
+      Kept(
+        state: DispatcherState(
+          settings: settings, budgets: budgets, firstGoesAlone: firstGoesAlone, standing: standing)))
   }
 
   // MARK: Events and actions
@@ -195,6 +198,22 @@ final class Dispatcher: Sendable {
 
   /// Whether settling has to end now; a run that is cancelled is still settled.
   var stopsSettling: Bool { read { $0.stopsSettling } }
+
+  // MARK: Polling
+
+  /// The number of the present state of things, for ``waitForPolling(version:until:)``.
+  var pollingVersion: Int { read { $0.pollingVersion } }
+
+  /// Suspends until something concerns the poller after `version`, or until a moment of ``BatchClock/elapsed()``.
+  func waitForPolling(version: Int, until: Duration?) async {
+    _ = await turn(of: .poller, .pollerWaits(version: version, until: until))
+  }
+
+  /// Whether nothing is polled any more.
+  var isPollingOver: Bool { read { $0.isPollingOver } }
+
+  /// Whether other chunks may be sent: the first step of one was done, where that has to be seen first.
+  var firstStepIsProven: Bool { read { $0.firstStepIsProven } }
 
   // MARK: Stopping
 

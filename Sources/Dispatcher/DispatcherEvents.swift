@@ -27,6 +27,8 @@ enum Waiter: Sendable, Hashable {
   case reader(Int)
   /// The one that settles.
   case settler
+  /// The one that polls what the service works on.
+  case poller
   /// The one that cancels what is pending.
   case canceller
 }
@@ -44,7 +46,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: senders.append(waiter)
     case .reader: readers.append(waiter)
-    case .settler, .canceller: others.insert(waiter)
+    case .settler, .poller, .canceller: others.insert(waiter)
     }
   }
 
@@ -53,7 +55,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: senders.contains(waiter)
     case .reader: readers.contains(waiter)
-    case .settler, .canceller: others.contains(waiter)
+    case .settler, .poller, .canceller: others.contains(waiter)
     }
   }
 
@@ -65,7 +67,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: Self.remove(waiter, from: &senders)
     case .reader: Self.remove(waiter, from: &readers)
-    case .settler, .canceller: others.remove(waiter) != nil
+    case .settler, .poller, .canceller: others.remove(waiter) != nil
     }
   }
 
@@ -82,7 +84,7 @@ enum Turn: Sendable, Equatable {
   case claim(Slot)
   /// Send the request that reads.
   case read
-  /// Look again at what is to be settled.
+  /// Look again at what is to be settled, or polled.
   case look
   /// Cancel what is pending.
   case cancelPending
@@ -90,10 +92,10 @@ enum Turn: Sendable, Equatable {
   case leave
 }
 
-/// The right to claim a chunk and to send one request of a budget.
+/// The right to claim a chunk and to send one request of a step.
 struct Slot: Sendable, Equatable {
-  /// What the request is counted by.
-  let budget: Budget
+  /// The step, by whose budget the request is counted.
+  let step: ChunkStep
   /// Counts the times chunks became pending: what the claim finds missing is true of that epoch only.
   let epoch: Int
 }
@@ -106,6 +108,8 @@ enum DispatcherEvent: Sendable {
   case waits(Waiter)
   /// The settler waits for anything that concerns it since that version, or for a moment.
   case settlerWaits(version: Int, until: Duration?)
+  /// The poller does.
+  case pollerWaits(version: Int, until: Duration?)
   /// A task that may be waiting was cancelled.
   case withdrawn(Waiter)
   /// The moment may have come that the alarm was set for.
@@ -122,14 +126,16 @@ enum DispatcherEvent: Sendable {
   /// An answer is there, and is not recorded yet.
   case answered(Answered)
   /// What an answer came to is durable.
-  case recorded(Recorded, outcome: Outcome, event: ChunkEvent)
+  case recorded(Recorded, ChunkMove, outcome: Outcome)
   /// A sender ends without having recorded what its answer came to: the store is gone.
   case abandoned
 
   /// A request that reads came back.
   case readingEnded(isThrottled: Bool, asked: Duration?, draw: Double)
+  /// What became of a step that the service worked on is durable.
+  case polled(Recorded, ChunkMove)
   /// A verdict on an unknown chunk is durable.
-  case settled(Recorded, wasRefused: Bool)
+  case settled(Recorded, ChunkMove, wasRefused: Bool)
   /// An unknown chunk is left to a person.
   case held(wasRefused: Bool)
 
@@ -143,6 +149,28 @@ enum DispatcherEvent: Sendable {
   case storeInTrouble(StoreError)
   /// The store takes that change after all.
   case storeRecovered
+}
+
+/// A move of a chunk that is durable.
+struct ChunkMove: Sendable, Equatable {
+  /// What happened to it.
+  var event: ChunkEvent
+  /// The step that it was at.
+  var step: ChunkStep
+  /// The step that it is at now, where that is another.
+  var nextStep: ChunkStep?
+  /// Of a refusal that is not about the item itself, what the service said: the same said again and again is likely to be
+  /// about our requests.
+  var generalRefusal: String?
+
+  /// A move in its parts.
+  init(_ event: ChunkEvent, at step: ChunkStep, to nextStep: ChunkStep? = nil, generalRefusal: String? = nil)
+  {
+    self.event = event
+    self.step = step
+    self.nextStep = nextStep
+    self.generalRefusal = generalRefusal
+  }
 }
 
 /// An answer to a request that submits, or the lack of one.

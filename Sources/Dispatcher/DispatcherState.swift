@@ -8,9 +8,8 @@ import BatchDomain
 struct DispatcherState: Sendable {
   /// One budget of the service, and what is known of the chunks whose next request is counted by it.
   private struct Lane: Sendable {
-    let budget: Budget
-    /// Whether chunks are sent through it; else it is only read through.
-    let isSending: Bool
+    /// The step whose chunks are sent through it; `nil` where it is only read through.
+    let step: ChunkStep?
     var gate: Gate
     /// No chunk is pending.
     var isPendingKnownEmpty: Bool
@@ -19,8 +18,31 @@ struct DispatcherState: Sendable {
     var announcedWait: (until: Duration, reason: String)?
   }
 
+  /// What is new for a task that looks at one thing after the other, and when it looks again although nothing is.
+  private struct Watch: Sendable {
+    /// Counts the news so far.
+    var version = 0
+    /// Whether there was any since the task asked.
+    var hasNews = false
+    var until: Duration?
+
+    mutating func note() {
+      version += 1
+      hasNews = true
+    }
+
+    mutating func wait(since version: Int, until: Duration?) {
+      self.until = until
+      hasNews = version != self.version
+    }
+
+    func isTime(at now: Duration) -> Bool { hasNews || until.map { $0 <= now } ?? false }
+  }
+
   private let settings: RunSettings
   private let items: Int
+  private let firstStep: ChunkStep
+  private let hasSeveralSteps: Bool
 
   /// The lanes; those that send in the order in which they are asked for a slot.
   private var lanes: [Lane]
@@ -31,6 +53,13 @@ struct DispatcherState: Sendable {
   /// Senders with a slot, or with an answer that is not recorded.
   private var working = 0
   private var openUnknowns: Int
+  /// Slots of the first step, and chunks of which a step was sent and which are neither decided nor held; counted where
+  /// there are several steps.
+  private var begun: Int
+  /// Whether the first step of a chunk was ever done, where that has to be seen before others are sent.
+  private var isProven: Bool
+  /// The last refusal of each step that was not about its item, and how often it came in a row.
+  private var generalRefusals: [ChunkStep: (text: String, count: Int)] = [:]
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
   /// Changes that the store refuses for now.
@@ -45,10 +74,8 @@ struct DispatcherState: Sendable {
   private var unresolved = 0
 
   private var waiting = WaitingTasks()
-  /// When the settler looks again although nothing concerned it.
-  private var settlerWaitsUntil: Duration?
-  /// Whether something concerned the settler since it asked.
-  private var hasSettlerNews = false
+  private var settling = Watch()
+  private var polling = Watch()
   private var alarm: Duration?
   private var actions: [DispatcherAction] = []
 
@@ -60,10 +87,17 @@ struct DispatcherState: Sendable {
   /// The counts: those at the beginning, and what all changes since moved.
   private(set) var counts: StateCounts
   /// Counts what concerned the settler so far.
-  private(set) var settlingVersion = 0
+  var settlingVersion: Int { settling.version }
+  /// Counts what concerned the poller so far.
+  var pollingVersion: Int { polling.version }
 
-  init(settings: RunSettings, budgets: Budgets, standing: RunSnapshot) {
+  /// - Parameter firstGoesAlone: whether no other chunk is sent before the first step of one was done.
+  init(settings: RunSettings, budgets: Budgets, firstGoesAlone: Bool = false, standing: RunSnapshot) {
     self.settings = settings
+    firstStep = budgets.sending.last.map(ChunkStep.init) ?? settings.profile.firstStep
+    hasSeveralSteps = budgets.sending.count > 1
+    begun = hasSeveralSteps ? standing.begunChunks : 0
+    isProven = !firstGoesAlone || standing.hasPassedFirstStep
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
@@ -71,7 +105,7 @@ struct DispatcherState: Sendable {
     let isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
     lanes = budgets.sending.map {
       Lane(
-        budget: $0, isSending: true,
+        step: ChunkStep($0),
         gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
         isPendingKnownEmpty: isPendingKnownEmpty)
     }
@@ -81,7 +115,7 @@ struct DispatcherState: Sendable {
       reading = lanes.count
       lanes.append(
         Lane(
-          budget: budgets.reading, isSending: false,
+          step: nil,
           gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
           isPendingKnownEmpty: true))
     }
@@ -94,7 +128,7 @@ struct DispatcherState: Sendable {
     apply(event, now: now)
     admitReaders(now: now)
     admitSenders(now: now)
-    wakeSettler(now: now)
+    wakeWatchers(now: now)
     wakeCanceller()
     setAlarm(now: now)
     defer { actions = [] }
@@ -108,8 +142,10 @@ struct DispatcherState: Sendable {
     case .waits(let waiter): waiting.add(waiter)
     case .settlerWaits(let version, let until):
       waiting.add(.settler)
-      settlerWaitsUntil = until
-      hasSettlerNews = version != settlingVersion
+      settling.wait(since: version, until: until)
+    case .pollerWaits(let version, let until):
+      waiting.add(.poller)
+      polling.wait(since: version, until: until)
     // A task that was woken before it was cancelled has its turn.
     case .withdrawn(let waiter): if waiting.remove(waiter) { wake(waiter, .leave) }
     case .alarm: alarm = nil
@@ -122,7 +158,7 @@ struct DispatcherState: Sendable {
     case .slotUnused(let slot): giveBack(slot)
     case .answered(let answered): take(answered, now: now)
     case .claimed(let chunk): take(chunk)
-    case .recorded(let recorded, let outcome, let event): take(recorded, outcome: outcome, event: event)
+    case .recorded(let recorded, let move, let outcome): take(recorded, move, outcome: outcome)
     case .abandoned:
       working -= 1
       changed()
@@ -132,11 +168,17 @@ struct DispatcherState: Sendable {
         isThrottled: isThrottled, asked: asked, draw: draw, now: now.elapsed)
       if let wait { hold(lane: reading, wait, now: now) }
       changed()
-    case .settled(let recorded, let wasRefused):
+    case .polled(let recorded, let move):
+      follow(move)
+      take(recorded)
+    case .settled(let recorded, let move, let wasRefused):
       decided(wasRefused: wasRefused)
+      follow(move)
       take(recorded)
     case .held(let wasRefused):
       decided(wasRefused: wasRefused)
+      // Nothing comes of it before a person decides.
+      if hasSeveralSteps { begun -= 1 }
       changed()
 
     case .cancelledPending(let recorded): take(recorded)
@@ -156,8 +198,11 @@ struct DispatcherState: Sendable {
     tell(.started(standing))
     if isCancelling { stop(for: .cancelled) }
     follow(standing.request)
-    guard let stored = standing.wait, case let left = stored.left(at: now.wall), left > .zero else { return }
     for lane in lanes.indices {
+      guard let stored = lanes[lane].step.flatMap({ standing.waits[$0] }),
+        case let left = stored.left(at: now.wall),
+        left > .zero
+      else { continue }
       let wait = lanes[lane].gate.wait(for: left, reason: stored.reason, cause: .recorded, now: now.elapsed)
       lanes[lane].gate.resume(wait)
       pauseIfTooLong(wait, now: now)
@@ -170,7 +215,7 @@ struct DispatcherState: Sendable {
 
   private func index(of slot: Slot) -> Int {
     // Slots are made of lanes, which never change.
-    lanes.firstIndex { $0.budget == slot.budget } ?? 0
+    lanes.firstIndex { $0.step == slot.step } ?? 0
   }
 }
 
@@ -204,15 +249,17 @@ extension DispatcherState {
     // manifest of which every chunk is refused would else be sent to its end for nothing.
     if storeTroubles > 0 || doubted > 0 && doubted + working >= settings.concurrency { return .wait }
     var closed: [(lane: Int, until: Duration)] = []
-    for lane in lanes.indices where canClaim(lane, now: now) {
+    for lane in lanes.indices {
+      guard let step = lanes[lane].step, canClaim(step, lane, now: now) else { continue }
       switch lanes[lane].gate.enter(now: now.elapsed) {
       case .go:
         working += 1
+        if hasSeveralSteps, step == firstStep { begun += 1 }
         if lanes[lane].announcedWait != nil {
           lanes[lane].announcedWait = nil
           tell(.waitOver)
         }
-        return .claim(Slot(budget: lanes[lane].budget, epoch: pendingEpoch))
+        return .claim(Slot(step: step, epoch: pendingEpoch))
       case .wait(let until): closed.append((lane, until))
       case .full: break
       }
@@ -222,8 +269,9 @@ extension DispatcherState {
   }
 
   /// Whether there may be a chunk to claim in a lane, and no request that reads goes before it.
-  private mutating func canClaim(_ lane: Int, now: Moment) -> Bool {
-    guard lanes[lane].isSending, !lanes[lane].isPendingKnownEmpty else { return false }
+  private mutating func canClaim(_ step: ChunkStep, _ lane: Int, now: Moment) -> Bool {
+    guard !lanes[lane].isPendingKnownEmpty else { return false }
+    if hasSeveralSteps, step == firstStep, begun >= (isProven ? settings.ahead : 1) { return false }
     if let earliest = lanes[lane].earliestClaim {
       guard earliest <= now.elapsed else { return false }
       lanes[lane].earliestClaim = nil
@@ -234,6 +282,7 @@ extension DispatcherState {
   private mutating func giveBack(_ slot: Slot) {
     lanes[index(of: slot)].gate.leaveUnused()
     working -= 1
+    if hasSeveralSteps, slot.step == firstStep { begun -= 1 }
     changed()
   }
 
@@ -247,6 +296,7 @@ extension DispatcherState {
     switch why {
     case .ready: break
     case .rate(let rate): announce(lane, until: until, reason: "the rate limit \(rate)", now: now)
+    case .mediaRate(let rate): announce(lane, until: until, reason: "the limit on media \(rate)", now: now)
     case .wait(let reason):
       hold(
         lane: lane, lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed),
@@ -305,13 +355,14 @@ extension DispatcherState {
   }
 
   /// What an answer came to is durable; its sender is free again.
-  private mutating func take(_ recorded: Recorded, outcome: Outcome, event: ChunkEvent) {
+  private mutating func take(_ recorded: Recorded, _ move: ChunkMove, outcome: Outcome) {
     working -= 1
-    if event == .answerLost || event == .doubted {
+    if move.event == .answerLost || move.event == .doubted {
       openUnknowns += 1
-      concernsSettler()
+      settling.note()
     }
-    if event == .doubted { doubted += 1 }
+    if move.event == .doubted { doubted += 1 }
+    follow(move)
     if outcome == .accepted, !hasAcceptance {
       hasAcceptance = true
       var accepted = counts
@@ -361,7 +412,7 @@ extension DispatcherState {
   private mutating func setAlarm(now: Moment) {
     var moments: [Duration] = []
     if !waiting.senders.isEmpty {
-      for lane in lanes where lane.isSending && !lane.isPendingKnownEmpty {
+      for lane in lanes where lane.step != nil && !lane.isPendingKnownEmpty {
         // Both have to be over.
         if let later = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max() {
           moments.append(later)
@@ -369,7 +420,8 @@ extension DispatcherState {
       }
     }
     if !waiting.readers.isEmpty, let until = lanes[reading].gate.closedUntil { moments.append(until) }
-    if waiting.contains(.settler), let until = settlerWaitsUntil { moments.append(until) }
+    if waiting.contains(.settler), let until = settling.until { moments.append(until) }
+    if waiting.contains(.poller), let until = polling.until { moments.append(until) }
     let next = moments.filter { $0 > now.elapsed }.min()
     guard next != alarm else { return }
     alarm = next
@@ -394,14 +446,9 @@ extension DispatcherState {
     }
   }
 
-  private mutating func concernsSettler() {
-    settlingVersion += 1
-    hasSettlerNews = true
-  }
-
-  private mutating func wakeSettler(now: Moment) {
-    let isTime = settlerWaitsUntil.map { $0 <= now.elapsed } ?? false
-    if hasSettlerNews || isTime, waiting.remove(.settler) { wake(.settler, .look) }
+  private mutating func wakeWatchers(now: Moment) {
+    if settling.isTime(at: now.elapsed), waiting.remove(.settler) { wake(.settler, .look) }
+    if polling.isTime(at: now.elapsed), waiting.remove(.poller) { wake(.poller, .look) }
   }
 
   private mutating func decided(wasRefused: Bool) {
@@ -418,16 +465,58 @@ extension DispatcherState {
 
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool {
-    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty || isCancelled)
+    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty && !isProcessing || isCancelled)
   }
 
   /// Whether later acceptances can still become witnesses.
   var canSendMore: Bool {
-    !isSendingOver && (working > 0 || !isPendingKnownEmpty && doubted < settings.concurrency)
+    !isSendingOver && (working > 0 || isProcessing || !isPendingKnownEmpty && doubted < settings.concurrency)
   }
 
   /// Whether settling has to end now; a run that is cancelled is still settled.
   var stopsSettling: Bool { stop != nil }
+}
+
+// MARK: - Steps
+
+extension DispatcherState {
+  /// Equal refusals of one step in a row, none about its item and no success between, after which the run is paused: it is
+  /// likely that something is wrong with our requests.
+  static let equalRefusalLimit = 10
+
+  /// Whether other chunks may be sent: the first step of one was done, where that has to be seen first.
+  var firstStepIsProven: Bool { isProven }
+
+  /// Whether nothing is polled any more.
+  var isPollingOver: Bool { isSendingOver || isDone }
+
+  /// What a move means beyond the counts.
+  private mutating func follow(_ move: ChunkMove) {
+    guard hasSeveralSteps else { return }
+    switch move.event {
+    case .stepAccepted, .stepReopened: polling.note()
+    case .stepDone: isProven = true
+    case .accepted, .settledReceived, .refused, .exhausted, .divided, .refusedAlike: begun -= 1
+    case .requeued, .settledNotReceived: if (move.nextStep ?? move.step) == firstStep { begun -= 1 }
+    case .answerLost, .doubted, .claimed, .cancelled, .retried: break
+    }
+    switch move.event {
+    case .accepted, .stepAccepted, .stepDone: generalRefusals[move.step] = nil
+    case .refused:
+      guard let text = move.generalRefusal else { break }
+      let count = generalRefusals[move.step].map { $0.text == text ? $0.count + 1 : 1 } ?? 1
+      generalRefusals[move.step] = (text, count)
+      if count >= Self.equalRefusalLimit {
+        stop(
+          for: .paused(
+            .failures,
+            detail:
+              "the service refused \(count) requests of the step \(move.step) in a row with \(text), which is not "
+              + "about a video"))
+      }
+    default: break
+    }
+  }
 }
 
 // MARK: - Stopping
@@ -471,13 +560,17 @@ extension DispatcherState {
   /// Whether anything is left to send or to settle: where nothing is, there is nothing to pause.
   private var hasWorkLeft: Bool { counts.openChunks > 0 }
 
-  private var isPendingKnownEmpty: Bool { lanes.allSatisfy { !$0.isSending || $0.isPendingKnownEmpty } }
+  private var isPendingKnownEmpty: Bool { lanes.allSatisfy { $0.step == nil || $0.isPendingKnownEmpty } }
 
-  private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 }
+  private var isProcessing: Bool { counts.chunks(in: .processing) > 0 }
+
+  private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 && !isProcessing }
 
   /// The settler would wake at every change; what concerns it is a new unknown chunk, and the end.
   private mutating func changed() {
-    if isSendingOver || isDone { concernsSettler() }
+    guard isSendingOver || isDone else { return }
+    settling.note()
+    polling.note()
   }
 
   /// A chunk is no longer pending.

@@ -43,8 +43,9 @@ package struct RunLoop: Sendable {
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunExit {
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
-      settings: settings, budgets: service.budgets, standing: standing, clock: clock, random: random,
-      observer: observer)
+      settings: settings, budgets: service.budgets, firstGoesAlone: service.firstGoesAlone,
+      standing: standing,
+      clock: clock, random: random, observer: observer)
     dispatcher.handle(.started(standing, isCancelling: isCancelling))
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -82,6 +83,13 @@ package struct RunLoop: Sendable {
         await Settler(
           session: session, service: service, clock: clock, random: random, dispatcher: dispatcher
         ).work()
+      }
+      if service.pollLimit > 0 {
+        group.addTask {
+          await Poller(
+            session: session, service: service, clock: clock, random: random, dispatcher: dispatcher
+          ).work()
+        }
       }
       group.addTask { await cancelPending(on: dispatcher) }
     }

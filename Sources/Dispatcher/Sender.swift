@@ -22,7 +22,8 @@ struct Sender {
   private func claimAndSend(_ slot: Slot) async {
     KillPoint.beforeIntent.reached()
     do {
-      let claim = try await persistently(endsWithRun: true, { try await session.claim(at: clock.now()) })
+      let claim = try await persistently(
+        endsWithRun: true, { try await session.claim(slot.step, at: clock.now()) })
       var next = take(claim, slot)
       while let (chunk, slot) = next { next = await send(chunk, slot) }
     } catch is StoreRetry.Stopped {
@@ -54,8 +55,9 @@ struct Sender {
     let settings = session.settings
     let result = await service.send(
       SendUnit(
-        chunk: chunk.number, itemCount: chunk.itemCount, content: chunk.filePart, timeout: settings.timeout,
-        mayBeDivided: settings.bisect), step: chunk.step)
+        chunk: chunk.number, firstItem: chunk.firstItem, itemCount: chunk.itemCount, content: chunk.filePart,
+        timeout: settings.timeout, mayBeDivided: settings.bisect, externalIDs: chunk.externalIDs),
+      step: chunk.step)
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
     do {
@@ -74,7 +76,7 @@ struct Sender {
       let next = try await next(after: judgement, chunk, result)
       let record = AttemptRecord(
         of: chunk, result, finishedAt: max(clock.now(), chunk.startedAt), took: took,
-        isCounted: judgement.isCounted, event: next.event,
+        isCounted: judgement.isCounted, event: next.event, nextStep: next.step,
         readyAt: readyAt(after: result.outcome, judgement, chunk), division: next.division,
         rejectsRest: next.rejectsRest, isInOutage: effect.isInOutage, wait: effect.wait)
       if result.outcome != .accepted {
@@ -84,7 +86,7 @@ struct Sender {
             message: result.message))
       }
       if let slot = effect.next, let (recorded, claim) = try await recordAndClaim(record, slot) {
-        dispatcher.handle(.recorded(recorded, outcome: result.outcome, event: record.event))
+        dispatcher.handle(.recorded(recorded, record.move(result), outcome: result.outcome))
         switch claim {
         case .success(let claim): return take(claim, slot)
         case .failure(let damage):
@@ -97,7 +99,7 @@ struct Sender {
       if let division = record.division {
         dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
       }
-      dispatcher.handle(.recorded(recorded, outcome: result.outcome, event: record.event))
+      dispatcher.handle(.recorded(recorded, record.move(result), outcome: result.outcome))
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
       dispatcher.handle(.abandoned)
@@ -116,7 +118,7 @@ struct Sender {
   ) async throws -> (recorded: Recorded, claim: Result<Claim, StoreError>)? {
     KillPoint.beforeIntent.reached()
     do {
-      let both = try await session.record(record, claimingAt: clock.now())
+      let both = try await session.record(record, claiming: (slot.step, clock.now()))
       if let claim = both.claim { return (both.recorded, claim) }
     } catch let error as StoreError where error.isTransient {
       // Tried again, without the claim, by the caller.
@@ -155,20 +157,32 @@ struct Sender {
     return RetryContract.judge(result.outcome, circumstances)
   }
 
-  /// What happens to the chunk, where a refusal or the end of its attempts may divide it.
+  /// What an attempt makes of its chunk.
+  private struct Consequence {
+    let event: ChunkEvent
+    var step: ChunkStep?
+    var division: Division?
+    var rejectsRest = false
+  }
+
+  /// What happens to the chunk, where an acceptance may leave another step to send, and a refusal may divide the chunk.
   private func next(
     after judgement: Judgement, _ chunk: ClaimedChunk, _ result: SubmissionResult
-  ) async throws -> (event: ChunkEvent, division: Division?, rejectsRest: Bool) {
-    guard judgement.event == .refused else { return (judgement.event, nil, false) }
+  ) async throws -> Consequence {
+    if judgement.event == .accepted, let step = service.step(following: chunk.step) {
+      return result.isDone ? Consequence(event: .stepDone, step: step) : Consequence(event: .stepAccepted)
+    }
+    guard judgement.event == .refused else { return Consequence(event: judgement.event) }
     let history = try await persistently { try await session.refusals(of: chunk.number) }
     let step = service.step(
       after: Refusal(
-        items: chunk.items, status: result.status, code: result.code, history: history,
+        items: chunk.items, step: chunk.step, status: result.status, code: result.code, history: history,
         isBisecting: session.settings.bisect, mayAsk: session.settings.onUnknown == .check))
     return switch step {
-    case .reject(let withRest): (.refused, nil, withRest)
-    case .divide(let division): (.divided, division, false)
-    case .lookUp: (.doubted, nil, false)
+    case .reject(let withRest): Consequence(event: .refused, rejectsRest: withRest)
+    case .divide(let division): Consequence(event: .divided, division: division)
+    case .lookUp: Consequence(event: .doubted)
+    case .pollAgain: Consequence(event: .stepReopened, step: service.step(before: chunk.step))
     }
   }
 
@@ -178,5 +192,14 @@ struct Sender {
     // Otherwise the gate holds everybody back; the chunk itself goes in its turn.
     guard outcome == .notProcessed, judgement.event == .requeued, judgement.isCounted else { return nil }
     return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
+  }
+}
+
+extension AttemptRecord {
+  /// The move that it records.
+  fileprivate func move(_ result: SubmissionResult) -> ChunkMove {
+    ChunkMove(
+      event, at: step, to: nextStep,
+      generalRefusal: result.isAboutItem ? nil : result.code ?? result.status.map { "HTTP \($0)" })
   }
 }

@@ -126,7 +126,10 @@ struct Settler {
   ) async throws {
     guard var known = state.cases[chunk.number] else { return }
     known.nextLook = clock.elapsed() + delay
-    let conclusion = Conclusion(authority: .listing, evidence: reading.evidence, learned: reading.learned)
+    let conclusion = Conclusion(
+      authority: .listing, evidence: reading.evidence, learned: reading.learned,
+      externalID: reading.externalID,
+      isDone: reading.isDone, surplus: reading.surplus)
     switch reading.finding {
     case .received:
       return try await conclude(chunk, .received, conclusion, &state)
@@ -158,6 +161,12 @@ struct Settler {
     let evidence: Evidence
     /// What refusals of the run are known to mean from now on.
     var learned: RejectionSemantics?
+    /// The id that the service has for what the request made.
+    var externalID: String?
+    /// Whether the step is done.
+    var isDone = false
+    /// What other requests of the step made.
+    var surplus: [String] = []
   }
 
   private func conclude(
@@ -168,12 +177,19 @@ struct Settler {
     var settlement = Settlement(
       chunk: chunk.number, attempt: chunk.attempt, verdict: verdict, authority: conclusion.authority,
       evidence: conclusion.evidence, decidedAt: clock.now(), event: .settledReceived,
-      semantics: conclusion.learned)
+      semantics: conclusion.learned, externalID: conclusion.externalID, surplus: conclusion.surplus)
     switch verdict {
-    case .received, .undecided: break
+    case .received:
+      guard let next = service.step(following: chunk.step) else { break }
+      settlement.event = conclusion.isDone ? .stepDone : .stepAccepted
+      settlement.nextStep = conclusion.isDone ? next : nil
+    case .undecided: break
     case .partlyReceived:
       settlement.event = .divided
       settlement.division = Division(Piece.ranges(from: chunk.firstItem, isSeen: isSeen))
+    case .notReceived where chunk.wasRefused && service.steps.count > 1:
+      // It was asked because the refusal may have meant that the service has it already; it does not, so it stands.
+      settlement.event = .refused
     case .notReceived where chunk.wasRefused:
       settlement.division = settings.bisect ? service.division(of: chunk.range, because: .refused) : nil
       settlement.event = settlement.division == nil ? .settledNotReceived : .divided
@@ -203,7 +219,10 @@ struct Settler {
     if let division = settlement.division {
       dispatcher.tell(.divided(chunk: chunk.number, pieces: division.pieces.count))
     }
-    dispatcher.handle(.settled(recorded, wasRefused: chunk.wasRefused))
+    dispatcher.handle(
+      .settled(
+        recorded, ChunkMove(settlement.event ?? .settledReceived, at: chunk.step, to: settlement.nextStep),
+        wasRefused: chunk.wasRefused))
   }
 
   private func hold(
@@ -246,6 +265,14 @@ private struct PersistentRecords: SettlingRecords {
   }
 
   func intents() async throws -> Int { try await persistently { try await session.intents() } }
+
+  func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
+    try await persistently { try await session.acceptance(of: step, after: intents) }
+  }
+
+  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
+    try await persistently { try await session.spentIDs(among: ids) }
+  }
 }
 
 extension Dispatcher: ReadingGate {

@@ -61,3 +61,17 @@ extension RunControl {
     }
   }
 }
+
+extension WorkQueue {
+  /// Takes the next chunk of the first step.
+  package func claim(at now: Timestamp) async throws -> Claim {
+    try await claim(settings.profile.firstStep, at: now)
+  }
+
+  /// Ends an attempt and takes the next chunk of the first step.
+  package func record(
+    _ result: AttemptRecord, claimingAt next: Timestamp?
+  ) async throws -> RecordedAndClaimed {
+    try await record(result, claiming: next.map { (settings.profile.firstStep, $0) })
+  }
+}

@@ -24,14 +24,15 @@ struct Machine {
     state = DispatcherState(
       settings: settings, budgets: budgets,
       standing: RunSnapshot(
-        items: chunks, attempts: 0, counts: counts, wait: nil, request: nil,
+        items: chunks, attempts: 0, counts: counts,
         hasReachedService: hasReachedService))
   }
 
   /// What a run has that many chunks of which are pending.
   func standing(wait: StoredWait? = nil, request: RunRequest? = nil) -> RunSnapshot {
     RunSnapshot(
-      items: counts.items[.pending], attempts: 0, counts: counts, wait: wait, request: request,
+      items: counts.items[.pending], attempts: 0, counts: counts, waits: wait.map { [.transfer: $0] } ?? [:],
+      request: request,
       hasReachedService: true)
   }
 
@@ -48,7 +49,7 @@ struct Machine {
     senders.flatMap { handle(.waits(.sender($0))) }
   }
 
-  func slot(epoch: Int = 0) -> Slot { Slot(budget: Self.budget, epoch: epoch) }
+  func slot(epoch: Int = 0) -> Slot { Slot(step: ChunkStep(Self.budget), epoch: epoch) }
 
   /// What a change says that moved one chunk.
   mutating func moved(_ from: ChunkState, _ to: ChunkState, request: RunRequest? = nil) -> Recorded {
@@ -76,7 +77,7 @@ struct Machine {
       _ = wait(0..<1)
       _ = answer(slot(), .accepted)
       let recorded = moved(.pending, .accepted)
-      _ = handle(.recorded(recorded, outcome: .accepted, event: .accepted))
+      _ = handle(.recorded(recorded, ChunkMove(.accepted, at: .transfer), outcome: .accepted))
     }
   }
 }
@@ -146,7 +147,9 @@ struct SlotTests {
     _ = machine.answer(machine.slot(), .accepted, claimsNext: true)
     machine.wait(2..<10)
     let recorded = machine.moved(.pending, .accepted)
-    #expect(machine.handle(.recorded(recorded, outcome: .accepted, event: .accepted)).woken.isEmpty)
+    #expect(
+      machine.handle(.recorded(recorded, ChunkMove(.accepted, at: .transfer), outcome: .accepted)).woken
+        .isEmpty)
   }
 
   @Test("a pause that comes with an answer holds before its slot is free")
@@ -183,11 +186,11 @@ struct SlotTests {
       machine.wait(0..<1)
       _ = machine.answer(slot, .content)
       let recorded = machine.moved(.pending, .unknown)
-      _ = machine.handle(.recorded(recorded, outcome: .content, event: .doubted))
+      _ = machine.handle(.recorded(recorded, ChunkMove(.doubted, at: .transfer), outcome: .content))
     }
     #expect(machine.wait(0..<2) == [])
     let recorded = machine.moved(.unknown, .split)
-    let woken = machine.handle(.settled(recorded, wasRefused: true)).woken
+    let woken = machine.handle(.settled(recorded, ChunkMove(.divided, at: .transfer), wasRefused: true)).woken
     #expect(woken.keys.sorted { "\($0)" < "\($1)" } == [.sender(0)])
   }
 
@@ -205,7 +208,7 @@ struct SlotTests {
           filePart: [], startedAt: machine.now.wall)))
     _ = machine.answer(old, .throttled, asked: .seconds(1))
     let back = machine.moved(.submitting, .pending)
-    _ = machine.handle(.recorded(back, outcome: .throttled, event: .requeued))
+    _ = machine.handle(.recorded(back, ChunkMove(.requeued, at: .transfer), outcome: .throttled))
     #expect(machine.handle(.foundNothing(old)).woken.isEmpty)
     machine.pass(1)
     let new = machine.slot(epoch: 1)
@@ -250,7 +253,7 @@ struct BudgetTests {
   static let second = Budget("upload")
   static let reading = Budget("reading")
 
-  static func slot(_ budget: Budget) -> Slot { Slot(budget: budget, epoch: 0) }
+  static func slot(_ budget: Budget) -> Slot { Slot(step: ChunkStep(budget), epoch: 0) }
 
   func machine() -> Machine {
     Machine(budgets: Budgets(sending: [Self.first, Self.second], reading: Self.reading))
@@ -499,7 +502,9 @@ struct StoppingTests {
     _ = done.answer(done.slot(), .accepted)
     let recorded = done.moved(.pending, .accepted)
     #expect(
-      done.handle(.recorded(recorded, outcome: .accepted, event: .accepted)).woken == [.canceller: .leave])
+      done.handle(.recorded(recorded, ChunkMove(.accepted, at: .transfer), outcome: .accepted)).woken == [
+        .canceller: .leave
+      ])
   }
 
   @Test("what another process asks for is followed, also when it comes with a record")
@@ -544,12 +549,16 @@ struct SettlerTurnTests {
     machine.wait(0..<1)
     _ = machine.answer(machine.slot(), .accepted)
     let accepted = machine.moved(.pending, .accepted)
-    #expect(machine.handle(.recorded(accepted, outcome: .accepted, event: .accepted)).woken.isEmpty)
+    #expect(
+      machine.handle(.recorded(accepted, ChunkMove(.accepted, at: .transfer), outcome: .accepted)).woken
+        .isEmpty)
     machine.wait(0..<1)
     _ = machine.answer(machine.slot(epoch: 1), .unknown)
     let unknown = machine.moved(.pending, .unknown)
     #expect(
-      machine.handle(.recorded(unknown, outcome: .unknown, event: .answerLost)).woken == [.settler: .look])
+      machine.handle(.recorded(unknown, ChunkMove(.answerLost, at: .transfer), outcome: .unknown)).woken == [
+        .settler: .look
+      ])
     #expect(machine.state.hasOpenUnknowns)
 
     let later = machine.state.settlingVersion

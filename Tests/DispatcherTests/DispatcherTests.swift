@@ -43,7 +43,7 @@ struct DispatcherTests {
       }
       await untilWaiting(63, at: dispatcher)
       await until(wakeUps, is: 1)
-      let slot = Slot(budget: Machine.budget, epoch: 0)
+      let slot = Slot(step: ChunkStep(Machine.budget), epoch: 0)
       let throttled = Gate.Ending(outcome: .throttled, asked: .seconds(30))
       #expect(dispatcher.answered(Answered(slot: slot, ending: throttled)).wait?.length == .seconds(30))
       await clock.waitForSleepers(1)

@@ -17,13 +17,13 @@ struct MachineWalkTests {
     var machine = Machine(concurrency: concurrency, budgets: budgets)
     var waiting: Set<Waiter> = []
     var slots: [Slot] = []
-    var unrecorded: [Outcome] = []
+    var unrecorded: [(ChunkStep, Outcome)] = []
     var reading = 0
     var alarm: Duration?
     var isOver = false
 
     func isOut(_ budget: Budget) -> Int {
-      slots.count { $0.budget == budget } + (budget == budgets.reading ? reading : 0)
+      slots.count { Budget($0.step) == budget } + (budget == budgets.reading ? reading : 0)
     }
 
     func perform(_ actions: [DispatcherAction]) {
@@ -61,17 +61,20 @@ struct MachineWalkTests {
       case 4, 5, 6:
         guard let slot = slots.popLast() else { continue }
         let outcome = Outcome.allCases.randomElement(using: &generator) ?? .accepted
-        unrecorded.append(outcome)
+        unrecorded.append((slot.step, outcome))
         perform(
           machine.answer(
             slot, outcome, asked: Bool.random(using: &generator) ? .seconds(2) : nil, obstacle: nil,
             claimsNext: outcome == .accepted))
       case 7:
-        guard let outcome = unrecorded.popLast() else { continue }
+        guard let (step, outcome) = unrecorded.popLast() else { continue }
         // As often as not it is to be sent again.
         let to: ChunkState = outcome == .accepted ? .accepted : .pending
         let recorded = machine.moved(.pending, to)
-        perform(machine.handle(.recorded(recorded, outcome: outcome, event: .requeued)))
+        perform(
+          machine.handle(
+            .recorded(
+              recorded, ChunkMove(outcome == .accepted ? .accepted : .requeued, at: step), outcome: outcome)))
       case 8:
         guard let slot = slots.popLast() else { continue }
         let moment = machine.now.wall + .seconds(2)

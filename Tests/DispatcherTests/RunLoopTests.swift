@@ -91,7 +91,7 @@ struct RunLoopTests {
     #expect(scene.clock.now().since(start) >= .seconds(90))
     #expect(Set(service.taken.values) == [1])
     #expect(scene.events.waits.contains { $0.reason == "the service asks to wait" })
-    #expect(try await scene.session.standing().wait != nil)
+    #expect(try await scene.session.standing().waits[.transfer] != nil)
   }
 
   @Test("a wait that is asked for in a success holds the run back, on disk, and the chunk is unknown")
@@ -106,7 +106,7 @@ struct RunLoopTests {
     #expect(service.taken.count == 10)
     #expect(Set(service.taken.values) == [1])
     #expect(scene.events.waits.contains { $0.reason == "the service asks to wait" })
-    #expect(try await scene.session.standing().wait?.length == .seconds(90))
+    #expect(try await scene.session.standing().waits[.transfer]?.length == .seconds(90))
   }
 
   @Test("a wait longer than --max-wait pauses with the time to resume at")

@@ -180,7 +180,7 @@ struct CommitSumsTests {
         { await told.add(try await other.claim(at: TestStore.start)) },
         { _ = try await one.record(waiting, claimingAt: TestStore.start + .seconds(61)) },
         { await told.add(try await other.claim(at: TestStore.start)) },
-        { try await one.remember(wait: wait) },
+        { try await one.remember(wait, of: .transfer) },
         { await told.add(try await other.claim(at: TestStore.start)) },
       ])
     #expect(failures == [false, true, false, false, false])

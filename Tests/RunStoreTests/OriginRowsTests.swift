@@ -26,15 +26,16 @@ struct OriginRowsTests {
     // What an older version left: the run's service once more, with its port, and all of the run there.
     try Raw.execute(
       """
-      INSERT INTO origin (id, url, wait_until, wait_reason, wait_ms)
-        VALUES (9, '\(settings.origin):443', 99, 'the service asks to wait', 50);
+      INSERT INTO origin (id, url) VALUES (9, '\(settings.origin):443');
+      INSERT INTO budget (origin, step, wait_until, wait_reason, wait_ms)
+        VALUES (9, 'transfer', 99, 'the service asks to wait', 50);
       UPDATE run SET origin = 9; UPDATE attempt SET origin = 9;
       """, in: store.path)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try Raw.query("SELECT count(*) FROM origin", in: store.path) == ["1"])
     #expect(
       try Raw.query("SELECT DISTINCT attempt.origin = run.origin FROM attempt, run", in: store.path) == ["1"])
-    #expect(try await heir.standing().wait?.length == .milliseconds(50))
+    #expect(try await heir.standing().waits[.transfer]?.length == .milliseconds(50))
     let unknown = try #require(try await heir.unknownChunks(after: nil, limit: 1).first)
     let names = Set(unknown.items.map(\.name))
     let sends = try await heir.sends(

@@ -189,50 +189,163 @@ struct RunSessionConformance {
     #expect(again.countedAttempts == 1)
   }
 
+  /// A run whose chunks are an item each and need two steps.
+  private func steppedSession(
+    _ configure: (inout RunSettings) -> Void = { _ in }
+  ) async throws -> (any BatchStore, any RunSession) {
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    configure(&settings)
+    return try await session(chunkSize: 1, settings: settings)
+  }
+
   func stepsFollowOneAnother() async throws {
-    let (store, session) = try await session(chunkSize: 5)
-    let upload = ChunkStep(rawValue: "upload")
-    let index = ChunkStep(rawValue: "index")
-    let first = try claimed(await session.claim(at: start))
-    #expect(first.step == .transfer)
+    let (store, session) = try await steppedSession()
+    #expect(try await session.standing().begunChunks == 0)
+    let first = try claimed(await session.claim(.upload, at: start))
+    #expect(first.step == .upload)
+    #expect(first.externalIDs.isEmpty)
     var taken = result(first, .accepted, .stepAccepted)
     taken.externalID = "asset-1"
     #expect(
-      try await session.record(taken).moved == StateCounts(moving: 5, from: .submitting, to: .processing))
+      try await session.record(taken).moved == StateCounts(moving: 1, from: .submitting, to: .processing))
     let working = try await session.processingChunks(after: nil, limit: 5)
     #expect(
       working == [
         ProcessingChunk(
-          number: first.number, attempt: 1, step: .transfer, externalID: "asset-1", items: 0..<5,
+          number: first.number, attempt: 1, step: .upload, externalID: "asset-1", index: first.index,
+          items: 0..<1,
           acceptedAt: start + .seconds(1))
       ])
     #expect(try await session.processingChunks(after: first.number, limit: 5).isEmpty)
-    // It belongs to no process: whoever takes the run finds it.
-    let second = try claimed(await session.claim(at: start))
+    guard case .none = try await session.claim(.index, at: start) else {
+      Issue.record("a chunk was claimed for a step that it does not need next")
+      return
+    }
+    // It belongs to no process: the next owner of the run finds it.
+    _ = try claimed(await session.claim(.upload, at: start))
     try await session.release(as: .paused(.signal, detail: nil), at: start)
     let heir = try await store.take(session.run, isCancelling: false, at: start)
     #expect(try await heir.processingChunks(after: nil, limit: 5) == working)
-    #expect(try await heir.standing().counts.chunks == [.processing: 1, .unknown: 1])
+    let standing = try await heir.standing()
+    #expect(standing.counts.chunks[.processing] == 1)
+    #expect(standing.counts.chunks[.unknown] == 1)
+    #expect(standing.begunChunks == 2)
+    #expect(!standing.hasPassedFirstStep)
     await #expect(throws: StoreError.self) { try await heir.release(as: .finished, at: start) }
-    let done = ProcessingResult(of: working[0], at: start + .seconds(3), event: .stepDone, nextStep: index)
-    #expect(try await heir.record(done).moved == StateCounts(moving: 5, from: .processing, to: .pending))
+    let done = ProcessingResult(
+      of: working[0], at: start + .seconds(3), event: .stepDone, nextStep: .index, mediaLength: .seconds(90))
+    #expect(try await heir.record(done).moved == StateCounts(moving: 1, from: .processing, to: .pending))
     await #expect(throws: StoreError.self) { try await heir.record(done) }
-    let again = try claimed(await heir.claim(at: start + .seconds(4)))
+    let again = try claimed(await heir.claim(.index, at: start + .seconds(4)))
     #expect(again.number == first.number)
-    #expect(again.step == index)
+    #expect(again.externalIDs == [.upload: "asset-1"])
     #expect(again.attempt == 2)
+    #expect(try await heir.standing().hasPassedFirstStep)
     _ = try await heir.record(result(again, .notProcessed, .requeued))
-    #expect(try claimed(await heir.claim(at: start + .seconds(6))).step == index)
+    #expect(try claimed(await heir.claim(.index, at: start + .seconds(6))).step == .index)
     let attempts = try await store.attempts(of: session.run, matching: RowFilter(), after: nil, limit: 9).rows
-    #expect(attempts.map(\.step) == [.transfer, index, index, .transfer])
+    #expect(attempts.map(\.step) == [.upload, .index, .index, .upload])
     #expect(attempts.map(\.externalID) == ["asset-1", nil, nil, nil])
-    #expect(second.step != upload)
+  }
+
+  func refusalMayReopenTheStepBefore() async throws {
+    let (_, session) = try await steppedSession()
+    let chunk = try claimed(await session.claim(.upload, at: start))
+    var made = result(chunk, .accepted, .stepDone)
+    made.externalID = "asset-1"
+    made.nextStep = .index
+    _ = try await session.record(made)
+    let sent = try claimed(await session.claim(.index, at: start + .seconds(2)))
+    var refused = result(sent, .content, .stepReopened)
+    refused.nextStep = .upload
+    _ = try await session.record(refused)
+    let looked = try #require(try await session.processingChunks(after: nil, limit: 5).first)
+    #expect(looked.step == .upload)
+    #expect(looked.externalID == "asset-1")
+    #expect(looked.refusal == ProcessingChunk.Refusal(status: 400, code: "some_code", message: nil))
+    // The step is not done after all: the refusal says nothing.
+    let moved = try await session.record(
+      ProcessingResult(of: looked, at: start + .seconds(4), event: .stepAccepted)
+    ).moved
+    #expect(moved == StateCounts())
+    #expect(try await session.processingChunks(after: nil, limit: 5).first?.refusal == nil)
+    #expect(try await session.standing().begunChunks == 1)
+  }
+
+  func budgetsAreApart() async throws {
+    let (_, session) = try await steppedSession {
+      $0.rates = [Rate(count: 1, window: .minute, step: .upload), Rate(count: 2, window: .hour)]
+      $0.mediaRates = [MediaRate(minutes: 2, window: .hour)]
+    }
+    for second in [0, 61] {
+      let chunk = try claimed(await session.claim(.upload, at: start + .seconds(second)))
+      var made = result(chunk, .accepted, .stepDone)
+      made.externalID = "asset-\(second)"
+      made.nextStep = .index
+      made.mediaLength = .seconds(80)
+      _ = try await session.record(made)
+    }
+    guard case .notBefore(_, .rate(let rate)) = try await session.claim(.upload, at: start + .seconds(200))
+    else {
+      Issue.record("the rate of all steps does not hold for this one")
+      return
+    }
+    #expect(rate == Rate(count: 2, window: .hour))
+    let wait = StoredWait(until: start + .seconds(500), reason: "quota", length: .seconds(300))
+    try await session.remember(wait, of: .upload)
+    #expect(try await session.standing().waits == [.upload: wait])
+    // What holds back one step holds back no other.
+    let first = try claimed(await session.claim(.index, at: start + .seconds(200)))
+    #expect(first.externalIDs == [.upload: "asset-0"])
+    guard case .notBefore(let free, .mediaRate) = try await session.claim(.index, at: start + .seconds(201))
+    else {
+      Issue.record("the limit on media does not hold")
+      return
+    }
+    #expect(free == start + .seconds(200) + .seconds(3_600) + .milliseconds(1))
+    _ = try claimed(await session.claim(.index, at: free))
+  }
+
+  func settlingKeepsIdsAndSurplus() async throws {
+    let (store, session) = try await steppedSession()
+    let lost = try claimed(await session.claim(.upload, at: start))
+    _ = try await session.record(result(lost, .unknown, .answerLost))
+    let other = try claimed(await session.claim(.upload, at: start + .seconds(2)))
+    var made = result(other, .accepted, .stepAccepted)
+    made.externalID = "asset-2"
+    _ = try await session.record(made)
+    let unknown = try #require(try await session.unknownChunks(after: nil, limit: 5).first)
+    #expect(unknown.step == .upload)
+    #expect(unknown.items.map(\.object.fileName) == unknown.items.map(\.name))
+    #expect(
+      try await session.acceptance(of: .upload, after: unknown.endedAfter)
+        == StepAcceptance(
+          chunk: other.number, externalID: "asset-2", startedAt: start + .seconds(2),
+          acceptedAt: start + .seconds(3)))
+    #expect(try await session.acceptance(of: .index, after: 0) == nil)
+    let settlement = Settlement(
+      chunk: lost.number, attempt: 1, verdict: .received, authority: .listing, evidence: Evidence("listed"),
+      decidedAt: start + .seconds(9), event: .stepDone, externalID: "asset-0", nextStep: .index,
+      surplus: ["asset-1"])
+    #expect(
+      try await session.settle(settlement).moved == StateCounts(moving: 1, from: .unknown, to: .pending))
+    #expect(
+      try await store.surplus(of: session.run)
+        == [SurplusRow(item: 0, step: .upload, externalID: "asset-1", seenAt: start + .seconds(9))])
+    let next = try claimed(await session.claim(.index, at: start + .seconds(10)))
+    #expect(next.externalIDs == [.upload: "asset-0"])
+    #expect(try await session.spentIDs(among: ["asset-0", "asset-2", "foreign"]).isEmpty)
+    let working = try #require(try await session.processingChunks(after: nil, limit: 5).first)
+    _ = try await session.record(
+      ProcessingResult(of: working, at: start + .seconds(11), event: .requeued, code: "asset_failed"))
+    #expect(try await session.spentIDs(among: ["asset-0", "asset-2"]) == ["asset-2"])
   }
 
   func processingThatFailsIsToldAndCanBeCancelled() async throws {
-    let (store, session) = try await session(chunkSize: 5)
+    let (store, session) = try await steppedSession()
     for _ in 0..<2 {
-      let chunk = try claimed(await session.claim(at: start))
+      let chunk = try claimed(await session.claim(.upload, at: start))
       _ = try await session.record(result(chunk, .accepted, .stepAccepted))
     }
     let working = try await session.processingChunks(after: nil, limit: 5)
@@ -244,7 +357,7 @@ struct RunSessionConformance {
     #expect(chunk.code == "unsupported")
     #expect(chunk.message == "no such codec")
     let cancelled = try await session.cancelPending()
-    #expect(cancelled.moved == StateCounts(moving: 5, from: .processing, to: .cancelled))
+    #expect(cancelled.moved.chunks[.processing] == -1)
   }
 
   func itemRecordsAreKept() async throws {
@@ -381,12 +494,12 @@ struct RunSessionConformance {
   func waitSurvives() async throws {
     let (store, session) = try await session()
     let wait = StoredWait(until: start + .seconds(3_600), reason: "the service asks to wait")
-    try await session.remember(wait: wait)
+    try await session.remember(wait, of: .transfer)
     // A shorter wait never replaces a longer one.
-    try await session.remember(wait: StoredWait(until: start, reason: "shorter"))
+    try await session.remember(StoredWait(until: start, reason: "shorter"), of: .transfer)
     try await session.release(as: .paused(.throttled, detail: "d"), at: start)
     let heir = try await store.take(session.run, isCancelling: false, at: start)
-    #expect(try await heir.standing().wait == wait)
+    #expect(try await heir.standing().waits == [.transfer: wait])
     // The budget is common: another run of the same service is held back as well.
     let other = try await PlannedItems.plan(sources, chunkSize: 5, in: store, at: start, random: 9)
     guard case .notBefore(wait.until, .wait(wait.reason)) = try await other.claim(at: start) else {
@@ -394,15 +507,15 @@ struct RunSessionConformance {
       return
     }
     _ = try claimed(await other.claim(at: wait.until))
-    try await heir.remember(wait: nil)
-    #expect(try await heir.standing().wait == nil)
+    try await heir.endWaits()
+    #expect(try await heir.standing().waits.isEmpty)
   }
 
   func waitIsNeverLongerThanAsked() async throws {
     let (store, session) = try await session()
     let asked = StoredWait(
       until: start + .seconds(60), reason: "the service asks to wait", length: .seconds(60))
-    try await session.remember(wait: asked)
+    try await session.remember(asked, of: .transfer)
     try await session.release(as: .paused(.signal, detail: nil), at: start)
     // The clock was a day ahead when the service asked, and is put right.
     let put = start - .seconds(86_400)
@@ -534,6 +647,9 @@ struct RunSessionConformance {
     ("a rate holds in every window", { try await $0.rateHoldsInEveryWindow() }),
     ("unknown is settled either way", { try await $0.unknownIsSettledEitherWay() }),
     ("steps follow one another", { try await $0.stepsFollowOneAnother() }),
+    ("a refusal may reopen the step before", { try await $0.refusalMayReopenTheStepBefore() }),
+    ("budgets are apart", { try await $0.budgetsAreApart() }),
+    ("settling keeps ids and surplus", { try await $0.settlingKeepsIdsAndSurplus() }),
     (
       "processing that fails is told, and can be cancelled",
       { try await $0.processingThatFailsIsToldAndCanBeCancelled() }

@@ -19,7 +19,7 @@ struct StandingWaitsTests {
     #expect(try await waits(of: store, at: TestStore.start).status == .ok)
     let end = TestStore.start + .seconds(3_600)
     try await session.remember(
-      wait: StoredWait(until: end, reason: "the service asks to wait", length: .seconds(3_600)))
+      StoredWait(until: end, reason: "the service asks to wait", length: .seconds(3_600)), of: .transfer)
     let found = try await waits(of: store, at: TestStore.start)
     #expect(found.status == .problem)
     #expect(found.message.contains("until \(end): the service asks to wait"), "\(found.message)")
@@ -29,7 +29,7 @@ struct StandingWaitsTests {
     let before = TestStore.start - .seconds(86_400)
     let later = try await waits(of: store, at: before)
     #expect(later.message.contains("until \(before + .seconds(3_600))"), "\(later.message)")
-    try await session.remember(wait: nil)
+    try await session.endWaits()
     #expect(try await waits(of: store, at: TestStore.start).status == .ok)
   }
 }

@@ -27,20 +27,22 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func claim(at now: Timestamp) async throws -> Claim {
+  func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim {
     try await change("claim", { $0.traced }) {
-      let claim = try await base.claim(at: now)
+      let claim = try await base.claim(step, at: now)
       if case .chunk(let chunk) = claim { moves.add(chunk.moved) }
       return claim
     }
   }
 
-  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
+  func record(
+    _ result: AttemptRecord, claiming next: (step: ChunkStep, at: Timestamp)?
+  ) async throws -> RecordedAndClaimed {
     try await change(
       "record \(result.chunk)/\(result.attempt) \(result.outcome) \(result.event)",
       { $0.claim.map { "and claim \($0.traced)" } ?? "" }
     ) {
-      let both = try await base.record(result, claimingAt: next)
+      let both = try await base.record(result, claiming: next)
       moves.add(both.recorded.moved)
       if case .success(.chunk(let chunk)) = both.claim { moves.add(chunk.moved) }
       return both
@@ -104,8 +106,18 @@ struct SimulatedSession: RunSession {
     try await read("sole index", { "\($0)" }) { try await base.isSoleIndexLeft(index) }
   }
 
-  func remember(wait: StoredWait?) async throws {
-    try await change("remember") { try await base.remember(wait: wait) }
+  func remember(_ wait: StoredWait, of step: ChunkStep) async throws {
+    try await change("remember") { try await base.remember(wait, of: step) }
+  }
+
+  func endWaits() async throws { try await change("end waits") { try await base.endWaits() } }
+
+  func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
+    try await read("acceptance") { try await base.acceptance(of: step, after: intents) }
+  }
+
+  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
+    try await read("spent", { "\($0.count)" }) { try await base.spentIDs(among: ids) }
   }
 
   func request() async throws -> RunRequest? {

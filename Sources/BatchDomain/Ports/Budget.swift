@@ -7,8 +7,16 @@ package struct Budget: Sendable, Hashable, CustomStringConvertible {
   /// The budget of that name.
   package init(_ name: String) { self.name = name }
 
+  /// The budget that requests of a step use up.
+  package init(_ step: ChunkStep) { name = step.rawValue }
+
   /// The name.
   package var description: String { name }
+}
+
+extension ChunkStep {
+  /// The step whose requests use up a budget.
+  package init(_ budget: Budget) { self.init(rawValue: budget.name) }
 }
 
 /// The budgets of a service, by what passes them.

@@ -50,6 +50,9 @@ package protocol RunCatalog: Sendable {
     of run: RunID, matching filter: RowFilter, from sequence: Int, limit: Int
   ) async throws -> DetailPage<ItemSummary, Int>
 
+  /// What requests of a run made at the service beside what is used, in order of items; empty with a service of one step.
+  func surplus(of run: RunID) async throws -> [SurplusRow]
+
   /// What the service says of single items, in order, from a sequence number on; most items have no record.
   func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord]
 

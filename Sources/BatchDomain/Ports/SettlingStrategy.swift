@@ -67,9 +67,21 @@ package struct SettlingReading: Sendable, Equatable {
   package var evidence: Evidence
   /// What refusals of the run are known to mean from now on; `nil` leaves that as it was.
   package var learned: RejectionSemantics?
+  /// The id that the service has for what the chunk's request made, with ``Finding/received``.
+  package var externalID: String?
+  /// Whether the step is done already, with ``Finding/received``: else, where another step follows, it is polled.
+  package var isDone: Bool
+  /// Ids of what other requests of the chunk's step made beside that.
+  package var surplus: [String]
 
   /// A reading in its parts.
-  package init(_ finding: Finding, _ evidence: Evidence, learned: RejectionSemantics? = nil) {
+  package init(
+    _ finding: Finding, _ evidence: Evidence, learned: RejectionSemantics? = nil, externalID: String? = nil,
+    isDone: Bool = false, surplus: [String] = []
+  ) {
+    self.externalID = externalID
+    self.isDone = isDone
+    self.surplus = surplus
     self.finding = finding
     self.evidence = evidence
     self.learned = learned
@@ -119,4 +131,12 @@ package protocol SettlingRecords: Sendable {
 
   /// Intents that the run has recorded so far.
   func intents() async throws -> Int
+
+  /// When the newest accepted attempt of a step that was begun after so many intents of the run was begun and accepted,
+  /// with the id that the service gave; `nil` where there is none.
+  func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance?
+
+  /// Those of these ids of the service that belong to attempts of this run which came to nothing afterwards: what they
+  /// made is of no use, and says nothing about a later attempt.
+  func spentIDs(among ids: Set<String>) async throws -> Set<String>
 }

@@ -13,20 +13,23 @@ package protocol WorkQueue: Sendable {
 
   /// Takes the next chunk to send: it becomes `submitting` and an attempt row records the intent.
   ///
-  /// - Parameter now: when it is asked for, and the time of the intent, unless the store has a clock of its own: then the
-  ///   intent has the time at which its change is made. A chunk whose `ready_at` is later is left alone, and so is
-  ///   every chunk while a rate limit of the settings is used up, by this run or any other of the same
-  ///   service.
-  func claim(at now: Timestamp) async throws -> Claim
+  /// - Parameters:
+  ///   - step: only chunks that need this step next are taken.
+  ///   - now: when it is asked for, and the time of the intent, unless the store has a clock of its own: then the
+  ///     intent has the time at which its change is made. A chunk whose `ready_at` is later is left alone, and so is
+  ///     every chunk while a rate limit of the settings is used up, by this run or any other of the same service.
+  func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim
 
-  /// Ends an attempt, moves its chunk, and takes the next one as ``claim(at:)`` does: both in one change, or neither.
+  /// Ends an attempt, moves its chunk, and takes the next one as ``claim(_:at:)`` does: both in one change, or neither.
   ///
   /// A next chunk that is damaged is part of the result and no error: the outcome of the attempt is recorded all the
   /// same.
   ///
-  /// - Parameter next: the time of the next intent; `nil` takes none.
+  /// - Parameter next: what is to be claimed, and when; `nil` takes none.
   /// - Throws: ``StoreError`` when nothing was recorded.
-  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed
+  func record(
+    _ result: AttemptRecord, claiming next: (step: ChunkStep, at: Timestamp)?
+  ) async throws -> RecordedAndClaimed
 
   /// Chunks that the service works on, in order of number, leaving out those up to `after`.
   func processingChunks(after: ChunkNumber?, limit: Int) async throws -> [ProcessingChunk]
@@ -37,9 +40,12 @@ package protocol WorkQueue: Sendable {
   /// Whether every item left to decide has that index.
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
 
-  /// Records that nothing may be sent to the service before `until`, by this run or any other, so that a restart keeps
-  /// to it; `nil` ends the wait.
-  func remember(wait: StoredWait?) async throws
+  /// Records that no request of a step may be sent to the service before a moment, by this run or any other, so that a
+  /// restart keeps to it.
+  func remember(_ wait: StoredWait, of step: ChunkStep) async throws
+
+  /// Ends every wait that holds this run back.
+  func endWaits() async throws
 
   /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
   func request() async throws -> RunRequest?
@@ -58,7 +64,7 @@ package protocol WorkQueue: Sendable {
 extension WorkQueue {
   /// Ends an attempt and moves its chunk.
   package func record(_ result: AttemptRecord) async throws -> Recorded {
-    try await record(result, claimingAt: nil).recorded
+    try await record(result, claiming: nil).recorded
   }
 }
 
@@ -75,6 +81,8 @@ package enum Claim: Sendable {
   package enum NotBefore: Sendable, Equatable {
     /// That limit is used up.
     case rate(Rate)
+    /// That limit on minutes of media is used up.
+    case mediaRate(MediaRate)
     /// The service asked some run of this store to wait, for the reason given.
     case wait(String)
     /// Every pending chunk waits for its own next try.
@@ -102,6 +110,8 @@ package struct ClaimedChunk: Sendable {
   package var filePart: [UInt8]
   /// The time of the intent.
   package var startedAt: Timestamp
+  /// The ids that the service gave to what earlier steps made, the latest of each step.
+  package var externalIDs: [ChunkStep: String]
 
   /// Sequence numbers of its items.
   package var items: Range<Int> { firstItem..<firstItem + itemCount }
@@ -112,8 +122,10 @@ package struct ClaimedChunk: Sendable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, attempt: Int, step: ChunkStep = .transfer, countedAttempts: Int, firstItem: Int,
-    itemCount: Int, index: IndexID?, filePart: [UInt8], startedAt: Timestamp
+    itemCount: Int, index: IndexID?, filePart: [UInt8], startedAt: Timestamp,
+    externalIDs: [ChunkStep: String] = [:]
   ) {
+    self.externalIDs = externalIDs
     self.number = number
     self.attempt = attempt
     self.step = step
@@ -132,6 +144,8 @@ package struct AttemptRecord: Sendable, Equatable {
   package var chunk: ChunkNumber
   /// The attempt's number within the chunk.
   package var attempt: Int
+  /// The step that was sent.
+  package var step: ChunkStep
   /// Items in the chunk.
   package var itemCount: Int
   /// When the answer was complete, or the attempt ended without one.
@@ -152,8 +166,11 @@ package struct AttemptRecord: Sendable, Equatable {
   package var isCounted: Bool
   /// What happens to the chunk.
   package var event: ChunkEvent
-  /// The step that is to be sent next; with ``ChunkEvent/stepDone`` only.
+  /// The step that is to be sent next, where that is another; the step that is polled, with
+  /// ``ChunkEvent/stepReopened``.
   package var nextStep: ChunkStep?
+  /// The length of the chunk's videos, where it became known; `nil` leaves that as it was.
+  package var mediaLength: Duration?
   /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
   package var readyAt: Timestamp?
   /// What takes the chunk's place, where it is divided.
@@ -162,31 +179,33 @@ package struct AttemptRecord: Sendable, Equatable {
   package var rejectsRest: Bool
   /// Whether it failed during an outage: no other request got through.
   package var isInOutage: Bool
-  /// A wait of the whole run that came with the answer: durable together with it.
+  /// A wait of everything that its budget counts, which came with the answer: durable together with it.
   package var wait: StoredWait?
 
   /// A record of the attempt that a claim began: what came of it, and what the dispatcher makes of that.
   package init(
     of claimed: ClaimedChunk, _ result: SubmissionResult, finishedAt: Timestamp, took: Duration,
-    isCounted: Bool, event: ChunkEvent, readyAt: Timestamp? = nil, division: Division? = nil,
-    rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
+    isCounted: Bool, event: ChunkEvent, nextStep: ChunkStep? = nil, readyAt: Timestamp? = nil,
+    division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
   ) {
     self.init(
       of: claimed, finishedAt: finishedAt, took: took, outcome: result.outcome, status: result.status,
       code: result.code, message: result.message, externalID: result.externalID, isCounted: isCounted,
-      event: event, readyAt: readyAt, division: division, rejectsRest: rejectsRest, isInOutage: isInOutage,
-      wait: wait)
+      event: event, nextStep: nextStep, mediaLength: result.mediaLength, readyAt: readyAt, division: division,
+      rejectsRest: rejectsRest, isInOutage: isInOutage, wait: wait)
   }
 
   /// A record in its parts.
   package init(
     of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
     code: String?, message: String?, externalID: String? = nil, isCounted: Bool, event: ChunkEvent,
-    nextStep: ChunkStep? = nil, readyAt: Timestamp? = nil,
+    nextStep: ChunkStep? = nil, mediaLength: Duration? = nil, readyAt: Timestamp? = nil,
     division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
   ) {
     chunk = claimed.number
     attempt = claimed.attempt
+    step = claimed.step
+    self.mediaLength = mediaLength
     itemCount = claimed.itemCount
     self.finishedAt = finishedAt
     self.took = took
@@ -208,30 +227,56 @@ package struct AttemptRecord: Sendable, Equatable {
 
 /// A chunk of which the service took a step and works on it.
 package struct ProcessingChunk: Sendable, Equatable {
+  /// A refusal of the step after, which stands only if this step is done.
+  package struct Refusal: Sendable, Equatable {
+    /// HTTP status.
+    package var status: Int?
+    /// The service's error code.
+    package var code: String?
+    /// The service's message.
+    package var message: String?
+
+    /// A refusal as it was recorded.
+    package init(status: Int?, code: String?, message: String?) {
+      self.status = status
+      self.code = code
+      self.message = message
+    }
+  }
+
   /// The chunk's number.
   package var number: ChunkNumber
-  /// The attempt that the service took.
+  /// The last attempt of the chunk.
   package var attempt: Int
   /// The step it works on.
   package var step: ChunkStep
   /// The id that the service gave.
   package var externalID: String?
+  /// The index of all its items; `nil` when they differ.
+  package var index: IndexID?
   /// Sequence numbers of its items.
   package var items: Range<Int>
-  /// When the service took it.
+  /// When the service took it, or refused the step after.
   package var acceptedAt: Timestamp
+  /// Attempts so far that count towards the limit.
+  package var countedAttempts: Int
+  /// The refusal of the step after that led to this look; `nil` where there was none.
+  package var refusal: Refusal?
 
   /// A chunk as the store has it.
   package init(
-    number: ChunkNumber, attempt: Int, step: ChunkStep, externalID: String?, items: Range<Int>,
-    acceptedAt: Timestamp
+    number: ChunkNumber, attempt: Int, step: ChunkStep, externalID: String?, index: IndexID? = nil,
+    items: Range<Int>, acceptedAt: Timestamp, countedAttempts: Int = 0, refusal: Refusal? = nil
   ) {
     self.number = number
     self.attempt = attempt
     self.step = step
     self.externalID = externalID
+    self.index = index
     self.items = items
     self.acceptedAt = acceptedAt
+    self.countedAttempts = countedAttempts
+    self.refusal = refusal
   }
 }
 
@@ -239,16 +284,23 @@ package struct ProcessingChunk: Sendable, Equatable {
 package struct ProcessingResult: Sendable, Equatable {
   /// The chunk's number.
   package var chunk: ChunkNumber
-  /// The attempt that the service took.
+  /// The last attempt of the chunk.
   package var attempt: Int
   /// When that was seen.
   package var at: Timestamp
-  /// What happens to the chunk: `stepDone`, `requeued`, `refused` or `exhausted`.
+  /// What happens to the chunk: `stepDone`, `stepAccepted` where a refusal of the step after does not stand, `requeued`,
+  /// `refused` or `exhausted`.
   package var event: ChunkEvent
-  /// The step that is to be sent next; with ``ChunkEvent/stepDone`` only.
+  /// The step that is to be sent next, where that is another.
   package var nextStep: ChunkStep?
+  /// The length of the chunk's videos, where it became known; `nil` leaves that as it was.
+  package var mediaLength: Duration?
+  /// Whether that counts towards the limit of attempts.
+  package var isCounted: Bool
   /// When the chunk may be sent again, if it may.
   package var readyAt: Timestamp?
+  /// HTTP status of the answer that says so, where one does.
+  package var status: Int?
   /// What the service says went wrong; `nil` when the step is done.
   package var code: String?
   /// The same in words.
@@ -257,14 +309,18 @@ package struct ProcessingResult: Sendable, Equatable {
   /// A result as it was seen.
   package init(
     of chunk: ProcessingChunk, at moment: Timestamp, event: ChunkEvent, nextStep: ChunkStep? = nil,
-    readyAt: Timestamp? = nil, code: String? = nil, message: String? = nil
+    mediaLength: Duration? = nil, isCounted: Bool = false, readyAt: Timestamp? = nil, status: Int? = nil,
+    code: String? = nil, message: String? = nil
   ) {
     self.chunk = chunk.number
     attempt = chunk.attempt
     at = moment
     self.event = event
     self.nextStep = nextStep
+    self.mediaLength = mediaLength
+    self.isCounted = isCounted
     self.readyAt = readyAt
+    self.status = status
     self.code = code
     self.message = message
   }
@@ -308,8 +364,13 @@ package struct RunSnapshot: Sendable, Equatable {
   package var attempts: Int
   /// Chunks and items by state.
   package var counts: StateCounts
-  /// A wait that is still recorded.
-  package var wait: StoredWait?
+  /// Waits that are still recorded, by the step whose requests they hold back.
+  package var waits: [ChunkStep: StoredWait]
+  /// Chunks that have begun and are not decided: of which a step was sent, and neither the last one accepted nor any
+  /// refused for good.
+  package var begunChunks: Int
+  /// Whether the first step of some chunk of the run was ever done.
+  package var hasPassedFirstStep: Bool
   /// A request another process left.
   package var request: RunRequest?
   /// Whether a request of this run is known to have reached the service at the scheme, host and port that the run has
@@ -320,20 +381,23 @@ package struct RunSnapshot: Sendable, Equatable {
 
   /// A snapshot as the store has it.
   package init(
-    items: Int, attempts: Int, counts: StateCounts, wait: StoredWait?, request: RunRequest?,
-    hasReachedService: Bool = false, formerHost: String? = nil
+    items: Int, attempts: Int, counts: StateCounts, waits: [ChunkStep: StoredWait] = [:],
+    request: RunRequest? = nil, hasReachedService: Bool = false, begunChunks: Int = 0,
+    hasPassedFirstStep: Bool = false, formerHost: String? = nil
   ) {
+    self.begunChunks = begunChunks
+    self.hasPassedFirstStep = hasPassedFirstStep
     self.items = items
     self.attempts = attempts
     self.counts = counts
-    self.wait = wait
+    self.waits = waits
     self.request = request
     self.hasReachedService = hasReachedService
     self.formerHost = formerHost
   }
 }
 
-/// A wait that holds back the whole run.
+/// A wait that holds back everything that one budget of the service counts.
 package struct StoredWait: Sendable, Equatable {
   /// Nothing is sent before this moment.
   package var until: Timestamp

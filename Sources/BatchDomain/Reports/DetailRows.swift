@@ -40,6 +40,26 @@ package struct ItemSummary: Sendable, Equatable {
   }
 }
 
+/// What a request made at the service although another request had made it before: nobody uses it.
+package struct SurplusRow: Sendable, Equatable {
+  /// Sequence number of the first item of its chunk.
+  package var item: Int
+  /// The step whose request made it.
+  package var step: ChunkStep
+  /// The service's id.
+  package var externalID: String
+  /// When it was seen.
+  package var seenAt: Timestamp
+
+  /// A row as the store has it.
+  package init(item: Int, step: ChunkStep, externalID: String, seenAt: Timestamp) {
+    self.item = item
+    self.step = step
+    self.externalID = externalID
+    self.seenAt = seenAt
+  }
+}
+
 /// One item of a run that has the video that was looked for.
 package struct ObjectAppearance: Sendable, Equatable {
   /// The run.

@@ -17,6 +17,11 @@ package struct RunSettings: Sendable, Equatable {
   package var concurrency: Int = 4
   /// Limits on requests, all of which hold.
   package var rates: [Rate] = []
+  /// Limits on the minutes of media that are indexed, all of which hold; for profiles whose service says how long a
+  /// video is before it is indexed.
+  package var mediaRates: [MediaRate] = []
+  /// Chunks that may have begun and not reached their last step at a time, 1 or more; for profiles with several steps.
+  package var ahead: Int = 200
   /// How long a request may take from its first byte to the end of its answer.
   package var timeout: Duration = .seconds(60)
   /// Counted attempts per chunk at most, 1 or more.
@@ -46,6 +51,30 @@ package struct RunSettings: Sendable, Equatable {
   /// Where the run's requests go: what makes two runs of one manifest the same submission.
   package var destination: String { baseURL + profile.submissionPath }
 
+  /// Refuses settings that do not go with the profile.
+  ///
+  /// - Throws: ``ConfigurationError`` with code `bad_value` for the first.
+  package func checkProfile() throws(ConfigurationError) {
+    if let items = profile.itemsPerRequest, chunkSize != items {
+      throw ConfigurationError(
+        .badValue,
+        "--chunk-size is \(chunkSize), and a request of profile \(profile.rawValue) carries \(items) item",
+        remedy: "leave --chunk-size out")
+    }
+    if let rate = rates.first(where: { rate in rate.step.map { !profile.steps.contains($0) } ?? false }) {
+      throw ConfigurationError(
+        .badValue, "--rate \(rate) names a step that profile \(profile.rawValue) does not have",
+        remedy: "give the rate without the step, or choose the profile with --profile")
+    }
+    if let rate = mediaRates.first, profile.steps.count == 1 {
+      throw ConfigurationError(
+        .badValue,
+        "--media-rate \(rate) cannot be kept with profile \(profile.rawValue), whose service does not say how long a "
+          + "video is before it is indexed",
+        remedy: "leave --media-rate out, or choose --profile v1.3")
+    }
+  }
+
   /// The table of settings that are stored with a run, in the order in which they are shown.
   package static let table: [Setting<RunSettings>] =
     ownTable + ObjectAccess.table.map { $0.within(\.objects) }
@@ -67,7 +96,19 @@ package struct RunSettings: Sendable, Equatable {
       help: "Requests in flight at most."),
     Setting(
       "rate", \.rates, .rates, .sending, resuming: .changes, storedKey: "rates",
-      help: "Limit on requests, N/s, N/min, N/hour or N/day; may be repeated, all hold."),
+      help:
+        "Limit on requests, N/s, N/min, N/hour or N/day; may be repeated, all hold. With profile v1.3 it holds "
+        + "for each of the steps upload and index by itself; upload:60/min limits one of them."),
+    Setting(
+      "media-rate", \.mediaRates, .mediaRates, .sending, resuming: .changes, storedKey: "media_rates",
+      whenNotStored: [],
+      help:
+        "Limit on the minutes of media that are indexed, for example 600min/hour; may be repeated, all hold. "
+        + "Profile v1.3 only."),
+    Setting(
+      "ahead", \.ahead, .number(1...100_000), .sending, resuming: .changes,
+      whenNotStored: RunSettings().ahead,
+      help: "Items that may be uploaded and not indexed yet, at most. Profile v1.3 only."),
     Setting(
       "timeout", \.timeout, .duration(from: .milliseconds(1)), .sending, resuming: .changes,
       help: "Time limit of a request, from its first byte to the end of the answer."),

@@ -6,6 +6,8 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   case v1_1 = "v1.1"
   /// Version 1.2, the last to have the transfers endpoint.
   case v1_2 = "v1.2"
+  /// Version 1.3, of today: an asset is made of each video, then indexed.
+  case v1_3 = "v1.3"
 
   /// The service's own address.
   package static let defaultBaseURL = "https://api.twelvelabs.io"
@@ -14,6 +16,18 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   package var steps: [ChunkStep] {
     switch self {
     case .v1, .v1_1, .v1_2: [.transfer]
+    case .v1_3: [.upload, .index]
+    }
+  }
+
+  /// The first of ``steps``.
+  package var firstStep: ChunkStep { steps.first ?? .transfer }
+
+  /// Items that one request carries at most; `nil` where `--chunk-size` says it.
+  package var itemsPerRequest: Int? {
+    switch self {
+    case .v1, .v1_1, .v1_2: nil
+    case .v1_3: 1
     }
   }
 
@@ -24,6 +38,7 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     case .v1: "/v1/indexes/tasks/transfers"
     case .v1_1: "/v1.1/tasks/transfers"
     case .v1_2: "/v1.2/tasks/transfers"
+    case .v1_3: "/v1.3/assets"
     }
   }
 }

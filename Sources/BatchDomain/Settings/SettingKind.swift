@@ -29,6 +29,7 @@ package enum StoredValue: Sendable, Equatable, Codable {
   case number(Int64)
   case text(String)
   case rates([Rate])
+  case mediaRates([MediaRate])
   /// Something that this version does not know.
   case other
 
@@ -44,6 +45,8 @@ package enum StoredValue: Sendable, Equatable, Codable {
       self = .text(text)
     } else if let rates = try? container.decode([Rate].self) {
       self = .rates(rates)
+    } else if let rates = try? container.decode([MediaRate].self) {
+      self = .mediaRates(rates)
     } else {
       self = .other
     }
@@ -57,6 +60,7 @@ package enum StoredValue: Sendable, Equatable, Codable {
     case .number(let number): try container.encode(number)
     case .text(let text): try container.encode(text)
     case .rates(let rates): try container.encode(rates)
+    case .mediaRates(let rates): try container.encode(rates)
     case .other: try container.encodeNil()
     }
   }
@@ -281,6 +285,31 @@ extension SettingKind where Value == [Rate] {
     kind.restore = { stored in
       guard case .rates(let rates) = stored else { return nil }
       return rates
+    }
+    return kind
+  }
+}
+
+extension SettingKind where Value == [MediaRate] {
+  /// Limits that all hold; the option may be repeated.
+  package static var mediaRates: SettingKind {
+    var kind = SettingKind(
+      shape: .quantity, valueName: "nmin/window",
+      parse: { (text, thing) throws(ConfigurationError) in [try MediaRateText.parse(text, for: thing)] },
+      format: { rates in rates.isEmpty ? nil : MediaRateText.format(rates) })
+    kind.check = { (rates, thing) throws(ConfigurationError) in
+      for rate in rates { _ = try MediaRateText.parse(rate.description, for: thing) }
+    }
+    kind.options = { rates, option in rates.flatMap { ["--\(option)", $0.description] } }
+    kind.adding = { $0 + $1 }
+    kind.store = { .mediaRates($0) }
+    kind.restore = { stored in
+      switch stored {
+      case .mediaRates(let rates): rates
+      // An empty list has no kind.
+      case .rates(let rates) where rates.isEmpty: []
+      default: nil
+      }
     }
     return kind
   }

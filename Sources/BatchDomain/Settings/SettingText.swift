@@ -77,23 +77,60 @@ package enum RateText {
   /// What is expected, for messages.
   package static let expectation = "a rate such as 5/s, 50/min, 1000/hour or 20000/day"
 
-  /// Reads a whole number from 1, a slash and a window.
+  /// Reads a whole number from 1, a slash and a window, after the name of a step and a colon where it limits that step
+  /// alone.
   ///
   /// - Parameter thing: what the value is of, for messages, for example `--rate`.
   /// - Throws: ``ConfigurationError`` with code `bad_value`.
   package static func parse(_ text: String, for thing: String) throws(ConfigurationError) -> Rate {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    let named = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let step = named.count == 2 ? ChunkStep(rawValue: String(named[0])) : nil
+    if let step, !steps.contains(step) {
+      throw .badValue(
+        thing, text,
+        expected: "\(expectation), alone or after one of the steps "
+          + steps.map { "\($0):" }.joined(separator: " and "))
+    }
+    let parts = (named.last ?? "").split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let window = Rate.Window(rawValue: String(parts[1])) else {
       throw .badValue(thing, text, expected: expectation)
     }
     guard let count = WholeNumberText.number(parts[0]), count >= 1 else {
       throw .badValue(thing, text, expected: "\(expectation), with a whole number from 1")
     }
-    return Rate(count: count, window: window)
+    return Rate(count: count, window: window, step: step)
   }
+
+  /// Steps of which a rate may name one: those of services that have several.
+  private static let steps = ServiceProfile.allCases.map(\.steps).filter { $0.count > 1 }.flatMap(\.self)
 
   /// Writes rates so that a reader sees them all, for example `5/s, 100/min`; `none` without any.
   package static func format(_ rates: [Rate]) -> String {
+    rates.isEmpty ? "none" : rates.map(\.description).joined(separator: ", ")
+  }
+}
+
+/// Limits on minutes of media, as options and job files have them: `600min/hour`.
+package enum MediaRateText {
+  /// What is expected, for messages.
+  package static let expectation = "minutes of media in a window, such as 600min/hour or 3000min/day"
+
+  /// Reads a whole number from 1, `min`, a slash and a window.
+  ///
+  /// - Parameter thing: what the value is of, for messages, for example `--media-rate`.
+  /// - Throws: ``ConfigurationError`` with code `bad_value`.
+  package static func parse(_ text: String, for thing: String) throws(ConfigurationError) -> MediaRate {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].hasSuffix("min"), let window = Rate.Window(rawValue: String(parts[1])),
+      let minutes = WholeNumberText.number(parts[0].dropLast(3)), minutes >= 1
+    else {
+      throw .badValue(thing, text, expected: expectation)
+    }
+    return MediaRate(minutes: minutes, window: window)
+  }
+
+  /// Writes limits so that a reader sees them all; `none` without any.
+  package static func format(_ rates: [MediaRate]) -> String {
     rates.isEmpty ? "none" : rates.map(\.description).joined(separator: ", ")
   }
 }

@@ -45,14 +45,22 @@ package struct Settlement: Sendable, Equatable {
   /// What refusals of the run are known to mean from now on; `nil` leaves that as it was.
   package var semantics: RejectionSemantics?
   /// The id that the service has for what the request made, where settling found it; it is stored with the attempt.
-  package var externalID: String? = nil
+  package var externalID: String?
+  /// The step that is to be sent next, where that is another.
+  package var nextStep: ChunkStep?
+  /// Ids of what other requests of the chunk's step made beside that: they are left over at the service.
+  package var surplus: [String]
 
   /// A verdict on a chunk.
   package init(
     chunk: ChunkNumber, attempt: Int, verdict: Verdict, authority: Authority, evidence: Evidence,
     decidedAt: Timestamp, event: ChunkEvent?, division: Division? = nil, countsAttempt: Bool = false,
-    readyAt: Timestamp? = nil, semantics: RejectionSemantics? = nil
+    readyAt: Timestamp? = nil, semantics: RejectionSemantics? = nil, externalID: String? = nil,
+    nextStep: ChunkStep? = nil, surplus: [String] = []
   ) {
+    self.externalID = externalID
+    self.nextStep = nextStep
+    self.surplus = surplus
     self.chunk = chunk
     self.attempt = attempt
     self.verdict = verdict

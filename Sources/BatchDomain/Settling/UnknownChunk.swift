@@ -4,12 +4,17 @@ package struct UnknownChunk: Sendable, Equatable {
   package struct Item: Sendable, Hashable {
     /// The index that receives it.
     package var index: IndexID
+    /// Its object.
+    package var object: ObjectName
     /// Its file name: the last path segment of its object.
     package var name: FileName
 
-    /// An item by its index and file name.
-    package init(index: IndexID, name: FileName) {
+    /// An item by its index and object.
+    ///
+    /// - Parameter name: its file name; `nil` stands for an object that is nothing but its name.
+    package init(index: IndexID, object: ObjectName? = nil, name: FileName) {
       self.index = index
+      self.object = object ?? ObjectName(name.rawValue)
       self.name = name
     }
   }
@@ -36,6 +41,10 @@ package struct UnknownChunk: Sendable, Equatable {
   package var items: [Item]
   /// The attempt whose answer was lost.
   package var attempt: Int
+  /// The step that it sent.
+  package var step: ChunkStep
+  /// The ids that the service gave to what earlier steps made, the latest of each step.
+  package var externalIDs: [ChunkStep: String]
   /// When the intent of the first of its attempts that were lost was recorded: a task made since then may be
   /// its own.
   package var startedAt: Timestamp
@@ -64,11 +73,14 @@ package struct UnknownChunk: Sendable, Equatable {
 
   /// A chunk as the store has it.
   package init(
-    number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, startedAt: Timestamp,
+    number: ChunkNumber, firstItem: Int, items: [Item], attempt: Int, step: ChunkStep = .transfer,
+    externalIDs: [ChunkStep: String] = [:], startedAt: Timestamp,
     endedAt: Timestamp, intent: Int, endedAfter: Int, loss: Loss = .broken, status: Int? = nil,
     code: String? = nil, wasInOutage: Bool = false, countedAttempts: Int = 0,
     namesClash: Bool = false, wasSentElsewhere: Bool = false
   ) {
+    self.step = step
+    self.externalIDs = externalIDs
     self.number = number
     self.firstItem = firstItem
     self.items = items
@@ -147,5 +159,25 @@ package struct ListingLag: Sendable, Equatable {
   package init(acceptedAt: Timestamp, lag: Duration) {
     self.acceptedAt = acceptedAt
     self.lag = lag
+  }
+}
+
+/// An attempt of a step that the service accepted.
+package struct StepAcceptance: Sendable, Equatable {
+  /// The chunk's number.
+  package var chunk: ChunkNumber
+  /// The id that the service gave.
+  package var externalID: String
+  /// When the attempt started.
+  package var startedAt: Timestamp
+  /// When the service's acceptance was there.
+  package var acceptedAt: Timestamp
+
+  /// An acceptance as the store has it.
+  package init(chunk: ChunkNumber, externalID: String, startedAt: Timestamp, acceptedAt: Timestamp) {
+    self.chunk = chunk
+    self.externalID = externalID
+    self.startedAt = startedAt
+    self.acceptedAt = acceptedAt
   }
 }

@@ -41,6 +41,8 @@ package enum ChunkEvent: String, Sendable, CaseIterable {
   case stepAccepted
   /// A step that is not the last is done: the next one is to be sent.
   case stepDone
+  /// The service refused a step, and whether the one before is done is looked at again first.
+  case stepReopened
   /// The service did not take it, and it may be sent again: throttled, not processed, or a fault of the
   /// account, the endpoint or the index.
   case requeued
@@ -102,9 +104,10 @@ extension ChunkState {
     case (.submitting, .exhausted): .failed
     case (.submitting, .divided): .split
 
-    case (.submitting, .stepAccepted): .processing
+    case (.submitting, .stepAccepted), (.submitting, .stepReopened): .processing
     case (.submitting, .stepDone): .pending
 
+    case (.processing, .stepAccepted): .processing
     case (.processing, .stepDone), (.processing, .requeued): .pending
     case (.processing, .refused): .rejected
     case (.processing, .exhausted): .failed
@@ -113,6 +116,8 @@ extension ChunkState {
     case (.unknown, .stepAccepted): .processing
     case (.unknown, .settledReceived): .accepted
     case (.unknown, .settledNotReceived): .pending
+    case (.unknown, .stepDone): .pending
+    case (.unknown, .refused): .rejected
     case (.unknown, .exhausted): .failed
     case (.unknown, .divided): .split
 
@@ -127,15 +132,19 @@ extension ChunkState {
 }
 
 /// A kind of request that a chunk needs. The words are those of a service's module; the store keeps them as they are.
-package struct ChunkStep: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
+package struct ChunkStep: Hashable, Sendable, RawRepresentable, Codable, CustomStringConvertible {
   /// The word, as the store and the JSON output have it.
   package let rawValue: String
 
   /// A step of that name.
   package init(rawValue: String) { self.rawValue = rawValue }
 
-  /// The only step of profiles v1 to v1.2.
+  /// The only step of profiles v1 to v1.2: the items are handed over, and the service fetches the videos by itself.
   package static let transfer = ChunkStep(rawValue: "transfer")
+  /// The first step of profile v1.3: the service fetches the video of a URL and makes an asset of it.
+  package static let upload = ChunkStep(rawValue: "upload")
+  /// The second step of profile v1.3: the asset is added to an index.
+  package static let index = ChunkStep(rawValue: "index")
 
   /// The word.
   package var description: String { rawValue }

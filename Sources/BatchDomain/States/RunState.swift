@@ -26,6 +26,10 @@ package enum PauseReason: String, Sendable, CaseIterable {
   case endpoint
   /// The index of every item left does not exist.
   case index
+  /// The service cannot fetch our videos, or S3 refuses them.
+  case source
+  /// The credentials for S3 are refused, or end too soon.
+  case credentials
   /// Nothing got through for longer than `--max-wait`.
   case unreachable
   /// More items were rejected or failed than `--max-failures` permits.

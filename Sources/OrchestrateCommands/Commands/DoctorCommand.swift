@@ -60,12 +60,18 @@ struct DoctorCommand: Subcommand {
     } catch {
       return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
     }
-    let connection = ServiceConnections.open(
-      settings.profile, destination: settings.destination,
-      ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-        route: route),
-      clock: context.clock)
+    let connection: OpenService
+    do {
+      connection = try ServiceConnections.open(
+        settings.profile, destination: settings.destination,
+        ServiceEndpoint(
+          baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+          route: route),
+        clock: context.clock)
+    } catch {
+      let failure = CommandFailure(error)
+      return HealthCheck(.service, .problem, failure.message, remedy: failure.remedy)
+    }
     let result = await connection.service.probe()
     await connection.shutdown()
     return ServiceHealth.check(result, baseURL: settings.baseURL, profile: settings.profile)

@@ -119,10 +119,11 @@ struct ResumeCommand: Subcommand {
   /// Ends the wait of the service by a person's word.
   private func endWait(of session: any RunSession, _ context: ProcessContext) async throws {
     let now = context.clock.now()
-    guard let wait = try await session.standing().wait, wait.left(at: now) > .zero else {
+    let waits = try await session.standing().waits.values.filter { $0.left(at: now) > .zero }
+    guard let wait = waits.max(by: { $0.left(at: now) < $1.left(at: now) }) else {
       return context.note("--ignore-wait: no wait is in force")
     }
-    try await session.remember(wait: nil)
+    try await session.endWaits()
     context.note(
       "--ignore-wait ends the wait until \(context.zone.text(now + wait.left(at: now), from: now)): "
         + VisibleText.escape(wait.reason, cutAt: 200))

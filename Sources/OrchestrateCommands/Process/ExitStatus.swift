@@ -35,7 +35,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
       self = .stopped
     case .paused:
       switch run.reason {
-      case .account, .endpoint, .index: self = .refused
+      case .account, .endpoint, .index, .source, .credentials: self = .refused
       case .store: self = .store
       case .signal, .window, .throttled, .unreachable, .failures, .crash, nil: self = .stopped
       }

@@ -55,7 +55,7 @@ struct RunExecution {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session)
-    let connection = ServiceConnections.open(
+    let connection = try ServiceConnections.open(
       settings.profile, destination: settings.destination,
       ServiceEndpoint(
         baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",

@@ -19,13 +19,17 @@ enum ServiceConnections {
   /// - Parameter destination: the address that chunks are sent to, for messages.
   static func open(
     _ profile: ServiceProfile, destination: String, _ endpoint: ServiceEndpoint, clock: any BatchClock
-  ) -> OpenService {
+  ) throws -> OpenService {
     switch profile {
     case .v1, .v1_1, .v1_2:
       let requests = TransfersHTTP(endpoint, profile: profile, clock: clock)
       return OpenService(
         service: TransfersService(requests, profile: profile, destination: destination),
         executor: requests.executor, shutdown: { await requests.shutdown() })
+    case .v1_3:
+      throw ConfigurationError(
+        .badValue, "profile \(profile.rawValue) is not served yet",
+        remedy: "choose v1, v1.1 or v1.2 with --profile")
     }
   }
 }

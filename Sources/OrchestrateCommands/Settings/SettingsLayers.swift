@@ -84,6 +84,7 @@ extension SubmitSettings {
   /// - Throws: ``ConfigurationError`` with code `bad_value` for the first.
   package func check() throws(ConfigurationError) {
     for setting in Self.table { try setting.check(self) }
+    try run.checkProfile()
   }
 }
 
@@ -139,6 +140,12 @@ package struct SettingsLayers: Sendable {
     ]
     var values = SubmitSettings()
     var effective: [EffectiveSetting] = []
+    // A default depends on the profile where requests of that profile carry so many items and no more.
+    if let layer = layers.first(where: { $0.1.given.contains("profile") })?.1,
+      let items = layer.values.run.profile.itemsPerRequest
+    {
+      values.run.chunkSize = items
+    }
     for setting in SubmitSettings.table {
       let strongest = layers.first { $0.1.given.contains(setting.key) }
       if let strongest { setting.take(&values, strongest.1.values) }

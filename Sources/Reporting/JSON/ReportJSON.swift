@@ -22,6 +22,16 @@ package enum ReportJSON {
     json.endArray()
     json.key("timeline")
     write(report.timeline, to: &json)
+    json.key("surplus")
+    json.beginArray()
+    for row in report.surplus {
+      json.beginObject()
+      json.member("item", row.item)
+      json.member("step", row.step.rawValue)
+      json.member("external_id", row.externalID)
+      json.endObject()
+    }
+    json.endArray()
     json.key("chunks")
     json.beginArray()
     try await chunks.forEachPage { page in

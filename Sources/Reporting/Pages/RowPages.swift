@@ -144,17 +144,21 @@ package struct RunReport: Sendable {
   package var settlements: [SettlementSummary]
   /// How it went in time.
   package var timeline: RunTimeline
+  /// What its requests made at the service beside what is used.
+  package var surplus: [SurplusRow]
 
   /// A report in its parts.
   package init(
     run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
-    settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline()
+    settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline(),
+    surplus: [SurplusRow] = []
   ) {
     self.run = run
     self.settings = settings
     self.causes = causes
     self.settlements = settlements
     self.timeline = timeline
+    self.surplus = surplus
   }
 
   /// Gathers a report. While the run goes on its parts may be milliseconds apart.
@@ -163,6 +167,6 @@ package struct RunReport: Sendable {
       run: try await store.summary(of: run), settings: try await store.settings(of: run),
       causes: try await store.causes(of: run),
       settlements: try await store.settlements(of: run, limit: RunText.settlementsShown),
-      timeline: try await store.timeline(of: run))
+      timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run))
   }
 }

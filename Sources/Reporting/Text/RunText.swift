@@ -52,6 +52,7 @@ package struct RunText: Sendable {
       text += "\n" + CauseText(zone: zone, commands: commands).text(report)
     }
     if !report.settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(report.settlements) }
+    if !report.surplus.isEmpty { text += "\n" + surplus(report.surplus) }
     return text
   }
 
@@ -62,6 +63,21 @@ package struct RunText: Sendable {
   package func standing(_ run: RunSummary, causes: [CauseSummary], settings: RunSettings) -> String {
     let commands = RunCommands(run: run.run, database: database)
     return headline(run) + steps(run, causes, settings) + "\nfull report: \(commands.report)\n"
+  }
+
+  /// Rows of what is left over that are listed at most.
+  private static let surplusShown = 10
+
+  private func surplus(_ rows: [SurplusRow]) -> String {
+    var table = TextTable(.right, .left, .left)
+    table.add("ITEM", "STEP", "ID")
+    for row in rows.prefix(Self.surplusShown) {
+      table.add(HumanNumber.text(row.item), row.step.rawValue, VisibleText.escape(row.externalID, cutAt: 80))
+    }
+    let more =
+      rows.count > Self.surplusShown ? "  and \(HumanNumber.text(rows.count - Self.surplusShown)) more\n" : ""
+    return "left over at the service, made twice by requests whose answers were lost; nothing uses it:\n"
+      + table.text(indent: "  ") + more
   }
 
   private func headline(_ run: RunSummary) -> String {

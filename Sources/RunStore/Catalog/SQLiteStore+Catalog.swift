@@ -164,10 +164,22 @@ struct RunRow {
   /// The columns ``init(_:)`` expects.
   static let select = """
     SELECT run.id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest,
-           destination, items, repeated, attempts, first_intent_at, last_outcome_at, origin.wait_until,
-           origin.wait_reason, origin.wait_ms
-    FROM run JOIN origin ON origin.id = run.origin
+           destination, items, repeated, attempts, first_intent_at, last_outcome_at, wait.wait_until,
+           wait.wait_reason, wait.wait_ms
+    FROM run LEFT JOIN budget AS wait ON wait.origin = run.origin
+      -- The longest wait of a budget that the run uses up.
+      AND wait.step = (SELECT b.step FROM budget AS b
+                       WHERE b.origin = run.origin AND b.wait_until IS NOT NULL
+                         AND b.step IN (\(steps))
+                       ORDER BY b.wait_until DESC LIMIT 1)
     """
+
+  /// The steps of a run, as SQL: its profile is in its settings.
+  private static let steps = ServiceProfile.allCases.map { profile in
+    profile.steps.map {
+      "CASE json_extract(run.settings, '$.profile') WHEN '\(profile.rawValue)' THEN '\($0)' END"
+    }.joined(separator: ", ")
+  }.joined(separator: ", ")
 
   private let id: Int64
   private var summary: RunSummary

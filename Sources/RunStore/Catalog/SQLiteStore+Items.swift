@@ -36,6 +36,23 @@ extension SQLiteStore {
     return try StoredSettings.read(text ?? "").profile.steps.count > 1
   }
 
+  /// What requests of a run made at the service beside what is used.
+  package func surplus(of run: RunID) async throws -> [SurplusRow] {
+    try await reader.read { connection in
+      try connection.rows(
+        """
+        SELECT c.first_item, s.step, s.external_id, s.seen_at
+        FROM surplus AS s JOIN chunk AS c ON c.run = s.run AND c.number = s.chunk
+        WHERE s.run = ? ORDER BY s.chunk, s.step, s.external_id
+        """, .integer(try Self.row(of: run, in: connection))
+      ) {
+        SurplusRow(
+          item: $0.int(0), step: ChunkStep(rawValue: $0.text(1)), externalID: $0.text(2),
+          seenAt: Timestamp(milliseconds: Int64($0.int(3))))
+      }
+    }
+  }
+
   /// What the service says of single items; one page of it.
   package func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord] {
     try await reader.read { connection in

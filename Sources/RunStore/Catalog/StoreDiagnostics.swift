@@ -254,9 +254,11 @@ struct StandingWaits: Sendable, Equatable {
   static func read(in connection: Connection) throws -> StandingWaits {
     let rows = try connection.rows(
       """
-      SELECT url, wait_until, wait_reason, wait_ms,
+      SELECT url, max(wait_until), wait_reason, wait_ms,
              (SELECT max(run_id) FROM run WHERE run.origin = origin.id AND state IN ('running', 'paused'))
-      FROM origin WHERE wait_until IS NOT NULL ORDER BY url
+      FROM budget JOIN origin ON origin.id = budget.origin WHERE wait_until IS NOT NULL
+      -- SQLite takes the other columns from the row that has the maximum.
+      GROUP BY budget.origin ORDER BY url
       """
     ) { row in
       StoredWait(

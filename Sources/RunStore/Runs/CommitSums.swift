@@ -118,8 +118,8 @@ struct RunFacts {
   let request: RunRequest?
   /// Intents of the run so far.
   var attempts: Int
-  /// A wait that the service asked any run of this store for: its budget is common.
-  let wait: StoredWait?
+  /// Waits that the service asked any run of this store for, by step: its budgets are common.
+  var waits: [ChunkStep: StoredWait]
   /// Whether a chunk of the run was ever divided.
   var hasPieces: Bool
 }

@@ -1,11 +1,11 @@
 import BatchDomain
 import NIOConcurrencyHelpers
 
-/// Where the rolling windows of a service's rates begin: what a claim would otherwise find by counting every intent in
-/// the window.
+/// Where the rolling windows of the rates of one step begin: what a claim would otherwise find by counting every intent
+/// in the window.
 ///
 /// For each rate the place of the intent is kept that has to be a whole window old, and moved on by as many intents as
-/// were added. `origin.intents` tells when something else happened: an intent that was not added at the end, or one that
+/// were added. `budget.intents` tells when something else happened: an intent that was not added at the end, or one that
 /// was moved or removed. The place is then looked for anew, and so it is after a transaction that was undone
 /// (``Connection/revision``). Nothing that is kept here has to survive the process.
 final class RateWindows: Sendable {
@@ -34,7 +34,7 @@ final class RateWindows: Sendable {
   }
 
   private struct Window {
-    /// `origin.intents` and ``Connection/revision`` that it is of.
+    /// `budget.intents` and ``Connection/revision`` that it is of.
     var intents: Int
     var revision: Int
     /// The last intent, and the last but `count - 1`; the latter only once there are so many.
@@ -59,19 +59,21 @@ final class RateWindows: Sendable {
 
   /// `origin.id`.
   private let origin: Int64
+  private let step: ChunkStep
   private let clock: (any BatchClock)?
   private let state = NIOLockedValueBox(State())
 
   /// No window is known yet.
-  init(origin: Int64, clock: (any BatchClock)?) {
+  init(origin: Int64, step: ChunkStep, clock: (any BatchClock)?) {
     self.origin = origin
+    self.step = step
     self.clock = clock
   }
 
   /// An intent further ahead of the clock than this is one of a clock that was put back.
   private static let tolerance: Int64 = 1_000
 
-  /// When the next request is within a limit, judged by the intents of every run of the same service; `nil` when it is
+  /// When the next request of the step is within a limit, judged by the intents of every run of the same service; `nil` when it is
   /// at any time.
   ///
   /// The window is a rolling one: the request `count` before the next has to be a whole window old. Requests leave once
@@ -121,14 +123,14 @@ final class RateWindows: Sendable {
   }
 
   private func end(in connection: Connection) throws -> (intents: Int, newest: Place?) {
-    let intents = try connection.first("SELECT intents FROM origin WHERE id = ?", .integer(origin)) {
-      $0.int(0)
-    }
+    let intents = try connection.first(
+      "SELECT intents FROM budget WHERE origin = ? AND step = ?", .integer(origin), .text(step.rawValue)
+    ) { $0.int(0) }
     let newest = try connection.first(
       """
-      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ?
+      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND step = ?
       ORDER BY started_at DESC, run DESC, chunk DESC, number DESC LIMIT 1
-      """, .integer(origin), read: Place.init)
+      """, .integer(origin), .text(step.rawValue), read: Place.init)
     return (intents ?? 0, newest)
   }
 
@@ -159,9 +161,10 @@ final class RateWindows: Sendable {
     try connection.rows(
       """
       SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started
-      WHERE origin = ? AND (started_at, run, chunk, number) > (?, ?, ?, ?)
+      WHERE origin = ? AND step = ? AND (started_at, run, chunk, number) > (?, ?, ?, ?)
       ORDER BY started_at, run, chunk, number LIMIT ?
-      """, .integer(origin), .integer(place.startedAt), .integer(place.run), .integer(place.chunk),
+      """, .integer(origin), .text(step.rawValue), .integer(place.startedAt), .integer(place.run),
+      .integer(place.chunk),
       .integer(place.number), .integer(limit), read: Place.init)
   }
 
@@ -171,7 +174,8 @@ final class RateWindows: Sendable {
       oldest != nil
       ? count
       : try connection.first(
-        "SELECT count(*) FROM attempt INDEXED BY attempt_started WHERE origin = ?", .integer(origin)
+        "SELECT count(*) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND step = ?",
+        .integer(origin), .text(step.rawValue)
       ) { $0.int(0) } ?? 0
     return Window(intents: 0, revision: 0, newest: newest, oldest: oldest, rows: rows)
   }
@@ -180,9 +184,38 @@ final class RateWindows: Sendable {
   private func place(count: Int, upTo moment: Int64, in connection: Connection) throws -> Place? {
     try connection.first(
       """
-      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND started_at <= ?
+      SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started
+      WHERE origin = ? AND step = ? AND started_at <= ?
       ORDER BY started_at DESC, run DESC, chunk DESC, number DESC LIMIT 1 OFFSET ?
-      """, .integer(origin), .integer(moment), .integer(count - 1), read: Place.init)
+      """, .integer(origin), .text(step.rawValue), .integer(moment), .integer(count - 1), read: Place.init)
+  }
+}
+
+extension RateWindows {
+  /// When so much media is within a limit, judged by what every run of the same service sent in the step; `nil` when it is
+  /// at any time. More than the limit permits in a window goes when the window is empty.
+  ///
+  /// What lies in the window is added up each time: requests that carry media are few, since minutes of media are what the
+  /// service limits most.
+  func whenFree(
+    _ rate: MediaRate, for media: Duration, at now: Timestamp, in connection: Connection
+  ) throws -> Timestamp? {
+    let window = rate.window.duration + .milliseconds(1)
+    let sent = try connection.rows(
+      """
+      SELECT started_at, media_ms FROM attempt INDEXED BY attempt_started
+      WHERE origin = ? AND step = ? AND started_at > ? AND media_ms > 0
+      ORDER BY started_at
+      """, .integer(origin), .text(step.rawValue), .integer(now.milliseconds - window.millisecondsRoundedUp)
+    ) { (at: Timestamp(milliseconds: Int64($0.int(0))), media: Duration.milliseconds(Int64($0.int(1)))) }
+    let limit = Duration.seconds(60 * Int64(rate.minutes))
+    var used = sent.reduce(Duration.zero) { $0 + $1.media }
+    var free: Timestamp?
+    for request in sent where used > .zero && used + media > limit {
+      used -= request.media
+      free = request.at + window
+    }
+    return free
   }
 }
 

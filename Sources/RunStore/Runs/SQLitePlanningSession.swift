@@ -26,7 +26,7 @@ final class SQLitePlanningSession: PlanningSession {
     self.row = row
     self.run = run
     self.settings = settings
-    step = settings.profile.steps[0]
+    step = settings.profile.firstStep
   }
 
   func append(_ batch: ItemBatch, chunks: [PlannedChunk]) async throws {

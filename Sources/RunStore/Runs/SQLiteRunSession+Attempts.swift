@@ -2,20 +2,24 @@ import BatchDomain
 import KillPoints
 
 extension SQLiteRunSession {
-  func claim(at now: Timestamp) async throws -> Claim {
+  func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim {
     try await change { [self] connection, sums in
       var share = CommitSums.Share()
-      let taken = try claim(at: now, knowing: sums, adding: &share, in: connection)
+      let taken = try claim(step, at: now, knowing: sums, adding: &share, in: connection)
       sums.add(share)
       return taken
     }.get()
   }
 
-  func record(_ result: AttemptRecord, claimingAt next: Timestamp?) async throws -> RecordedAndClaimed {
+  func record(
+    _ result: AttemptRecord, claiming next: (step: ChunkStep, at: Timestamp)?
+  ) async throws -> RecordedAndClaimed {
     try await change { [self] connection, sums in
       var share = CommitSums.Share()
       let moved = try record(result, knowing: sums, adding: &share, in: connection)
-      let taken = try next.map { try claim(at: $0, knowing: sums, adding: &share, in: connection) }
+      let taken = try next.map {
+        try claim($0.step, at: $0.at, knowing: sums, adding: &share, in: connection)
+      }
       sums.add(share)
       return RecordedAndClaimed(recorded: Recorded(moved: moved, request: sums.facts.request), claim: taken)
     }
@@ -25,22 +29,30 @@ extension SQLiteRunSession {
   ///
   /// - Returns: damage of the chunk as a value: nothing was changed for it, and what else the transaction records stands.
   private func claim(
-    at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    _ step: ChunkStep, at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> Result<Claim, StoreError> {
-    guard let next = try nextPending(in: connection) else { return .success(.none) }
+    guard let next = try nextPending(step, in: connection) else { return .success(.none) }
     // Since it was asked for, the change may have waited for the disk.
     let now = clock?.now() ?? now
     let begun = clock?.elapsed()
-    if let wait = try self.sums(in: connection).facts.wait, now < wait.until {
-      let end = try end(of: wait, at: now, in: connection)
+    if let wait = try self.sums(in: connection).facts.waits[step], now < wait.until {
+      let end = try end(of: wait, step: step, at: now, in: connection)
       if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
     }
-    for rate in settings.rates {
-      if let free = try windows.whenFree(rate, at: now, in: connection), now < free {
+    for rate in settings.rates where rate.limits(step) {
+      if let free = try windows[step]?.whenFree(rate, at: now, in: connection), now < free {
         // A clock that was set back leaves attempts in the future; no window is longer than itself.
         let moment = min(free, now + rate.window.duration + .milliseconds(1))
         return .success(.notBefore(moment, .rate(rate)))
+      }
+    }
+    if let media = next.media {
+      for rate in settings.mediaRates {
+        if let free = try windows[step]?.whenFree(rate, for: media, at: now, in: connection), now < free {
+          let moment = min(free, now + rate.window.duration + .milliseconds(1))
+          return .success(.notBefore(moment, .mediaRate(rate)))
+        }
       }
     }
     // No back-off is longer than its cap: a moment beyond is one of a clock that was put back since.
@@ -69,13 +81,19 @@ extension SQLiteRunSession {
     }
     try connection.run(
       """
-      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent,
+                           media_ms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
       .integer(destination), .text(next.step.rawValue), .integer(owner), .integer(now.milliseconds),
       .integer(content.count),
-      .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1))
-    try connection.run("UPDATE origin SET intents = intents + 1 WHERE id = ?", .integer(origin))
+      .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1),
+      .integer(step == settings.profile.firstStep ? nil : next.media?.millisecondsRoundedUp))
+    try connection.run(
+      """
+      INSERT INTO budget (origin, step, intents) VALUES (?, ?, 1)
+      ON CONFLICT (origin, step) DO UPDATE SET intents = intents + 1
+      """, .integer(origin), .text(step.rawValue))
     if let clock, let begun {
       connection.afterCommit { $0.lateness.note(clock.elapsed() - begun, at: clock.elapsed()) }
     }
@@ -86,7 +104,19 @@ extension SQLiteRunSession {
         ClaimedChunk(
           number: next.number, attempt: attempt, step: next.step, countedAttempts: next.countedAttempts,
           firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
-          filePart: content, startedAt: now)))
+          filePart: content, startedAt: now,
+          externalIDs: step == settings.profile.firstStep
+            ? [:] : try externalIDs(of: next.number, in: connection))))
+  }
+
+  /// The ids that the service gave to what a chunk's attempts made, the latest of each step.
+  func externalIDs(of chunk: ChunkNumber, in connection: Connection) throws -> [ChunkStep: String] {
+    let ids = try connection.rows(
+      """
+      SELECT step, external_id FROM attempt WHERE run = ? AND chunk = ? AND external_id IS NOT NULL ORDER BY number
+      """, .integer(row), .integer(chunk.rawValue)
+    ) { (ChunkStep(rawValue: $0.text(0)), $0.text(1)) }
+    return Dictionary(ids) { _, last in last }
   }
 
   /// Ends an attempt in the transaction that is under way.
@@ -141,11 +171,13 @@ extension SQLiteRunSession {
     let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
       try connection.run(
         """
-        UPDATE chunk SET state = ?, step = coalesce(?, step), owner = NULL, ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
+        UPDATE chunk SET state = ?, step = coalesce(?, step), media_ms = coalesce(?, media_ms), owner = NULL,
+                         ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
                          not_isolated = ? = 'rejected' AND item_count > 1,
                          last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
         WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ? AND item_count = ?
-        """, .text(state.rawValue), .text(result.nextStep?.rawValue), .integer(result.readyAt?.milliseconds),
+        """, .text(state.rawValue), .text(result.nextStep?.rawValue),
+        .integer(result.mediaLength?.millisecondsRoundedUp), .integer(result.readyAt?.milliseconds),
         .flag(result.isCounted), .text(state.rawValue),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
         .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
@@ -158,7 +190,7 @@ extension SQLiteRunSession {
     }
     if result.rejectsRest { try rejectRest(of: result, in: connection) }
     share.outcome = result.finishedAt
-    if let wait = result.wait { try remember(wait, in: connection) }
+    if let wait = result.wait { try remember(wait, of: result.step, in: connection) }
     KillPoint.beforeRecording.reached()
     return state
   }
@@ -189,24 +221,26 @@ extension SQLiteRunSession {
     let countedAttempts: Int
     let readyAt: Timestamp
     let step: ChunkStep
+    let media: Duration?
 
     var number: ChunkNumber { plan.number }
   }
 
-  private func nextPending(in connection: Connection) throws -> Pending? {
-    try connection.first(Self.pending, .integer(row)) {
+  private func nextPending(_ step: ChunkStep, in connection: Connection) throws -> Pending? {
+    try connection.first(Self.pending, .integer(row), .text(step.rawValue)) {
       Pending(
         plan: ChunkContents.Plan($0), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
         countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))),
-        step: ChunkStep(rawValue: $0.text(9)))
+        step: ChunkStep(rawValue: $0.text(9)),
+        media: $0.optionalInt(10).map { .milliseconds(Int64($0)) })
     }
   }
 
   private static let pending =
     """
-    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at, step
+    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at, step, media_ms
     FROM chunk
-    WHERE run = ? AND state = 'pending' AND \(ChunkRows.indexed)
+    WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
     ORDER BY ready_at, number LIMIT 1
     """
 }

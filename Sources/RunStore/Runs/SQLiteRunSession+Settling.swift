@@ -9,13 +9,13 @@ extension SQLiteRunSession {
         SELECT c.number, c.first_item, c.item_count, c.names_clash, c.counted_attempts,
                a.number,
                (SELECT min(lost.started_at) FROM attempt AS lost
-                WHERE lost.run = c.run AND lost.chunk = c.number
+                WHERE lost.run = c.run AND lost.chunk = c.number AND lost.step = a.step
                   AND lost.outcome IN ('unknown', 'content', 'index')),
                a.finished_at, a.outcome, a.code, a.status, a.in_outage, d.url,
                (SELECT min(lost.intent) FROM attempt AS lost
-                WHERE lost.run = c.run AND lost.chunk = c.number
+                WHERE lost.run = c.run AND lost.chunk = c.number AND lost.step = a.step
                   AND lost.outcome IN ('unknown', 'content', 'index')),
-               a.ended_after
+               a.ended_after, a.step
         FROM chunk AS c INDEXED BY chunk_open
         CROSS JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number AND a.number = c.attempts
         CROSS JOIN destination AS d ON d.id = a.destination
@@ -34,7 +34,7 @@ extension SQLiteRunSession {
           }
         let chunk = UnknownChunk(
           number: ChunkNumber(row.int(0)), firstItem: row.int(1), items: [], attempt: row.int(5),
-          startedAt: Timestamp(milliseconds: Int64(row.int(6))),
+          step: ChunkStep(rawValue: row.text(15)), startedAt: Timestamp(milliseconds: Int64(row.int(6))),
           endedAt: Timestamp(milliseconds: Int64(row.int(7))), intent: row.int(13), endedAfter: row.int(14),
           loss: loss,
           status: row.optionalInt(10), code: row.optionalText(9), wasInOutage: row.flag(11),
@@ -45,7 +45,10 @@ extension SQLiteRunSession {
       return try found.map { found in
         var chunk = found.chunk
         chunk.items = try ItemRows(run: row).texts(of: found.items, in: connection).map {
-          UnknownChunk.Item(index: $0.indexID, name: $0.name)
+          UnknownChunk.Item(index: $0.indexID, object: $0.object, name: $0.name)
+        }
+        if chunk.step != settings.profile.firstStep {
+          chunk.externalIDs = try externalIDs(of: chunk.number, in: connection)
         }
         return chunk
       }
@@ -159,7 +162,7 @@ extension SQLiteRunSession {
         SELECT a.run, c.first_item, c.item_count, a.started_at, a.finished_at, a.outcome, c.state, c.index_id
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-        WHERE a.origin = ?1 AND a.started_at >= ?2
+        WHERE a.origin = ?1 AND a.step = ?4 AND a.started_at >= ?2
           AND (a.outcome IS NULL OR a.outcome IN ('accepted', 'unknown', 'content', 'index'))
           AND (a.run <> ?3 OR c.names_clash = 1 OR c.state = 'unknown')
         UNION ALL
@@ -169,8 +172,9 @@ extension SQLiteRunSession {
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk AND c.state = 'split'
         JOIN chunk AS p INDEXED BY chunk_items ON p.run = a.run AND p.first_item >= c.first_item
           AND p.first_item < c.first_item + c.item_count AND p.parent = c.number
-        WHERE a.origin = ?1 AND a.started_at >= ?2 AND p.state = 'accepted' AND p.attempts = 0
-        """, .integer(origin), .integer(moment.milliseconds), .integer(row)
+        WHERE a.origin = ?1 AND a.step = ?4 AND a.started_at >= ?2 AND p.state = 'accepted' AND p.attempts = 0
+        """, .integer(origin), .integer(moment.milliseconds), .integer(row),
+        .text(settings.profile.firstStep.rawValue)
       ) { row in
         (
           chunk: SentChunk(
@@ -213,6 +217,41 @@ extension SQLiteRunSession {
     }
   }
 
+  func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
+    try await reader.read { [row] connection in
+      try connection.first(
+        """
+        SELECT chunk, external_id, started_at, finished_at FROM attempt INDEXED BY attempt_intent
+        WHERE run = ? AND intent > ? AND step = ? AND outcome = 'accepted' AND external_id IS NOT NULL
+        ORDER BY intent DESC LIMIT 1
+        """, .integer(row), .integer(intents), .text(step.rawValue)
+      ) {
+        StepAcceptance(
+          chunk: ChunkNumber($0.int(0)), externalID: $0.text(1),
+          startedAt: Timestamp(milliseconds: Int64($0.int(2))),
+          acceptedAt: Timestamp(milliseconds: Int64($0.int(3))))
+      }
+    }
+  }
+
+  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
+    try await reader.read { [row] connection in
+      // Of the ids of one step of a chunk the last one is in use; the others came to nothing before it was made.
+      Set(
+        try connection.rows(
+          """
+          SELECT a.external_id FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+          WHERE a.run = ? AND a.external_id IN (SELECT value FROM json_each(?))
+            AND (c.state = 'rejected' OR c.state = 'failed' OR c.step = a.step AND c.state <> 'processing'
+                 OR EXISTS (SELECT 1 FROM attempt AS later
+                            WHERE later.run = a.run AND later.chunk = a.chunk AND later.step = a.step
+                              AND later.number > a.number AND later.external_id IS NOT NULL))
+          """, .integer(row),
+          .text("[" + ids.map { "\"\($0)\"" }.joined(separator: ",") + "]")
+        ) { $0.text(0) })
+    }
+  }
+
   func settle(_ settlement: Settlement) async throws -> Recorded {
     try await change { [self] connection, sums in
       let moved = try counting(in: connection) { try record(settlement, in: connection) }
@@ -243,18 +282,35 @@ extension SQLiteRunSession {
       try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
         try connection.run(
           """
-          UPDATE chunk SET state = ?, ready_at = coalesce(?, min(ready_at, 0)),
+          UPDATE chunk SET state = ?, step = coalesce(?, step), ready_at = coalesce(?, min(ready_at, 0)),
                            counted_attempts = counted_attempts + ?
           WHERE run = ? AND number = ? AND state = 'unknown' AND attempts = ?
-          """, .text(state.rawValue), .integer(settlement.readyAt?.milliseconds),
-          .flag(settlement.countsAttempt), .integer(row), .integer(settlement.chunk.rawValue),
-          .integer(settlement.attempt))
+          """, .text(state.rawValue), .text(settlement.nextStep?.rawValue),
+          .integer(settlement.readyAt?.milliseconds), .flag(settlement.countsAttempt), .integer(row),
+          .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
+
       }
     }
     if let id = settlement.externalID {
       try connection.run(
         "UPDATE attempt SET external_id = ? WHERE run = ? AND chunk = ? AND number = ?", .text(id),
         .integer(row), .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
+    }
+    for id in settlement.surplus {
+      try connection.run(
+        """
+        INSERT INTO surplus (run, chunk, step, external_id, seen_at)
+        SELECT run, chunk, step, ?, ? FROM attempt WHERE run = ? AND chunk = ? AND number = ?
+        ON CONFLICT (run, chunk, step, external_id) DO NOTHING
+        """, .text(id), .integer(settlement.decidedAt.milliseconds), .integer(row),
+        .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
+    }
+    if settlement.event == .stepAccepted {
+      // The service works on it from here on: what the last attempt came to is no refusal that is to be looked into.
+      try connection.run(
+        "UPDATE chunk SET last_outcome = ?, last_at = ? WHERE run = ? AND number = ?",
+        .text(Outcome.accepted.rawValue), .integer(settlement.decidedAt.milliseconds), .integer(row),
+        .integer(settlement.chunk.rawValue))
     }
     if let division = settlement.division {
       try divide(settlement.chunk, into: division, in: connection)

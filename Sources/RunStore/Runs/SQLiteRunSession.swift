@@ -13,8 +13,8 @@ final class SQLiteRunSession: RunSession {
   let reader: Database
   /// Where times of intents come from; `nil` leaves them to whoever claims.
   let clock: (any BatchClock)?
-  /// Where the windows of the rates begin.
-  let windows: RateWindows
+  /// Where the windows of the rates begin, for each step of the profile.
+  let windows: [ChunkStep: RateWindows]
   /// `run.id`.
   let row: Int64
   /// `run.owner` while this process owns the run.
@@ -26,8 +26,8 @@ final class SQLiteRunSession: RunSession {
   /// Rebuilds what chunks are made of.
   let contents: ChunkContents
   private let formerHost: String?
-  /// The wait of the service that this process was told of last.
-  private let waitSeen = NIOLockedValueBox<WaitSeen?>(nil)
+  /// The waits of the service that this process was told of last, by step.
+  private let waitsSeen = NIOLockedValueBox<[ChunkStep: WaitSeen]>([:])
 
   private struct WaitSeen {
     /// As it is recorded.
@@ -45,7 +45,10 @@ final class SQLiteRunSession: RunSession {
     database = store.database
     reader = store.reader
     clock = store.clock
-    windows = RateWindows(origin: origin, clock: store.clock)
+    windows = Dictionary(
+      uniqueKeysWithValues: settings.profile.steps.map {
+        ($0, RateWindows(origin: origin, step: $0, clock: store.clock))
+      })
     self.row = row
     self.run = run
     self.owner = owner
@@ -70,9 +73,32 @@ final class SQLiteRunSession: RunSession {
       let facts = try readFacts(in: connection)
       return RunSnapshot(
         items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
-        wait: facts.wait, request: facts.request, hasReachedService: try hasReachedService(in: connection),
+        waits: facts.waits, request: facts.request, hasReachedService: try hasReachedService(in: connection),
+        begunChunks: try begunChunks(in: connection),
+        hasPassedFirstStep: try hasPassedFirstStep(in: connection),
         formerHost: formerHost)
     }
+  }
+
+  /// Chunks that are open and of which a step was sent that may have been taken.
+  private func begunChunks(in connection: Connection) throws -> Int {
+    guard settings.profile.steps.count > 1 else { return 0 }
+    return try connection.first(
+      """
+      SELECT count(*) FROM chunk INDEXED BY chunk_open
+      WHERE run = ?1 AND \(ChunkRows.open)
+        AND (state = 'submitting' OR state = 'processing' OR state = 'unknown' OR state = 'pending' AND step <> ?2)
+      """, .integer(row), .text(settings.profile.firstStep.rawValue)
+    ) { $0.int(0) } ?? 0
+  }
+
+  private func hasPassedFirstStep(in connection: Connection) throws -> Bool {
+    try connection.first(
+      """
+      SELECT EXISTS (SELECT 1 FROM tally WHERE run = ?1 AND state = 'accepted' AND chunks > 0)
+        OR EXISTS (SELECT 1 FROM attempt WHERE run = ?1 AND step <> ?2)
+      """, .integer(row), .text(settings.profile.firstStep.rawValue)
+    ) { $0.flag(0) } ?? false
   }
 
   /// Whether an attempt of this run at its present service was answered, or lost only after it was under way.
@@ -97,50 +123,61 @@ final class SQLiteRunSession: RunSession {
     }
   }
 
-  func remember(wait: StoredWait?) async throws {
+  func remember(_ wait: StoredWait, of step: ChunkStep) async throws {
+    try await database.write { [self] connection in try remember(wait, of: step, in: connection) }
+  }
+
+  func endWaits() async throws {
     try await database.write { [self] connection in
-      if let wait { return try remember(wait, in: connection) }
-      try connection.run(
-        "UPDATE origin SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE id = ?",
-        .integer(origin))
+      for step in settings.profile.steps {
+        try connection.run(
+          """
+          UPDATE budget SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE origin = ? AND step = ?
+          """, .integer(origin), .text(step.rawValue))
+      }
       connection.revise()
     }
   }
 
   /// Records a wait in the transaction that is under way, for every run of the service; a shorter one never
   /// replaces a longer one.
-  func remember(_ wait: StoredWait, in connection: Connection) throws {
+  func remember(_ wait: StoredWait, of step: ChunkStep, in connection: Connection) throws {
     try connection.run(
       """
-      UPDATE origin SET wait_until = ?1, wait_reason = ?2, wait_ms = ?4
-      WHERE id = ?3 AND (wait_until IS NULL OR wait_until < ?1)
-      """, .integer(wait.until.milliseconds), .text(wait.reason), .integer(origin),
+      INSERT INTO budget (origin, step, wait_until, wait_reason, wait_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+      ON CONFLICT (origin, step) DO UPDATE
+        SET wait_until = excluded.wait_until, wait_reason = excluded.wait_reason, wait_ms = excluded.wait_ms
+        WHERE wait_until IS NULL OR wait_until < excluded.wait_until
+      """, .integer(origin), .text(step.rawValue), .integer(wait.until.milliseconds), .text(wait.reason),
       .integer(wait.length?.millisecondsRoundedUp))
     connection.revise()
     if let clock, let length = wait.length {
-      waitSeen.withLockedValue { $0 = WaitSeen(until: wait.until, end: clock.elapsed() + length) }
+      waitsSeen.withLockedValue { $0[step] = WaitSeen(until: wait.until, end: clock.elapsed() + length) }
     }
   }
 
   /// The end of a wait by the clock as it is now. A clock that was put back since the wait began would make it longer than
   /// what was asked; the recorded end is then put right, too.
-  func end(of wait: StoredWait, at now: Timestamp, in connection: Connection) throws -> Timestamp {
+  func end(of wait: StoredWait, step: ChunkStep, at now: Timestamp, in connection: Connection) throws
+    -> Timestamp
+  {
     var left = wait.left(at: now)
     if let clock {
       // What has passed of it in this process has passed, whatever the time of day says.
       let elapsed = clock.elapsed()
-      let end = waitSeen.withLockedValue { seen in
-        if seen?.until != wait.until { seen = WaitSeen(until: wait.until, end: elapsed + left) }
-        return seen?.end ?? elapsed
+      let end = waitsSeen.withLockedValue { seen in
+        if seen[step]?.until != wait.until { seen[step] = WaitSeen(until: wait.until, end: elapsed + left) }
+        return seen[step]?.end ?? elapsed
       }
       left = max(.zero, min(left, end - elapsed))
     }
     let end = now + left
     // Two clocks that are read one after the other differ a little; only a clock that was set makes a second of it.
     guard wait.until.since(end) > .seconds(1) else { return wait.until }
-    waitSeen.withLockedValue { $0?.until = end }
+    waitsSeen.withLockedValue { $0[step]?.until = end }
     try connection.run(
-      "UPDATE origin SET wait_until = ? WHERE id = ?", .integer(end.milliseconds), .integer(origin))
+      "UPDATE budget SET wait_until = ? WHERE origin = ? AND step = ?", .integer(end.milliseconds),
+      .integer(origin), .text(step.rawValue))
     connection.revise()
     return end
   }
@@ -259,20 +296,30 @@ final class SQLiteRunSession: RunSession {
   private func readFacts(in connection: Connection) throws -> RunFacts {
     let facts = try connection.first(
       """
-      SELECT iif(run.cancelling, 'cancel', run.request), run.attempts, origin.wait_until, origin.wait_reason,
-             origin.wait_ms,
+      SELECT iif(run.cancelling, 'cancel', run.request), run.attempts,
              -- Pieces have the last numbers.
              (SELECT parent IS NOT NULL FROM chunk WHERE chunk.run = run.id ORDER BY number DESC LIMIT 1)
-      FROM run JOIN origin ON origin.id = ? WHERE run.id = ? AND run.owner = ?
-      """, .integer(origin), .integer(row), .integer(owner)
+      FROM run WHERE run.id = ? AND run.owner = ?
+      """, .integer(row), .integer(owner)
     ) {
       RunFacts(
-        request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1),
-        wait: StoredWait(
-          untilColumn: $0.optionalInt(2), reason: $0.optionalText(3), lengthColumn: $0.optionalInt(4)),
-        hasPieces: $0.flag(5))
+        request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1), waits: [:],
+        hasPieces: $0.flag(2))
     }
-    guard let facts else { throw takenOver }
+    guard var facts else { throw takenOver }
+    for (step, wait) in try connection.rows(
+      "SELECT step, wait_until, wait_reason, wait_ms FROM budget WHERE origin = ? AND wait_until IS NOT NULL",
+      .integer(origin),
+      read: {
+        (
+          ChunkStep(rawValue: $0.text(0)),
+          StoredWait(
+            untilColumn: $0.optionalInt(1), reason: $0.optionalText(2), lengthColumn: $0.optionalInt(3))
+        )
+      })
+    where settings.profile.steps.contains(step) {
+      facts.waits[step] = wait
+    }
     return facts
   }
 }

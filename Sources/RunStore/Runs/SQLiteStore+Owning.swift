@@ -264,10 +264,18 @@ extension SQLiteStore: BatchStore {
     try connection.run("UPDATE run SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
     try connection.run(
       """
-      UPDATE origin SET (wait_until, wait_reason, wait_ms)
-        = (SELECT wait_until, wait_reason, wait_ms FROM origin WHERE id = ?2)
-      WHERE id = ?1 AND coalesce(wait_until, 0) < (SELECT coalesce(wait_until, 0) FROM origin WHERE id = ?2)
+      INSERT INTO budget (origin, step, intents, wait_until, wait_reason, wait_ms)
+      SELECT ?1, step, intents, wait_until, wait_reason, wait_ms FROM budget WHERE origin = ?2
+      ON CONFLICT (origin, step) DO UPDATE SET intents = intents + excluded.intents
       """, .integer(first), .integer(other))
+    try connection.run(
+      """
+      UPDATE budget SET (wait_until, wait_reason, wait_ms)
+        = (SELECT wait_until, wait_reason, wait_ms FROM budget AS b WHERE b.origin = ?2 AND b.step = budget.step)
+      WHERE origin = ?1 AND coalesce(wait_until, 0)
+        < (SELECT coalesce(b.wait_until, 0) FROM budget AS b WHERE b.origin = ?2 AND b.step = budget.step)
+      """, .integer(first), .integer(other))
+    try connection.run("DELETE FROM budget WHERE origin = ?", .integer(other))
     try connection.run("DELETE FROM known_item WHERE origin = ?", .integer(other))
     try connection.run("DELETE FROM origin WHERE id = ?", .integer(other))
     connection.revise()

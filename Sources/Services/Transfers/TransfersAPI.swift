@@ -72,6 +72,8 @@ extension ServiceProfile {
     case .v1: "/v1/indexes/tasks"
     case .v1_1: "/v1.1/tasks"
     case .v1_2: "/v1.2/tasks"
+    // Still there, and announced to go; this module sends nothing to it.
+    case .v1_3: "/v1.3/tasks"
     }
   }
 
@@ -79,7 +81,7 @@ extension ServiceProfile {
   package var listPageLimit: Int {
     switch self {
     case .v1: 100
-    case .v1_1, .v1_2: 50
+    case .v1_1, .v1_2, .v1_3: 50
     }
   }
 
@@ -87,7 +89,7 @@ extension ServiceProfile {
   package var codeNames: [String] {
     switch self {
     case .v1: ["error_code", "code"]
-    case .v1_1, .v1_2: ["code", "error_code"]
+    case .v1_1, .v1_2, .v1_3: ["code", "error_code"]
     }
   }
 }

@@ -4,9 +4,6 @@ internal import ServiceHTTP
 /// The service of the profiles v1 to v1.2: a chunk is one request of up to `--chunk-size` items, nothing is polled, no
 /// ids are given, and a lost answer is looked up in the list of tasks.
 package struct TransfersService: ServiceModule {
-  /// The only step: the chunk's items are sent, and the service fetches the videos by itself.
-  package static let transfer = Step(.transfer, budget: Budget("transfer"))
-
   private let api: any TransfersAPI
   private let wrongEndpoint: String
 
@@ -21,10 +18,10 @@ package struct TransfersService: ServiceModule {
       "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue)"
   }
 
-  package var steps: [Step] { [Self.transfer] }
+  package var steps: [ChunkStep] { [.transfer] }
 
   /// The service counts all requests together.
-  package var readingBudget: Budget { Self.transfer.budget }
+  package var readingBudget: Budget { Budget(.transfer) }
 
   package func send(_ unit: SendUnit, step: ChunkStep) async -> SubmissionResult {
     TransferOutcomes.result(of: await api.submit(unit), unit, wrongEndpoint: wrongEndpoint)

@@ -35,7 +35,7 @@ struct RunEventLogTests {
     let (log, output) = try log()
     let counts = counts(accepted: 2)
     log.planned(items: 50, repeated: 1, chunks: 5)
-    log.observe(.started(RunSnapshot(items: 50, attempts: 3, counts: counts, wait: nil, request: nil)))
+    log.observe(.started(RunSnapshot(items: 50, attempts: 3, counts: counts)))
     log.observe(.firstAccepted(counts))
     log.observe(.progress(counts))
     log.observe(.waiting(StoredWait(until: clock.now() + .seconds(60), reason: "line\nbreak")))

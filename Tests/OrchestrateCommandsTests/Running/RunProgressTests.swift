@@ -33,7 +33,7 @@ struct RunProgressTests {
 
   private func standing(accepted: Int) -> RunSnapshot {
     RunSnapshot(
-      items: 50, attempts: 0, counts: counts(accepted: accepted), wait: nil, request: nil)
+      items: 50, attempts: 0, counts: counts(accepted: accepted))
   }
 
   private func counts(accepted: Int) -> StateCounts {

@@ -29,11 +29,13 @@ struct JobFileTests {
         lines.
       manifest: videos.json
       base-url: https://example.org/
-      profile: v1.1
-      chunk-size: 20
+      profile: v1.3
+      chunk-size: 1
       chunk-bytes: 512KiB
       concurrency: 6
       rate: [5/s, 100/min]
+      media-rate: 600min/hour
+      ahead: 30
       timeout: 2m
       max-attempts: 3
       max-wait: 1h30m
@@ -57,11 +59,13 @@ struct JobFileTests {
     expected.description = "Two\nlines.\n"
     expected.manifest = "jobs/videos.json"
     expected.run.baseURL = "https://example.org"
-    expected.run.profile = .v1_1
-    expected.run.chunkSize = 20
+    expected.run.profile = .v1_3
+    expected.run.chunkSize = 1
     expected.run.chunkBytes = 512 << 10
     expected.run.concurrency = 6
     expected.run.rates = [Rate(count: 5, window: .second), Rate(count: 100, window: .minute)]
+    expected.run.mediaRates = [MediaRate(minutes: 600, window: .hour)]
+    expected.run.ahead = 30
     expected.run.timeout = .seconds(120)
     expected.run.maxAttempts = 3
     expected.run.maxWait = .seconds(5_400)

@@ -99,7 +99,7 @@ struct OptionTextTests {
     let error = #expect(throws: ConfigurationError.self) {
       try ChoiceText.parse("v2", for: "--profile", as: ServiceProfile.self)
     }
-    #expect(error?.message == "--profile is \"v2\", expected one of v1, v1.1, v1.2")
+    #expect(error?.message == "--profile is \"v2\", expected one of v1, v1.1, v1.2, v1.3")
   }
 
   @Test(arguments: [

@@ -113,7 +113,9 @@ struct SettingTableTests {
     settings.profile = .v1_2
     (settings.chunkSize, settings.chunkBytes, settings.limit) = (7, 4_096, 9)
     (settings.strict, settings.bisect) = (true, false)
-    settings.rates = [Rate(count: 3, window: .hour)]
+    settings.rates = [Rate(count: 3, window: .hour), Rate(count: 4, window: .day, step: .upload)]
+    settings.mediaRates = [MediaRate(minutes: 5, window: .hour)]
+    settings.ahead = 9
     settings.timeout = .milliseconds(1_500)
     settings.maxFailures = .percent(2.5)
     settings.onUnknown = .hold

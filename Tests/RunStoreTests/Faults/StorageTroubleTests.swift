@@ -44,8 +44,8 @@ struct StorageTroubleTests {
     var longest = 0
     for second in 1...1_000 {
       try await session.remember(
-        wait: StoredWait(until: TestStore.start + .seconds(Int64(second)), reason: "the service asks to wait")
-      )
+        StoredWait(until: TestStore.start + .seconds(Int64(second)), reason: "the service asks to wait"),
+        of: .transfer)
       let facts = try FileManager.default.attributesOfItem(atPath: path + "-wal")
       longest = max(longest, facts[.size] as? Int ?? 0)
     }

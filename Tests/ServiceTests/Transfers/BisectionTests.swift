@@ -23,6 +23,7 @@ struct BisectionTests {
     case .divide(let division):
       return division == Division(Piece.halves(of: 7..<7 + items)) ? .halve : nil
     case .lookUp: return .lookUp
+    case .pollAgain: return nil
     }
   }
 

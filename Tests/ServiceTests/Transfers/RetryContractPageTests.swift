@@ -133,7 +133,8 @@ import TransfersService
   @Test func `every version has one row, and looks for the code where the row says`() throws {
     let rows = try ContractPage.rows("profile", "looked at first", "else")
     let printed = try rows.map { try ContractPage.code($0[0]) }
-    #expect(printed.sorted() == ServiceProfile.allCases.map(\.rawValue).sorted())
+    #expect(
+      printed.sorted() == ServiceProfile.allCases.filter { $0.steps == [.transfer] }.map(\.rawValue).sorted())
     for row in rows {
       let profile = try #require(ServiceProfile(rawValue: try ContractPage.code(row[0])))
       let (first, second) = (try ContractPage.code(row[1]), try ContractPage.code(row[2]))

@@ -1,6 +1,34 @@
--- Steps of a chunk, ids that the service gives, chunks that the service works on, and what it says of single items.
+-- How items are written, steps of a chunk, ids that the service gives, chunks that the service works on, what it says of
+-- single items, and the service's budgets.
 --
 -- A CHECK cannot be changed, so the tables are made anew: children are dropped first, so that no reference is ever broken.
+
+CREATE TABLE origin_new (
+  id  INTEGER PRIMARY KEY,
+  -- Scheme, host and port.
+  url TEXT NOT NULL UNIQUE
+) STRICT;
+
+INSERT INTO origin_new SELECT id, url FROM origin;
+
+-- What requests of one step are counted by, with a wait that the service asked for, for every run of the service. A step
+-- that was never sent may have no row.
+CREATE TABLE budget (
+  origin      INTEGER NOT NULL REFERENCES origin_new (id),
+  step        TEXT NOT NULL CHECK (step <> ''),
+  -- Counts what changes the order of its intents. While it grows as fast as intents are added at the end, a process knows
+  -- its place in the window of a rate without looking back.
+  intents     INTEGER NOT NULL DEFAULT 0,
+  wait_until  INTEGER,
+  wait_reason TEXT,
+  -- How long the wait was when it began; NULL where that is not known.
+  wait_ms     INTEGER,
+  PRIMARY KEY (origin, step),
+  CHECK ((wait_until IS NULL) = (wait_reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO budget (origin, step, intents, wait_until, wait_reason, wait_ms)
+  SELECT id, 'transfer', intents, wait_until, wait_reason, wait_ms FROM origin;
 
 CREATE TABLE run_new (
   -- Never used again: a run's lock is the byte of its id.
@@ -24,7 +52,7 @@ CREATE TABLE run_new (
   again                INTEGER NOT NULL CHECK (again IN (0, 1)),
   -- SHA-256 over the items' wire forms; known once planning is done.
   manifest_digest      BLOB CHECK (length(manifest_digest) = 32),
-  origin               INTEGER NOT NULL REFERENCES origin (id),
+  origin               INTEGER NOT NULL REFERENCES origin_new (id),
   destination          TEXT NOT NULL,
   settings             TEXT NOT NULL,
   items                INTEGER NOT NULL DEFAULT 0,
@@ -81,6 +109,8 @@ CREATE TABLE chunk_new (
                                         OR state = 'failed' OR state = 'split' OR state = 'cancelled'),
   -- The kind of request that it needs next, or had last. The words are those of the service's module.
   step             TEXT NOT NULL CHECK (step <> ''),
+  -- The length of its videos; known once the service has looked at them.
+  media_ms         INTEGER CHECK (media_ms >= 0),
   -- run.owner of the process that submits it.
   owner            INTEGER,
   ready_at         INTEGER NOT NULL DEFAULT 0,
@@ -113,7 +143,7 @@ CREATE TABLE attempt_new (
   chunk       INTEGER NOT NULL,
   number      INTEGER NOT NULL,
   -- The service it went to: its budget, and who has the items if it was accepted.
-  origin      INTEGER NOT NULL REFERENCES origin (id),
+  origin      INTEGER NOT NULL REFERENCES origin_new (id),
   destination INTEGER NOT NULL REFERENCES destination (id),
   step        TEXT NOT NULL CHECK (step <> ''),
   owner       INTEGER NOT NULL,
@@ -129,8 +159,10 @@ CREATE TABLE attempt_new (
   status      INTEGER,
   code        TEXT,
   message     TEXT,
-  -- The id that the service gave to what the request made; kept for ever.
+  -- The id that the service gave to what the request made, with its answer or when it was settled; kept for ever.
   external_id TEXT,
+  -- The length of the videos in it, where that was known when it was sent.
+  media_ms    INTEGER CHECK (media_ms >= 0),
   counted     INTEGER NOT NULL DEFAULT 0 CHECK (counted IN (0, 1)),
   -- Whether it came to nothing while nothing got through for anyone: it then says nothing about its chunk.
   in_outage   INTEGER NOT NULL DEFAULT 0 CHECK (in_outage IN (0, 1)),
@@ -200,6 +232,8 @@ DROP TABLE settlement;
 DROP TABLE attempt;
 DROP TABLE chunk;
 DROP TABLE run;
+DROP TABLE origin;
+ALTER TABLE origin_new RENAME TO origin;
 ALTER TABLE run_new RENAME TO run;
 ALTER TABLE chunk_new RENAME TO chunk;
 ALTER TABLE attempt_new RENAME TO attempt;
@@ -212,12 +246,12 @@ CREATE INDEX run_manifest ON run (manifest_digest, destination) WHERE manifest_d
 
 -- Chunks that are still to be decided or that went wrong, next to send first. Queries repeat the WHERE terms,
 -- which is how SQLite knows that a partial index serves them.
-CREATE INDEX chunk_open ON chunk (run, state, ready_at, number)
+CREATE INDEX chunk_open ON chunk (run, state, step, ready_at, number)
   WHERE state <> 'accepted' AND state <> 'split' AND state <> 'cancelled';
 CREATE INDEX chunk_items ON chunk (run, first_item);
 
--- Rate limits look back over the attempts of one service, whatever the run.
-CREATE INDEX attempt_started ON attempt (origin, started_at);
+-- Rate limits look back over the requests of one budget of a service, whatever the run.
+CREATE INDEX attempt_started ON attempt (origin, step, started_at);
 CREATE UNIQUE INDEX attempt_intent ON attempt (run, intent);
 
 CREATE TRIGGER chunk_added AFTER INSERT ON chunk
@@ -239,13 +273,24 @@ END;
 
 CREATE TRIGGER attempt_redated AFTER UPDATE OF started_at, origin ON attempt
 BEGIN
-  UPDATE origin SET intents = intents + 1 WHERE id = new.origin OR id = old.origin;
+  UPDATE budget SET intents = intents + 1 WHERE (origin = new.origin OR origin = old.origin) AND step = new.step;
 END;
 
 CREATE TRIGGER attempt_removed AFTER DELETE ON attempt
 BEGIN
-  UPDATE origin SET intents = intents + 1 WHERE id = old.origin;
+  UPDATE budget SET intents = intents + 1 WHERE origin = old.origin AND step = old.step;
 END;
+
+-- What a request made although another had made it before: it is at the service, and nobody uses it.
+CREATE TABLE surplus (
+  run         INTEGER NOT NULL REFERENCES run (id),
+  chunk       INTEGER NOT NULL,
+  step        TEXT NOT NULL CHECK (step <> ''),
+  external_id TEXT NOT NULL,
+  seen_at     INTEGER NOT NULL,
+  PRIMARY KEY (run, chunk, step, external_id),
+  FOREIGN KEY (run, chunk) REFERENCES chunk (run, number)
+) STRICT, WITHOUT ROWID;
 
 -- What the service says of single items, for those of which it says something: most have no row.
 CREATE TABLE item_record (
@@ -265,3 +310,9 @@ CREATE TABLE item_record (
 -- accepted attempt went to.
 DELETE FROM known_item;
 DELETE FROM known_run;
+
+-- The items of a row are kept as they are sent. How they were written is kept beside them, for those who want them back
+-- as they came: white space takes no part in sending.
+
+-- NULL where the items are written as the array has them: in rows that older formats made, too.
+ALTER TABLE item_block ADD COLUMN layouts BLOB;
