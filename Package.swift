@@ -177,6 +177,13 @@ let package = Package(
       ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("S3SigningTests", ["S3Signing", "BatchDomain"]),
+    tests(
+      "S3AccessTests",
+      [
+        "S3Access", "S3Signing", "BatchDomain", "ChildProcesses", "TestSupport", nioConcurrencyHelpers,
+        nioCore,
+        nioPosix, nioHTTP1,
+      ]),
     tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(

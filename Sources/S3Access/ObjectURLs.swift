@@ -33,7 +33,7 @@ package struct ObjectURLs: Sendable {
           .credentialsEnding,
           left <= .zero
             ? "the credentials from \(held.origin) ended at \(end)"
-            : "the credentials from \(held.origin) end at \(end), in \(HumanDuration.rough(left)), and were not renewed",
+            : "the credentials from \(held.origin) end at \(end), in \(HumanDuration.text(left)), and were not renewed",
           remedy: "sign in again, or use credentials that live longer; a URL needs 15 minutes at least")
       }
       life = min(life, left)

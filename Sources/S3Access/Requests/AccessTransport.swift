@@ -142,8 +142,9 @@ package final class HTTPAccessTransport: AccessTransport {
       var body: [UInt8] = []
       var isCut = false
       for try await part in response.body {
-        body += part.readableBytesView.prefix(limit - body.count)
-        if body.count == limit, part.readableBytes > 0 {
+        let room = limit - body.count
+        body += part.readableBytesView.prefix(room)
+        if part.readableBytes > room {
           isCut = true
           break
         }
