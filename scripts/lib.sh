@@ -66,3 +66,35 @@ end_leftovers() {
     esac
   done
 }
+
+# Makes a virtual environment with those packages of PyPI under .build, once, and prints its interpreter.
+python_with() {
+  local folder
+  folder=$PWD/.build/python/$(printf '%s' "$*" | tr -c 'A-Za-z0-9.\n' '-')
+  # Written last, so that an environment that was cut short is made anew.
+  if [ ! -e "$folder/complete" ]; then
+    rm -rf "$folder"
+    need_package python3-venv 'python3 -c "import ensurepip"'
+    python3 -m venv "$folder" >&2
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "$@" >&2 || fail "could not install $* from PyPI"
+    touch "$folder/complete"
+  fi
+  printf '%s\n' "$folder/bin/python"
+}
+
+# Starts the debug build of the simulator with those options, and sets `simulator` to its process and `address` to where it
+# listens. What it prints goes to the file named first.
+start_simulator() {
+  local output=$1
+  shift
+  # The address of an earlier one is not to be read.
+  rm -f "$output"
+  "$(swift build --show-bin-path)/transfer-simulator" "$@" > "$output" 2> "$output.log" &
+  simulator=$!
+  for _ in $(seq 100); do
+    [ -s "$output" ] && break
+    kill -0 "$simulator" 2>/dev/null || fail "the simulator did not start: $(cat "$output.log")"
+    sleep 0.1
+  done
+  address=$(head -n 1 "$output")
+}
