@@ -52,10 +52,14 @@ struct ElementScanner {
   var language = Member()
   var object = Member()
   var transcription = Member()
+  /// What is noted for this program.
+  var note = Member()
   var memberCount = 0
   /// How many bytes the wire form leaves out beside whitespace.
   var droppedCount = 0
-  /// Members that are none of the four, or repeat one of them.
+  /// How many members it leaves out.
+  var droppedMembers = 0
+  /// Members that are none of the five, or repeat one of them.
   var others: [Member] = []
   var issues: [Issue] = []
 
@@ -73,6 +77,7 @@ struct ElementScanner {
     lineFeedCount = 0
     memberCount = 0
     droppedCount = 0
+    droppedMembers = 0
     if !issues.isEmpty { issues.removeAll(keepingCapacity: true) }
     if !others.isEmpty { others.removeAll(keepingCapacity: true) }
     guard text[start] == UInt8(ascii: "{") else {
@@ -86,6 +91,7 @@ struct ElementScanner {
     language.kind = .absent
     object.kind = .absent
     transcription.kind = .absent
+    note.kind = .absent
     return scanItem(at: start)
   }
 
@@ -137,6 +143,7 @@ struct ElementScanner {
       position = skipSpace(position + 1)
       member.valueStart = position
       isEscaped = false
+      let spacesBefore = spaceCount
       position = scanValue(at: position, depth: 1, kind: &member.kind)
       if position < 0 { return -1 }
       member.valueEnd = position
@@ -145,14 +152,14 @@ struct ElementScanner {
       guard memberCount <= ElementScanner.memberLimit else {
         return fail(.tooManyMembers, at: member.nameStart)
       }
-      record(member)
+      record(member, spacesInside: spaceCount - spacesBefore)
       position = skipSpace(position)
       let byte = text[position]
       if byte == UInt8(ascii: ",") {
         position = skipSpace(position + 1)
       } else if byte == UInt8(ascii: "}") {
-        // A dropped member takes one comma with it, unless it is the only one.
-        if droppedCount > 0 && memberCount == 1 { droppedCount -= 1 }
+        // A dropped member takes one comma with it, unless nothing else is there.
+        if droppedMembers > 0 && memberCount == droppedMembers { droppedCount -= 1 }
         return position + 1
       } else {
         return fail(.expectedCommaOrBrace, at: position)
@@ -178,19 +185,27 @@ struct ElementScanner {
     }
   }
 
-  private mutating func record(_ member: Member) {
+  /// Takes a member to where it belongs; `spacesInside` is how much whitespace its value has outside strings.
+  private mutating func record(_ member: Member, spacesInside: Int) {
     switch KnownField(of: member, in: text) {
     case .indexID where indexID.kind == .absent: indexID = member
     case .language where language.kind == .absent: language = member
     case .object where object.kind == .absent: object = member
     case .transcription where transcription.kind == .absent:
       transcription = member
-      if transcription.isNone {
-        let literals = member.nameEnd - member.nameStart + member.valueEnd - member.valueStart
-        droppedCount = literals + 2  // The colon and a comma.
-      }
+      if transcription.isNone { drop(member, spacesInside: spacesInside) }
+    case .note where note.kind == .absent:
+      note = member
+      drop(member, spacesInside: spacesInside)
     default: others.append(member)
     }
+  }
+
+  private mutating func drop(_ member: Member, spacesInside: Int) {
+    let literals = member.nameEnd - member.nameStart + member.valueEnd - member.valueStart
+    // The colon and a comma.
+    droppedCount += literals - spacesInside + 2
+    droppedMembers += 1
   }
 }
 

@@ -82,6 +82,7 @@ struct ItemCollector {
     }
     checkLanguage(scanner.language, in: item)
     checkTranscription(scanner.transcription, in: item)
+    if scanner.note.kind != .absent { checkNote(scanner.note, in: item) }
     let length = end - start
     let wireLength = length - scanner.spaceCount - scanner.droppedCount
     let limit = maxItemBytes
@@ -242,6 +243,30 @@ extension ItemCollector {
       "transcription is \(FindingText.quoted(value)), expected a name that ends in .srt or .vtt")
   }
 
+  /// Makes findings of what a list knew of the object.
+  private mutating func checkNote(_ member: ElementScanner.Member, in item: ScannedItem) {
+    guard let note = ItemNote(value: UnsafeBufferPointer(rebasing: item.literal(member))) else {
+      report(
+        .unusualNote, element: item.element, from: item.position, at: item.place(member.valueStart),
+        """
+        \(ItemNote.member) is \(FindingText.source(item.literal(member))), expected an object with size, a whole number \
+        of bytes, and storage_class, a string; it is not sent
+        """)
+      return
+    }
+    if note.isTooLarge, let size = note.size {
+      report(
+        .largeObject, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "the object has \(size) bytes, expected at most \(ItemNote.sizeLimit) (4 GB), the most that the service documents"
+      )
+    }
+    if note.isArchived, let storageClass = note.storageClass {
+      report(
+        .archivedObject, element: item.element, from: item.position, at: item.place(member.valueStart),
+        "the object is archived (\(storageClass)), expected one that can be read: restore it first")
+    }
+  }
+
   private mutating func check(
     _ location: S3Location, of value: UnsafeBufferPointer<UInt8>, _ field: StaticString,
     _ member: ElementScanner.Member, in item: ScannedItem
@@ -368,9 +393,9 @@ extension ItemCollector {
   }
 }
 
-/// The fields of an item that the service documents.
+/// The fields of an item that the service documents, and the one for this program.
 enum KnownField: UInt8 {
-  case indexID, language, object, transcription
+  case indexID, language, object, transcription, note
 
   /// The field that the name of `member` says, nil when it is none of them.
   @inline(__always)
@@ -401,6 +426,11 @@ enum KnownField: UInt8 {
       let last = name.loadUnaligned(fromByteOffset: 5, as: UInt64.self)
       guard first == KnownField.transcriptionFirst, last == KnownField.transcriptionLast else { return nil }
       self = .transcription
+    case 11:
+      let first = name.loadUnaligned(as: UInt64.self)
+      let last = name.loadUnaligned(fromByteOffset: 3, as: UInt64.self)
+      guard first == KnownField.noteFirst, last == KnownField.noteLast else { return nil }
+      self = .note
     default: return nil
     }
   }
@@ -418,6 +448,8 @@ enum KnownField: UInt8 {
       self = .object
     } else if name.elementsEqual("transcription".utf8) {
       self = .transcription
+    } else if ItemNote.member.withUTF8Buffer({ name.elementsEqual($0) }) {
+      self = .note
     } else {
       return nil
     }
@@ -428,6 +460,8 @@ enum KnownField: UInt8 {
   private static let objectWord = word("object\0\0")
   private static let transcriptionFirst = word("transcri")
   private static let transcriptionLast = word("cription")
+  private static let noteFirst = word("orchestr")
+  private static let noteLast = word("hestrate")
   private static let sixByteMask = UInt64(littleEndian: 0x0000_FFFF_FFFF_FFFF)
 
   /// Eight ASCII characters as they lie in memory.

@@ -250,6 +250,24 @@ extension FindingCase {
       "unknown", "\(id),\(en),\(ob),\n\"title\":{\"a\":[1,2,{}],\"a\":2}",
       [.init(.unknownField, 2, 1, item: 0)], items: 1),
     .field(
+      "larger than 4 GB", "\(id),\(en),\(ob),\n\"orchestrate\":{\"size\":4000000001}",
+      [.init(.largeObject, 2, 15, item: 0)], items: 1),
+    .field(
+      "archived", "\(id),\(en),\(ob),\n\"orchestrate\":{\"storage_class\":\"DEEP_ARCHIVE\",\"x\":1}",
+      [.init(.archivedObject, 2, 15, item: 0)], items: 1),
+    .field(
+      "a note of nothing wrong",
+      "\(id),\(en),\(ob),\"orchestr\\u0061te\":{\"size\":4000000000,\"storage_class\":\"GLACIER_IR\"}",
+      [], items: 1),
+    .field(
+      "no note", "\(id),\(en),\(ob),\n\"orchestrate\":[1]", [.init(.unusualNote, 2, 15, item: 0)], items: 1),
+    .field(
+      "a note with another size", "\(id),\(en),\(ob),\n\"orchestrate\":{\"size\":1.5}",
+      [.init(.unusualNote, 2, 15, item: 0)], items: 1),
+    .field(
+      "two notes", "\(id),\(en),\(ob),\"orchestrate\":{},\n\"orchestrate\":{}",
+      [.init(.duplicateMember, 2, 1, item: 0)]),
+    .field(
       "high surrogate", "\(id),\(en),\(ob),\n\"title\":\"é\\ud83d!\"",
       [.init(.unknownField, 2, 1, item: 0), .init(.loneSurrogate, 2, 11, item: 0)]),
     .field(

@@ -151,6 +151,12 @@ extension Finding {
     case hiddenCharacter = "hidden_character"
     /// A key is longer than the 1024 bytes that S3 allows.
     case longKey = "long_key"
+    /// The object is larger than the service documents.
+    case largeObject = "large_object"
+    /// The object is in an archive and cannot be read before somebody restores it.
+    case archivedObject = "archived_object"
+    /// The member for this program says something else than a size and a storage class.
+    case unusualNote = "unusual_note"
     /// The item has a field that the service does not document; it is passed through untouched.
     case unknownField = "unknown_field"
     /// An earlier item is the same; it is sent once.
@@ -169,6 +175,7 @@ extension Finding {
         .fatal
       case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .folderObject,
         .systemFile, .surroundingSpace, .hiddenCharacter, .longKey,
+        .largeObject, .archivedObject, .unusualNote,
         .unknownField, .repeatedItem, .nameClash:
         .warning
       }

@@ -83,13 +83,14 @@ package struct ItemMembers {
     return result
   }
 
-  /// Whether the member is a `transcription` that says there is none: null or "".
-  package func isAbsentTranscription(_ member: Member) -> Bool {
+  /// Whether the member says nothing to the service, so that it is never sent: a `transcription` that says there is none
+  /// (null or ""), and what is noted for this program (``ItemNote``).
+  package func isLeftOut(_ member: Member) -> Bool {
     let value = member.value
     let isNone =
       text[value.lowerBound] == UInt8(ascii: "n")
       || (value.count == 2 && text[value.lowerBound] == UInt8(ascii: "\""))
-    return isNone && name(of: member).elementsEqual("transcription".utf8)
+    return isNone && isNamed(member, "transcription") || isNamed(member, ItemNote.member)
   }
 
   private func decoded(_ literal: Range<Int>) -> [UInt8] {

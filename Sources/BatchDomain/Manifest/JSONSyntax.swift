@@ -84,8 +84,36 @@ package enum JSONSyntax {
   }
 }
 
-/// Decodes JSON string literals that a strict reader has already accepted.
+/// Writes JSON string literals, and decodes those that a strict reader has already accepted.
 package enum JSONString {
+  /// Appends the literal of a text in UTF-8 to `target`, quotes included. Only what RFC 8259, section 7, demands is
+  /// escaped: the quotation mark, the backslash and the control characters up to U+001F.
+  package static func append(_ text: some Sequence<UInt8>, to target: inout [UInt8]) {
+    target.append(UInt8(ascii: "\""))
+    for byte in text {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        target.append(UInt8(ascii: "\\"))
+        target.append(byte)
+      case 0x08: target.append(contentsOf: "\\b".utf8)
+      case 0x09: target.append(contentsOf: "\\t".utf8)
+      case 0x0A: target.append(contentsOf: "\\n".utf8)
+      case 0x0C: target.append(contentsOf: "\\f".utf8)
+      case 0x0D: target.append(contentsOf: "\\r".utf8)
+      case 0..<0x20:
+        target.append(contentsOf: "\\u00".utf8)
+        target.append(hexDigit(byte >> 4))
+        target.append(hexDigit(byte & 0x0F))
+      default: target.append(byte)
+      }
+    }
+    target.append(UInt8(ascii: "\""))
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
+
   /// Appends the UTF-8 of the literal `text[start..<end]`, quotes included in the range, to `target`.
   ///
   /// Where the text breaks RFC 8259 after all, the result is unspecified but the call is safe and linear: a lone

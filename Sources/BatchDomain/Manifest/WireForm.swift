@@ -1,8 +1,8 @@
 /// What an item looks like in a request, derived from its source text and the same on every attempt.
 ///
-/// Whitespace outside strings is dropped, and so is a member `transcription` that is null or "" (the service
-/// documents neither). Everything else stays byte for byte: escapes, spelling of numbers, order of members,
-/// unknown fields.
+/// Whitespace outside strings is dropped, and so are a member `transcription` that is null or "" (the service
+/// documents neither) and the member for this program itself (``ItemNote``). Everything else stays byte for byte: escapes,
+/// spelling of numbers, order of members, unknown fields.
 package enum WireForm {
   /// Appends the wire form of `source`, an already validated item, to `target`. Linear.
   package static func append(source: UnsafeBufferPointer<UInt8>, to target: inout [UInt8]) {
@@ -40,14 +40,14 @@ package enum WireForm {
     }
   }
 
-  /// The members that say that there is no transcription, each with the comma that goes with it.
+  /// The members that are left out, each with the comma that goes with it.
   private static func droppedParts(of source: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
     let walk = ItemMembers(source)
-    guard walk.members.contains(where: walk.isAbsentTranscription) else { return [] }
+    guard walk.members.contains(where: walk.isLeftOut) else { return [] }
     var parts: [Range<Int>] = []
     var lastKept: ItemMembers.Member?
     for (number, member) in walk.members.enumerated() {
-      guard walk.isAbsentTranscription(member) else {
+      guard walk.isLeftOut(member) else {
         lastKept = member
         continue
       }
