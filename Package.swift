@@ -17,6 +17,7 @@ let argumentParser: Target.Dependency = .product(
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
@@ -85,6 +86,7 @@ let package = Package(
       swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
     module("BatchDomain", [crypto]),
     module("ManifestReader", ["BatchDomain", "CZlib"]),
+    module("ManifestListing", ["BatchDomain", "CZlib", crypto, heap]),
     .target(
       name: "Migrations", path: "migrations", exclude: ["README.md"],
       resources: [
@@ -129,7 +131,9 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService",
+        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access",
+        "ServiceHTTP",
+        "TransfersService",
         "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
@@ -154,6 +158,7 @@ let package = Package(
     tests("ArchitectureTests", []),
     tests("BatchDomainTests", ["BatchDomain", "TestSupport", crypto]),
     tests("ManifestReaderTests", ["ManifestReader", "BatchDomain", "CZlib"]),
+    tests("ManifestListingTests", ["ManifestListing", "BatchDomain", "CZlib", "TestSupport", crypto]),
     tests(
       "RunStoreTests",
       ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),

@@ -13,6 +13,7 @@ struct ImportsTests {
   static let allowed: [String: Set<String>] = [
     "BatchDomain": ["Crypto"],
     "ManifestReader": domain.union(["Foundation", "CZlib", "Crypto"]).union(system),
+    "ManifestListing": domain.union(["Foundation", "CZlib", "Crypto", "HeapModule"]).union(system),
     "KillPoints": ["Foundation", "Synchronization"],
     "RunStore": ports.union(["CSQLite", "KillPoints", "Migrations", "Crypto", "Dispatch"]),
     "ServiceHTTP": ports.union([
@@ -34,7 +35,8 @@ struct ImportsTests {
     ]),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "ChildProcesses", "ManifestReader", "RunStore", "ServiceHTTP", "TransfersService", "Dispatcher",
+      "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access", "ServiceHTTP",
+      "TransfersService", "Dispatcher",
       "Reporting",
       "Dashboard",
       "Notifications", "ArgumentParser", "Logging", "NIOPosix",

@@ -24,7 +24,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ValidateCommand.self, ExportCommand.self,
+      SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ListCommand.self, ValidateCommand.self,
+      ExportCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
       StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)

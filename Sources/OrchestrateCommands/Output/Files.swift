@@ -48,6 +48,11 @@ final class AtomicFile {
     isFinished = true
   }
 
+  /// Removes what is written so far, from any thread, when a signal ends the process at once. A finished file stays.
+  var removal: @Sendable () -> Void {
+    { [part] in _ = unlink(part) }
+  }
+
   deinit {
     if !isFinished { unlink(part) }
     close(file.descriptor)

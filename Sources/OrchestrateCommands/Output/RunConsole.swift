@@ -58,8 +58,11 @@ struct RunConsole {
   }
 
   /// A console of a command that logs nothing.
-  init(_ progress: ProgressOptions, in context: ProcessContext) {
-    self.init(progress: progress, logger: (.text, .warning), in: context, isOutputTaken: false)
+  ///
+  /// - Parameter isOutputTaken: the result goes to standard output while the command works.
+  init(_ progress: ProgressOptions, in context: ProcessContext, isOutputTaken: Bool = false) {
+    self.init(
+      progress: progress, logger: (.text, .warning), in: context, isOutputTaken: isOutputTaken)
   }
 
   /// A console without progress.
@@ -71,9 +74,12 @@ struct RunConsole {
   }
 
   /// Leaves the terminal in order when a signal ends the process at once, and says what to do then.
-  func tidy(_ signals: StopSignals, _ farewell: String) {
+  ///
+  /// - Parameter removal: what else is done first; it must not wait.
+  func tidy(_ signals: StopSignals, _ farewell: String, also removal: @escaping @Sendable () -> Void = {}) {
     let (progress, diagnostics) = (progress, diagnostics)
     signals.beforeLeaving {
+      removal()
       if case .live(let display) = progress { display.leave() }
       diagnostics.writeIfReady(farewell + "\n")
     }

@@ -1,5 +1,7 @@
 package import BatchDomain
+import ManifestListing
 import Reporting
+import S3Access
 
 /// The exit statuses, a contract with scripts (`docs/exit-statuses.md`).
 package enum ExitStatus: Int32, Sendable, CaseIterable {
@@ -50,6 +52,15 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
       self = .lost
     } else {
       self = .done
+    }
+  }
+
+  /// The status of a command that S3 did not serve.
+  init(of error: S3Error) {
+    switch error.kind {
+    case .missingCredentials: self = .badInput
+    case .credentials, .source, .clock: self = .refused
+    case .network: self = .stopped
     }
   }
 
@@ -110,6 +121,10 @@ struct CommandFailure: AdvisedError {
     case let error as StoreError:
       self.init(
         ExitStatus(of: error), error, error.remedy ?? (error.code == .internal ? Self.reportIt : nil))
+    case let error as ListError where error.code == .temporaryFile:
+      self.init(.store, error, error.remedy)
+    case let error as S3Error:
+      self.init(ExitStatus(of: error), error, error.remedy)
     case let error as any AdvisedError:
       // What a manifest, a key, an address or a proxy is, is the user's to say.
       self.init(.badInput, error, error.remedy)

@@ -53,6 +53,16 @@ package struct ServiceRoute: Sendable {
   }
 }
 
+extension ServiceRoute {
+  /// The proxy that connections are tunnelled through, for whoever makes connections of another kind; `nil` means none.
+  package var tunnel: (host: String, port: Int, credentials: (user: String, password: String)?)? {
+    proxy.map { ($0.host, $0.port, $0.credentials.map { ($0.user, $0.password) }) }
+  }
+
+  /// Whether certificates are trusted besides the system's.
+  package var hasAddedCertificates: Bool { certificates != nil }
+}
+
 extension Scrubber {
   /// A scrubber for that key and for what the way to the service has of secrets.
   ///

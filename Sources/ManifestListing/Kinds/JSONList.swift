@@ -1,0 +1,398 @@
+import BatchDomain
+
+/// JSON that lists objects: answers of `aws s3api list-objects-v2`, one or several put together; an array or a stream of
+/// their `Contents`, as `--query` and jq make them; or the manifest of an inventory, which is kept for later.
+///
+/// Only one value is in memory at a time: an object of the list, or a member of the document around it.
+final class JSONList: ListParser {
+  /// The longest object of a list, and the longest member of a document that is kept.
+  private static let elementLimit = 1 << 20
+  private static let memberLimit = 64 << 20
+  /// Members of a document that say something.
+  private static let known: Set<String> = [
+    "Name", "EncodingType", "IsTruncated", "NextToken", "Key", "Size", "StorageClass", "sourceBucket",
+    "destinationBucket", "fileFormat", "fileSchema", "files",
+  ]
+
+  private enum Place {
+    case outside, beforeName, afterName, beforeValue, afterMember, beforeElement, afterElement
+  }
+
+  /// What the value that is read is.
+  private enum Role { case name, member, element, document }
+
+  private(set) var kind = "the answer of `aws s3api list-objects-v2`"
+  /// The inventory, when the file is the manifest of one; set at the end.
+  private(set) var inventory: InventoryManifest?
+  /// Whether the last document says that more objects follow in another.
+  private(set) var isCutOff = false
+
+  private let name: String
+  private let expected: [UInt8]?
+  private var place = Place.outside
+  private var role: Role?
+  private var value: [UInt8] = []
+  private var isKept = true
+  private var depth = 0
+  private var isInString = false
+  private var isEscaped = false
+  /// Nothing was read since the bracket.
+  private var isFirst = false
+  private var isInDocument = false
+  private var elements = 0
+  private var memberName = ""
+  private var members: [String: [UInt8]] = [:]
+  private var hasContents = false
+  /// Whether the objects of this document were read as encoded.
+  private var wasEncoded = false
+  private var isManifest = false
+  private var isAtHead = true
+
+  /// - Parameter expected: the bucket that the option names.
+  init(name: String, bucket expected: [UInt8]?) { (self.name, self.expected) = (name, expected) }
+
+  func take(_ text: UnsafeBufferPointer<UInt8>, into lister: ManifestLister) throws {
+    var position = 0
+    while position < text.count {
+      if let role {
+        guard try collect(text, from: &position) else { return }
+        self.role = nil
+        try complete(role, lister)
+      } else {
+        try step(text[position], &position, lister)
+      }
+    }
+  }
+
+  func finish(into lister: ManifestLister) throws {
+    if role == .document, depth == 0, !isInString {
+      role = nil
+      try complete(.document, lister)
+    }
+    guard role == nil, place == .outside else {
+      throw ListError.truncated(name, "inside its JSON, after \(elements) objects")
+    }
+  }
+
+  // MARK: Structure
+
+  private func step(_ byte: UInt8, _ position: inout Int, _ lister: ManifestLister) throws {
+    // A byte order mark before a document, also of files that were put together.
+    if JSONSyntax.isSpace(byte) || (place == .outside && [0xEF, 0xBB, 0xBF].contains(byte)) {
+      position += 1
+      return
+    }
+    switch (place, byte) {
+    case (.outside, UInt8(ascii: "{")):
+      begin(.beforeName, &position)
+      members = [:]
+      memberName = ""
+      (hasContents, wasEncoded) = (false, false)
+      isInDocument = true
+    case (.outside, UInt8(ascii: "[")):
+      isInDocument = false
+      begin(.beforeElement, &position)
+    case (.outside, UInt8(ascii: "\"")), (.outside, UInt8(ascii: "n")): start(.document)
+    case (.beforeName, UInt8(ascii: "\"")): start(.name)
+    case (.beforeName, UInt8(ascii: "}")) where isFirst, (.afterMember, UInt8(ascii: "}")):
+      position += 1
+      place = .outside
+      try endDocument(lister)
+    case (.afterName, UInt8(ascii: ":")):
+      position += 1
+      place = .beforeValue
+    case (.beforeValue, UInt8(ascii: "[")) where memberName.utf8.elementsEqual("Contents".utf8):
+      hasContents = true
+      begin(.beforeElement, &position)
+    case (.beforeValue, _): start(.member)
+    case (.afterMember, UInt8(ascii: ",")):
+      position += 1
+      (place, isFirst) = (.beforeName, false)
+    case (.beforeElement, UInt8(ascii: "]")) where isFirst, (.afterElement, UInt8(ascii: "]")):
+      position += 1
+      place = isInDocument ? .afterMember : .outside
+    case (.afterElement, UInt8(ascii: ",")):
+      position += 1
+      (place, isFirst) = (.beforeElement, false)
+    case (.beforeElement, _): start(.element)
+    default:
+      throw ListError(
+        .damaged, name,
+        "its JSON is broken after \(elements) objects: found \(ListError.quoted([byte])), expected JSON",
+        remedy: "make the list again")
+    }
+  }
+
+  private func begin(_ next: Place, _ position: inout Int) {
+    position += 1
+    (place, isFirst) = (next, true)
+  }
+
+  private func start(_ role: Role) {
+    self.role = role
+    value.removeAll(keepingCapacity: true)
+    isKept = role != .member || Self.known.contains(memberName)
+    (depth, isInString, isEscaped) = (0, false, false)
+  }
+
+  /// Goes on to the end of the value; whether it was reached. A value that is no string and no bracket ends before what
+  /// ends it.
+  private func collect(_ text: UnsafeBufferPointer<UInt8>, from position: inout Int) throws(ListError) -> Bool
+  {
+    let start = position
+    var isDone = false
+    scan: while position < text.count {
+      let byte = text[position]
+      if isInString {
+        position += 1
+        if isEscaped {
+          isEscaped = false
+        } else if byte == UInt8(ascii: "\\") {
+          isEscaped = true
+        } else if byte == UInt8(ascii: "\"") {
+          isInString = false
+          if depth == 0 {
+            isDone = true
+            break scan
+          }
+        }
+        continue
+      }
+      switch byte {
+      case UInt8(ascii: "\""): isInString = true
+      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        if depth > 0 { depth -= 1 } else { isDone = true }
+        if isDone { break scan }
+        if depth == 0 {
+          position += 1
+          isDone = true
+          break scan
+        }
+      case UInt8(ascii: ","), 0x20, 0x09, 0x0A, 0x0D:
+        if depth == 0 {
+          isDone = true
+          break scan
+        }
+      default: break
+      }
+      position += 1
+    }
+    if isKept { value.append(contentsOf: text[start..<position]) }
+    guard value.count <= (role == .member ? Self.memberLimit : Self.elementLimit) else {
+      throw ListError(
+        .damaged, name,
+        "its JSON has a value of more than \(value.count - 1) bytes after \(elements) objects, expected a list of objects",
+        remedy: "make the list again")
+    }
+    return isDone
+  }
+
+  private func complete(_ role: Role, _ lister: ManifestLister) throws {
+    switch role {
+    case .name:
+      memberName = String(decoding: string(value) ?? [], as: UTF8.self)
+      if memberName.utf8.elementsEqual("index_id".utf8) { isManifest = true }
+      place = .afterName
+    case .member:
+      if isKept { members[memberName] = value }
+      place = .afterMember
+    case .element:
+      place = .afterElement
+      try read(value, lister)
+    case .document:
+      if !value.elementsEqual("null".utf8) { try read(value, lister) }
+    }
+  }
+
+  // MARK: Objects
+
+  /// Reads an object of the list, or an address.
+  private func read(_ element: [UInt8], _ lister: ManifestLister) throws {
+    elements += 1
+    if element.first == UInt8(ascii: "\"") {
+      guard let text = string(element) else { return lister.leaveOut(.notUTF8) }
+      if text.starts(with: "s3://".utf8), let address = S3ObjectAddress(text) {
+        try check(address.bucket)
+        try lister.take(ListedObject(key: address.key), in: address.bucket)
+      } else {
+        try take(ListedObject(key: text), lister)
+      }
+      return
+    }
+    let found = element.withUnsafeBufferPointer {
+      text -> (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?) in
+      let walk = ItemMembers(text)
+      var found: (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?)
+      for member in walk.members {
+        let name = walk.name(of: member)
+        if name.elementsEqual("Key".utf8) {
+          found.key = Array(text[member.value])
+        } else if name.elementsEqual("Size".utf8) {
+          found.size = Array(text[member.value])
+        } else if name.elementsEqual("StorageClass".utf8) {
+          found.storageClass = Array(text[member.value])
+        } else if name.elementsEqual("index_id".utf8) {
+          isManifest = true
+        }
+      }
+      return found
+    }
+    try take(key: found.key, size: found.size, storageClass: found.storageClass, lister)
+  }
+
+  private func take(key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?, _ lister: ManifestLister) throws {
+    guard let key, key.first == UInt8(ascii: "\"") else {
+      if isManifest { throw alreadyManifest }
+      throw ListError(
+        .damaged, name,
+        "object \(elements) of its list has no Key, expected objects with Key, Size and StorageClass",
+        remedy: "take the whole answer of `aws s3api list-objects-v2`")
+    }
+    // Half of a surrogate pair stands for nothing that a key can have.
+    guard let bytes = string(key) else { return lister.leaveOut(.notUTF8) }
+    var object = ListedObject(key: bytes)
+    if let size, !size.elementsEqual("null".utf8) {
+      guard let number = ItemNote.number(size) else {
+        throw ListError(
+          .damaged, name,
+          "object \(elements) of its list has the size \(ListError.quoted(size)), expected a number of bytes",
+          remedy: "take the whole answer of `aws s3api list-objects-v2`")
+      }
+      object.size = number
+    }
+    object.storageClass = storageClass.flatMap(string).map { String(decoding: $0, as: UTF8.self) }
+    try take(object, lister)
+  }
+
+  private func take(_ object: ListedObject, _ lister: ManifestLister) throws {
+    var object = object
+    let named = members["Name"].flatMap(string)
+    if let named { try check(named) }
+    guard let bucket = named ?? expected else { throw ListError.bucketNeeded(name) }
+    if members["EncodingType"].flatMap(string)?.elementsEqual("url".utf8) == true {
+      guard let key = FormText.decode(object.key) else {
+        throw ListError(
+          .damaged, name,
+          "object \(elements) has the key \(ListError.quoted(object.key)), expected one encoded as EncodingType says",
+          remedy: "make the list without --encoding-type")
+      }
+      object.key = key
+      wasEncoded = true
+    }
+    try lister.take(object, in: bucket)
+  }
+
+  private func check(_ bucket: [UInt8]) throws(ListError) {
+    if let expected, expected != bucket { throw ListError.otherBucket(name, bucket, given: expected) }
+  }
+
+  // MARK: Documents
+
+  private func endDocument(_ lister: ManifestLister) throws {
+    isInDocument = false
+    if hasContents { return try endPage() }
+    if members["Key"] != nil {
+      elements += 1
+      try take(
+        key: members["Key"], size: members["Size"], storageClass: members["StorageClass"], lister)
+      return
+    }
+    if members["fileSchema"] != nil || members["files"] != nil || members["fileFormat"] != nil {
+      inventory = try InventoryManifest(document(), of: name)
+      kind = "the manifest of an S3 inventory"
+      return
+    }
+    if isManifest { throw alreadyManifest }
+    // What is printed for a prefix that no key has: no Contents at all.
+    guard memberName.isEmpty || Self.ofPages.contains(memberName) else {
+      throw ListError(
+        .notRecognized, name, "it is JSON without Contents, expected \(ListKind.expected)",
+        remedy: "take the whole answer of `aws s3api list-objects-v2`")
+    }
+    isCutOff = false
+  }
+
+  /// Members that an answer without objects has, one of them last.
+  private static let ofPages: Set<String> = [
+    "RequestCharged", "Name", "Prefix", "MaxKeys", "KeyCount", "EncodingType", "IsTruncated", "StartAfter",
+    "CommonPrefixes", "Delimiter", "ResponseMetadata",
+  ]
+
+  /// What stands behind the objects must agree with how they were read.
+  private func endPage() throws(ListError) {
+    isCutOff =
+      members["IsTruncated"]?.elementsEqual("true".utf8) == true
+      || members["NextToken"].map { $0.first == UInt8(ascii: "\"") } ?? false
+    if let named = members["Name"].flatMap(string), let expected, named != expected {
+      throw ListError.otherBucket(name, named, given: expected)
+    }
+    if encodedBehind {
+      throw ListError(
+        .damaged, name,
+        "its keys are encoded, which it says only behind them (EncodingType), expected keys as they are",
+        remedy: "make the list without --encoding-type")
+    }
+  }
+
+  /// Whether EncodingType was read after the objects.
+  private var encodedBehind: Bool {
+    members["EncodingType"].flatMap(string)?.elementsEqual("url".utf8) == true && !wasEncoded
+  }
+
+  private var alreadyManifest: ListError {
+    ListError(
+      .notRecognized, name, "it is a manifest already, expected a list of a bucket",
+      remedy: "submit it as it is")
+  }
+
+  /// The members that are kept, as a document again.
+  private func document() -> [UInt8] {
+    var text: [UInt8] = [UInt8(ascii: "{")]
+    for (name, value) in members {
+      if text.count > 1 { text.append(UInt8(ascii: ",")) }
+      JSONString.append(name.utf8, to: &text)
+      text.append(UInt8(ascii: ":"))
+      text += value
+    }
+    return text + [UInt8(ascii: "}")]
+  }
+
+  /// The text of a string literal; `nil` for another value, and where an escape is half of a surrogate pair.
+  private func string(_ literal: [UInt8]) -> [UInt8]? {
+    guard literal.count >= 2, literal.first == UInt8(ascii: "\""), !Self.hasHalfPair(literal) else {
+      return nil
+    }
+    var text: [UInt8] = []
+    literal.withUnsafeBufferPointer { JSONString.decode($0, from: 0, to: $0.count, into: &text) }
+    return text
+  }
+
+  private static func hasHalfPair(_ literal: [UInt8]) -> Bool {
+    var position = 0
+    var isHigh = false
+    while position < literal.count {
+      guard literal[position] == UInt8(ascii: "\\"), position + 1 < literal.count else {
+        if isHigh { return true }
+        position += 1
+        continue
+      }
+      guard literal[position + 1] == UInt8(ascii: "u"), position + 5 < literal.count else {
+        if isHigh { return true }
+        position += 2
+        continue
+      }
+      let unit = literal[position + 2..<position + 6].reduce(UInt32(0)) {
+        $0 << 4 | (JSONString.hexValue($1) ?? 0)
+      }
+      position += 6
+      switch (isHigh, unit & 0xFC00) {
+      case (false, 0xD800): isHigh = true
+      case (true, 0xDC00): isHigh = false
+      case (true, _), (false, 0xDC00): return true
+      default: break
+      }
+    }
+    return isHigh
+  }
+}

@@ -1,0 +1,142 @@
+import BatchDomain
+
+/// What a list is, told from how it begins.
+enum ListKind: Equatable {
+  /// JSON: the answer of `aws s3api list-objects-v2`, or the manifest of an inventory; its members tell.
+  case json
+  /// Rows of an inventory without its manifest.
+  case csv
+  /// What `aws s3 ls --recursive` prints.
+  case lines
+  /// One `s3://` address on each line.
+  case addresses
+
+  /// How many bytes are looked at, at most.
+  static let headLength = 64 * 1024
+
+  /// What is read, for people.
+  static let expected = """
+    the manifest.json or a CSV file of an S3 inventory, the answer of `aws s3api list-objects-v2`, the lines of \
+    `aws s3 ls --recursive`, or one s3:// address on each line
+    """
+
+  /// Whether a beginning is enough to tell: it has a line that is not blank, or is JSON.
+  static func isEnough(_ head: [UInt8]) -> Bool {
+    guard head.count < headLength else { return true }
+    let text = head.starts(with: mark) ? head.dropFirst(3) : head[...]
+    guard let first = text.firstIndex(where: { !JSONSyntax.isSpace($0) }) else { return false }
+    return isJSON(text[first]) || text[first...].contains(0x0A)
+  }
+
+  /// Recognises the file that begins with `head`.
+  ///
+  /// - Throws: ``ListError`` that says what was found instead.
+  init(head: [UInt8], of name: String) throws(ListError) {
+    if let other = ListKind.otherFormat(head) {
+      throw ListError(
+        .notRecognized, name, "it is \(other.name), expected \(Self.expected)", remedy: other.remedy)
+    }
+    let text = head.starts(with: Self.mark) ? head.dropFirst(3) : head[...]
+    guard let first = text.firstIndex(where: { !JSONSyntax.isSpace($0) }) else {
+      throw ListError(
+        .notRecognized, name, "it is empty, expected \(Self.expected)",
+        remedy: "make the list again; `aws s3 ls` prints nothing where nothing is")
+    }
+    if Self.isJSON(text[first]) {
+      self = .json
+      return
+    }
+    // Lines may be indented: `aws s3 ls` does that to folders, and to sizes.
+    let start = text[..<first].lastIndex(of: 0x0A).map { $0 + 1 } ?? text.startIndex
+    var line = text[start...].prefix { $0 != 0x0A }
+    if line.last == 0x0D { line.removeLast() }
+    if line.starts(with: "s3://".utf8) {
+      self = .addresses
+    } else if ListingLine(line) != nil {
+      self = .lines
+    } else if Self.isInventoryRow(line) {
+      self = .csv
+    } else {
+      throw ListError(
+        .notRecognized, name, "its first line is \(ListError.quoted(line)), expected \(Self.expected)",
+        remedy: "make the list in one of these ways, or write its addresses one on each line")
+    }
+  }
+
+  private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+  private static func isJSON(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
+
+  /// Whether a line has the name of a bucket and something that may be a key, in the columns of an inventory.
+  private static func isInventoryRow(_ line: ArraySlice<UInt8>) -> Bool {
+    var cells = line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)[...]
+    guard cells.count > 1, let bucket = cells.popFirst().map(unquoted), let key = cells.popFirst() else {
+      return false
+    }
+    return BucketName.isPlausible(bucket) && !unquoted(key).isEmpty
+  }
+
+  private static func unquoted(_ cell: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    cell.count > 1 && cell.first == UInt8(ascii: "\"") && cell.last == UInt8(ascii: "\"")
+      ? cell.dropFirst().dropLast() : cell
+  }
+
+  /// Files of other kinds that people have, by their first bytes.
+  private static func otherFormat(_ head: [UInt8]) -> (name: String, remedy: Remedy)? {
+    func has(_ magic: [UInt8]) -> Bool { head.starts(with: magic) }
+    let inventory: Remedy =
+      "configure the inventory with the output format CSV, or list the bucket itself: `orchestrate list s3://BUCKET/PREFIX`"
+    if has(Array("PAR1".utf8)) { return ("a Parquet file", inventory) }
+    if has(Array("ORC".utf8)) { return ("an ORC file", inventory) }
+    if has([0xFF, 0xFE]) || has([0xFE, 0xFF]) || (head.count > 3 && head.prefix(4).contains(0)) {
+      return (
+        "no text in UTF-8", "convert it: `iconv -f UTF-16 -t UTF-8 FILE`, as for what PowerShell writes"
+      )
+    }
+    if has([0x1F, 0x8B]) { return ("gzip data inside gzip data", "unpack it once: `gzip -dc FILE`") }
+    if has([0x28, 0xB5, 0x2F, 0xFD]) { return ("compressed with zstd", "unpack it: `zstd -dc FILE`") }
+    if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
+      return ("compressed with xz", "unpack it: `xz -dc FILE`")
+    }
+    if has(Array("PK\u{3}\u{4}".utf8)) { return ("a zip archive", "unpack it, and name the file inside") }
+    if has(Array("<".utf8)) {
+      return ("XML or HTML", "take the answer of `aws s3api list-objects-v2`, which is JSON")
+    }
+    return nil
+  }
+}
+
+/// Names of buckets, as far as they tell a bucket from something else.
+enum BucketName {
+  /// Whether it can be the name of a bucket, old ones included (Amazon S3 User Guide, "General purpose bucket naming rules";
+  /// buckets of before 2018 may have capitals, underscores and up to 255 characters).
+  static func isPlausible(_ name: some Collection<UInt8>) -> Bool {
+    (3...255).contains(name.count)
+      && name.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+}
+
+/// An address `s3://bucket/key` in its parts.
+package struct S3ObjectAddress: Equatable, Sendable {
+  /// The bucket's name.
+  package var bucket: [UInt8]
+  /// The key, or the beginning of keys; may be empty.
+  package var key: [UInt8]
+
+  /// Reads an address; `nil` unless it has the scheme and a bucket. A percent sign means itself.
+  package init?(_ text: some Collection<UInt8>) {
+    guard text.starts(with: "s3://".utf8) else { return nil }
+    let rest = text.dropFirst(5)
+    let slash = rest.firstIndex(of: UInt8(ascii: "/"))
+    bucket = Array(slash.map { rest[..<$0] } ?? rest)
+    key = slash.map { Array(rest[rest.index(after: $0)...]) } ?? []
+    guard BucketName.isPlausible(bucket) else { return nil }
+  }
+}

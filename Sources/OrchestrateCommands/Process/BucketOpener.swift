@@ -1,0 +1,41 @@
+import BatchDomain
+import S3Access
+import ServiceHTTP
+
+/// Opens access to S3: the one place that brings settings, environment and the way through a proxy together.
+enum BucketOpener {
+  /// Access to buckets. Call ``S3Access/S3Access/shutdown()`` at the end.
+  ///
+  /// - Parameter onSecrets: is told the secrets of credentials before they are used.
+  /// - Throws: ``ConfigurationError``, ``S3Error``, ``ServiceHTTPError`` for a proxy that cannot be used.
+  static func open(
+    _ access: ObjectAccess, in context: ProcessContext,
+    onSecrets: @escaping @Sendable ([String]) -> Void = { _ in }
+  ) async throws -> S3Access {
+    try await S3Access.open(
+      access, environment: context.environment, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+      clock: context.clock, random: context.random, route: try route(access, context.environment),
+      onSecrets: onSecrets)
+  }
+
+  /// Where S3 is when neither an option nor a variable says it.
+  private static let amazon = "https://s3.amazonaws.com"
+
+  private static func route(
+    _ access: ObjectAccess, _ environment: [String: String]
+  ) throws -> AccessRoute {
+    let named = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].lazy.compactMap { name in
+      environment[name].flatMap { $0.isEmpty ? nil : (name: "$\(name)", text: $0) }
+    }.first
+    let address = access.endpoint ?? named?.text ?? amazon
+    _ = try EndpointText.parse(address, for: access.endpoint == nil ? named?.name ?? "" : "--s3-endpoint")
+    let way = try ServiceRoute(to: address, environment: environment)
+    var route = AccessRoute()
+    if let tunnel = way.tunnel {
+      route.proxy = (tunnel.host, tunnel.port)
+      route.proxyCredentials = tunnel.credentials
+    }
+    if way.hasAddedCertificates { route.certificateFile = environment["SSL_CERT_FILE"] }
+    return route
+  }
+}
