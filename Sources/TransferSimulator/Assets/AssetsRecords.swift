@@ -190,13 +190,13 @@ package struct AssetsTally: Sendable, Equatable {
   /// Tags that were indexed more than once in the same index.
   package var indexedTwice: Int { indexed.values.count { $0 > 1 } }
 
-  /// The counts as a JSON object on one line; assets of no use by their ids.
+  /// The counts as a JSON object on one line.
   package var json: String {
     JSONText.object([
       ("assets", .integer(assets.values.reduce(0, +))), ("usable", .integer(usable.values.reduce(0, +))),
       ("assets_twice", .integer(assetsTwice)), ("indexed", .integer(indexed.values.reduce(0, +))),
-      ("indexed_twice", .integer(indexedTwice)), ("surplus", .array(surplus.map { .string($0) })),
-      ("left_over", .array(leftOver.map { .string($0) })),
+      ("indexed_twice", .integer(indexedTwice)), ("surplus", .integer(surplus.count)),
+      ("left_over", .integer(leftOver.count)),
     ]).text
   }
 

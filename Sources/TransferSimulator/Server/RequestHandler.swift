@@ -57,8 +57,9 @@ struct RequestHandler: Sendable {
 
   private func service(_ request: SimulatedRequest) -> Service {
     let path = String(request.path)
-    if configuration.assets != nil, path.hasPrefix(AssetsCall.root + "/") {
-      return .assets(AssetsCall.kind(method: request.method, path: request.path))
+    if path.hasPrefix(AssetsCall.root + "/") {
+      return configuration.assets == nil
+        ? .transfers(.nowhere) : .assets(AssetsCall.kind(method: request.method, path: request.path))
     }
     var route = Route(method: request.method, path: path, profile: profile)
     if !configuration.servesTransfers, route != .nowhere { route = .otherVersion }

@@ -182,6 +182,25 @@ struct AssetsServerTests {
     }
   }
 
+  @Test func eachGenerationIsServedOnlyWhereItIsSetUp() async throws {
+    try await Probe.run {
+      Self.configure(&$0)
+      $0.assets = nil
+      $0.servesTransfers = true
+    } _: { (probe: Probe) async throws in
+      #expect(try await probe.get("/v1.3/assets").json["error_code"] as? String == "endpoint_not_found")
+      #expect(try await probe.get("/v1/indexes/tasks").status == 200)
+      #expect(try await probe.get("/media-west?list-type=2").status == 403)
+    }
+    try await Probe.run {
+      Self.configure(&$0)
+      $0.servesTransfers = true
+    } _: { (probe: Probe) async throws in
+      #expect(try await probe.get("/v1.3/assets").status == 200)
+      #expect(try await probe.get("/v1/indexes/tasks").status == 200)
+    }
+  }
+
   @Test func ledgerFileHasTagsAndObjects() async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("ledger-\(UUID()).jsonl").path
     defer { try? FileManager.default.removeItem(atPath: path) }
