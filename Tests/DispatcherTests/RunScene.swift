@@ -38,10 +38,18 @@ struct RunScene {
     _ service: any TransfersAPI, isCancelling: Bool = false,
     during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
   ) async throws -> RunExit {
+    try await run(module: .transfers(service, session), isCancelling: isCancelling, during: during)
+  }
+
+  /// The same with any service.
+  func run(
+    module service: any ServiceModule, of session: (any RunSession)? = nil, isCancelling: Bool = false,
+    during: @escaping @Sendable (AsyncStream<StopCause>.Continuation) async throws -> Void = { _ in }
+  ) async throws -> RunExit {
+    let session = session ?? self.session
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     let loop = RunLoop(
-      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1),
-      observer: events)
+      session: session, service: service, clock: clock, random: SeededRandom(seed: 1), observer: events)
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(isCancelling: isCancelling, stops: stops) }
       group.addTask {

@@ -1,0 +1,222 @@
+import BatchDomain
+import Dispatcher
+import RunStore
+import TestSupport
+import Testing
+
+/// A run of two steps against a made-up service, through the real loop and the real store.
+@Suite("A service of two steps", .timeLimit(.minutes(10)))
+struct SteppedRunTests {
+  private func scene(items: Int, _ configure: (inout RunSettings) -> Void = { _ in }) async throws -> RunScene
+  {
+    try await RunScene(items: items) {
+      $0.profile = .v1_3
+      configure(&$0)
+    }
+  }
+
+  @Test("every item goes through both steps once, and the second brings along the id of the first")
+  func bothSteps() async throws {
+    let scene = try await scene(items: 30)
+    let service = SteppedService(looking: { _, look in
+      look < 2 ? .working(status: "processing") : .done(mediaLength: nil)
+    })
+    #expect(try await scene.run(module: service) == .finished)
+    let counts = try await scene.summary().counts
+    #expect(counts.items(in: .accepted) == 30)
+    #expect(service.made(.upload).values.allSatisfy { $0 == 1 } && service.made(.upload).count == 30)
+    #expect(service.made(.index).values.allSatisfy { $0 == 1 } && service.made(.index).count == 30)
+    #expect(service.brought.values.allSatisfy { $0.count == 1 && $0[0]?.hasPrefix("upload-") == true })
+    #expect(service.polled.allSatisfy { $0.count <= 10 })
+    let items = try await scene.store.items(of: scene.session.run, matching: RowFilter(), from: 0, limit: 30)
+      .rows
+    #expect(items.allSatisfy { $0.externalIDs.count == 2 })
+  }
+
+  @Test("a step that is done with its answer is not polled")
+  func doneAtOnce() async throws {
+    let scene = try await scene(items: 8)
+    let service = SteppedService.answering { _, _, _ in .take(isDone: true) }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 8)
+    #expect(service.polled.isEmpty)
+  }
+
+  @Test("lost answers of either step are settled: nothing is made twice, and ids are found again")
+  func lostAnswers() async throws {
+    let scene = try await scene(items: 20)
+    let service = SteppedService.answering { step, chunk, request in
+      guard request == 0 else { return .take() }
+      switch (step, chunk.rawValue % 5) {
+      case (.upload, 1), (.index, 2): return .takeAndLose
+      case (.upload, 3), (.index, 4): return .lose
+      default: return .take()
+      }
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 20)
+    #expect(service.made(.upload).values.allSatisfy { $0 == 1 })
+    #expect(service.made(.index).values.allSatisfy { $0 == 1 })
+    #expect(try await scene.store.surplus(of: scene.session.run).isEmpty)
+  }
+
+  @Test("no more than --ahead items are between the first step and the end of the second")
+  func ahead() async throws {
+    let scene = try await scene(items: 40) {
+      $0.ahead = 5
+      $0.concurrency = 16
+    }
+    let service = SteppedService(looking: { _, look in
+      look < 3 ? .working(status: "processing") : .done(mediaLength: nil)
+    })
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(service.mostBegun <= 5)
+    #expect(service.mostBegun > 1)
+  }
+
+  @Test("the first item goes alone until its first step is done; a refused one gives its place to the next")
+  func first() async throws {
+    let scene = try await scene(items: 12)
+    let service = SteppedService(
+      firstGoesAlone: true,
+      looking: { chunk, look in
+        chunk.rawValue == 1 && look < 5 ? .working(status: "processing") : .done(mediaLength: nil)
+      }
+    ) { step, chunk, _ in
+      step == .upload && chunk.rawValue == 0 ? .refuse("video_file_broken", isAboutItem: true) : .take()
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    // Nothing but the two is sent before the second one's look says that it is done.
+    let before = service.sent.prefix { $0.step == .upload && $0.chunk.rawValue <= 1 }
+    #expect(before.map(\.chunk.rawValue) == [0, 1])
+    #expect(service.sent[2] == (.index, ChunkNumber(1)))
+    let counts = try await scene.summary().counts
+    #expect(counts.items(in: .rejected) == 1)
+    #expect(counts.items(in: .accepted) == 11)
+  }
+
+  @Test("a first item that the service cannot use pauses the run, and the item stays to be sent")
+  func sourceCannotBeUsed() async throws {
+    let scene = try await scene(items: 12)
+    let service = SteppedService(
+      firstGoesAlone: true,
+      looking: { _, _ in .ended(.content, code: "asset_failed", message: "cannot be fetched") })
+    guard case .paused(.source, let detail) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    #expect(detail?.contains("cannot be fetched") == true)
+    #expect(service.sent.count == 1)
+    #expect(try await scene.summary().counts.items(in: .pending) == 12)
+  }
+
+  @Test(
+    "once one was usable, an item that the service cannot use is rejected, and no other step is sent for it")
+  func oneCannotBeUsed() async throws {
+    let scene = try await scene(items: 6)
+    let service = SteppedService(looking: { chunk, _ in
+      chunk.rawValue == 3
+        ? .ended(.content, code: "asset_failed", message: "no such codec") : .done(mediaLength: nil)
+    })
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .rejected) == 1)
+    #expect(service.requests(.index, ChunkNumber(3)) == 0)
+  }
+
+  @Test("ten equal refusals that are not about a video pause the run; with a success between they do not")
+  func equalRefusals() async throws {
+    let scene = try await scene(items: 40) { $0.maxFailures = .items(1_000) }
+    let service = SteppedService.answering { step, _, _ in
+      step == .upload ? .refuse("parameter_invalid", isAboutItem: false) : .take()
+    }
+    guard case .paused(.failures, let detail) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    #expect(detail?.contains("parameter_invalid") == true)
+    // Those under way at the tenth are refused, too.
+    #expect((10..<14).contains(try await scene.summary().counts.items(in: .rejected)))
+
+    let mixed = try await self.scene(items: 40) { $0.maxFailures = .items(1_000) }
+    let lenient = SteppedService.answering { step, chunk, _ in
+      step == .upload && chunk.rawValue % 9 != 0 ? .refuse("parameter_invalid", isAboutItem: false) : .take()
+    }
+    #expect(try await mixed.run(module: lenient) == .finished)
+  }
+
+  @Test(
+    "a refusal that means \"not ready\" is a wait, however often it comes; it stands once the step before is done"
+  )
+  func notReady() async throws {
+    let scene = try await scene(items: 2)
+    // Each look after a refusal says that the step is not done, the next one that it is.
+    let service = SteppedService(looking: { _, look in
+      look % 2 == 1 ? .working(status: "processing") : .done(mediaLength: nil)
+    }) {
+      step, chunk, request in
+      step == .index && chunk.rawValue == 0 && request < 3
+        ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 2)
+    #expect(service.requests(.upload, ChunkNumber(0)) == 1)
+
+    let other = try await self.scene(items: 2)
+    let firm = SteppedService.answering { step, chunk, _ in
+      step == .index && chunk.rawValue == 0 ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await other.run(module: firm) == .finished)
+    #expect(try await other.summary().counts.items(in: .rejected) == 1)
+    #expect(firm.requests(.index, ChunkNumber(0)) == 1)
+  }
+
+  @Test("what the service has no more is made again from the first step, and counts")
+  func gone() async throws {
+    let scene = try await scene(items: 3) { $0.settleGrace = .seconds(5) }
+    let service = SteppedService(looking: { chunk, look in
+      chunk.rawValue == 1 && look < 8 ? .gone : .done(mediaLength: nil)
+    })
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 3)
+    #expect(service.requests(.upload, ChunkNumber(1)) > 1)
+    #expect(service.requests(.upload, ChunkNumber(2)) == 1)
+  }
+
+  @Test("a wait of one budget holds back no other")
+  func waitsAreApart() async throws {
+    let scene = try await scene(items: 6) { $0.concurrency = 1 }
+    let service = SteppedService.answering { step, chunk, request in
+      step == .upload && chunk.rawValue == 3 && request == 0 ? .throttle(.seconds(900)) : .take()
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 6)
+    let attempts = try await scene.store.attempts(
+      of: scene.session.run, matching: RowFilter(), after: nil, limit: 50
+    ).rows
+    let throttled = try #require(attempts.first { $0.outcome == .throttled })
+    // The items before it are indexed during its wait.
+    let indexed = attempts.filter { $0.step == .index && $0.key.chunk.rawValue < 3 }
+    #expect(indexed.allSatisfy { $0.startedAt < throttled.startedAt + .seconds(900) })
+    #expect(
+      attempts.filter { $0.step == .upload && $0.key.chunk.rawValue > 3 }
+        .allSatisfy { $0.startedAt >= throttled.startedAt + .seconds(900) })
+  }
+
+  @Test("a run that was stopped between the steps goes on where it was")
+  func resumes() async throws {
+    let scene = try await scene(items: 5)
+    let service = SteppedService(looking: { _, look in
+      look < 40 ? .working(status: "processing") : .done(mediaLength: nil)
+    })
+    let exit = try await scene.run(module: service) { stopper in
+      while service.polled.count < 3 { await Task.yield() }
+      stopper.yield(.asked)
+    }
+    #expect(exit == .paused(.signal, detail: nil))
+    #expect(try await scene.summary().counts.items(in: .processing) == 5)
+    let heir = try await scene.store.take(scene.session.run, isCancelling: false, at: scene.clock.now())
+    #expect(try await scene.run(module: service, of: heir) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 5)
+    #expect(service.made(.upload).values.allSatisfy { $0 == 1 })
+  }
+}

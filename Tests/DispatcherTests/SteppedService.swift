@@ -1,0 +1,171 @@
+import BatchDomain
+import NIOConcurrencyHelpers
+import TestSupport
+
+/// A made-up service that shares nothing with the transfers endpoint: one item per chunk, two steps with polling between
+/// them, ids that are kept, two budgets, and no dividing. It shows that the dispatcher knows no service's habits.
+final class SteppedService: ServiceModule {
+  /// What happens to one request.
+  enum Reply: Sendable {
+    /// It is taken; the step is done at once or has to be polled.
+    case take(isDone: Bool = false)
+    /// It is taken, and its answer is lost.
+    case takeAndLose
+    /// It is not taken, and its answer is lost.
+    case lose
+    /// It is refused.
+    case refuse(String, isAboutItem: Bool)
+    /// The service says to come back later.
+    case throttle(Duration)
+  }
+
+  /// What a look at a thing that was made says.
+  typealias Look = @Sendable (_ chunk: ChunkNumber, _ look: Int) -> PollResult.Reading
+
+  private struct State {
+    /// Requests by step and chunk, in the order they came.
+    var sent: [(step: ChunkStep, chunk: ChunkNumber)] = []
+    /// Things that were made, by id.
+    var made: [String: (step: ChunkStep, chunk: ChunkNumber)] = [:]
+    /// The ids that requests of the second step brought along.
+    var brought: [ChunkNumber: [String?]] = [:]
+    var looks: [ChunkNumber: Int] = [:]
+    var polled: [[ChunkNumber]] = []
+    var mostBegun = 0
+    var begun: Set<ChunkNumber> = []
+  }
+
+  let steps: [ChunkStep] = [.upload, .index]
+  let readingBudget = Budget("reading")
+  let firstGoesAlone: Bool
+  let pollLimit = 10
+
+  private let script: @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply
+  private let looking: Look
+  private let state = NIOLockedValueBox(State())
+
+  /// A service that answers as the scripts say; requests of a step and chunk are counted from 0.
+  init(
+    firstGoesAlone: Bool = false, looking: @escaping Look = { _, _ in .done(mediaLength: nil) },
+    script: @escaping @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply = {
+      _, _, _ in
+      .take()
+    }
+  ) {
+    self.firstGoesAlone = firstGoesAlone
+    self.looking = looking
+    self.script = script
+  }
+
+  /// A service whose things are ready at the first look.
+  static func answering(
+    _ script: @escaping @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply
+  ) -> SteppedService {
+    SteppedService(script: script)
+  }
+
+  /// How many requests of a step came for a chunk.
+  func requests(_ step: ChunkStep, _ chunk: ChunkNumber) -> Int {
+    state.withLockedValue { $0.sent.count { $0.step == step && $0.chunk == chunk } }
+  }
+
+  /// The requests in the order they came.
+  var sent: [(step: ChunkStep, chunk: ChunkNumber)] { state.withLockedValue { $0.sent } }
+  /// Things that a step made, by chunk.
+  func made(_ step: ChunkStep) -> [ChunkNumber: Int] {
+    state.withLockedValue { state in
+      state.made.values.filter { $0.step == step }.reduce(into: [:]) { $0[$1.chunk, default: 0] += 1 }
+    }
+  }
+  /// The ids that requests of the second step brought along.
+  var brought: [ChunkNumber: [String?]] { state.withLockedValue { $0.brought } }
+  /// The chunks of each poll.
+  var polled: [[ChunkNumber]] { state.withLockedValue { $0.polled } }
+  /// The most chunks that had begun and were not indexed at a time.
+  var mostBegun: Int { state.withLockedValue { $0.mostBegun } }
+
+  func send(_ unit: SendUnit, step: ChunkStep) async -> SubmissionResult {
+    let request = state.withLockedValue { state in
+      defer {
+        state.sent.append((step, unit.chunk))
+        if step == .index { state.brought[unit.chunk, default: []].append(unit.externalIDs[.upload]) }
+        if step == .upload { state.begun.insert(unit.chunk) }
+        state.mostBegun = max(state.mostBegun, state.begun.count)
+      }
+      return state.sent.count { $0.step == step && $0.chunk == unit.chunk }
+    }
+    switch script(step, unit.chunk, request) {
+    case .take(let isDone):
+      return SubmissionResult(.accepted, status: 201, externalID: make(step, unit.chunk), isDone: isDone)
+    case .takeAndLose:
+      _ = make(step, unit.chunk)
+      return SubmissionResult(.unknown, code: "reset", obstacle: .connection)
+    case .lose:
+      return SubmissionResult(.unknown, code: "reset", obstacle: .connection)
+    case .refuse(let code, let isAboutItem):
+      return SubmissionResult(.content, status: 400, code: code, isAboutItem: isAboutItem)
+    case .throttle(let wait):
+      return SubmissionResult(.throttled, status: 429, wait: wait)
+    }
+  }
+
+  private func make(_ step: ChunkStep, _ chunk: ChunkNumber) -> String {
+    state.withLockedValue { state in
+      let id = "\(step)-\(state.made.count)"
+      state.made[id] = (step, chunk)
+      if step == .index { state.begun.remove(chunk) }
+      return id
+    }
+  }
+
+  func poll(_ chunks: [ProcessingChunk], gate: any ReadingGate) async -> PollResult {
+    guard await gate.enter() else { return PollResult() }
+    defer { gate.leave(isThrottled: false, asked: nil) }
+    return state.withLockedValue { state in
+      state.polled.append(chunks.map(\.number))
+      var readings: [ChunkNumber: PollResult.Reading] = [:]
+      for chunk in chunks {
+        readings[chunk.number] = looking(chunk.number, state.looks[chunk.number, default: 0])
+        state.looks[chunk.number, default: 0] += 1
+      }
+      return PollResult(readings)
+    }
+  }
+
+  func step(after refusal: Refusal) -> RefusalStep {
+    refusal.step == .index && refusal.code == "not_ready" ? .pollAgain : .reject(withRest: false)
+  }
+
+  func division(of items: Range<Int>, because cause: Division.Cause) -> Division? { nil }
+
+  func settling(_ context: SettlingContext) -> any SettlingStrategy {
+    Strategy(service: self, context: context)
+  }
+
+  func probe() async -> ProbeResult { .ready }
+
+  /// Finds what was made for a chunk.
+  private struct Strategy: SettlingStrategy {
+    let service: SteppedService
+    let context: SettlingContext
+
+    mutating func look(
+      at chunks: [UnknownChunk], canSendMore: Bool
+    ) async throws -> [ChunkNumber: SettlingReading]? {
+      guard await context.gate.enter() else { return nil }
+      defer { context.gate.leave(isThrottled: false, asked: nil) }
+      return service.state.withLockedValue { state in
+        var readings: [ChunkNumber: SettlingReading] = [:]
+        for chunk in chunks {
+          let ids = state.made.filter { $0.value == (chunk.step, chunk.number) }.keys.sorted()
+          readings[chunk.number] =
+            ids.first.map {
+              SettlingReading(
+                .received, Evidence("listed"), externalID: $0, isDone: true, surplus: Array(ids.dropFirst()))
+            } ?? SettlingReading(.notReceived, Evidence("not listed"))
+        }
+        return readings
+      }
+    }
+  }
+}
