@@ -101,7 +101,7 @@ private func checkAnswer(_ input: AnswerText, _ profile: ServiceProfile) {
 
 private func checkPage(_ body: [UInt8]) {
   let rows: [TaskRow]?
-  do throws(TaskPageDecoder.Unreadable) {
+  do throws(UnreadablePage) {
     rows = try pages.rows(body)
   } catch {
     expect(

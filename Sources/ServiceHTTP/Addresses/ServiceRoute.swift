@@ -64,11 +64,13 @@ extension ServiceRoute {
 }
 
 extension Scrubber {
-  /// A scrubber for that key and for what the way to the service has of secrets.
+  /// A scrubber for that key, for what the way to the service has of secrets, and for others.
   ///
   /// - Parameter register: secrets that become known later.
-  package init(key: APIKey, route: ServiceRoute, register: SecretRegister? = nil) {
-    self.init(key: key, secrets: route.proxy?.secrets ?? [], register: register)
+  package init(
+    key: APIKey, route: ServiceRoute, secrets: [String] = [], register: SecretRegister? = nil
+  ) {
+    self.init(key: key, secrets: (route.proxy?.secrets ?? []) + secrets, register: register)
   }
 }
 

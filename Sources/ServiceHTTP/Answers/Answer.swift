@@ -178,3 +178,46 @@ extension TransportFailure {
     }
   }
 }
+
+extension Answer {
+  /// Statuses of a gateway that stopped waiting for the service, or lost it, and that may still hold the request:
+  /// those of RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
+  package static let heldStatuses: Set<Int> = [
+    408, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599,
+  ]
+
+  /// Whether a request may still arrive after an attempt that ended like this, because a gateway may hold it.
+  ///
+  /// - Parameters:
+  ///   - status: HTTP status of the answer; `nil` when none came.
+  ///   - code: the service's error code, or the transport's code.
+  ///   - unknownCodes: codes with which the service says that it stopped in the middle.
+  package static func mayArriveLater(status: Int?, code: String?, unknownCodes: Set<String>) -> Bool {
+    guard let status else { return code == TransportFailure.timeOut }
+    return heldStatuses.contains(status) || code.map(unknownCodes.contains) == true
+  }
+}
+
+extension SubmissionResult {
+  /// A request that failed without an answer.
+  package static func of(
+    _ failure: TransportFailure, _ outcome: Outcome, pause: PauseReason? = nil
+  ) -> Self {
+    SubmissionResult(
+      outcome, code: failure.code, message: failure.message, obstacle: failure.obstacle, pause: pause,
+      text: "\(failure.message) (\(failure.code))")
+  }
+
+  /// A request that was answered.
+  ///
+  /// - Parameter isThrottled: whether the service's code says that there are too many requests.
+  package static func of(
+    _ answer: Answer, _ outcome: Outcome, isThrottled: Bool = false, pause: PauseReason? = nil
+  ) -> Self {
+    // With a refusal any wait counts, with a success only one for a quota that is used up or for too many requests.
+    let isRefusal = !(200..<300).contains(answer.status)
+    return SubmissionResult(
+      outcome, status: answer.status, code: answer.code, message: answer.message,
+      wait: isRefusal || answer.quotaUsedUp || isThrottled ? answer.wait : nil, pause: pause)
+  }
+}

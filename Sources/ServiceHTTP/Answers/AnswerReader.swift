@@ -4,12 +4,13 @@ internal import Synchronization
 /// Reads what an answer says: lenient about every version of the service, and every text goes through its ``Scrubber``.
 ///
 /// Shapes of error bodies: v1 `{"error_code", "message"}`, a legacy sample with a number as code; v1.2
-/// `{"code", "message", "docs_url"}`; some errors have no body at all, or a gateway's HTML. A compressed body is
-/// decompressed, up to a limit.
+/// `{"code", "message", "docs_url"}`; the newest calls of v1.3 have the same inside `{"error": ...}`; some errors have no
+/// body at all, or a gateway's HTML. A compressed body is decompressed, up to a limit.
 package struct AnswerReader: Sendable {
   private let scrubber: Scrubber
   private let codeNames: [String]
   private let isKnownCode: @Sendable (String) -> Bool
+  private let nest: String?
   private let memory = AnswerMemory()
 
   /// Longest error code that is kept, in characters.
@@ -21,7 +22,12 @@ package struct AnswerReader: Sendable {
   ///   - codeNames: names of the member of a body that has the error code, the service's own first.
   ///   - isKnownCode: whether a code is one of a published table: that is no secret, even if somebody's key is a part
   ///     of it.
-  package init(codeNames: [String], isKnownCode: @escaping @Sendable (String) -> Bool, scrubber: Scrubber) {
+  ///   - nest: name of a member in which some errors have their code and message.
+  package init(
+    codeNames: [String], nest: String? = nil, isKnownCode: @escaping @Sendable (String) -> Bool,
+    scrubber: Scrubber
+  ) {
+    self.nest = nest
     self.codeNames = codeNames
     self.isKnownCode = isKnownCode
     self.scrubber = scrubber
@@ -30,14 +36,19 @@ package struct AnswerReader: Sendable {
   /// Reads an answer as it came. Never fails: what cannot be understood is left out. Of a long body only the beginning
   /// is looked at, and the bytes are dropped.
   ///
-  /// - Parameter now: when the answer came, by this machine's clock.
-  package func read(_ answer: Answer, now: Timestamp) -> Answer {
+  /// - Parameters:
+  ///   - now: when the answer came, by this machine's clock.
+  ///   - limits: limits of the service that what was sent uses up.
+  package func read(
+    _ answer: Answer, now: Timestamp, limits: [RequestedWait.Limit] = [.all]
+  ) -> Answer {
     let isLong = answer.bytes.count > Self.longestBody
     let source = Source(
       body: isLong ? Array(answer.bytes.prefix(Self.longestBody)) : answer.bytes, isCut: answer.cut != nil,
       isLong: isLong || answer.cut == .limit, answer.headers)
     let words = memory.words(of: source, read: words(of:))
-    let requested = RequestedWait(answer.headers, status: answer.status, now: now)
+    let requested = RequestedWait(
+      answer.headers, status: answer.status, now: now, limits: limits)
     var message = words.message
     if answer.status == 407 {
       message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
@@ -131,10 +142,15 @@ package struct AnswerReader: Sendable {
   /// Bytes of a body without a message of its own that are looked at for one.
   private static let longestExcerpt = 8_192
 
+  /// What may have the code and the message: the body itself, and what it nests.
+  private func sources(_ json: LenientJSON) -> [LenientJSON] {
+    [json] + [nest.flatMap { json[$0] }].compactMap { $0 }
+  }
+
   /// The code under the first name that has one.
   private func code(_ json: LenientJSON) -> String? {
-    for name in codeNames {
-      switch json[name] {
+    for (source, name) in sources(json).flatMap({ source in codeNames.map { (source, $0) } }) {
+      switch source[name] {
       case .string(let text):
         if let code = cleaned(code: text) { return code }
       case .number(let digits):
@@ -153,8 +169,10 @@ package struct AnswerReader: Sendable {
 
   /// The service's `message`; without one the body, if it is text.
   private func message(_ json: LenientJSON?, _ text: @autoclosure () -> String?) -> String? {
-    if let text = json?["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
-      return message
+    for source in json.map(sources) ?? [] {
+      if let text = source["message"]?.string, let message = BodyText.message(scrubber.scrub(text)) {
+        return message
+      }
     }
     return text().flatMap(BodyText.message)
   }
@@ -203,7 +221,7 @@ final class AnswerMemory: Sendable {
 }
 
 /// Turns bodies and messages into texts that may be stored and shown.
-enum BodyText {
+package enum BodyText {
   /// Longest message that is kept, in bytes of UTF-8.
   static let longestMessage = 2_048
 
@@ -219,7 +237,7 @@ enum BodyText {
 
   /// The text without control characters that a terminal would obey, and at most ``longestMessage`` long; `nil`
   /// when nothing but white space is left. Secrets must be out already: cutting could hide a part of one.
-  static func message(_ text: String) -> String? {
+  package static func message(_ text: String) -> String? {
     var scalars = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       scalars.append(isControl(scalar) ? "\u{FFFD}" : scalar)

@@ -2,42 +2,66 @@ package import BatchDomain
 
 /// What the headers of an answer say about when to come back.
 ///
-/// Order: `Retry-After` (RFC 9110 section 10.2.3), else `X-Ratelimit-Reset`, in seconds since 1970, which the
-/// service documents for v1.2 beside `X-Ratelimit-Remaining`. Moments are held against the answer's own `Date`
-/// where it has one, so that a wrong clock on either side cancels out.
+/// Order: `Retry-After` (RFC 9110 section 10.2.3), else the latest `-Reset` of a limit whose `-Remaining` is 0, else, where
+/// the service refuses the request, the earliest `-Reset`: with nothing used up the next try is not long in vain. Moments
+/// are held against the answer's own `Date` where it has one, so that a wrong clock on either side cancels out.
 ///
 /// A number is read for what it can only mean, in either header: a number of seconds up to ``longest``, a moment in
 /// seconds since 1970 from 10^9 on, a moment in milliseconds with 13 digits. A longer wait than ``longest`` is
 /// somebody's mistake, and says nothing.
 package struct RequestedWait: Sendable, Equatable {
+  /// A limit of the service, by what its headers begin with: `-Remaining` and `-Reset` follow.
+  package enum Limit: String, Sendable, CaseIterable {
+    /// All requests: documented for v1.2.
+    case all = "x-ratelimit"
+    /// Requests of one budget: clients of v1.3 read it.
+    case requests = "x-ratelimit-request"
+    /// Minutes of media that are indexed: clients of v1.3 read it.
+    case media = "x-ratelimit-duration"
+
+    fileprivate var reset: String { rawValue + "-reset" }
+    fileprivate var remaining: String { rawValue + "-remaining" }
+  }
+
   /// How long to wait from the answer on, zero to ``longest``; `nil` when the answer does not say.
   package var wait: Duration?
-  /// Whether the quota is said to be used up: `X-Ratelimit-Remaining` is 0, and its reset is not over.
+  /// Whether a limit is said to be used up: its `-Remaining` is 0, and its `-Reset` is not over.
   package var quotaUsedUp: Bool
 
   /// The longest wait that is believed: 30 days.
   package static let longest: Duration = .seconds(30 * 86_400)
 
-  private static let names = ["retry-after", "x-ratelimit-reset", "x-ratelimit-remaining"]
+  private struct Reading {
+    /// How far ahead the reset is; `nil` where that is not known.
+    var reset: Duration?
+    /// Whether nothing remains, and the reset is not over.
+    var isUsedUp: Bool
+  }
 
   /// Reads the headers.
   ///
   /// - Parameters:
   ///   - headers: headers of the answer.
-  ///   - status: its status; the reset counts only for 429 and 503, or when the quota is used up.
+  ///   - status: its status; a reset counts only for 429 and 503, or when its limit is used up.
   ///   - now: when the answer came by this machine's clock; used when it has no readable `Date`.
-  package init(_ headers: AnswerHeaders, status: Int, now: Timestamp) {
-    guard headers.contains(anyOf: Self.names) else {
+  ///   - limits: the limits that matter: what was sent uses them up.
+  package init(_ headers: AnswerHeaders, status: Int, now: Timestamp, limits: [Limit] = [.all]) {
+    guard headers.contains(anyOf: ["retry-after"] + limits.flatMap { [$0.reset, $0.remaining] }) else {
       (wait, quotaUsedUp) = (nil, false)
       return
     }
     let reference = headers["date"].lazy.compactMap { HTTPDate.parse($0, now: now) }.first ?? now
     let retryAfter = headers["retry-after"].compactMap { Self.retryAfter($0, reference: reference) }.max()
-    let reset = headers["x-ratelimit-reset"].compactMap { Self.reset($0, reference: reference) }.max()
-    let isEmpty = headers["x-ratelimit-remaining"].contains { Self.seconds($0).map { $0 <= 0 } ?? false }
-    let isOver = reset == nil && !headers["x-ratelimit-reset"].isEmpty
-    quotaUsedUp = isEmpty && !isOver
-    wait = retryAfter ?? (status == 429 || status == 503 || quotaUsedUp ? reset : nil)
+    let readings = limits.map { limit in
+      let reset = headers[limit.reset].compactMap { Self.reset($0, reference: reference) }.max()
+      let isEmpty = headers[limit.remaining].contains { Self.seconds($0).map { $0 <= 0 } ?? false }
+      let isOver = reset == nil && !headers[limit.reset].isEmpty
+      return Reading(reset: reset, isUsedUp: isEmpty && !isOver)
+    }
+    quotaUsedUp = readings.contains(where: \.isUsedUp)
+    let usedUp = readings.compactMap { $0.isUsedUp ? $0.reset : nil }.max()
+    let isRefused = status == 429 || status == 503
+    wait = retryAfter ?? usedUp ?? (isRefused ? readings.compactMap(\.reset).min() : nil)
   }
 
   /// A number, or a date. A negative number says nothing; a moment that is past asks for no wait.

@@ -19,32 +19,23 @@ package struct TaskPageDecoder: Sendable {
     checksKey = key.length >= Self.realKeyLength
   }
 
-  /// Why a page was not read, as a sentence without any part of it.
-  package struct Unreadable: Error, Sendable, Equatable {
-    /// What is wrong with it.
-    package var reason: String
-
-    /// Something is wrong with a page.
-    package init(_ reason: String) { self.reason = reason }
-  }
-
   /// The rows in the order of the page.
   ///
-  /// - Throws: ``Unreadable`` when the body is not such an object, or a row has no `_id`.
-  package func rows(_ body: [UInt8]) throws(Unreadable) -> [TaskRow] {
-    guard let json = LenientJSON.parse(body) else { throw Unreadable("the list of tasks is not JSON") }
+  /// - Throws: `UnreadablePage` when the body is not such an object, or a row has no `_id`.
+  package func rows(_ body: [UInt8]) throws(UnreadablePage) -> [TaskRow] {
+    guard let json = LenientJSON.parse(body) else { throw UnreadablePage("the list of tasks is not JSON") }
     guard case .array(let data) = json["data"] else {
-      throw Unreadable("the list of tasks has no array `data`")
+      throw UnreadablePage("the list of tasks has no array `data`")
     }
     var rows: [TaskRow] = []
     rows.reserveCapacity(data.count)
     for (position, element) in data.enumerated() {
       guard let id = element["_id"]?.string, !id.isEmpty else {
-        throw Unreadable("row \(position + 1) of the list of tasks has no `_id`")
+        throw UnreadablePage("row \(position + 1) of the list of tasks has no `_id`")
       }
       let fileName = (element["metadata"]?["filename"] ?? element["system_metadata"]?["filename"])?.string
       if checksKey, scrubber.findsKey(in: id) || fileName.map(scrubber.findsKey) == true {
-        throw Unreadable("row \(position + 1) of the list of tasks shows the API key")
+        throw UnreadablePage("row \(position + 1) of the list of tasks shows the API key")
       }
       rows.append(
         TaskRow(
@@ -69,24 +60,7 @@ struct TaskListQuery: Sendable {
 
   /// Path and query.
   func target(path: String) -> String {
-    let filter = index.map { "index_id=\(Self.escaped($0.rawValue))&" } ?? ""
+    let filter = index.map { "index_id=\(HTTPRequest.escaped($0.rawValue))&" } ?? ""
     return "\(path)?\(filter)page=\(page)&page_limit=\(limit)&sort_by=created_at&sort_option=desc"
-  }
-
-  /// The text with everything but RFC 3986's unreserved characters percent-encoded.
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"):
-        result.unicodeScalars.append(Unicode.Scalar(byte))
-      default:
-        let digits = String(byte, radix: 16, uppercase: true)
-        result += "%" + (digits.count < 2 ? "0" : "") + digits
-      }
-    }
-    return result
   }
 }

@@ -29,12 +29,6 @@ package enum TransferOutcomes {
   /// Statuses that speak about the address, not about the chunk, when no code says otherwise.
   package static let endpointStatuses: Set<Int> = [402, 404, 405, 410, 415, 426]
 
-  /// Statuses of a gateway that stopped waiting for the service, or lost it, and that may still hold the request:
-  /// those of RFC 9110, and those of Cloudflare (520 to 527 and 530) and of other proxies (598, 599).
-  package static let heldStatuses: Set<Int> = [
-    408, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 598, 599,
-  ]
-
   /// What a request came to.
   package static func outcome(of result: Result<Answer, TransportFailure>) -> Outcome {
     switch result {
@@ -101,8 +95,7 @@ package enum TransferOutcomes {
   ///   - status: HTTP status of the answer; `nil` when none came.
   ///   - code: the service's error code, or the transport's code.
   package static func mayArriveLater(status: Int?, code: String?) -> Bool {
-    guard let status else { return code == TransportFailure.timeOut }
-    return heldStatuses.contains(status) || code.map(unknownCodes.contains) == true
+    Answer.mayArriveLater(status: status, code: code, unknownCodes: unknownCodes)
   }
 
   /// What an error code says by itself; `nil` for a code that is not in the table.
@@ -131,29 +124,11 @@ package enum TransferOutcomes {
     switch result {
     case .failure(let failure): return .of(failure, outcome, pause: pause)
     case .success(let answer):
-      var result = SubmissionResult.of(answer, outcome, pause: pause)
+      var result = SubmissionResult.of(
+        answer, outcome, isThrottled: answer.code.map(throttleCodes.contains) == true, pause: pause)
       let isWrongEndpoint = outcome == .endpoint || pause == .endpoint
       if isWrongEndpoint, !answer.isForeign { result.pauseText = "\(wrongEndpoint): \(result.text)" }
       return result
     }
-  }
-}
-
-extension SubmissionResult {
-  /// A request that failed without an answer.
-  static func of(_ failure: TransportFailure, _ outcome: Outcome, pause: PauseReason? = nil) -> Self {
-    SubmissionResult(
-      outcome, code: failure.code, message: failure.message, obstacle: failure.obstacle, pause: pause,
-      text: "\(failure.message) (\(failure.code))")
-  }
-
-  /// A request that was answered.
-  static func of(_ answer: Answer, _ outcome: Outcome, pause: PauseReason? = nil) -> Self {
-    // With a refusal any wait counts, with a success only one for a quota that is used up or for too many requests.
-    let isRefusal = !(200..<300).contains(answer.status)
-    let isThrottled = answer.code.map(TransferOutcomes.throttleCodes.contains) == true
-    return SubmissionResult(
-      outcome, status: answer.status, code: answer.code, message: answer.message,
-      wait: isRefusal || answer.quotaUsedUp || isThrottled ? answer.wait : nil, pause: pause)
   }
 }

@@ -16,7 +16,7 @@ package protocol TransfersAPI: Sendable {
   /// - Parameters:
   ///   - index: the index whose tasks are listed; `nil` for all, of which one row is read.
   ///   - page: page number from 1.
-  /// - Throws: ``ListingFailure``.
+  /// - Throws: `ListingFailure`.
   func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow]
 }
 
@@ -37,25 +37,7 @@ package struct TaskRow: Sendable, Equatable {
   }
 }
 
-/// Why a page of the list of tasks could not be read.
-package enum ListingFailure: Error, Sendable, Equatable {
-  /// The service answered with something else than a list.
-  case refused(Answer)
-  /// No usable answer came.
-  case transport(TransportFailure)
-}
-
 extension ListingFailure {
-  /// What it is in words, for evidence.
-  var reason: String {
-    switch self {
-    case .refused(let answer):
-      let parts = ["HTTP \(answer.status)", answer.code, answer.message].compactMap { $0 }
-      return "the listing was refused: \(parts.joined(separator: " "))"
-    case .transport(let failure): return "the listing could not be read: \(failure.message)"
-    }
-  }
-
   /// Whether the service told the listing to come back later, and for how long.
   var throttling: (isThrottled: Bool, asked: Duration?) {
     guard case .refused(let answer) = self else { return (false, nil) }

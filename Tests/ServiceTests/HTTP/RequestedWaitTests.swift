@@ -131,4 +131,33 @@ import Testing
     headers.add("retry-after", "8")
     #expect(wait(headers) == .seconds(8))
   }
+
+  /// Of several limits the one that is used up decides, and of several the latest; else the next try is not long in vain.
+  @Test func `of several limits the one that is used up decides`() {
+    func read(
+      _ remaining: (Int?, Int?), _ reset: (Int?, Int?), status: Int,
+      limits: [RequestedWait.Limit] = [.requests, .media]
+    ) -> RequestedWait {
+      var headers = AnswerHeaders()
+      remaining.0.map { headers.add("X-RateLimit-Request-Remaining", "\($0)") }
+      remaining.1.map { headers.add("X-RateLimit-Duration-Remaining", "\($0)") }
+      reset.0.map { headers.add("X-RateLimit-Request-Reset", "\($0)") }
+      reset.1.map { headers.add("X-RateLimit-Duration-Reset", "\($0)") }
+      return RequestedWait(headers, status: status, now: now, limits: limits)
+    }
+    #expect(read((0, 5), (30, 3_600), status: 429).wait == .seconds(30))
+    #expect(read((5, 0), (30, 3_600), status: 429).wait == .seconds(3_600))
+    #expect(read((0, 0), (30, 3_600), status: 429).wait == .seconds(3_600))
+    #expect(read((5, 5), (30, 3_600), status: 429).wait == .seconds(30))
+    #expect(read((nil, nil), (nil, 3_600), status: 429).wait == .seconds(3_600))
+    #expect(read((5, 5), (30, 3_600), status: 201).wait == nil)
+    let full = read((5, 0), (30, 3_600), status: 201)
+    #expect(full.wait == .seconds(3_600))
+    #expect(full.quotaUsedUp)
+    // What was sent uses up no minutes of media.
+    let upload = read((5, 0), (30, 3_600), status: 201, limits: [.requests])
+    #expect(upload == RequestedWait([:], status: 201, now: now))
+    // The headers of v1.3 mean nothing to the earlier versions.
+    #expect(read((0, 0), (30, 3_600), status: 429, limits: [.all]).wait == nil)
+  }
 }

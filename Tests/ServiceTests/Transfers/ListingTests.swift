@@ -105,7 +105,7 @@ struct ListingTests {
       return
     }
     #expect(answer.hasPrefix("HTTP/1.1 \(refusal.status) "))
-    #expect(refusal.code != TransfersHTTP.unreadableCode)
+    #expect(refusal.code != PageReader.unreadableCode)
     try await server.stop()
   }
 

@@ -1,4 +1,5 @@
 internal import BatchDomain
+internal import ServiceHTTP
 
 /// Reads an index's list of tasks, newest first, back to the start of a window.
 ///
