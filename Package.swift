@@ -107,8 +107,11 @@ let package = Package(
       ]),
     // One module for each generation of the service's API.
     .target(
-      name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore, nioPosix],
+      name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore],
       path: "Sources/Services/Transfers", exclude: ["README.md"], swiftSettings: swiftSettings),
+    .target(
+      name: "AssetsService", dependencies: ["BatchDomain", "ServiceHTTP", crypto, nioCore],
+      path: "Sources/Services/Assets", exclude: ["README.md"], swiftSettings: swiftSettings),
     module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),
     module(
@@ -132,9 +135,7 @@ let package = Package(
       "OrchestrateCommands",
       [
         "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access",
-        "ServiceHTTP",
-        "TransfersService",
-        "Dispatcher",
+        "ServiceHTTP", "AssetsService", "TransfersService", "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
@@ -165,8 +166,8 @@ let package = Package(
     tests(
       "ServiceTests",
       [
-        "ServiceHTTP", "TransfersService", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore,
-        nioPosix, nioHTTP1, nioSSL,
+        "ServiceHTTP", "TransfersService", "AssetsService", "BatchDomain", "TestSupport",
+        nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL,
       ]),
     tests(
       "DispatcherTests",

@@ -20,7 +20,7 @@ struct ImportsTests {
       "CZlib", "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
       "FoundationEssentials",
     ]).union(system),
-    "Services": domain.union(["ServiceHTTP", "NIOCore", "NIOPosix"]).union(system),
+    "Services": domain.union(["ServiceHTTP", "NIOCore", "Crypto", "Synchronization"]).union(system),
     "Dispatcher": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([
@@ -36,7 +36,7 @@ struct ImportsTests {
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
       "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access", "ServiceHTTP",
-      "TransfersService", "Dispatcher",
+      "AssetsService", "TransfersService", "Dispatcher",
       "Reporting",
       "Dashboard",
       "Notifications", "ArgumentParser", "Logging", "NIOPosix",

@@ -172,9 +172,15 @@ package struct StepAcceptance: Sendable, Equatable {
   package var startedAt: Timestamp
   /// When the service's acceptance was there.
   package var acceptedAt: Timestamp
+  /// The ids that the service gave to what earlier steps of the chunk made, the latest of each step.
+  package var externalIDs: [ChunkStep: String]
 
   /// An acceptance as the store has it.
-  package init(chunk: ChunkNumber, externalID: String, startedAt: Timestamp, acceptedAt: Timestamp) {
+  package init(
+    chunk: ChunkNumber, externalID: String, startedAt: Timestamp, acceptedAt: Timestamp,
+    externalIDs: [ChunkStep: String] = [:]
+  ) {
+    self.externalIDs = externalIDs
     self.chunk = chunk
     self.externalID = externalID
     self.startedAt = startedAt

@@ -218,8 +218,8 @@ extension SQLiteRunSession {
   }
 
   func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
-    try await reader.read { [row] connection in
-      try connection.first(
+    try await reader.read { [self] connection in
+      let found = try connection.first(
         """
         SELECT chunk, external_id, started_at, finished_at FROM attempt INDEXED BY attempt_intent
         WHERE run = ? AND intent > ? AND step = ? AND outcome = 'accepted' AND external_id IS NOT NULL
@@ -231,6 +231,10 @@ extension SQLiteRunSession {
           startedAt: Timestamp(milliseconds: Int64($0.int(2))),
           acceptedAt: Timestamp(milliseconds: Int64($0.int(3))))
       }
+      guard var found, step != settings.profile.firstStep else { return found }
+      found.externalIDs = try externalIDs(of: found.chunk, in: connection)
+      found.externalIDs[step] = nil
+      return found
     }
   }
 

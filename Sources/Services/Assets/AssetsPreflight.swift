@@ -1,0 +1,109 @@
+package import BatchDomain
+internal import ServiceHTTP
+
+/// What is found out about the service before the first request of a run: whether it takes the key, and whether it has the
+/// indexes that the manifest names.
+package struct AssetsPreflight: Sendable, Equatable {
+  /// Something that a person should know and that stops nothing.
+  package struct Note: Sendable, Equatable {
+    /// The index it is about.
+    package var index: IndexID
+    /// One clear sentence.
+    package var text: String
+
+    /// A note about an index.
+    package init(index: IndexID, text: String) {
+      self.index = index
+      self.text = text
+    }
+  }
+
+  /// Why nothing may be sent, with a sentence.
+  package struct Obstacle: Sendable, Equatable {
+    /// The reason that the run is paused with.
+    package var reason: PauseReason
+    /// One clear sentence.
+    package var detail: String
+
+    /// An obstacle.
+    package init(reason: PauseReason, detail: String) {
+      self.reason = reason
+      self.detail = detail
+    }
+  }
+
+  /// What is worth a warning, in the order of the indexes.
+  package var notes: [Note]
+  /// Indexes that do not exist for this key, in order.
+  package var missing: [IndexID]
+  /// Why nothing may be sent; `nil` when sending may begin.
+  package var obstacle: Obstacle?
+
+  /// What was found out.
+  package init(notes: [Note] = [], missing: [IndexID] = [], obstacle: Obstacle? = nil) {
+    self.notes = notes
+    self.missing = missing
+    self.obstacle = obstacle
+  }
+}
+
+extension AssetsService {
+  /// Indexes that are looked at, at most: a manifest with more is a mistake, or will meet the others soon enough.
+  package static let preflightLimit = 20
+
+  /// Asks the service, with one request for each index, whether a run may begin.
+  ///
+  /// Trouble that may pass (a time-out, a 5xx, too many requests) is no obstacle: the run meets it in its own way. No limit of
+  /// a plan is compiled in; what the index has already is said.
+  ///
+  /// - Parameter indexes: how many items of the manifest go to each index.
+  package func preflight(_ indexes: [IndexID: Int]) async -> AssetsPreflight {
+    var result = AssetsPreflight()
+    var indexesAsked = 0
+    for index in indexes.keys.sorted().prefix(Self.preflightLimit) {
+      indexesAsked += 1
+      do throws(ListingFailure) {
+        result.notes += Self.notes(on: try await describe(index), index, items: indexes[index] ?? 0, now: now)
+      } catch {
+        if error.isMissing {
+          result.missing.append(index)
+        } else if let reason = error.pause {
+          result.obstacle = AssetsPreflight.Obstacle(reason: reason, detail: detail(of: error, reason))
+          return result
+        }
+      }
+    }
+    if !result.missing.isEmpty, result.missing.count == indexesAsked, indexesAsked == indexes.count {
+      let names = result.missing.map { VisibleText.escape($0.rawValue, cutAt: 60) }.joined(separator: ", ")
+      result.obstacle = AssetsPreflight.Obstacle(
+        reason: .index, detail: "no index of the manifest exists for this key: \(names)")
+    }
+    return result
+  }
+
+  /// What is worth saying about an index.
+  private static func notes(
+    on description: IndexDescription, _ index: IndexID, items: Int, now: Timestamp
+  ) -> [AssetsPreflight.Note] {
+    var texts: [String] = []
+    let name = VisibleText.escape(index.rawValue, cutAt: 60)
+    let models = description.models
+    // An index that only has Pegasus 1.2 takes no new videos (the service's SDK 1.3.6).
+    if !models.isEmpty, models.allSatisfy({ $0.lowercased() == "pegasus1.2" }) {
+      texts.append(
+        "index \(name) has only the model \(models[0]), with which the service takes no new videos; "
+          + "use an index with a Marengo model")
+    }
+    if let end = description.expiresAt {
+      texts.append(
+        "index \(name) is deleted by the service at \(end)" + (end <= now ? ", which is past" : ""))
+    }
+    if let count = description.videoCount, count > 0, items > 0 {
+      let length = description.totalDuration.map { " of \(Int($0.inSeconds / 60)) minutes" } ?? ""
+      texts.append(
+        "index \(name) has \(count) videos\(length) already, and the manifest adds up to \(items): "
+          + "the plan of the account may limit both")
+    }
+    return texts.map { AssetsPreflight.Note(index: index, text: $0) }
+  }
+}

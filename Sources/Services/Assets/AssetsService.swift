@@ -1,0 +1,277 @@
+package import BatchDomain
+internal import ServiceHTTP
+internal import Synchronization
+
+/// The service of profile v1.3: a chunk is one item and needs two requests. The service fetches the video from a URL and
+/// makes an asset of it, which is polled until it is ready; then the asset is added to an index. Each answer has an id, and
+/// a lost one is settled by the item's tag or by the asset.
+package final class AssetsService: ServiceModule {
+  private let api: any AssetsAPI
+  private let urls: any ObjectURLSource
+  private let run: RunID
+  private let clock: any BatchClock
+  private let urlLifetime: Duration
+  private let wrongEndpoint: String
+  /// When the URL that an asset was made of stops working, by chunk: as long as its asset is not ready.
+  private let urlEnds = Mutex<[ChunkNumber: Timestamp]>([:])
+
+  /// The service behind some requests.
+  ///
+  /// - Parameters:
+  ///   - urls: where the addresses of objects come from.
+  ///   - run: the run that is sent: a part of every tag.
+  ///   - urlLifetime: how long such an address works; for assets that an earlier process had made.
+  ///   - destination: the address that assets are made under, for messages.
+  package init(
+    _ api: any AssetsAPI, urls: any ObjectURLSource, run: RunID, urlLifetime: Duration,
+    clock: any BatchClock, destination: String
+  ) {
+    self.api = api
+    self.urls = urls
+    self.run = run
+    self.clock = clock
+    self.urlLifetime = urlLifetime
+    wrongEndpoint =
+      "\(destination) does not answer as the assets endpoint of profile v1.3 (accounts of the first versions of "
+      + "the API need --profile v1)"
+  }
+
+  package var steps: [ChunkStep] { [.upload, .index] }
+
+  /// Requests that only read are in no budget that the service names; they are paced by themselves.
+  package var readingBudget: Budget { Budget("reading") }
+
+  /// The first item proves that the service can fetch our videos.
+  package var firstGoesAlone: Bool { true }
+
+  package var pollLimit: Int { api.pageLimit }
+
+  // MARK: Sending
+
+  package func send(_ unit: SendUnit, step: ChunkStep) async -> SubmissionResult {
+    // The content of a chunk is an array; its one item stands behind the bracket.
+    let item = Item(unit.content.dropFirst())
+    let tag = ItemTag(run: run, number: unit.firstItem, index: item.indexID, object: item.object)
+    guard unit.itemCount == 1, !item.indexID.isEmpty, !item.object.isEmpty else {
+      return Self.unsendable("profile v1.3 sends one item per request, and the chunk has \(unit.itemCount)")
+    }
+    return step == .index
+      ? await index(unit, item, tag: tag) : await upload(unit, item, tag: tag)
+  }
+
+  private func upload(_ unit: SendUnit, _ item: Item, tag: ItemTag) async -> SubmissionResult {
+    let url: ObjectURL
+    do throws(ObjectURLError) {
+      url = try await urls.url(for: item.object)
+    } catch {
+      return Self.result(of: error)
+    }
+    urlEnds.withLock { $0[unit.chunk] = url.expiresAt ?? Self.never }
+    let result = AssetOutcomes.result(
+      of: await api.create(
+        NewAsset(
+          chunk: unit.chunk, url: url.url, fileName: AssetFileName.name(of: item.object), tag: tag),
+        timeout: unit.timeout),
+      .upload, wrongEndpoint: wrongEndpoint)
+    switch result.outcome {
+    case .accepted where !result.isDone, .unknown: break
+    default: forget(unit.chunk)
+    }
+    return result
+  }
+
+  private func index(_ unit: SendUnit, _ item: Item, tag: ItemTag) async -> SubmissionResult {
+    guard let asset = unit.externalIDs[.upload] else {
+      return Self.unsendable("the id of its asset is not recorded")
+    }
+    return AssetOutcomes.result(
+      of: await api.add(
+        NewIndexedAsset(asset: asset, index: item.indexID, tag: tag), timeout: unit.timeout),
+      .index, wrongEndpoint: wrongEndpoint)
+  }
+
+  /// Why nothing was sent, where there is no address of the object.
+  private static func result(of error: ObjectURLError) -> SubmissionResult {
+    switch error {
+    case .paused(let reason, let detail):
+      SubmissionResult(
+        .notProcessed, code: reason.rawValue, message: detail, pause: reason, text: detail)
+    case .refused(let code, let message):
+      SubmissionResult(.content, code: code, message: message, isAboutItem: true)
+    case .unavailable(let code, let message):
+      SubmissionResult(.notProcessed, code: code, message: message, obstacle: .beforeConnecting)
+    }
+  }
+
+  private static func unsendable(_ why: String) -> SubmissionResult {
+    SubmissionResult(.content, code: "unsendable", message: why, isAboutItem: true)
+  }
+
+  // MARK: URLs
+
+  private static let never = Timestamp(milliseconds: .max / 2)
+
+  /// Whether the URL that an asset was made of has ended.
+  private func hasEnded(urlOf chunk: ProcessingChunk, at now: Timestamp) -> Bool {
+    now >= urlEnds.withLock { $0[chunk.number] } ?? chunk.acceptedAt + urlLifetime
+  }
+
+  private func forget(_ chunk: ChunkNumber) { urlEnds.withLock { $0[chunk] = nil } }
+
+  // MARK: Polling
+
+  package func poll(_ chunks: [ProcessingChunk], gate: any ReadingGate) async -> PollResult {
+    var result = PollResult()
+    for chunk in chunks where chunk.externalID == nil {
+      result.readings[chunk.number] = .ended(
+        .content, code: "asset_unknown", message: "the id of its asset is not recorded")
+    }
+    let asked = chunks.filter { $0.externalID != nil }
+    guard !asked.isEmpty else { return result }
+    let reading = GatedReading(gate: gate)
+    do throws(GatedReading.Failure) {
+      let ids = Set(asked.compactMap(\.externalID)).sorted()
+      let rows = try await reading { () throws(ListingFailure) in try await api.assets(ids: ids) }
+      let byID = Dictionary(rows.map { ($0.id, $0) }) { first, _ in first }
+      // A service that does not keep to the ids lists others, and leaves out some that it has.
+      let isComplete = rows.allSatisfy { ids.contains($0.id) }
+      for chunk in asked {
+        guard let row = chunk.externalID.flatMap({ byID[$0] }) else {
+          if isComplete { result.readings[chunk.number] = .gone }
+          continue
+        }
+        result.readings[chunk.number] = try await read(row, of: chunk, reading)
+      }
+    } catch {
+      result.failure = error.reason
+      if case .listing(let failure) = error, let reason = failure.pause {
+        result.pause = (reason, detail(of: failure, reason))
+      }
+    }
+    return result
+  }
+
+  /// What an asset says about its chunk.
+  private func read(
+    _ row: AssetRow, of chunk: ProcessingChunk, _ reading: GatedReading
+  ) async throws(GatedReading.Failure) -> PollResult.Reading? {
+    if row.hasFailed {
+      // One that was ready before was fetched while its URL worked.
+      let ended = chunk.refusal == nil && hasEnded(urlOf: chunk, at: clock.now())
+      forget(chunk.number)
+      return .ended(
+        ended ? .notProcessed : .content, code: "asset_failed",
+        message: row.message ?? "the service gave no reason")
+    }
+    guard row.isReady else { return .working(status: row.status ?? "processing") }
+    forget(chunk.number)
+    guard let refusal = chunk.refusal, let index = chunk.index, refusal.isForMissing else {
+      return .done(mediaLength: row.duration)
+    }
+    do throws(GatedReading.Failure) {
+      _ = try await reading { () throws(ListingFailure) in try await api.index(index) }
+    } catch {
+      guard error.isMissing else { throw error }
+      return .ended(.index, code: refusal.code, message: "the index \(index) does not exist")
+    }
+    return .ended(
+      .endpoint, code: refusal.code,
+      message: "the service has the index and the asset, and answers as if one of them were missing")
+  }
+
+  // MARK: What follows
+
+  package func step(after refusal: Refusal) -> RefusalStep {
+    guard refusal.step == .index, !AssetOutcomes.isAboutVideo(code: refusal.code) else {
+      return .reject(withRest: false)
+    }
+    // It may mean that the asset is in the index already.
+    if refusal.status == 409 { return refusal.mayAsk ? .lookUp : .reject(withRest: false) }
+    return .pollAgain
+  }
+
+  package func division(of items: Range<Int>, because cause: Division.Cause) -> Division? { nil }
+
+  package func settling(_ context: SettlingContext) -> any SettlingStrategy {
+    AssetSettling(api: api, run: run, context: context)
+  }
+
+  /// The moment, for what a person is told.
+  var now: Timestamp { clock.now() }
+
+  /// An index; no gate is passed, since nothing is sent yet.
+  func describe(_ index: IndexID) async throws(ListingFailure) -> IndexDescription {
+    try await api.index(index)
+  }
+
+  /// Why the run is paused because of an answer to a request that only reads.
+  func detail(of failure: ListingFailure, _ reason: PauseReason) -> String {
+    guard reason == .endpoint, case .refused(let answer) = failure, !answer.isForeign else {
+      return failure.reason
+    }
+    return "\(wrongEndpoint): \(failure.reason)"
+  }
+
+  package func probe() async -> ProbeResult {
+    do throws(ListingFailure) {
+      _ = try await api.assets(page: 1, limit: 1, fileName: nil)
+      return .ready
+    } catch {
+      switch error {
+      case .refused(let answer): return .refused(.of(answer, error.outcome), isForeign: answer.isForeign)
+      case .transport(let failure): return .unreachable(.of(failure, failure.outcome))
+      }
+    }
+  }
+}
+
+extension ProcessingChunk.Refusal {
+  /// Whether the step after was refused because the asset or the index does not exist.
+  fileprivate var isForMissing: Bool {
+    guard let meaning = code.flatMap(AssetOutcomes.meaning(ofCode:)) else { return status == 404 }
+    return meaning == .missing
+  }
+}
+
+/// Requests that only read, each through the gate that it was given.
+struct GatedReading {
+  let gate: any ReadingGate
+
+  /// Why nothing was read.
+  enum Failure: Error {
+    /// The run stops.
+    case stopped
+    /// The service did not say it.
+    case listing(ListingFailure)
+
+    /// In words.
+    var reason: String {
+      switch self {
+      case .stopped: "the run stops"
+      case .listing(let failure): failure.reason
+      }
+    }
+
+    /// Whether the service says that what was asked about does not exist.
+    var isMissing: Bool {
+      guard case .listing(let failure) = self else { return false }
+      return failure.isMissing
+    }
+  }
+
+  /// Makes one request when the gate says so.
+  func callAsFunction<Value>(
+    _ request: () async throws(ListingFailure) -> Value
+  ) async throws(Failure) -> Value {
+    guard await gate.enter() else { throw .stopped }
+    do throws(ListingFailure) {
+      let value = try await request()
+      gate.leave(isThrottled: false, asked: nil)
+      return value
+    } catch {
+      let (isThrottled, asked) = error.throttling
+      gate.leave(isThrottled: isThrottled, asked: asked)
+      throw .listing(error)
+    }
+  }
+}

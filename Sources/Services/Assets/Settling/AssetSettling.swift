@@ -1,0 +1,395 @@
+internal import BatchDomain
+internal import ServiceHTTP
+
+/// Finds out what became of unknown chunks: of an upload by the item's tag in the list of assets, of an index step by the
+/// list of indexed assets of its asset. Present is proof; absence counts only when two looks agree, beside a witness or
+/// after a time that is long for this service. `docs/settling.md` says it in full.
+struct AssetSettling: SettlingStrategy {
+  private let api: any AssetsAPI
+  private let run: RunID
+  private let context: SettlingContext
+  private var memory: AssetSettlingMemory
+
+  /// The run stops.
+  private struct Stopped: Error {}
+
+  /// What one look found of one chunk.
+  private enum Sight {
+    /// What the request made; the surplus was made by others of the same step.
+    case present(id: String, isDone: Bool, surplus: [String])
+    /// Nothing of it.
+    ///
+    /// - Parameters:
+    ///   - witness: an accepted chunk of the same step that was begun later and that the same list shows.
+    ///   - unshown: accepted chunks of the same step that were begun later and that it does not show.
+    case absent(witness: ChunkNumber?, unshown: [StepAcceptance])
+    /// Nothing can be concluded from this look, in words.
+    case unclear(String)
+    /// Nothing can ever be concluded, in words.
+    case undecidable(String)
+  }
+
+  /// A strategy that has looked at nothing; from here on a clock that is set is noticed.
+  init(api: any AssetsAPI, run: RunID, context: SettlingContext) {
+    self.api = api
+    self.run = run
+    self.context = context
+    memory = AssetSettlingMemory(now: context.clock.now(), elapsed: context.clock.elapsed())
+  }
+
+  private var sweep: AssetSweep {
+    AssetSweep(api: api, reading: GatedReading(gate: context.gate), clock: context.clock)
+  }
+
+  mutating func look(
+    at chunks: [UnknownChunk], canSendMore: Bool
+  ) async throws -> [ChunkNumber: SettlingReading]? {
+    let lookedAt = context.clock.now()
+    memory.watch(now: lookedAt, elapsed: context.clock.elapsed())
+    do {
+      for chunk in chunks {
+        let newest = try await context.evidence.acceptance(of: chunk.step, after: chunk.endedAfter)
+        memory.learn(newest, for: chunk)
+      }
+      var readings = try await lookAtUploads(chunks.filter { $0.step == .upload }, lookedAt: lookedAt)
+      readings.merge(try await lookAtIndexing(chunks.filter { $0.step != .upload }, lookedAt: lookedAt)) {
+        first, _ in first
+      }
+      for number in readings.keys { readings[number]?.evidence.lastLookAt = lookedAt }
+      return readings
+    } catch is Stopped {
+      return nil
+    }
+  }
+
+  /// Why a chunk cannot be looked up at all.
+  private static func obstacle(_ chunk: UnknownChunk) -> String? {
+    if chunk.wasSentElsewhere { return "it was sent to another address than the run's present one" }
+    guard chunk.items.count == 1 else {
+      return "profile v1.3 sends one item per request, and it has \(chunk.items.count)"
+    }
+    return chunk.step != .upload && chunk.externalIDs[.upload] == nil
+      ? "the id of its asset is not recorded" : nil
+  }
+
+  // MARK: Uploads
+
+  /// The key under which the lag of the list of assets is kept: it belongs to no index.
+  static let listOfAssets = IndexID("")
+
+  private mutating func lookAtUploads(
+    _ chunks: [UnknownChunk], lookedAt: Timestamp
+  ) async throws -> [ChunkNumber: SettlingReading] {
+    var readings: [ChunkNumber: SettlingReading] = [:]
+    var tags: [ChunkNumber: String] = [:]
+    for chunk in chunks {
+      if let why = Self.obstacle(chunk) {
+        readings[chunk.number] = SettlingReading(.undecidable, Evidence(why))
+      } else if let item = chunk.items.first {
+        tags[chunk.number] =
+          ItemTag(run: run, number: chunk.firstItem, index: item.index, object: item.object).item
+      }
+    }
+    let open = chunks.filter { tags[$0.number] != nil }
+    guard let earliest = open.map(\.startedAt).min() else { return readings }
+    let snapshot: AssetSnapshot
+    switch try await attempt({ sweep throws(GatedReading.Failure) in
+      try await sweep.assets(since: earliest - AssetSweep.clockMargin, items: Set(tags.values), run: run)
+    }) {
+    case .success(let found): snapshot = found
+    case .failure(let failure):
+      for chunk in open { readings[chunk.number] = self.open(chunk, failure.reason) }
+      return readings
+    }
+    try await note(open, isShown: { snapshot.own.contains($0.externalID) }, lookedAt: lookedAt) { _ in
+      Self.listOfAssets
+    }
+    let spent = try await spentIDs(among: snapshot.tagged.values.flatMap { $0 }.map(\.id))
+    for chunk in open {
+      let tag = tags[chunk.number] ?? ""
+      var sight = sight(
+        of: chunk, (snapshot.tagged[tag] ?? []).filter { !spent.contains($0.id) }, in: snapshot)
+      if !snapshot.isWhole {
+        if case .present = sight {} else { sight = try await narrowed(chunk, tag: tag) }
+      }
+      readings[chunk.number] = try await conclude(
+        sight, chunk, list: Self.listOfAssets, listed: snapshot.listed, lookedAt: lookedAt)
+    }
+    return readings
+  }
+
+  private func sight(of chunk: UnknownChunk, _ rows: [AssetRow], in snapshot: AssetSnapshot) -> Sight {
+    if let present = Self.present(rows) { return present }
+    let since = chunk.startedAt - AssetSweep.clockMargin
+    if let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }),
+      snapshot.bare.contains(where: { $0.fileName == name && ($0.createdAt ?? since) >= since })
+    {
+      return .undecidable(
+        "the list of assets shows its file name at that time without the metadata that was sent with it, so that it "
+          + "cannot be told whose asset that is")
+    }
+    let later = witnesses(for: chunk)
+    let witness = later.first { snapshot.own.contains($0.externalID) }
+    if snapshot.own.isEmpty, !snapshot.bare.isEmpty {
+      // Perhaps metadata is not kept at all, and one of these is the chunk's.
+      return .unclear(
+        "the list of assets shows \(snapshot.bare.count) of that time without metadata, and none that shows the "
+          + "metadata of this run")
+    }
+    return .absent(
+      witness: witness?.chunk, unshown: later.filter { !snapshot.own.contains($0.externalID) })
+  }
+
+  /// Of several assets of one item the one that is used has not failed, where there is such a one, and has the smallest
+  /// id: it is the oldest.
+  private static func present(_ rows: [AssetRow]) -> Sight? {
+    let used = rows.min { ($0.hasFailed ? 1 : 0, $0.id) < ($1.hasFailed ? 1 : 0, $1.id) }
+    guard let used else { return nil }
+    return .present(
+      id: used.id, isDone: used.isReady, surplus: rows.map(\.id).filter { $0 != used.id }.sorted())
+  }
+
+  /// Looks for one chunk's asset by its file name, where the list is too long to be read back to its time. Present is
+  /// proof; that it is absent says nothing, since no witness has its name.
+  private func narrowed(_ chunk: UnknownChunk, tag: String) async throws -> Sight {
+    let tooLong = Sight.unclear(
+      "more than \(AssetSweep.pageCap * api.pageLimit) assets were made since, which is too many to be read")
+    guard let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }) else { return tooLong }
+    switch try await attempt({ sweep throws(GatedReading.Failure) in
+      try await sweep.assets(named: name, tag: tag, since: chunk.startedAt - AssetSweep.clockMargin)
+    }) {
+    case .failure(let failure): return .unclear(failure.reason)
+    case .success(let rows):
+      let spent = try await spentIDs(among: rows.map(\.id))
+      return Self.present(rows.filter { !spent.contains($0.id) }) ?? tooLong
+    }
+  }
+
+  // MARK: Index steps
+
+  private mutating func lookAtIndexing(
+    _ chunks: [UnknownChunk], lookedAt: Timestamp
+  ) async throws -> [ChunkNumber: SettlingReading] {
+    var readings: [ChunkNumber: SettlingReading] = [:]
+    var lists = IndexedAssetLists(windowStart: chunks.map(\.startedAt).min() ?? lookedAt)
+    for chunk in chunks {
+      guard let item = chunk.items.first, let asset = chunk.externalIDs[.upload],
+        Self.obstacle(chunk) == nil
+      else {
+        readings[chunk.number] = SettlingReading(.undecidable, Evidence(Self.obstacle(chunk) ?? ""))
+        continue
+      }
+      let ids: [String]
+      switch try await indexedAssets(of: asset, in: item.index, &lists) {
+      case .failure(let failure):
+        readings[chunk.number] = open(chunk, failure.reason)
+        continue
+      case .success(let found): ids = found
+      }
+      let spent = try await spentIDs(among: ids)
+      let usable = ids.filter { !spent.contains($0) }.sorted()
+      var sight: Sight
+      if let first = usable.first {
+        sight = .present(id: first, isDone: true, surplus: Array(usable.dropFirst()))
+      } else {
+        var shown: [StepAcceptance] = []
+        var unshown: [StepAcceptance] = []
+        for candidate in witnesses(for: chunk) {
+          // Without its asset it cannot be looked up; it says nothing then.
+          guard let own = candidate.externalIDs[.upload],
+            case .success(let found) = try await indexedAssets(of: own, in: item.index, &lists)
+          else { continue }
+          if found.contains(candidate.externalID) {
+            shown.append(candidate)
+          } else {
+            unshown.append(candidate)
+          }
+        }
+        try await note(
+          [chunk], isShown: { shown.contains($0) }, lookedAt: lookedAt, list: { _ in item.index })
+        sight = .absent(witness: shown.first?.chunk, unshown: unshown)
+      }
+      readings[chunk.number] = try await conclude(
+        sight, chunk, list: item.index, listed: ids.count, lookedAt: lookedAt)
+    }
+    return readings
+  }
+
+  /// Ids of the indexed assets that were made of an asset for an index: by the list of the asset, or, where the service
+  /// has no such list, by the list of the index.
+  private func indexedAssets(
+    of asset: String, in index: IndexID, _ lists: inout IndexedAssetLists
+  ) async throws -> Result<[String], ListingFailure> {
+    if let known = lists.byAsset[asset] { return known.map { $0[index] ?? [] } }
+    if !lists.hasNoListOfAsset.contains(asset) {
+      switch try await attempt({ sweep throws(GatedReading.Failure) in
+        try await sweep.indexedAssets(of: asset)
+      }) {
+      case .success(let rows):
+        var ids: [IndexID: [String]] = [:]
+        for row in rows { if let index = row.index { ids[index, default: []].append(row.id) } }
+        lists.byAsset[asset] = .success(ids)
+        return .success(ids[index] ?? [])
+      case .failure(let failure) where failure.isMissing: lists.hasNoListOfAsset.insert(asset)
+      case .failure(let failure):
+        lists.byAsset[asset] = .failure(failure)
+        return .failure(failure)
+      }
+    }
+    let list: Result<[String: [String]], ListingFailure>
+    if let known = lists.byIndex[index] {
+      list = known
+    } else {
+      list = try await attempt { [windowStart = lists.windowStart] sweep throws(GatedReading.Failure) in
+        try await sweep.indexedAssets(in: index, since: windowStart - AssetSweep.clockMargin)
+      }
+      lists.byIndex[index] = list
+    }
+    return list.map { $0[asset] ?? [] }
+  }
+
+  // MARK: Conclusions
+
+  private mutating func conclude(
+    _ sight: Sight, _ chunk: UnknownChunk, list: IndexID, listed: Int, lookedAt: Timestamp
+  ) async throws -> SettlingReading {
+    let what = chunk.step == .upload ? "the list of assets" : "the list of indexed assets of its asset"
+    switch sight {
+    case .present(let id, let isDone, let surplus):
+      if memory.wasMissing(chunk) {
+        try await remember(
+          ListingLag(acceptedAt: chunk.endedAt, lag: lookedAt.since(chunk.startedAt)), of: list)
+      }
+      memory.forget(chunk)
+      let rest = surplus.isEmpty ? "" : "; \(surplus.count) more that it shows are left over"
+      return SettlingReading(
+        .received,
+        Evidence(
+          "\(what) shows \(id)\(rest)", firstLookAt: lookedAt, tasksListed: listed, itemsSeen: 1),
+        externalID: id, isDone: isDone, surplus: surplus)
+    case .absent(let witness, let unshown):
+      memory.miss(chunk)
+      if let why = try await lack(of: witness, unshown, chunk, list: list, what: what, lookedAt: lookedAt) {
+        return open(chunk, why.text, notBefore: why.notBefore, listed: listed)
+      }
+      guard let first = memory.agree(chunk, at: lookedAt) else {
+        return SettlingReading(.unconfirmed, Evidence(""))
+      }
+      let beside =
+        witness.map { "beside chunk \($0), which it shows" } ?? "long after the request had ended"
+      return SettlingReading(
+        .notReceived,
+        Evidence(
+          "two looks at \(what) showed nothing of it, \(beside)", firstLookAt: first, tasksListed: listed,
+          itemsSeen: 0, witnesses: witness.map { [$0] } ?? []))
+    case .unclear(let why): return open(chunk, why, listed: listed)
+    case .undecidable(let why):
+      memory.disagree(chunk)
+      return SettlingReading(.undecidable, Evidence(why, tasksListed: listed))
+    }
+  }
+
+  /// What is missing for an absence to count; `nil` when nothing is.
+  private func lack(
+    of witness: ChunkNumber?, _ unshown: [StepAcceptance], _ chunk: UnknownChunk, list: IndexID, what: String,
+    lookedAt: Timestamp
+  ) async throws -> (text: String, notBefore: Timestamp)? {
+    let end = arrival(of: chunk)
+    let skipped = memory.skipped(since: chunk.endedAt)
+    let passed = lookedAt.since(end) - skipped
+    guard passed >= .zero else {
+      return (
+        "\(what) does not show it, and something on the way may still hold its request (--settle-grace)",
+        end + skipped
+      )
+    }
+    guard witness == nil else { return nil }
+    // A list that does not show what was accepted later is behind at least as far as that.
+    let behind = unshown.map { lookedAt.since($0.startedAt) }.max() ?? .zero
+    let lag = max(behind, try await context.evidence.listingLag(of: list)?.lag ?? .zero)
+    let needed = max(context.delay, lag) * 2
+    guard passed < needed else { return nil }
+    let why =
+      unshown.first.map { "\(what) shows neither it nor chunk \($0.chunk), accepted after it" }
+      ?? "\(what) does not show it, and may be behind"
+    return (why, end + needed + skipped)
+  }
+
+  private mutating func open(
+    _ chunk: UnknownChunk, _ why: String, notBefore: Timestamp? = nil, listed: Int? = nil
+  ) -> SettlingReading {
+    memory.disagree(chunk)
+    return SettlingReading(.open(notBefore: notBefore), Evidence(why, tasksListed: listed))
+  }
+
+  /// Accepted chunks of the same step that were begun after the request could arrive.
+  ///
+  /// What was begun later is known from the order of the intents, which no change of the machine's clock disturbs; the
+  /// times have to agree.
+  private func witnesses(for chunk: UnknownChunk) -> [StepAcceptance] {
+    let end = arrival(of: chunk)
+    let counted = chunk.mayArriveLater ? end + memory.skipped(since: chunk.endedAt) : end
+    return memory.candidates(for: chunk).filter { $0.startedAt > counted }
+  }
+
+  /// The moment from which on the request of the last attempt can no longer arrive.
+  private func arrival(of chunk: UnknownChunk) -> Timestamp {
+    chunk.mayArriveLater ? chunk.endedAt + context.grace : chunk.endedAt
+  }
+
+  /// Learns from which accepted chunks a list shows how far it is behind.
+  private mutating func note(
+    _ chunks: [UnknownChunk], isShown: (StepAcceptance) -> Bool, lookedAt: Timestamp,
+    list: (UnknownChunk) -> IndexID
+  ) async throws {
+    for chunk in chunks {
+      for candidate in memory.candidates(for: chunk) {
+        guard let lag = memory.note(candidate, isShown: isShown(candidate), at: lookedAt) else { continue }
+        try await remember(lag, of: list(chunk))
+      }
+    }
+  }
+
+  /// Keeps the longest lag that the run has seen.
+  private func remember(_ lag: ListingLag, of list: IndexID) async throws {
+    let known = try await context.evidence.listingLag(of: list)
+    if known.map({ $0.lag < lag.lag }) ?? true { try await context.evidence.remember(lag, of: list) }
+  }
+
+  private func spentIDs(among ids: [String]) async throws -> Set<String> {
+    ids.isEmpty ? [] : try await context.evidence.spentIDs(among: Set(ids))
+  }
+
+  /// Reads something.
+  ///
+  /// - Throws: ``Stopped`` when the run stops meanwhile.
+  private func attempt<Value>(
+    _ read: (AssetSweep) async throws(GatedReading.Failure) -> Value
+  ) async throws -> Result<Value, ListingFailure> {
+    do throws(GatedReading.Failure) {
+      return .success(try await read(sweep))
+    } catch {
+      switch error {
+      case .stopped: throw Stopped()
+      case .listing(let failure): return .failure(failure)
+      }
+    }
+  }
+}
+
+/// Lists of indexed assets that one look has read.
+private struct IndexedAssetLists {
+  /// The start of the first attempt that is looked into.
+  let windowStart: Timestamp
+  /// By asset: what was made of it for each index.
+  var byAsset: [String: Result<[IndexID: [String]], ListingFailure>] = [:]
+  /// Assets whose own list the service does not have.
+  var hasNoListOfAsset: Set<String> = []
+  /// By index: what was made of each asset since the start of the window.
+  var byIndex: [IndexID: Result<[String: [String]], ListingFailure>] = [:]
+}
+
+extension UnknownChunk {
+  /// Whether a gateway may still hold the request of its last attempt.
+  fileprivate var mayArriveLater: Bool { AssetOutcomes.mayArriveLater(status: status, code: code) }
+}

@@ -1,0 +1,158 @@
+internal import BatchDomain
+internal import ServiceHTTP
+
+/// What the list of assets showed of one run at one look.
+struct AssetSnapshot: Sendable {
+  /// When the look began.
+  var takenAt: Timestamp
+  /// Assets of the window that were listed, whoever made them.
+  var listed = 0
+  /// Assets with the tag of an item that is looked for, by tag.
+  var tagged: [String: [AssetRow]] = [:]
+  /// Ids of assets that this run made, as their tags say.
+  var own: Set<String> = []
+  /// Assets without any metadata.
+  var bare: [AssetRow] = []
+  /// Whether every asset of the window was read: else there may be more of them.
+  var isWhole = true
+}
+
+/// Reads lists of the service, newest first, back to the start of a window.
+///
+/// Pages are numbered over a list that grows meanwhile, so rows come twice: they are told apart by their ids. A sweep ends
+/// at an empty page, or at one of which every row is older than the window; totals are not believed. Then the list is read
+/// again from its first page on, as far as it brings only rows that came meanwhile.
+struct AssetSweep {
+  let api: any AssetsAPI
+  let reading: GatedReading
+  let clock: any BatchClock
+
+  /// How far before an attempt the service's clock may put what it made: the clocks of two machines differ.
+  static let clockMargin: Duration = .seconds(120)
+  /// Pages that a sweep reads at most.
+  static let pageCap = 400
+  /// Pages of assets of one file name that are read at most.
+  static let namedPageCap = 20
+
+  /// Reads the list of assets.
+  ///
+  /// - Parameters:
+  ///   - windowStart: by the service's clock; older assets are of no interest.
+  ///   - items: tags that are looked for.
+  ///   - run: the run's id, as tags have it.
+  func assets(
+    since windowStart: Timestamp, items: Set<String>, run: RunID
+  ) async throws(GatedReading.Failure) -> AssetSnapshot {
+    var snapshot = AssetSnapshot(takenAt: clock.now())
+    var seen: Set<String> = []
+    snapshot.isWhole = try await rows(
+      since: windowStart, cap: Self.pageCap,
+      page: { page throws(ListingFailure) in
+        try await api.assets(page: page, limit: api.pageLimit, fileName: nil)
+      }, id: \.id, createdAt: \.createdAt
+    ) { row in
+      guard seen.insert(row.id).inserted else { return true }
+      if row.createdAt.map({ $0 < windowStart }) == true { return false }
+      snapshot.listed += 1
+      if row.run.map({ $0.utf8.elementsEqual(run.rawValue.utf8) }) == true { snapshot.own.insert(row.id) }
+      if let item = row.item, items.contains(item) {
+        snapshot.tagged[item, default: []].append(row)
+      } else if !row.hasMetadata {
+        snapshot.bare.append(row)
+      }
+      return false
+    }
+    return snapshot
+  }
+
+  /// Assets of one tag among those of one file name: for a window that is too long to be read whole. That none is there
+  /// says nothing.
+  func assets(
+    named name: FileName, tag: String, since windowStart: Timestamp
+  ) async throws(GatedReading.Failure) -> [AssetRow] {
+    var found: [String: AssetRow] = [:]
+    _ = try await rows(
+      since: windowStart, cap: Self.namedPageCap,
+      page: { page throws(ListingFailure) in
+        try await api.assets(page: page, limit: api.pageLimit, fileName: name)
+      }, id: \.id, createdAt: \.createdAt
+    ) { row in
+      if row.item == tag { found[row.id] = row }
+      return false
+    }
+    return found.values.sorted { $0.id < $1.id }
+  }
+
+  /// The indexed assets of an index that were made since a moment, by the assets they were made of.
+  ///
+  /// - Throws: where the window is too long to be read whole, too.
+  func indexedAssets(
+    in index: IndexID, since windowStart: Timestamp
+  ) async throws(GatedReading.Failure) -> [String: [String]] {
+    var byAsset: [String: [String]] = [:]
+    var seen: Set<String> = []
+    let isWhole = try await rows(
+      since: windowStart, cap: Self.pageCap,
+      page: { page throws(ListingFailure) in try await api.indexedAssets(in: index, page: page) },
+      id: \.id, createdAt: \.createdAt
+    ) { row in
+      guard seen.insert(row.id).inserted else { return true }
+      if let asset = row.asset { byAsset[asset, default: []].append(row.id) }
+      return false
+    }
+    guard isWhole else {
+      throw .listing(
+        .refused(
+          Answer(
+            status: 200, code: PageReader.unreadableCode,
+            message: "the index has more than \(Self.pageCap) pages of recent indexed assets")))
+    }
+    return byAsset
+  }
+
+  /// The indexed assets that were made of an asset, in any index.
+  func indexedAssets(of asset: String) async throws(GatedReading.Failure) -> [IndexedAssetRow] {
+    var rows: [IndexedAssetRow] = []
+    var seen: Set<String> = []
+    for page in 1...Self.namedPageCap {
+      let more = try await reading { () throws(ListingFailure) in
+        try await api.indexedAssets(of: asset, page: page)
+      }
+      let new = more.filter { seen.insert($0.id).inserted }
+      rows += new
+      if new.isEmpty { break }
+    }
+    return rows
+  }
+
+  /// Reads pages of a list that is newest first.
+  ///
+  /// - Parameters:
+  ///   - cap: the most pages.
+  ///   - take: takes a row and says whether it was there before.
+  /// - Returns: whether the window was read whole.
+  private func rows<Row>(
+    since windowStart: Timestamp, cap: Int,
+    page read: (Int) async throws(ListingFailure) -> [Row], id: KeyPath<Row, String>,
+    createdAt: KeyPath<Row, Timestamp?>, take: (Row) -> Bool
+  ) async throws(GatedReading.Failure) -> Bool {
+    var page = 1
+    while true {
+      let rows = try await reading { () throws(ListingFailure) in try await read(page) }
+      for row in rows { _ = take(row) }
+      if rows.allSatisfy({ row in row[keyPath: createdAt].map { $0 < windowStart } ?? false }) { break }
+      page += 1
+      guard page <= cap else { return false }
+    }
+    // What was made meanwhile is on the first pages.
+    var again = 1
+    while page > 1, again <= cap {
+      let rows = try await reading { () throws(ListingFailure) in try await read(again) }
+      // Every row is taken, whether or not one before it was known.
+      let isKnown = rows.reduce(false) { take($1) || $0 }
+      if isKnown || rows.isEmpty { break }
+      again += 1
+    }
+    return true
+  }
+}

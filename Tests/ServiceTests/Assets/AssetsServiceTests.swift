@@ -1,0 +1,303 @@
+import AssetsService
+import BatchDomain
+import ServiceHTTP
+import TestSupport
+import Testing
+
+/// What the module makes of a chunk, of what it polls, and of refusals.
+@Suite struct AssetsServiceTests {
+  private let clock = ManualClock()
+  private let object: ObjectName = "s3://media-west/a/01.mp4"
+
+  private func service(_ model: ModelAssets, urls: FixedURLs = FixedURLs()) throws -> AssetsService {
+    AssetsService(
+      model, urls: urls, run: try #require(RunID(rawValue: sampleRun)), urlLifetime: .seconds(3_600),
+      clock: clock, destination: "https://api.test/v1.3/assets")
+  }
+
+  private func unit(items: Int = 1, externalIDs: [ChunkStep: String] = [:]) -> SendUnit {
+    SendUnit(
+      chunk: ChunkNumber(17), firstItem: 7, itemCount: items,
+      content: Array(#"[{"index_id":"i1","language":"en","object":"\#(object)"}]"#.utf8),
+      timeout: .seconds(60), mayBeDivided: false, externalIDs: externalIDs)
+  }
+
+  private func processing(
+    _ asset: String? = "a1", refusal: ProcessingChunk.Refusal? = nil, acceptedAgo: Duration = .zero
+  ) -> ProcessingChunk {
+    ProcessingChunk(
+      number: ChunkNumber(17), attempt: 1, step: .upload, externalID: asset, index: "i1", items: 7..<8,
+      acceptedAt: clock.now() - acceptedAgo, refusal: refusal)
+  }
+
+  private static let made = Result<CreationAnswer, TransportFailure>.success(
+    CreationAnswer(Answer(status: 201, body: .json), id: "a1", status: "processing"))
+
+  // MARK: Sending
+
+  @Test func `the steps are upload and index, each with a budget of its own, and the first item goes alone`()
+    throws
+  {
+    let service = try service(ModelAssets())
+    #expect(service.steps == [.upload, .index])
+    #expect(
+      service.budgets == Budgets(sending: [Budget(.index), Budget(.upload)], reading: Budget("reading")))
+    #expect(service.firstGoesAlone)
+    #expect(service.pollLimit == 50)
+    #expect(service.division(of: 0..<4, because: .refused) == nil)
+  }
+
+  @Test func `an item is uploaded with its address, its file name and its tag`() async throws {
+    let model = ModelAssets(.init(creations: [Self.made]))
+    let result = try await service(model).send(unit(), step: .upload)
+    #expect(result.outcome == .accepted)
+    #expect(result.externalID == "a1")
+    let new = try #require(model.created.entries.first)
+    #expect(new.url == sampleURL)
+    #expect(new.fileName == "01.mp4")
+    #expect(new.tag == sampleTag(number: 7, index: "i1", object: object))
+  }
+
+  @Test func `an asset is added to its item's index`() async throws {
+    let model = ModelAssets(
+      .init(creations: [.success(CreationAnswer(Answer(status: 202, body: .json), id: "x1"))]))
+    let result = try await service(model).send(unit(externalIDs: [.upload: "a1"]), step: .index)
+    #expect(result.externalID == "x1")
+    #expect(result.isDone)
+    #expect(
+      model.added.entries == [
+        NewIndexedAsset(asset: "a1", index: "i1", tag: sampleTag(number: 7, index: "i1", object: object))
+      ])
+  }
+
+  @Test func `without an address nothing is sent`() async throws {
+    let cases: [(error: ObjectURLError, outcome: Outcome, pause: PauseReason?)] = [
+      (.paused(.credentials, detail: "d"), .notProcessed, .credentials),
+      (.paused(.source, detail: "d"), .notProcessed, .source),
+      (.refused(code: "not_s3", message: "m"), .content, nil),
+      (.unavailable(code: "s3_unreachable", message: "m"), .notProcessed, nil),
+    ]
+    for (error, outcome, pause) in cases {
+      let model = ModelAssets()
+      let result = try await service(model, urls: FixedURLs(error: error)).send(unit(), step: .upload)
+      #expect(result.outcome == outcome)
+      #expect(result.pause == pause)
+      #expect(result.isAboutItem)
+      #expect(model.calls.entries.isEmpty)
+    }
+  }
+
+  @Test func `what profile v1.3 cannot send is refused, not guessed`() async throws {
+    let model = ModelAssets()
+    #expect(try await service(model).send(unit(items: 2), step: .upload).outcome == .content)
+    #expect(try await service(model).send(unit(), step: .index).outcome == .content)
+    #expect(model.calls.entries.isEmpty)
+  }
+
+  // MARK: Polling
+
+  private func poll(
+    _ model: ModelAssets, _ chunks: [ProcessingChunk], gate: CountingGate = CountingGate()
+  ) async throws -> PollResult {
+    try await service(model).poll(chunks, gate: gate)
+  }
+
+  private func reading(
+    _ row: AssetRow?, refusal: ProcessingChunk.Refusal? = nil, indexes: [IndexID: IndexDescription] = [:],
+    acceptedAgo: Duration = .zero
+  ) async throws -> PollResult.Reading? {
+    let model = ModelAssets(.init(assets: [row].compactMap(\.self), indexes: indexes))
+    let chunk = processing(refusal: refusal, acceptedAgo: acceptedAgo)
+    return try await poll(model, [chunk]).readings[chunk.number]
+  }
+
+  @Test func `an asset says how far it is`() async throws {
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "processing")) == .working(status: "processing"))
+    #expect(try await reading(AssetRow(id: "a1", status: "dreaming")) == .working(status: "dreaming"))
+    #expect(try await reading(AssetRow(id: "a1", status: nil)) == .working(status: "processing"))
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "ready", duration: .seconds(61)))
+        == .done(mediaLength: .seconds(61)))
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "failed", message: "no video"))
+        == .ended(.content, code: "asset_failed", message: "no video"))
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "failed"))
+        == .ended(.content, code: "asset_failed", message: "the service gave no reason"))
+    #expect(try await reading(nil) == .gone)
+  }
+
+  @Test func `one request asks about all chunks, through the gate`() async throws {
+    let model = ModelAssets(
+      .init(assets: [AssetRow(id: "a1", status: "ready"), AssetRow(id: "a2", status: "processing")]))
+    var second = processing("a2")
+    second.number = ChunkNumber(18)
+    let gate = CountingGate()
+    let result = try await poll(model, [processing(), second], gate: gate)
+    #expect(result.readings.count == 2)
+    #expect(gate.entered == 1)
+    #expect(model.calls.entries == [.byIDs])
+  }
+
+  @Test func `a failed asset whose address had ended is sent again`() async throws {
+    let failed = AssetRow(id: "a1", status: "failed", message: "no access")
+    // What an earlier process sent: its address lived as long as the setting says.
+    #expect(
+      try await reading(failed, acceptedAgo: .seconds(3_599))
+        == .ended(.content, code: "asset_failed", message: "no access"))
+    #expect(
+      try await reading(failed, acceptedAgo: .seconds(3_600))
+        == .ended(.notProcessed, code: "asset_failed", message: "no access"))
+    // What this process sent: it knows better.
+    let model = ModelAssets(.init(assets: [failed], creations: [Self.made]))
+    let service = try service(model, urls: FixedURLs(expiresAt: clock.now() + .seconds(60)))
+    _ = await service.send(unit(), step: .upload)
+    clock.advance(by: .seconds(60))
+    let result = await service.poll([processing()], gate: CountingGate())
+    #expect(
+      result.readings[ChunkNumber(17)] == .ended(.notProcessed, code: "asset_failed", message: "no access"))
+  }
+
+  @Test func `a refused chunk waits while its asset is not ready`() async throws {
+    let refusal = ProcessingChunk.Refusal(status: 400, code: "asset_not_ready", message: "m")
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "processing"), refusal: refusal)
+        == .working(status: "processing"))
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "ready"), refusal: refusal) == .done(mediaLength: nil))
+    #expect(try await reading(nil, refusal: refusal) == .gone)
+  }
+
+  @Test(arguments: [
+    ProcessingChunk.Refusal(status: 404, code: nil, message: nil),
+    ProcessingChunk.Refusal(status: 404, code: "not_found", message: nil),
+    ProcessingChunk.Refusal(status: 400, code: "resource_not_exist", message: nil),
+  ])
+  func `whether the index or the endpoint is missing is looked up`(refusal: ProcessingChunk.Refusal)
+    async throws
+  {
+    let ready = AssetRow(id: "a1", status: "ready")
+    #expect(
+      try await reading(ready, refusal: refusal)
+        == .ended(.index, code: refusal.code, message: "the index i1 does not exist"))
+    guard
+      case .ended(.endpoint, _, _) = try await reading(
+        ready, refusal: refusal, indexes: ["i1": IndexDescription(models: [])])
+    else {
+      Issue.record("no fault of the endpoint")
+      return
+    }
+    #expect(try await reading(nil, refusal: refusal) == .gone)
+  }
+
+  @Test func `a service that ignores ids does not make assets disappear`() async throws {
+    let model = ModelAssets(
+      .init(assets: [AssetRow(id: "somebody's", status: "ready")], ignoresIDs: true))
+    let result = try await poll(model, [processing()])
+    #expect(result.readings.isEmpty)
+    #expect(result.failure == nil)
+  }
+
+  @Test func `a poll that fails says nothing of any chunk`() async throws {
+    let cases: [(ListingFailure, PauseReason?)] = [
+      (.broken, nil), (.keyRefused, .account), (.missing, .endpoint),
+    ]
+    for (failure, pause) in cases {
+      let model = ModelAssets(.init(failures: [.byIDs: failure]))
+      let result = try await poll(model, [processing()])
+      #expect(result.readings.isEmpty)
+      #expect(result.failure != nil)
+      #expect(result.pause?.reason == pause)
+    }
+    let gate = CountingGate()
+    let throttled = ModelAssets(.init(failures: [.byIDs: .throttled]))
+    #expect(try await poll(throttled, [processing()], gate: gate).pause == nil)
+    #expect(gate.throttled == [.seconds(9)])
+  }
+
+  @Test func `nothing is asked once the run stops`() async throws {
+    let gate = CountingGate()
+    gate.stop(after: 0)
+    let model = ModelAssets()
+    let result = try await poll(model, [processing()], gate: gate)
+    #expect(result.readings.isEmpty)
+    #expect(model.calls.entries.isEmpty)
+  }
+
+  // MARK: Refusals
+
+  @Test func `a refusal of the index step is looked into unless it is about the video`() throws {
+    let cases: [(step: ChunkStep, status: Int, code: String?, mayAsk: Bool, expected: RefusalStep)] = [
+      (.index, 409, nil, true, .lookUp), (.index, 409, nil, false, .reject(withRest: false)),
+      (.index, 400, "parameter_invalid", true, .pollAgain), (.index, 404, "not_found", true, .pollAgain),
+      (.index, 400, "video_file_broken", true, .reject(withRest: false)),
+      (.index, 400, "unsupported_file_type", true, .reject(withRest: false)),
+      (.upload, 409, nil, true, .reject(withRest: false)),
+      (.upload, 400, "parameter_invalid", true, .reject(withRest: false)),
+    ]
+    for known in cases {
+      let refusal = Refusal(
+        items: 7..<8, step: known.step, status: known.status, code: known.code,
+        history: RefusalHistory(semantics: .unproven, family: ChunkFamily()), isBisecting: true,
+        mayAsk: known.mayAsk)
+      #expect(try service(ModelAssets()).step(after: refusal) == known.expected, "\(known)")
+    }
+  }
+
+  // MARK: Probe and preflight
+
+  @Test func `the probe asks for one asset`() async throws {
+    let model = ModelAssets()
+    #expect(try await service(model).probe() == .ready)
+    #expect(model.calls.entries == [.list])
+    guard
+      case .refused(let result, isForeign: false) = try await service(
+        ModelAssets(.init(failures: [.list: .keyRefused]))
+      ).probe()
+    else {
+      Issue.record("not refused")
+      return
+    }
+    #expect(result.outcome == .account)
+  }
+
+  private func preflight(
+    _ indexes: [IndexID: IndexDescription], failure: ListingFailure? = nil, items: [IndexID: Int] = ["i1": 3]
+  ) async throws -> AssetsPreflight {
+    let failures = failure.map { [ModelAssets.Call.index: $0] } ?? [:]
+    return try await service(ModelAssets(.init(indexes: indexes, failures: failures))).preflight(items)
+  }
+
+  @Test func `an index that is there and takes videos is not worth a word`() async throws {
+    let result = try await preflight(["i1": IndexDescription(models: ["marengo3.0", "pegasus1.2"])])
+    #expect(result == AssetsPreflight())
+  }
+
+  @Test func `what an index says of itself is said before anything is sent`() async throws {
+    let now = clock.now()
+    let result = try await preflight(["i1": IndexDescription(models: ["pegasus1.2"], expiresAt: now)])
+    #expect(result.notes.count == 2)
+    #expect(result.obstacle == nil)
+    let full = try await preflight([
+      "i1": IndexDescription(models: ["marengo3.0"], videoCount: 98, totalDuration: .seconds(36_000))
+    ])
+    #expect(full.notes.map(\.text).first?.contains("98 videos of 600 minutes") == true)
+  }
+
+  @Test func `a missing index stops a run only when every index is missing`() async throws {
+    let one = try await preflight(["i2": IndexDescription(models: [])], items: ["i1": 1, "i2": 1])
+    #expect(one.missing == ["i1"])
+    #expect(one.obstacle == nil)
+    let all = try await preflight([:], items: ["i1": 1, "i2": 1])
+    #expect(all.missing == ["i1", "i2"])
+    #expect(all.obstacle?.reason == .index)
+  }
+
+  @Test func `a key that is refused stops a run, trouble that may pass does not`() async throws {
+    #expect(try await preflight([:], failure: .keyRefused).obstacle?.reason == .account)
+    for failure in [ListingFailure.broken, .throttled] {
+      #expect(try await preflight([:], failure: failure) == AssetsPreflight())
+    }
+  }
+}

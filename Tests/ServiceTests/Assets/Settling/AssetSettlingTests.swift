@@ -1,0 +1,407 @@
+import AssetsService
+import BatchDomain
+import NIOConcurrencyHelpers
+import ServiceHTTP
+import TestSupport
+import Testing
+
+/// What settling makes of lists, look by look. The attempt in question ran from second 0 to second 10.
+@Suite struct AssetSettlingTests {
+  /// What the store knows.
+  private final class Records: SettlingRecords {
+    struct State {
+      var spent: Set<String> = []
+      var acceptances: [ChunkStep: StepAcceptance] = [:]
+      var lags: [IndexID: ListingLag] = [:]
+    }
+
+    let state = NIOLockedValueBox(State())
+
+    func witnesses(
+      index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+    ) async throws -> [Witness] { [] }
+    func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] { [] }
+    func listingLag(of index: IndexID) async throws -> ListingLag? {
+      state.withLockedValue { $0.lags[index] }
+    }
+    func remember(_ lag: ListingLag, of index: IndexID) async throws {
+      state.withLockedValue { $0.lags[index] = lag }
+    }
+    func intents() async throws -> Int { 0 }
+    func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
+      state.withLockedValue { $0.acceptances[step] }
+    }
+    func spentIDs(among ids: Set<String>) async throws -> Set<String> {
+      state.withLockedValue { $0.spent.intersection(ids) }
+    }
+  }
+
+  private let clock = ManualClock()
+  private let gate = CountingGate()
+  private let records = Records()
+  private let start: Timestamp
+
+  init() { start = clock.now() }
+
+  private func strategy(_ model: ModelAssets) throws -> any SettlingStrategy {
+    AssetsService(
+      model, urls: FixedURLs(), run: try #require(RunID(rawValue: sampleRun)), urlLifetime: .seconds(3_600),
+      clock: clock, destination: "https://api.test/v1.3/assets"
+    ).settling(
+      SettlingContext(
+        evidence: records, gate: gate, clock: clock, delay: .seconds(30), grace: .seconds(60)))
+  }
+
+  private let object: ObjectName = "s3://media-west/a/01.mp4"
+
+  private func unknown(
+    _ step: ChunkStep = .upload, status: Int? = nil, code: String? = "reset",
+    loss: UnknownChunk.Loss = .broken,
+    elsewhere: Bool = false, asset: String? = "a1"
+  ) -> UnknownChunk {
+    UnknownChunk(
+      number: ChunkNumber(4), firstItem: 7,
+      items: [UnknownChunk.Item(index: "i1", object: object, name: object.fileName)], attempt: 1, step: step,
+      externalIDs: step == .index ? asset.map { [.upload: $0] } ?? [:] : [:], startedAt: start,
+      endedAt: start + .seconds(10), intent: 100, endedAfter: 110, loss: loss, status: status, code: code,
+      wasSentElsewhere: elsewhere)
+  }
+
+  private var tag: ItemTag { sampleTag(number: 7, index: "i1", object: object) }
+
+  /// An asset of this run.
+  private func asset(
+    _ id: String, _ seconds: Int = 5, item: String? = nil, status: String = "processing"
+  ) -> AssetRow {
+    AssetRow(
+      id: id, status: status, fileName: "w.mp4", createdAt: start + .seconds(seconds), hasMetadata: true,
+      item: item ?? tag.item, run: sampleRun)
+  }
+
+  private func accepted(
+    _ id: String, _ seconds: Int, step: ChunkStep = .upload, asset: String? = nil, chunk: Int = 9
+  ) {
+    records.state.withLockedValue {
+      $0.acceptances[step] = StepAcceptance(
+        chunk: ChunkNumber(chunk), externalID: id, startedAt: start + .seconds(seconds),
+        acceptedAt: start + .seconds(seconds + 1), externalIDs: asset.map { [.upload: $0] } ?? [:])
+    }
+  }
+
+  private func move(to seconds: Int) { clock.advance(by: (start + .seconds(seconds)).since(clock.now())) }
+
+  /// Looks once.
+  private func look(
+    _ strategy: inout any SettlingStrategy, _ chunk: UnknownChunk, at seconds: Int
+  ) async throws -> SettlingReading {
+    move(to: seconds)
+    let readings = try #require(try await strategy.look(at: [chunk], canSendMore: false))
+    return try #require(readings[chunk.number])
+  }
+
+  private func isOpen(_ reading: SettlingReading) -> Bool {
+    if case .open = reading.finding { true } else { false }
+  }
+
+  // MARK: Uploads
+
+  @Test func `an asset with the item's tag is proof at once`() async throws {
+    let model = ModelAssets(.init(assets: [asset("b1", item: "other"), asset("a1")]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(code: "timeout"), at: 15)
+    #expect(reading.finding == .received)
+    #expect(reading.externalID == "a1")
+    #expect(!reading.isDone)
+    #expect(reading.surplus.isEmpty)
+    #expect(reading.evidence.tasksListed == 2)
+    #expect(reading.evidence.lastLookAt == start + .seconds(15))
+  }
+
+  @Test func `an asset that is ready needs no polling`() async throws {
+    var strategy = try strategy(ModelAssets(.init(assets: [asset("a1", status: "ready")])))
+    #expect(try await look(&strategy, unknown(), at: 15).isDone)
+  }
+
+  @Test func `of several assets the oldest is used, and the others are surplus`() async throws {
+    let rows = [asset("a3"), asset("a1"), asset("a2")]
+    var strategy = try strategy(ModelAssets(.init(assets: rows)))
+    let reading = try await look(&strategy, unknown(), at: 15)
+    #expect(reading.externalID == "a1")
+    #expect(reading.surplus == ["a2", "a3"])
+  }
+
+  @Test func `an asset that failed gives way to one that did not`() async throws {
+    let rows = [asset("a2"), asset("a1", status: "failed")]
+    var strategy = try strategy(ModelAssets(.init(assets: rows)))
+    let reading = try await look(&strategy, unknown(), at: 15)
+    #expect(reading.externalID == "a2")
+    #expect(reading.surplus == ["a1"])
+  }
+
+  @Test func `what an earlier attempt made in vain says nothing`() async throws {
+    records.state.withLockedValue { $0.spent = ["a1"] }
+    var strategy = try strategy(ModelAssets(.init(assets: [asset("a1", status: "failed")])))
+    #expect(isOpen(try await look(&strategy, unknown(), at: 15)))
+    let model = ModelAssets(.init(assets: [asset("a2"), asset("a1", status: "failed")]))
+    var other = try self.strategy(model)
+    let reading = try await look(&other, unknown(), at: 16)
+    #expect(reading.externalID == "a2")
+    #expect(reading.surplus.isEmpty)
+  }
+
+  @Test func `an absence counts beside an asset of the run that was begun later, in two looks`() async throws
+  {
+    accepted("b1", 11)
+    var strategy = try strategy(ModelAssets(.init(assets: [asset("b1", 11, item: "other")])))
+    #expect(try await look(&strategy, unknown(), at: 20).finding == .unconfirmed)
+    let reading = try await look(&strategy, unknown(), at: 50)
+    #expect(reading.finding == .notReceived)
+    #expect(reading.evidence.witnesses == [ChunkNumber(9)])
+    #expect(reading.evidence.firstLookAt == start + .seconds(20))
+    #expect(reading.evidence.lastLookAt == start + .seconds(50))
+  }
+
+  @Test func `an asset that was begun before the attempt ended is no witness`() async throws {
+    accepted("b1", 9)
+    var strategy = try strategy(ModelAssets(.init(assets: [asset("b1", 9, item: "other")])))
+    #expect(isOpen(try await look(&strategy, unknown(), at: 20)))
+  }
+
+  @Test func `a request that a gateway may hold has its grace`() async throws {
+    accepted("b1", 30)
+    var strategy = try strategy(
+      ModelAssets(.init(assets: [asset("b2", 71, item: "other"), asset("b1", 30, item: "other")])))
+    let held = unknown(status: 502, code: nil, loss: .answered)
+    // The witness was begun while the request could still arrive.
+    #expect(
+      try await look(&strategy, held, at: 40).finding == .open(notBefore: start + .seconds(70)))
+    #expect(isOpen(try await look(&strategy, held, at: 71)))
+    accepted("b2", 71)
+    #expect(try await look(&strategy, held, at: 75).finding == .unconfirmed)
+    #expect(try await look(&strategy, held, at: 105).finding == .notReceived)
+  }
+
+  @Test func `without a witness an absence counts after twice the settle delay, in two looks`() async throws {
+    var strategy = try strategy(ModelAssets())
+    #expect(try await look(&strategy, unknown(), at: 40).finding == .open(notBefore: start + .seconds(70)))
+    #expect(try await look(&strategy, unknown(), at: 69).finding == .open(notBefore: start + .seconds(70)))
+    #expect(try await look(&strategy, unknown(), at: 70).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(), at: 100).finding == .notReceived)
+  }
+
+  @Test func `a list that was slow once is given twice that time`() async throws {
+    records.state.withLockedValue {
+      $0.lags[IndexID("")] = ListingLag(acceptedAt: start, lag: .seconds(100))
+    }
+    var strategy = try strategy(ModelAssets())
+    #expect(try await look(&strategy, unknown(), at: 100).finding == .open(notBefore: start + .seconds(210)))
+    #expect(try await look(&strategy, unknown(), at: 210).finding == .unconfirmed)
+  }
+
+  @Test func `a list that does not show what was accepted later is behind`() async throws {
+    accepted("b1", 15)
+    var strategy = try strategy(ModelAssets())
+    // 85 s behind at least: nothing counts before 170 s have passed.
+    #expect(try await look(&strategy, unknown(), at: 100).finding == .open(notBefore: start + .seconds(180)))
+  }
+
+  @Test func `an acceptance that is missing at one look and shown at the next measures the list`()
+    async throws
+  {
+    accepted("b1", 15)
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    _ = try await look(&strategy, unknown(), at: 20)
+    let late = asset("b1", 15, item: "other")
+    model.change { $0.assets = [late] }
+    // The newest acceptance is another by now; the first is remembered.
+    accepted("b9", 49)
+    #expect(try await look(&strategy, unknown(), at: 50).finding == .unconfirmed)
+    let lag = records.state.withLockedValue { $0.lags[IndexID("")] }
+    #expect(lag?.lag == .seconds(35))
+  }
+
+  @Test func `an asset that shows late measures the list`() async throws {
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    _ = try await look(&strategy, unknown(), at: 40)
+    let late = asset("a1")
+    model.change { $0.assets = [late] }
+    #expect(try await look(&strategy, unknown(), at: 60).finding == .received)
+    #expect(records.state.withLockedValue { $0.lags[IndexID("")]?.lag } == .seconds(60))
+  }
+
+  @Test func `two looks have to agree in a row`() async throws {
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(), at: 70).finding == .unconfirmed)
+    model.change { $0.failures[.list] = .broken }
+    #expect(isOpen(try await look(&strategy, unknown(), at: 100)))
+    model.change { $0.failures = [:] }
+    #expect(try await look(&strategy, unknown(), at: 130).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(), at: 160).finding == .notReceived)
+  }
+
+  @Test func `time that only the clock says has passed does not count`() async throws {
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    _ = try await look(&strategy, unknown(), at: 20)
+    clock.setNow(start + .seconds(3_600))
+    let readings = try #require(try await strategy.look(at: [unknown()], canSendMore: false))
+    #expect(readings[ChunkNumber(4)].map(isOpen) == true)
+  }
+
+  @Test func `an asset of that name without metadata leaves it to a person`() async throws {
+    let bare = AssetRow(
+      id: "b1", status: "ready", fileName: object.fileName, createdAt: start + .seconds(5))
+    var strategy = try strategy(ModelAssets(.init(assets: [bare])))
+    let reading = try await look(&strategy, unknown(), at: 1_000)
+    #expect(reading.finding == .undecidable)
+    #expect(reading.evidence.text.contains("metadata"))
+    // One from long before is somebody else's.
+    let old = AssetRow(
+      id: "b1", status: "ready", fileName: object.fileName, createdAt: start - .seconds(121))
+    var other = try self.strategy(ModelAssets(.init(assets: [old])))
+    #expect(try await look(&other, unknown(), at: 2_000).finding == .unconfirmed)
+  }
+
+  @Test func `while no asset shows that metadata is kept, others without it leave it open`() async throws {
+    let bare = AssetRow(id: "b1", status: "ready", fileName: "x.mp4", createdAt: start + .seconds(5))
+    let model = ModelAssets(.init(assets: [bare]))
+    var strategy = try strategy(model)
+    #expect(isOpen(try await look(&strategy, unknown(), at: 1_000)))
+    let own = asset("b0", 1, item: "other")
+    model.change { $0.assets.append(own) }
+    #expect(try await look(&strategy, unknown(), at: 1_030).finding == .unconfirmed)
+  }
+
+  @Test func `a list is read back to two minutes before the attempt, in pages`() async throws {
+    var rows = (0..<7).map { asset("c\($0)", 20 - $0, item: "other") }
+    rows.append(asset("a1", -119))
+    rows += (0..<20).map { asset("d\($0)", -121 - $0, item: "other") }
+    let model = ModelAssets(.init(assets: rows), pageLimit: 3)
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(), at: 25)
+    #expect(reading.externalID == "a1")
+    #expect(reading.evidence.tasksListed == 8)
+    // Pages 1 to 4, of which the last is older than the window, and page 1 again, which brings nothing new.
+    #expect(model.calls.entries.count == 5)
+  }
+
+  @Test func `rows that move to the next page while the list grows are neither lost nor counted twice`()
+    async throws
+  {
+    let rows = (0..<6).map { asset("c\($0)", 20 - $0, item: "other") }
+    let model = ModelAssets(.init(assets: rows), pageLimit: 3)
+    let late = asset("a1", 22)
+    model.change { $0.after[.list] = { $0.assets.insert(late, at: 0) } }
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(), at: 25)
+    #expect(reading.externalID == "a1")
+    #expect(reading.evidence.tasksListed == 7)
+  }
+
+  @Test func `one sweep serves all chunks`() async throws {
+    let model = ModelAssets(.init(assets: [asset("a1")]))
+    var strategy = try strategy(model)
+    var second = unknown()
+    second.number = ChunkNumber(5)
+    second.firstItem = 8
+    move(to: 15)
+    let readings = try await strategy.look(at: [unknown(), second], canSendMore: true)
+    #expect(readings?[ChunkNumber(4)]?.finding == .received)
+    #expect(readings?[ChunkNumber(5)].map(isOpen) == true)
+    #expect(Set(model.calls.entries) == [.list])
+  }
+
+  @Test func `where the list is too long, only what is there is believed`() async throws {
+    let rows = (0..<401).map { asset("c\($0)", 20, item: "other") }
+    let model = ModelAssets(.init(assets: rows), pageLimit: 1)
+    var strategy = try strategy(model)
+    #expect(isOpen(try await look(&strategy, unknown(), at: 1_000)))
+    #expect(model.calls.entries.contains(.named))
+    var named = asset("a1")
+    named.fileName = object.fileName
+    model.change { [named] in $0.assets.append(named) }
+    #expect(try await look(&strategy, unknown(), at: 2_000).externalID == "a1")
+  }
+
+  @Test func `a list that cannot be read leaves it open, and says why`() async throws {
+    let model = ModelAssets(.init(failures: [.list: .throttled]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(), at: 1_000)
+    #expect(reading.finding == .open(notBefore: nil))
+    #expect(reading.evidence.text.contains("429"))
+    #expect(gate.throttled == [.seconds(9)])
+  }
+
+  @Test func `nothing is said once the run stops`() async throws {
+    gate.stop(after: 0)
+    var strategy = try strategy(ModelAssets())
+    #expect(try await strategy.look(at: [unknown()], canSendMore: false) == nil)
+  }
+
+  @Test func `what was sent to another address is left to a person`() async throws {
+    let model = ModelAssets(.init(assets: [asset("a1")]))
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(elsewhere: true), at: 15).finding == .undecidable)
+    #expect(model.calls.entries.isEmpty)
+  }
+
+  // MARK: Index steps
+
+  private func indexed(_ id: String, asset: String = "a1", index: IndexID = "i1") -> IndexedAssetRow {
+    IndexedAssetRow(id: id, asset: asset, index: index, createdAt: start + .seconds(5))
+  }
+
+  @Test func `an indexed asset of the asset in its index is proof at once`() async throws {
+    let model = ModelAssets(
+      .init(indexed: [indexed("x9", index: "i2"), indexed("x2"), indexed("x1"), indexed("x0", asset: "b")]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(.index), at: 15)
+    #expect(reading.finding == .received)
+    #expect(reading.externalID == "x1")
+    #expect(reading.isDone)
+    #expect(reading.surplus == ["x2"])
+    #expect(Set(model.calls.entries) == [.ofAsset])
+  }
+
+  @Test func `an absence in an index counts beside a later one in its own list`() async throws {
+    accepted("x5", 11, step: .index, asset: "b1")
+    let model = ModelAssets(.init(indexed: [indexed("x5", asset: "b1"), indexed("x9", index: "i2")]))
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(.index), at: 20).finding == .unconfirmed)
+    let reading = try await look(&strategy, unknown(.index), at: 50)
+    #expect(reading.finding == .notReceived)
+    #expect(reading.evidence.witnesses == [ChunkNumber(9)])
+  }
+
+  @Test func `a later one whose asset is not known is no witness, and time decides`() async throws {
+    accepted("x5", 11, step: .index)
+    var strategy = try strategy(ModelAssets())
+    #expect(
+      try await look(&strategy, unknown(.index), at: 40).finding == .open(notBefore: start + .seconds(70)))
+    #expect(try await look(&strategy, unknown(.index), at: 70).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(.index), at: 100).finding == .notReceived)
+  }
+
+  @Test func `a service without the list of an asset is asked for the list of the index`() async throws {
+    let model = ModelAssets(
+      .init(indexed: [indexed("x1"), indexed("x0", asset: "b")], failures: [.ofAsset: .missing]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(.index), at: 15)
+    #expect(reading.externalID == "x1")
+    #expect(model.calls.entries.first == .ofAsset)
+    #expect(model.calls.entries.contains(.ofIndex))
+  }
+
+  @Test func `an index step whose asset is not recorded is left to a person`() async throws {
+    var strategy = try strategy(ModelAssets())
+    #expect(try await look(&strategy, unknown(.index, asset: nil), at: 15).finding == .undecidable)
+  }
+
+  @Test func `lists of an asset that cannot be read leave it open`() async throws {
+    var strategy = try strategy(ModelAssets(.init(failures: [.ofAsset: .broken])))
+    #expect(try await look(&strategy, unknown(.index), at: 1_000).finding == .open(notBefore: nil))
+  }
+}
