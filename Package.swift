@@ -150,7 +150,8 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "crash-score", dependencies: ["TransferSimulator", argumentParser], swiftSettings: swiftSettings),
-    module("TestSupport", ["BatchDomain", "RunStore", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
+    module(
+      "TestSupport", ["BatchDomain", "RunStore", "S3Signing", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
     .target(name: "FaultyVFS", dependencies: ["CSQLite"], path: "Tests/FaultyVFS"),
     .target(
       name: "ProgramSupport", dependencies: ["TestSupport", "TransferSimulator", nioConcurrencyHelpers],
@@ -182,11 +183,12 @@ let package = Package(
         nioConcurrencyHelpers,
       ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
-    tests("S3SigningTests", ["S3Signing", "BatchDomain"]),
+    tests("S3SigningTests", ["S3Signing", "BatchDomain", "TestSupport"]),
     tests(
       "S3AccessTests",
       [
-        "S3Access", "S3Signing", "BatchDomain", "ChildProcesses", "TestSupport", nioConcurrencyHelpers,
+        "S3Access", "S3Signing", "BatchDomain", "ChildProcesses", "TestSupport", "TransferSimulator",
+        nioConcurrencyHelpers,
         nioCore,
         nioPosix, nioHTTP1,
       ]),
@@ -207,7 +209,8 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "ServiceHTTP",
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "S3Access",
+        "ServiceHTTP",
         "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests(

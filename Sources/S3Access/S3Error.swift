@@ -34,7 +34,7 @@ package struct S3Error: AdvisedError, Equatable {
 
   /// Who has to act: what an exit status or the reason of a pause is made from.
   package enum Kind: Sendable {
-    /// There are no credentials: nothing can be begun.
+    /// There are no credentials, or none that can be used: nothing can be begun.
     case missingCredentials
     /// The credentials are at fault.
     case credentials
@@ -63,8 +63,8 @@ package struct S3Error: AdvisedError, Equatable {
   /// Who has to act.
   package var kind: Kind {
     switch code {
-    case .credentialsMissing: .missingCredentials
-    case .credentialsInvalid, .credentialsEnding, .credentialsRefused: .credentials
+    case .credentialsMissing, .credentialsInvalid: .missingCredentials
+    case .credentialsEnding, .credentialsRefused: .credentials
     case .clockSkewed: .clock
     case .accessDenied, .bucketMissing, .objectMissing, .objectArchived, .addressInvalid: .source
     case .busy, .unreachable, .unexpected: .network

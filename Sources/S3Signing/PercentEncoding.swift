@@ -83,17 +83,4 @@ package struct QueryItem: Sendable, Equatable {
 
   /// `name=value`, encoded.
   package var encoded: String { PercentEncoding.query(name) + "=" + PercentEncoding.query(value) }
-
-  /// The parameters of a query as it was received; `nil` when it has an escape that is none.
-  package static func parse(_ query: some StringProtocol) -> [QueryItem]? {
-    var items: [QueryItem] = []
-    for part in query.utf8.split(separator: UInt8(ascii: "&")) {
-      let halves = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = PercentEncoding.decode(halves[0]),
-        let value = halves.count > 1 ? PercentEncoding.decode(halves[1]) : []
-      else { return nil }
-      items.append(QueryItem(name: name, value: value))
-    }
-    return items
-  }
 }

@@ -119,7 +119,7 @@ struct CredentialSourceTests {
     let problem = await error {
       try await find(world(Self.home, files: [Self.configFile: config]), profile: "p")
     }
-    #expect(problem?.kind == .credentials)
+    #expect(problem?.kind == .missingCredentials)
     #expect(problem?.message.contains("signs in by \(line.prefix { $0 != " " })") == true)
     #expect(
       problem?.description.contains("credential_process = aws configure export-credentials --profile p")
@@ -149,6 +149,14 @@ struct CredentialSourceTests {
       problem?.message
         == "there is no profile \"nope\" in /home/me/.aws/credentials or /home/me/.aws/config, "
         + "although --aws-profile names it")
+  }
+
+  @Test("a profile that is there for its region alone leaves the credentials to the machine")
+  func regionAlone() async throws {
+    let network = FakeTransport { _, _ in AccessAnswer(status: 200, body: Array(Self.provided.utf8)) }
+    let variables = Self.home.merging(["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"]) { $1 }
+    let there = world(variables, files: [Self.configFile: "[profile p]\nregion = eu-west-1\n"], over: network)
+    #expect(try await find(there, profile: "p").origin == "the container's role")
   }
 
   @Test("without any credentials the error says what was asked")

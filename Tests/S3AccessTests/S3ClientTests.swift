@@ -1,5 +1,6 @@
 import BatchDomain
 import S3Signing
+import TestSupport
 import Testing
 
 @testable import S3Access

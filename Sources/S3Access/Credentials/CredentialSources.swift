@@ -124,7 +124,7 @@ extension AccessWorld {
   package func sources(profile: String?) -> [any CredentialSource] {
     let files = SharedFilesSource(world: self, named: profile)
     let machine: [any CredentialSource] = [ContainerSource(world: self), InstanceSource(world: self)]
-    return profile == nil ? [EnvironmentSource(world: self), files] + machine : [files]
+    return (profile == nil ? [EnvironmentSource(world: self)] : []) + [files] + machine
   }
 }
 
@@ -230,10 +230,8 @@ struct SharedFilesSource: CredentialSource {
     if let command = profile.property("credential_process") {
       return .found(try await run(command, of: shown))
     }
-    guard named != nil || variable != nil else { return .absent("\(shown) has no credentials") }
-    throw S3Error(
-      .credentialsMissing, "\(shown) has neither a key pair nor credential_process",
-      remedy: Self.advice(name))
+    // A profile may be there for its region alone, and the machine have the credentials.
+    return .absent("\(shown) has neither a key pair nor credential_process")
   }
 
   private func run(_ command: String, of profile: String) async throws -> HeldCredentials {

@@ -1,5 +1,6 @@
 import BatchDomain
 import Reporting
+import S3Access
 import Testing
 
 @testable import OrchestrateCommands
@@ -34,6 +35,19 @@ struct ExitStatusTests {
   @Test("every reason to pause has a status", arguments: PauseReason.allCases)
   func everyReason(reason: PauseReason) {
     #expect([.stopped, .refused, .store].contains(ExitStatus(of: Self.run(.paused, reason))))
+  }
+
+  @Test(
+    "an error of S3 ends with the status of who has to act",
+    arguments: [
+      (.credentialsMissing, 2), (.credentialsInvalid, 2), (.credentialsEnding, 4), (.credentialsRefused, 4),
+      (.clockSkewed, 4), (.accessDenied, 4), (.bucketMissing, 4), (.objectMissing, 4), (.objectArchived, 4),
+      (.addressInvalid, 4), (.busy, 3), (.unreachable, 3), (.unexpected, 3),
+    ] as [(S3Error.Code, Int32)])
+  func ofS3(code: S3Error.Code, status: Int32) {
+    let failure = CommandFailure(S3Error(code, "what happened", remedy: "what to do"))
+    #expect(failure.status.rawValue == status && failure.code.rawValue == code.rawValue)
+    #expect(failure.message == "what happened" && failure.remedy == "what to do")
   }
 
   @Test("an error of the store ends with the status of its code", arguments: StoreError.Code.allCases)

@@ -1,3 +1,5 @@
+package import S3Signing
+
 /// What a received request says of its signature, in a query or in headers: what whoever checks it needs.
 package struct SignatureClaims: Sendable {
   /// Why a request has no signature that could be checked.
@@ -89,5 +91,20 @@ package struct SignatureClaims: Sendable {
   /// The signature that a secret gives for this request.
   package func expectedSignature(secret: String) -> String {
     SignatureV4.signature(of: request, scope: scope, secret: secret)
+  }
+}
+
+extension QueryItem {
+  /// The parameters of a query as it was received; `nil` when it has an escape that is none.
+  package static func parse(_ query: some StringProtocol) -> [QueryItem]? {
+    var items: [QueryItem] = []
+    for part in query.utf8.split(separator: UInt8(ascii: "&")) {
+      let halves = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = PercentEncoding.decode(halves[0]),
+        let value = halves.count > 1 ? PercentEncoding.decode(halves[1]) : []
+      else { return nil }
+      items.append(QueryItem(name: name, value: value))
+    }
+    return items
   }
 }
