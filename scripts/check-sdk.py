@@ -124,6 +124,12 @@ places = {(row.id, row.index.id) for row in assets.list_by_asset(ids[0])}
 assert places == {(indexed[0].id, INDEX), (elsewhere.id, OTHER)}, places
 assert not list(assets.list_by_asset(failed.id))
 
+# The older way in one call.
+task = client.tasks.create(index_id=OTHER, video_url=presigned("/media-west/videos/00000003/%C3%BC%E2%80%93%E7%89%87.mp4"))
+assert task.id and task.video_id, task
+assert until(lambda: client.tasks.retrieve(task.id), "ready").index_id == OTHER
+assert [row.id for row in client.tasks.list(index_id=OTHER, status=["ready"])] == [task.id]
+
 # Indexes, changes and deletion.
 assert {INDEX, OTHER} <= {row.id for row in client.indexes.list()}
 index = client.indexes.retrieve(INDEX)

@@ -17,6 +17,10 @@ package struct AssetsCall: Sendable {
     case deleteIndexed(String, id: String)
     case indexes
     case indexInfo(String)
+    /// The older way in one call, which is marked to be removed.
+    case createTask
+    case tasks
+    case task(String)
     /// The path is served, but not with this method.
     case wrongMethod
     case nowhere
@@ -35,11 +39,19 @@ package struct AssetsCall: Sendable {
     var metadata: Metadata?
   }
 
+  /// What `POST /tasks` brought.
+  struct Task: Sendable {
+    var index: String
+    var url: String
+    var metadata: Metadata?
+  }
+
   /// The body, where the call has one.
   enum Content: Sendable {
     case none
     case upload(Upload)
     case indexing(Indexing)
+    case task(Task)
     case metadata(Metadata)
     /// It could not be read; with the refusal.
     case unreadable(SimulatedAnswer)
@@ -78,6 +90,8 @@ package struct AssetsCall: Sendable {
         "GET": .indexedAsset(index, id: id), "PATCH": .changeIndexed(index, id: id),
         "DELETE": .deleteIndexed(index, id: id),
       ]
+    case ("tasks", 1): offered = ["POST": .createTask, "GET": .tasks]
+    case ("tasks", 2): offered = ["GET": .task(segments[1])]
     default: return .nowhere
     }
     return offered[method] ?? .wrongMethod
@@ -91,6 +105,7 @@ package struct AssetsCall: Sendable {
     switch kind {
     case .upload: content = AssetsCall.upload(request)
     case .index: content = AssetsCall.indexing(request)
+    case .createTask: content = AssetsCall.task(request)
     case .changeAsset where request.method == "DELETE": content = .none
     case .changeAsset, .changeIndexed: content = AssetsCall.change(request)
     default: content = .none
@@ -105,6 +120,7 @@ package struct AssetsCall: Sendable {
     switch content {
     case .upload(let upload): upload.metadata?.tag
     case .indexing(let indexing): indexing.metadata?.tag
+    case .task(let task): task.metadata?.tag
     default: nil
     }
   }
@@ -114,17 +130,19 @@ package struct AssetsCall: Sendable {
     switch content {
     case .upload(let upload): String(upload.url.prefix { $0 != "?" && $0 != "#" })
     case .indexing(let indexing): indexing.assetID
+    case .task(let task): String(task.url.prefix { $0 != "?" && $0 != "#" })
     default: nil
     }
   }
 
-  /// The index that the path names.
+  /// The index that the path names, or the form of a task.
   package var index: String? {
+    if case .task(let task) = content { return task.index }
     switch kind {
     case .index(let index), .indexed(let index), .indexInfo(let index), .indexedAsset(let index, _),
       .changeIndexed(let index, _), .deleteIndexed(let index, _):
-      index
-    default: nil
+      return index
+    default: return nil
     }
   }
 
@@ -133,6 +151,7 @@ package struct AssetsCall: Sendable {
     switch content {
     case .upload(let upload): "\(upload.metadata?.tag ?? "") \(object ?? "") \(upload.filename ?? "")"
     case .indexing(let indexing): "\(index ?? "") \(indexing.metadata?.tag ?? indexing.assetID)"
+    case .task(let task): "\(task.index) \(task.metadata?.tag ?? "") \(object ?? "")"
     default: request.target
     }
   }
@@ -187,6 +206,24 @@ package struct AssetsCall: Sendable {
     return .upload(Upload(url: url, filename: filename, metadata: metadata))
   }
 
+  private static func task(_ request: SimulatedRequest) -> Content {
+    guard
+      let form = MultipartForm(contentType: request.headers["content-type"] ?? "", body: Data(request.body))
+    else { return unreadable("content_type_invalid", "The content type must be multipart/form-data") }
+    for name in ["index_id", "video_url"] where (form.text(name) ?? "").isEmpty {
+      return unreadable("parameter_not_provided", "The \(name) parameter was not provided")
+    }
+    let url = form.text("video_url") ?? ""
+    guard WebAddress(url) != nil else {
+      return unreadable("parameter_invalid", "The video_url parameter is not the address of a file")
+    }
+    let metadata = form["user_metadata"].map { Metadata($0.content) }
+    if case .some(nil) = metadata {
+      return unreadable("parameter_invalid", "The user_metadata parameter is not a flat JSON object")
+    }
+    return .task(Task(index: form.text("index_id") ?? "", url: url, metadata: metadata ?? nil))
+  }
+
   private static func indexing(_ request: SimulatedRequest) -> Content {
     guard let body = decodeTagged(request.body) else {
       return unreadable("parameter_invalid", "The request body is not a JSON object with valid members")
@@ -227,13 +264,14 @@ extension AssetsCall.Kind {
   var faultCalls: [FaultCall] {
     switch self {
     case .upload: [.upload, .any]
-    case .index: [.index, .any]
+    case .index, .createTask: [.index, .any]
     case .assets: [.assets, .read, .any]
     case .asset: [.asset, .read, .any]
     case .byAsset: [.byAsset, .read, .any]
     case .indexed: [.indexed, .read, .any]
     case .indexedAsset: [.indexedAsset, .read, .any]
     case .indexes, .indexInfo: [.indexes, .read, .any]
+    case .tasks, .task: [.read, .any]
     case .deleteAsset, .changeAsset, .changeIndexed, .deleteIndexed, .wrongMethod, .nowhere: [.any]
     }
   }
@@ -249,6 +287,9 @@ extension AssetsCall.Kind {
     case .indexed: .indexed
     case .indexedAsset: .indexedAsset
     case .indexes, .indexInfo: .indexes
+    case .createTask: .create
+    case .tasks: .list
+    case .task: .get
     case .deleteAsset, .changeAsset, .changeIndexed, .deleteIndexed: .change
     case .wrongMethod, .nowhere: .unknown
     }

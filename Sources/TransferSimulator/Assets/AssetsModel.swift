@@ -13,6 +13,7 @@ package final class AssetsModel: Sendable {
     var indexedPositions: [String: Int] = [:]
     var byIndex: [String: [Int]] = [:]
     var byAsset: [String: [Int]] = [:]
+    var tasks: [AssetsTask] = []
     var goneIndexes: Set<String>
     /// When each of the places for indexing at the same time is free again.
     var places: [Int64]
@@ -81,6 +82,9 @@ package final class AssetsModel: Sendable {
         tally.indexed[AssetsTally.Place(tag: tag, index: index), default: 0] += 1
       }
       if !record.indexes.isEmpty { indexedOf[tag, default: 0] += 1 }
+    }
+    for task in state.withLock({ $0.tasks }) {
+      tally.indexed[AssetsTally.Place(tag: task.tag ?? "", index: task.index), default: 0] += 1
     }
     for record in records where record.status != "gone" && record.status != "failed" {
       let tag = record.tag ?? ""
@@ -241,7 +245,7 @@ extension AssetsCall {
   var gate: AssetsBudgets.Gate? {
     switch kind {
     case .upload: .upload
-    case .index: .index
+    case .index, .createTask: .index
     default: request.method == "GET" ? .read : nil
     }
   }
@@ -251,7 +255,7 @@ extension AssetsCall.Kind {
   /// Whether it makes something.
   var isSubmission: Bool {
     switch self {
-    case .upload, .index: true
+    case .upload, .index, .createTask: true
     default: false
     }
   }
@@ -266,6 +270,7 @@ extension AssetsModel {
     case (.upload, .upload(let upload)): return make(upload, fault, now, &state)
     case (.index(let index), .indexing(let indexing)):
       return make(indexing, in: index, fault, now, &state)
+    case (.createTask, .task(let task)): return make(task, fault, now, &state)
     case (.deleteAsset(let id), _): return (delete(asset: id, call, now, &state), false)
     case (.changeAsset(let id), let content): return (change(asset: id, call, content, now, &state), false)
     case (.changeIndexed(let index, let id), .metadata(let change)):
@@ -308,7 +313,7 @@ extension AssetsModel {
     let known: Int64? = if case .stored(let size) = fetched { size } else { nil }
     let span = max(1, rules.durations.count)
     let asset = SimulatedAsset(
-      id: identifier(now, state.assets.count + state.indexed.count), url: upload.url,
+      id: identifier(now, state), url: upload.url,
       filename: upload.filename ?? String(path.split(separator: "/").last ?? "file"),
       tag: upload.metadata?.tag, createdAt: now,
       settledAt: fetchedAt + configuration.taskStep.wholeMilliseconds, fate: fate,
@@ -371,7 +376,7 @@ extension AssetsModel {
     }
     let hash = SeededHash(seed: configuration.seed).adding("indexed").adding(asset.tag ?? asset.url)
     let entry = IndexedAsset(
-      id: identifier(now, state.assets.count + state.indexed.count), index: index, assetID: asset.id,
+      id: identifier(now, state), index: index, assetID: asset.id,
       tag: asset.tag ?? indexing.metadata?.tag, filename: asset.filename, duration: asset.duration,
       size: asset.size, createdAt: now, startsAt: startsAt, step: step,
       fails: fault == .fails || hash.adding("fails").unit < configuration.failedShare,
@@ -430,7 +435,8 @@ extension AssetsModel {
   }
 
   /// 24 hexadecimal digits that begin with the second and grow with every call, as the service's do.
-  func identifier(_ now: Int64, _ count: Int) -> String {
+  func identifier(_ now: Int64, _ state: State) -> String {
+    let count = state.assets.count + state.indexed.count + state.tasks.count
     func hex(_ number: Int64, _ digits: Int) -> String {
       let text = String(number, radix: 16)
       return String(repeating: "0", count: max(0, digits - text.count)) + text.suffix(digits)
@@ -465,7 +471,7 @@ extension AssetsModel {
   }
 
   /// Fetches a URL as the service would at that moment.
-  private func fetch(_ url: String, at moment: Int64) -> Fetched {
+  func fetch(_ url: String, at moment: Int64) -> Fetched {
     guard rules.fetch != .none, let objects else { return .unchecked }
     let refusal = Fetched.failed("The file could not be accessed: the URL does not lead to a file")
     for method in rules.fetch == .headThenGet ? ["HEAD", "GET"] : ["GET"] {

@@ -27,6 +27,9 @@ extension AssetsModel {
     case .assets: return assets(call, now, &state)
     case .byAsset(let id): return byAsset(id, call, now, &state)
     case .indexed(let index): return indexed(index, call, now, &state)
+    case .tasks: return tasks(call, now, state)
+    case .task(let id):
+      return state.tasks.first { $0.id == id }.map { .json(200, $0.json(at: now)) } ?? unknown("task", id)
     default: return AssetsCall.error(500, "internal_server_error", "Something went wrong")
     }
   }
@@ -147,7 +150,7 @@ extension AssetsModel {
   }
 
   /// The refusal of a listing that does not work.
-  private func unreadable(_ state: State) -> SimulatedAnswer? {
+  func unreadable(_ state: State) -> SimulatedAnswer? {
     if state.listingModes.contains(.fails) {
       return AssetsCall.error(500, "internal_server_error", "Something went wrong")
     }
@@ -158,7 +161,7 @@ extension AssetsModel {
   }
 
   /// One page of what was found.
-  private func page<Row>(_ call: AssetsCall, _ state: State, _ found: [Row], _ json: (Row) -> JSONText)
+  func page<Row>(_ call: AssetsCall, _ state: State, _ found: [Row], _ json: (Row) -> JSONText)
     -> SimulatedAnswer
   {
     func number(_ name: String, _ standard: Int, _ most: Int) -> Int? {
@@ -193,7 +196,7 @@ extension AssetsModel {
     guard state.listingModes.contains(.shifting) else { return }
     state.intruders += 1
     let asset = SimulatedAsset(
-      id: identifier(now, state.assets.count + state.indexed.count), url: "",
+      id: identifier(now, state), url: "",
       filename: "intruder-\(state.intruders).mp4", tag: nil, createdAt: now, settledAt: now, fate: .ready,
       size: 1, duration: 1)
     state.assetPositions[asset.id] = state.assets.count

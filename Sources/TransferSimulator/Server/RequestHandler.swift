@@ -139,8 +139,11 @@ struct RequestHandler: Sendable {
   }
 
   private func withoutSecrets(_ headers: [String: String]) -> [String: String] {
-    let secrets: Set<String> = ["x-api-key", "authorization", "x-amz-security-token"]
-    return headers.reduce(into: [:]) { $0[$1.key] = secrets.contains($1.key) ? "[redacted]" : $1.value }
+    var headers = headers
+    for name in ["x-api-key", "authorization", "x-amz-security-token"] where headers[name] != nil {
+      headers[name] = "[redacted]"
+    }
+    return headers
   }
 
   /// A target without what would let somebody else read an object.

@@ -238,6 +238,58 @@ struct AssetsRuleTests {
     #expect(shown() == nil)
   }
 
+  @Test func olderWayTakesOneCall() {
+    let probe = AssetsProbe()
+    func create(_ fields: [(String, String)]) -> AssetsProbe.Reply {
+      probe.send("POST", "/tasks", type: "multipart/form-data; boundary=edge", body: AssetsProbe.form(fields))
+    }
+    let fields = [
+      ("index_id", AssetsProbe.index), ("video_url", "https://m.example/n/Night%201.mp4?sig=1"),
+      ("user_metadata", #"{"orchestrate_item":"t"}"#),
+    ]
+    let made = create(fields)
+    #expect(made.status == 200)
+    #expect(made.json["video_id"] is String)
+    #expect(create([fields[0]]).code == "parameter_not_provided")
+    #expect(create([fields[0], fields[1], ("user_metadata", "x")]).code == "parameter_invalid")
+    var seen: [String] = []
+    for _ in 0..<6 {
+      seen.append(probe.get("/tasks/\(made.id)").json["status"] as? String ?? "")
+      probe.pass(.seconds(1))
+    }
+    #expect(seen == ["uploading", "validating", "pending", "queued", "indexing", "ready"])
+    let other = create([fields[0], ("video_url", "https://m.example/broken.mp4")])
+    probe.pass(.seconds(9))
+    #expect(probe.get("/tasks?page_limit=50").ids == [other.id, made.id])
+    #expect(probe.get("/tasks?status=failed").ids == [other.id])
+    #expect(probe.get("/tasks?filename=Night%201.mp4&index_id=\(AssetsProbe.index)").ids == [made.id])
+    #expect(probe.get("/tasks?index_id=x").ids.isEmpty)
+    #expect(probe.get("/tasks").rows.allSatisfy { $0["user_metadata"] == nil })
+    #expect(probe.get("/tasks?page_limit=51").status == 400)
+    #expect(probe.get("/tasks/none").status == 404)
+    _ = create(fields)
+    #expect(probe.model.tally(at: probe.now).indexedTwice == 1)
+  }
+
+  @Test func sameCallsHaveTheSameAnswers() {
+    func answers() -> [[UInt8]] {
+      let probe = AssetsProbe { configuration, assets in
+        configuration.faults = [
+          FaultRule(.fails, share: 0.3).on(.upload), FaultRule(.error, share: 0.2).on(.index),
+        ]
+        assets.failedShare = 0.2
+      }
+      var found: [[UInt8]] = []
+      for number in 0..<50 {
+        let made = probe.upload("\(number).mp4", tag: "\(number)")
+        probe.pass(.milliseconds(700))
+        found += [made.answer.body, probe.index(made.id, tag: "\(number)").answer.body]
+      }
+      return found + [probe.get("/assets?page_limit=50").answer.body]
+    }
+    #expect(answers() == answers())
+  }
+
   @Test func otherPathsAndMethodsAreRefused() {
     let probe = AssetsProbe()
     #expect(probe.get("/nothing").status == 404)
