@@ -16,7 +16,7 @@ package struct ObjectURLs: Sendable {
   /// than the credentials that sign it.
   ///
   /// - Throws: ``S3Error``, or `CancellationError`.
-  package func url(for object: ObjectName) async throws -> PresignedURL {
+  package func signedURL(for object: ObjectName) async throws -> PresignedURL {
     guard let place = S3Location(object) else {
       throw S3Error(
         .addressInvalid, "\(ConfigurationError.quoted(object.rawValue)) is not s3://bucket/key",
@@ -41,5 +41,36 @@ package struct ObjectURLs: Sendable {
     let payer = client.access.requestPayer.map { [QueryItem("x-amz-request-payer", $0.rawValue)] } ?? []
     return S3Signer(held.credentials, for: address)
       .presign(key: place.key, at: now, life: Int(life.components.seconds), extra: payer)
+  }
+}
+
+extension ObjectURLs: ObjectURLSource {
+  /// The same for the service's module, which knows nothing of S3.
+  ///
+  /// A bucket or a key that does not exist is a fault of its item; whatever every other item would meet as well pauses the
+  /// run, and what may pass is no fault of anybody.
+  package func url(for object: ObjectName) async throws(ObjectURLError) -> ObjectURL {
+    do {
+      let signed = try await signedURL(for: object)
+      return ObjectURL(signed.text, expiresAt: signed.expiresAt)
+    } catch let error as S3Error {
+      throw error.forService
+    } catch {
+      throw .unavailable(code: "cancelled", message: "the request was given up before the URL was signed")
+    }
+  }
+}
+
+extension S3Error {
+  /// What it means for a request that needs a URL.
+  var forService: ObjectURLError {
+    switch code {
+    case .addressInvalid, .bucketMissing, .objectMissing, .objectArchived:
+      .refused(code: code.rawValue, message: description)
+    case .accessDenied: .paused(.source, detail: description)
+    case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
+      .paused(.credentials, detail: description)
+    case .busy, .unreachable, .unexpected: .unavailable(code: code.rawValue, message: description)
+    }
   }
 }

@@ -323,26 +323,27 @@ struct ObjectURLTests {
 
   @Test("the known answers, made from an item's object")
   func knownAnswer() async throws {
-    let url = try await make(until: nil).url(for: "s3://media-west/a/01.mp4")
+    let url = try await make(until: nil).signedURL(for: "s3://media-west/a/01.mp4")
     #expect(
       url.text == "https://media-west.s3.us-west-2.amazonaws.com/a/01.mp4?X-Amz-Algorithm=AWS4-HMAC-SHA256"
         + "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20261126%2Fus-west-2%2Fs3%2Faws4_request"
         + "&X-Amz-Date=20261126T220000Z&X-Amz-Expires=43200&X-Amz-SignedHeaders=host"
         + "&X-Amz-Signature=ca97127ded9587c22a2f08b1ed9f557f1f4622914558e79483047a974cf2248c")
-    let pays = try await make(until: nil, payer: .requester).url(for: "s3://media-west/a/01.mp4")
+    let pays = try await make(until: nil, payer: .requester).signedURL(for: "s3://media-west/a/01.mp4")
     #expect(pays.text.hasSuffix("724f20c2a283293a5c38cb915c6ebfcc93f622ad656f7e839a23bba65efc9955"))
   }
 
   @Test("a URL lives as long as the setting, 7 days and the credentials allow")
   func life() async throws {
     let object: ObjectName = "s3://media-west/a"
-    #expect(try await make(until: nil).url(for: object).expiresAt == evening + .seconds(43_200))
+    #expect(try await make(until: nil).signedURL(for: object).expiresAt == evening + .seconds(43_200))
     let week = Duration.seconds(7 * 86_400)
-    #expect(try await make(until: nil, lifetime: week * 3).url(for: object).expiresAt == evening + week)
+    #expect(try await make(until: nil, lifetime: week * 3).signedURL(for: object).expiresAt == evening + week)
     let hour = evening + .seconds(3_600)
-    #expect(try await make(until: hour).url(for: object).expiresAt == hour)
+    #expect(try await make(until: hour).signedURL(for: object).expiresAt == hour)
     #expect(
-      try await make(until: hour, lifetime: .seconds(60)).url(for: object).expiresAt == evening + .seconds(60)
+      try await make(until: hour, lifetime: .seconds(60)).signedURL(for: object).expiresAt == evening
+        + .seconds(60)
     )
   }
 
@@ -350,21 +351,48 @@ struct ObjectURLTests {
   func ending() async throws {
     let clock = HurryingClock()
     let urls = make(until: evening + .seconds(1_000), clock: clock)
-    _ = try await urls.url(for: "s3://media-west/a")
+    _ = try await urls.signedURL(for: "s3://media-west/a")
     clock.pass(.seconds(101))
-    let problem = await error { try await urls.url(for: "s3://media-west/a") }
+    let problem = await error { try await urls.signedURL(for: "s3://media-west/a") }
     #expect(problem?.code == .credentialsEnding && problem?.kind == .credentials)
     #expect(
       problem?.message
         == "the credentials from the test end at 2026-11-26T22:16:40.000Z, in 14m 59s, and were not renewed")
     clock.pass(.seconds(1_000))
-    let ended = await error { try await urls.url(for: "s3://media-west/a") }
+    let ended = await error { try await urls.signedURL(for: "s3://media-west/a") }
     #expect(ended?.message == "the credentials from the test ended at 2026-11-26T22:16:40.000Z")
   }
 
   @Test("what is no address of an object is refused")
   func noObject() async {
-    let problem = await error { try await make(until: nil).url(for: "https://example.org/a") }
+    let problem = await error { try await make(until: nil).signedURL(for: "https://example.org/a") }
     #expect(problem?.code == .addressInvalid && problem?.kind == .source)
+  }
+
+  @Test("the service's module is told whether an item, the run or nobody is at fault")
+  func forService() async throws {
+    let url = try await make(until: nil).url(for: "s3://media-west/a")
+    #expect(url.url.hasPrefix("https://media-west.s3.us-west-2.amazonaws.com/a?"))
+    #expect(url.expiresAt == evening + .seconds(43_200))
+    await #expect(throws: ObjectURLError.self) {
+      do throws(ObjectURLError) {
+        _ = try await make(until: nil).url(for: "https://example.org/a")
+      } catch {
+        guard case .refused("s3_address_invalid", _) = error else { return }
+        throw error
+      }
+    }
+    for (code, isPause) in [
+      (S3Error.Code.credentialsEnding, true), (.clockSkewed, true), (.accessDenied, true), (.busy, false),
+      (.bucketMissing, false),
+    ] {
+      let error = S3Error(code, "what", remedy: "do")
+      if case .paused(let reason, let detail) = error.forService {
+        #expect(isPause && detail == "what; do")
+        #expect(reason == (code == .accessDenied ? .source : .credentials))
+      } else {
+        #expect(!isPause, "\(code)")
+      }
+    }
   }
 }
