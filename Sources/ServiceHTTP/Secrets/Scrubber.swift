@@ -1,5 +1,3 @@
-internal import NIOConcurrencyHelpers
-
 /// Takes secrets out of texts that leave this target: the API key and a proxy's password in any usual spelling,
 /// signatures and tokens in query strings, and user names and passwords in URLs. Each is replaced by
 /// ``replacement``.
@@ -9,15 +7,16 @@ package struct Scrubber: Sendable {
 
   private let secrets: SecretSet
   private let fragments: KeyFragments
-  private let register: SecretRegister?
+  private let later: @Sendable () -> [SecretPattern]
 
   /// A scrubber for that key and for other secrets.
-  ///
-  /// - Parameter register: secrets that become known later.
-  package init(key: APIKey, secrets: [String] = [], register: SecretRegister? = nil) {
+  package init(key: APIKey, secrets: [String] = []) { self.init(key: key, secrets: secrets) { [] } }
+
+  /// A scrubber that asks for more secrets each time.
+  init(key: APIKey, secrets: [String], later: @escaping @Sendable () -> [SecretPattern]) {
     fragments = KeyFragments(of: key.value)
     self.secrets = SecretSet(([key.value] + secrets).flatMap(SecretPattern.all))
-    self.register = register
+    self.later = later
   }
 
   /// The text without secrets.
@@ -25,7 +24,7 @@ package struct Scrubber: Sendable {
   /// - Parameter isCut: whether the text breaks off at its end, so that the beginning of a secret there is
   ///   dropped too.
   package func scrub(_ text: String, isCut: Bool = false) -> String {
-    let later = register?.patterns ?? []
+    let later = later()
     let secrets = later.isEmpty ? secrets : SecretSet(secrets.patterns + later)
     let bytes = fragments.removed(from: secrets.removed(from: Array(text.utf8), isCut: isCut))
     return String(decoding: CredentialFinder(bytes).removed(), as: UTF8.self)
@@ -35,34 +34,6 @@ package struct Scrubber: Sendable {
   package func findsKey(in text: String) -> Bool {
     secrets.stands(in: Array(text.utf8))
   }
-}
-
-/// Secrets that become known while requests are under way, such as credentials that are renewed: texts from the service
-/// are cleaned of them from then on.
-package final class SecretRegister: Sendable {
-  /// Sets of secrets that are kept: a request may still be under way that was made with the ones before.
-  private static let kept = 8
-  /// Shorter texts would take single letters out of words.
-  private static let shortest = 8
-
-  private let groups = NIOLockedValueBox<[[SecretPattern]]>([])
-
-  /// No secrets yet.
-  package init() {}
-
-  /// Adds secrets; the oldest are forgotten after a while.
-  package func add(_ secrets: [String]) {
-    let patterns = secrets.filter { $0.utf8.count >= Self.shortest }.flatMap(SecretPattern.all)
-    groups.withLockedValue { $0 = Array(($0 + [patterns]).suffix(Self.kept)) }
-  }
-
-  /// Patterns of all secrets.
-  var patterns: [SecretPattern] { groups.withLockedValue { $0.flatMap(\.self) } }
-}
-
-extension SecretRegister: CustomReflectable {
-  /// A mirror without children: the patterns spell secrets.
-  package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 /// Secrets to be looked for together.
