@@ -167,7 +167,7 @@ let package = Package(
     tests(
       "ServiceTests",
       [
-        "ServiceHTTP", "TransfersService", "AssetsService", "BatchDomain", "TestSupport",
+        "ServiceHTTP", "TransfersService", "AssetsService", "BatchDomain", "TestSupport", "TransferSimulator",
         nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1, nioSSL,
       ]),
     tests(

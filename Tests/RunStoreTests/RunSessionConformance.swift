@@ -335,6 +335,15 @@ struct RunSessionConformance {
         == [SurplusRow(item: 0, step: .upload, externalID: "asset-1", seenAt: start + .seconds(9))])
     let next = try claimed(await session.claim(.index, at: start + .seconds(10)))
     #expect(next.externalIDs == [.upload: "asset-0"])
+    var indexed = result(next, .accepted, .accepted)
+    indexed.externalID = "indexed-0"
+    _ = try await session.record(indexed)
+    // The list that shows an indexed asset is that of its asset.
+    #expect(
+      try await session.acceptance(of: .index, after: unknown.endedAfter)
+        == StepAcceptance(
+          chunk: lost.number, externalID: "indexed-0", startedAt: start + .seconds(10),
+          acceptedAt: start + .seconds(11), externalIDs: [.upload: "asset-0"]))
     #expect(try await session.spentIDs(among: ["asset-0", "asset-2", "foreign"]).isEmpty)
     let working = try #require(try await session.processingChunks(after: nil, limit: 5).first)
     _ = try await session.record(
