@@ -77,7 +77,7 @@ package struct S3Access: Sendable {
       }
       return region
     }
-    let profile = access.profile ?? world.variable("AWS_PROFILE") ?? "default"
+    let profile = access.profile ?? SharedFilesSource.variable(world) ?? "default"
     let region = try await SharedFiles(world).profile(profile)?.property("region")
     return region.flatMap { RegionName.isOne($0) ? $0 : nil } ?? "us-east-1"
   }

@@ -35,6 +35,67 @@ struct SecretTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "secrets of AWS appear in no output, no file and no process list, and a credential_process gets no API key"
+  )
+  func credentials() async throws {
+    let (secret, token) = ("aWsSeCrEt/0123456789+abcdefghijklmnopqrs", "FwoGZXIvToKeN/with+signs==")
+    let scene = try await Scene { configuration in
+      var objects = ObjectStoreConfiguration()
+      objects.buckets = [SyntheticBucket("media", count: 5)]
+      objects.credentials = [
+        SimulatedCredentials(accessKeyID: "ASIAEXAMPLE00000KEY1", secret: secret, sessionToken: token)
+      ]
+      configuration.objects = objects
+    }
+    let printed =
+      #"{"Version":1,"AccessKeyId":"ASIAEXAMPLE00000KEY1","SecretAccessKey":"\#(secret)","SessionToken":"\#(token)"}"#
+    let program = try scene.folder.write(
+      "#!/bin/sh\nenv > '\(scene.folder.file("seen"))'\ncat '\(scene.folder.path).json'\n", to: "get")
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program)
+    let answer = URL(fileURLWithPath: scene.folder.path + ".json")
+    try Data(printed.utf8).write(to: answer)
+    defer { try? FileManager.default.removeItem(at: answer) }
+    let config = try scene.folder.write("[profile p]\ncredential_process = \(program)\n", to: "config")
+    func list(_ more: String..., variables: [String: String] = [:]) async throws -> OrchestrateProcess.Ending
+    {
+      try await OrchestrateProcess.run(
+        ["list", "s3://media", "--index-id", Scene.index, "--s3-endpoint", scene.server.address] + more,
+        environment: scene.environment.merging(["AWS_CONFIG_FILE": config, "PATH": "/usr/bin:/bin"]) { $1 }
+          .merging(variables) { $1 })
+    }
+    let listed = try await list("--aws-profile", "p")
+    #expect(listed.status == 0, "\(listed.diagnostics)")
+    #expect(listed.output.contains("s3://media/videos/"))
+    let seen = try String(contentsOfFile: scene.folder.file("seen"), encoding: .utf8)
+    #expect(seen.contains("AWS_CONFIG_FILE") && !seen.contains(Scene.key))
+    // A pair that S3 does not know, and a signature that it refuses.
+    let pair = ["AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token]
+    let unknown = try await list(
+      variables: pair.merging(["AWS_ACCESS_KEY_ID": "AKIAUNKNOWN000000000"]) { $1 })
+    let wrong = try await list(
+      variables: [
+        "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE00000KEY1", "AWS_SECRET_ACCESS_KEY": secret + "x",
+        "AWS_SESSION_TOKEN": token,
+      ])
+    #expect(
+      unknown.status == 4 && unknown.diagnostics.contains("InvalidAccessKeyId"), "\(unknown.diagnostics)")
+    #expect(wrong.status == 4 && wrong.diagnostics.contains("SignatureDoesNotMatch"), "\(wrong.diagnostics)")
+    for ending in [listed, unknown, wrong] {
+      for text in [ending.output, ending.diagnostics] {
+        #expect(!text.contains(secret) && !text.contains(token) && !text.contains("X-Amz-Signature"))
+      }
+    }
+    for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {
+      let data = try Data(contentsOf: URL(fileURLWithPath: scene.folder.file(name)))
+      #expect(data.range(of: Data(secret.utf8)) == nil && data.range(of: Data(token.utf8)) == nil, "\(name)")
+    }
+    let none = try await list(variables: ["AWS_EC2_METADATA_DISABLED": "true"])
+    #expect(
+      none.status == 2 && none.diagnostics.contains("no AWS credentials were found"), "\(none.diagnostics)")
+    await scene.server.stop()
+  }
+
   @Test("a file may hold it")
   func keyFile() async throws {
     let scene = try await Scene()

@@ -83,7 +83,7 @@ struct StandInTests {
     let (server, access) = try await stage(
       [SyntheticBucket("media-west", objects: [SyntheticBucket.Object(key, content: [1, 2, 3])])],
       settings: { $0.urlLifetime = .seconds(600) })
-    let url = try await access.urls.url(for: ObjectName("s3://media-west/\(key)")).text
+    let url = try await access.urls.signedURL(for: ObjectName("s3://media-west/\(key)")).text
     let transport = HTTPAccessTransport(userAgent: "fetcher", clock: RealTime())
     #expect(try await transport.send(AccessRequest("GET", url), limit: 10).body == [1, 2, 3])
     #expect(try await transport.send(AccessRequest("HEAD", url), limit: 10).status == 403)
@@ -142,7 +142,7 @@ struct StandInTests {
     let (other, payer) = try await stage([bucket], settings: { $0.requestPayer = .requester })
     #expect(try await payer.client.check(bucket: "media", key: [97]).size == 1)
     #expect(try await keys(payer, "media") == [[97]])
-    let url = try await payer.urls.url(for: "s3://media/a").text
+    let url = try await payer.urls.signedURL(for: "s3://media/a").text
     let transport = HTTPAccessTransport(userAgent: "fetcher", clock: RealTime())
     #expect(try await transport.send(AccessRequest("GET", url), limit: 10).body == [7])
     await transport.shutdown()

@@ -1,4 +1,5 @@
 import BatchDomain
+import Notifications
 import S3Access
 import ServiceHTTP
 
@@ -12,8 +13,11 @@ enum BucketOpener {
     _ access: ObjectAccess, in context: ProcessContext,
     onSecrets: @escaping @Sendable ([String]) -> Void = { _ in }
   ) async throws -> S3Access {
-    try await S3Access.open(
-      access, environment: context.environment, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+    // A program that prints credentials needs no key of the service.
+    let environment = CommandEnvironment.of(
+      context.environment, without: [KeySource.variable] + SubmitSettings.secretVariables)
+    return try await S3Access.open(
+      access, environment: environment, userAgent: "orchestrate/\(OrchestrateCommand.version)",
       clock: context.clock, random: context.random, route: try route(access, context.environment),
       onSecrets: onSecrets)
   }

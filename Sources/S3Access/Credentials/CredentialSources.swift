@@ -180,6 +180,11 @@ struct SharedFilesSource: CredentialSource {
   /// The profile that the user named; else the environment may name one.
   let named: String?
 
+  /// The profile that the environment names.
+  static func variable(_ world: AccessWorld) -> String? {
+    world.variable("AWS_PROFILE") ?? world.variable("AWS_DEFAULT_PROFILE")
+  }
+
   /// How a profile comes to credentials in a way that this program does not do itself.
   static func advice(_ profile: String) -> Remedy {
     let shown = VisibleText.escape(profile, cutAt: 60)
@@ -192,7 +197,7 @@ struct SharedFilesSource: CredentialSource {
 
   func find() async throws -> SourceFinding {
     let files = try await SharedFiles(world)
-    let variable = world.variable("AWS_PROFILE") ?? world.variable("AWS_DEFAULT_PROFILE")
+    let variable = Self.variable(world)
     let name = named ?? variable ?? "default"
     let places = files.paths.map { VisibleText.escape($0, cutAt: 200) }.joined(separator: " or ")
     let shown = "profile \(ConfigurationError.quoted(name))"

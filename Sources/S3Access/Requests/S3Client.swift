@@ -22,6 +22,9 @@ package struct S3Client: Sendable {
   static let tries = 6
   /// Between two tries.
   private static let backOff = BackOff(base: .seconds(1), cap: .seconds(30))
+  private static let timeout: Duration = .seconds(60)
+  /// Of an answer of megabytes: 8 MiB take so long at a quarter of a megabit per second.
+  private static let longTimeout: Duration = .seconds(300)
   /// The body of an error is a few hundred bytes.
   private static let errorLimit = 64 << 10
 
@@ -71,7 +74,7 @@ package struct S3Client: Sendable {
     let question = Question(.read, bucket: bucket, key: key)
     do {
       return try Self.head(await answer(to: question, method: "HEAD", limit: 0))
-    } catch let refusal as BareRefusal where [400, 403].contains(refusal.status) {
+    } catch let refusal as BareRefusal where [400, 403, 404].contains(refusal.status) {
       // An answer to HEAD has no body, and so no code: a GET of the first byte tells why.
       var question = question
       question.headers = [("range", "bytes=0-0")]
@@ -207,7 +210,9 @@ package struct S3Client: Sendable {
       let payer = access.requestPayer.map { [("x-amz-request-payer", $0.rawValue)] } ?? []
       let signed = S3Signer(held.credentials, for: place)
         .sign(method, key: question.key, query: question.query, at: clock.now(), extra: payer)
-      let request = AccessRequest(signed.method, signed.url, headers: signed.headers + question.headers)
+      let request = AccessRequest(
+        signed.method, signed.url, headers: signed.headers + question.headers,
+        timeout: limit > Self.errorLimit ? Self.longTimeout : Self.timeout)
       let answer: AccessAnswer
       do {
         answer = try await transport.send(request, limit: max(limit, method == "HEAD" ? 0 : Self.errorLimit))
