@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import logging
 import os
 import random
 import subprocess
@@ -96,7 +97,7 @@ def listing():
     """Lists a bucket at moto with boto3 and with `orchestrate list`, which have to agree."""
     from moto.server import ThreadedMotoServer
 
-    os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = "100"
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -111,7 +112,7 @@ def listing():
         )
         bucket = "media.west"
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        names = [f"videos/{n:04}.mp4" for n in range(250)]
+        names = [f"videos/{n:04}.mp4" for n in range(1_050)]
         names += ["night 1/a+b=c&d~e/\u00fc\u2013\u7247/01 (final).mp4", "e\u0301.mp4", "\u00e9.mp4", "x<&>\".mp4", "%41.mp4"]
         for name in names:
             s3.put_object(Bucket=bucket, Key=name, Body=b"video")
