@@ -101,16 +101,15 @@ package final class ObjectStore: Sendable {
       }
       return (name: text(halves[0]), value: halves.count > 1 ? text(halves[1]) : "")
     }
-    let labels = (request.headers["host"] ?? "").lowercased()
+    let host = (request.headers["host"] ?? "").lowercased()
     var path = request.path.dropFirst()
-    var bucket: String
+    var bucket = ""
     var region: String?
-    if labels.hasSuffix(".amazonaws.com"), let mark = labels.range(of: "s3.", options: .backwards) {
-      region = String(labels[mark.upperBound...].dropLast("amazonaws.com".count)).split(separator: ".").first
-        .map(String.init)
-      bucket = String(labels[..<mark.lowerBound].dropLast())
-    } else {
-      bucket = ""
+    if host.hasSuffix(".amazonaws.com"), let mark = host.range(of: "s3.", options: .backwards) {
+      // `s3.amazonaws.com` names none.
+      region = host[mark.upperBound...].dropLast("amazonaws.com".count).split(separator: ".").first.map(
+        String.init)
+      bucket = String(host[..<mark.lowerBound].dropLast())
     }
     var isPathStyle = false
     if bucket.isEmpty {
@@ -326,7 +325,8 @@ extension ObjectStore {
     let found = bucket.list(
       prefix: Array(prefix.utf8), after: after, limit: limit + 1, extra: inventory(of: bucket))
     let shown = found.prefix(limit)
-    let isTruncated = found.count > limit
+    // Nothing is left out of a page of no keys, as S3 counts.
+    let isTruncated = limit > 0 && found.count > limit
     func name(_ bytes: some Sequence<UInt8>) -> String {
       guard encoding == "url" else {
         return ObjectStore.escape(String(decoding: Array(bytes), as: UTF8.self))

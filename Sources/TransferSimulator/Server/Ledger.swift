@@ -2,6 +2,8 @@ import Foundation
 import Synchronization
 
 /// The record of every request, for tests to read back.
+///
+/// Requests that submit are transfers requests and, with v1.3, uploads and what puts an asset into an index.
 package final class Ledger: Sendable {
   private struct Waiter {
     let condition: @Sendable (State) -> Bool
@@ -30,22 +32,22 @@ package final class Ledger: Sendable {
   /// All entries so far, in order of arrival.
   package var entries: [LedgerEntry] { state.withLock { $0.entries } }
 
-  /// The entries of transfers requests, in order of arrival.
+  /// The entries of requests that submit, in order of arrival.
   package var transfers: [LedgerEntry] { entries.filter { $0.transfer != nil } }
 
-  /// The number of transfers requests that arrived.
+  /// The number of requests that submit that arrived.
   package var transferCount: Int { state.withLock { $0.transfers } }
 
-  /// The largest number of transfers requests under way at the same time.
+  /// The largest number of requests that submit under way at the same time.
   package var maxInFlight: Int { state.withLock { $0.maxInFlight } }
 
-  /// The number of transfers requests under way now.
+  /// The number of requests that submit under way now.
   package var inFlight: Int { state.withLock { $0.underWay.count } }
 
   /// How often each element was in a request whose elements the service took, skipped repeats included.
   package var acceptedCounts: [ElementKey: Int] { state.withLock { $0.acceptedCounts } }
 
-  /// Suspends until `count` transfers requests have arrived; the body of the last may not have been read yet.
+  /// Suspends until `count` requests that submit have arrived; the body of the last may not have been read yet.
   package func waitFor(transfers count: Int) async throws {
     try await wait { $0.transfers >= count }
   }
@@ -55,7 +57,7 @@ package final class Ledger: Sendable {
     try await waitFor { $0.count { $0.answeredAt != nil } >= count }
   }
 
-  /// Suspends until at most `count` transfers requests are under way.
+  /// Suspends until at most `count` requests that submit are under way.
   package func waitFor(inFlightAtMost count: Int) async throws {
     try await wait { $0.underWay.count <= count }
   }
@@ -178,8 +180,7 @@ package final class Ledger: Sendable {
 package struct LedgerEntry: Sendable, Equatable {
   /// The number of the request among all, from 1.
   package let ordinal: Int
-  /// The number among requests that submit, from 1; nil for others. These are transfers requests and, with v1.3, uploads
-  /// and what is put into an index.
+  /// The number among requests that submit, from 1; nil for others.
   package let transfer: Int?
   /// What was called.
   package let endpoint: SimulatorEndpoint
@@ -195,7 +196,7 @@ package struct LedgerEntry: Sendable, Equatable {
   package let keyMatched: Bool
   /// The connection, numbered from 1 in order of acceptance.
   package let connection: Int
-  /// Transfers requests under way at arrival, this one included; 0 for other requests.
+  /// Requests that submit under way at arrival, this one included; 0 for other requests.
   package let inFlight: Int
   /// With v1.3: the tag of the item, once the body was read.
   package var tag: String?

@@ -48,6 +48,8 @@ struct BucketTests {
     #expect(try keys(probe, "&prefix=videos%2F0000001").count == 10)
     #expect(try keys(probe, "&start-after=\(PercentCoding.encode(all[1999]))") == Array(all[2000...]))
     #expect(try keys(probe, "&prefix=none").isEmpty)
+    #expect(try keys(probe, "&max-keys=0").isEmpty)
+    #expect(try probe.get("/media-west?list-type=2&max-keys=-1").status == 400)
   }
 
   @Test func tokensAreHardToCarry() throws {
