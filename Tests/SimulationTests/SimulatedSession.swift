@@ -102,6 +102,12 @@ struct SimulatedSession: RunSession {
     }
   }
 
+  func nextObject() async throws -> ObjectName? { try await read("next object") { try await base.nextObject() } }
+
+  func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
+    try await read("indexes") { try await base.pendingIndexes(limit: limit) }
+  }
+
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
     try await read("sole index", { "\($0)" }) { try await base.isSoleIndexLeft(index) }
   }

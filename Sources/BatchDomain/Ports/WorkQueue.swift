@@ -37,6 +37,13 @@ package protocol WorkQueue: Sendable {
   /// Records what became of a step that the service worked on, and moves the chunk.
   func record(_ result: ProcessingResult) async throws -> Recorded
 
+  /// The object of the first item that is still to be sent from its first step on; `nil` when there is none.
+  func nextObject() async throws -> ObjectName?
+
+  /// How many items are still to be sent from their first step on, by index; only the first of them are counted where a
+  /// limit is given, and items of a chunk of several indexes are left out.
+  func pendingIndexes(limit: Int?) async throws -> [IndexID: Int]
+
   /// Whether every item left to decide has that index.
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
 

@@ -62,12 +62,10 @@ struct DoctorCommand: Subcommand {
     }
     let connection: OpenService
     do {
-      connection = try ServiceConnections.open(
-        settings.profile, destination: settings.destination,
-        ServiceEndpoint(
-          baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-          route: route),
-        clock: context.clock)
+      // Nothing is sent for a run.
+      connection = try await ServiceConnections.open(
+        settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key, route: route,
+        in: context)
     } catch {
       let failure = CommandFailure(error)
       return HealthCheck(.service, .problem, failure.message, remedy: failure.remedy)

@@ -83,12 +83,13 @@ struct ResumeCommand: Subcommand {
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
     let route = try context.route(to: settings.baseURL)
+    try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
     if summary.state == .planning {
       guard let session = try await planAgain(id, settings, in: execution, signals) else {
         return try await execution.conclude(id, isLeft: true)
       }
-      return try await execution.execute(session, key: key, route: route, signals: signals)
+      return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
     }
     let session = try await store.take(id, isCancelling: false, at: context.clock.now())
     if let retry { try await putBack(retry, in: session, context) }
@@ -99,7 +100,7 @@ struct ResumeCommand: Subcommand {
     if let host = standing.formerHost {
       context.note("warning: run \(id) was last worked on by the host \(VisibleText.escape(host))")
     }
-    return try await execution.execute(session, key: key, route: route, signals: signals)
+    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: false)
   }
 
   /// Puts items back that were rejected or failed; not in a run whose owner died while it cancelled it, which goes on

@@ -76,6 +76,7 @@ struct SubmitCommand: Subcommand {
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
       environment: context.environment)
     let route = try context.route(to: resolved.settings.baseURL)
+    try await ServiceConnections.requireCredentials(resolved.settings, in: context)
     try OpenFileLimit.requireRoom()
     // Opened before the store is, so that a mistyped path leaves nothing behind.
     let source = try ManifestSource(path: path)
@@ -118,7 +119,7 @@ struct SubmitCommand: Subcommand {
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run, isLeft: true)
     }
-    return try await execution.execute(session, key: key, route: route, signals: signals)
+    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
   }
 
   /// The database as advised commands have to name it: not at all where the environment or the default does.

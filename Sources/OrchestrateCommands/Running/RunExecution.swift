@@ -42,25 +42,25 @@ struct RunExecution {
 
   /// Sends what is left and writes the result.
   func execute(
-    _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
+    _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isNew: Bool
   ) async throws -> ExitStatus {
-    try await work(on: session, key: key, route: route, signals: signals, isCancelling: false)
+    try await work(on: session, key: key, route: route, signals: signals, isCancelling: false, isNew: isNew)
     return try await conclude(session.run)
   }
 
   /// Sends what is left, or gives it up, and leaves the run.
   func work(
-    on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool
+    on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool,
+    isNew: Bool = false
   ) async throws {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session)
-    let connection = try ServiceConnections.open(
-      settings.profile, destination: settings.destination,
-      ServiceEndpoint(
-        baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-        route: route),
-      clock: context.clock)
+    let connection = try await ServiceConnections.open(
+      settings, run: session.run, key: key, route: route, in: context)
+    if !isCancelling, try await !mayBegin(session, connection, isNew: isNew) {
+      return await connection.shutdown()
+    }
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
     let events = eventLog(of: session.run)
@@ -86,6 +86,21 @@ struct RunExecution {
       await self.events?.flush()
     }
     progress.ended(try result.get())
+  }
+
+  /// Looks at what every request would fail on, and pauses the run where there is such a thing.
+  private func mayBegin(_ session: any RunSession, _ connection: OpenService, isNew: Bool) async throws -> Bool {
+    let found: Preflight
+    do {
+      found = try await connection.preflight(session, isNew)
+    } catch {
+      await connection.shutdown()
+      throw error
+    }
+    for warning in found.warnings { context.note("warning: \(warning)") }
+    guard let obstacle = found.obstacle else { return true }
+    try await session.release(as: .paused(obstacle.reason, detail: obstacle.detail), at: context.clock.now())
+    return false
   }
 
   /// Writes how a run stands.

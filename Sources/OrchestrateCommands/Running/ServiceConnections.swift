@@ -1,4 +1,7 @@
+import AssetsService
 import BatchDomain
+import S3Access
+import S3Signing
 import ServiceHTTP
 import TransfersService
 
@@ -8,28 +11,114 @@ struct OpenService: Sendable {
   let service: any ServiceModule
   /// Runs tasks where the network is read: who waits for answers there is woken without a change of thread.
   let executor: any TaskExecutor
+  /// Looks, before the first request of a run, at what every request would fail on.
+  let preflight: @Sendable (_ session: any RunSession, _ isNew: Bool) async throws -> Preflight
   /// Closes all connections; requests under way fail.
   let shutdown: @Sendable () async -> Void
 }
 
+/// What was found out before the first request of a run.
+struct Preflight: Sendable, Equatable {
+  /// What a person should know, and that stops nothing.
+  var warnings: [String] = []
+  /// Why nothing may be sent; `nil` when sending may begin.
+  var obstacle: Obstacle?
+
+  /// Why nothing may be sent.
+  struct Obstacle: Sendable, Equatable {
+    /// The reason that the run is paused with.
+    var reason: PauseReason
+    /// One clear sentence.
+    var detail: String
+  }
+}
+
 /// The one place that names the modules of the service's generations: a new one is a line here, beside its profile.
 enum ServiceConnections {
-  /// The module of a profile; nothing is connected yet.
+  /// The module of a run's profile; nothing is connected yet.
   ///
-  /// - Parameter destination: the address that chunks are sent to, for messages.
+  /// - Throws: ``ConfigurationError`` and ``S3Error`` for settings of S3 that cannot be used.
   static func open(
-    _ profile: ServiceProfile, destination: String, _ endpoint: ServiceEndpoint, clock: any BatchClock
-  ) throws -> OpenService {
-    switch profile {
+    _ settings: RunSettings, run: RunID, key: APIKey, route: ServiceRoute, in context: ProcessContext
+  ) async throws -> OpenService {
+    let endpoint = ServiceEndpoint(
+      baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route)
+    switch settings.profile {
     case .v1, .v1_1, .v1_2:
-      let requests = TransfersHTTP(endpoint, profile: profile, clock: clock)
+      let requests = TransfersHTTP(endpoint, profile: settings.profile, clock: context.clock)
       return OpenService(
-        service: TransfersService(requests, profile: profile, destination: destination),
-        executor: requests.executor, shutdown: { await requests.shutdown() })
+        service: TransfersService(requests, profile: settings.profile, destination: settings.destination),
+        executor: requests.executor, preflight: { _, _ in Preflight() },
+        shutdown: { await requests.shutdown() })
     case .v1_3:
-      throw ConfigurationError(
-        .badValue, "profile \(profile.rawValue) is not served yet",
-        remedy: "choose v1, v1.1 or v1.2 with --profile")
+      let register = SecretRegister()
+      let objects = try await BucketOpener.open(settings.objects, in: context) { register.add($0) }
+      let requests = AssetsHTTP(endpoint, clock: context.clock, register: register)
+      let service = AssetsService(
+        requests, urls: objects.urls, run: run, urlLifetime: settings.objects.urlLifetime, clock: context.clock,
+        destination: settings.destination)
+      return OpenService(
+        service: service, executor: requests.executor,
+        preflight: { try await preflight($0, isNew: $1, service, objects) },
+        shutdown: {
+          await requests.shutdown()
+          await objects.shutdown()
+        })
     }
+  }
+
+  /// Refuses to begin where what a profile needs beside the key is missing.
+  ///
+  /// - Throws: ``S3Error`` where there are no credentials for S3, or none that can be used.
+  static func requireCredentials(_ settings: RunSettings, in context: ProcessContext) async throws {
+    guard settings.profile == .v1_3 else { return }
+    let objects = try await BucketOpener.open(settings.objects, in: context)
+    let result: Result<HeldCredentials, any Error>
+    do {
+      result = .success(try await objects.credentials.current())
+    } catch {
+      result = .failure(error)
+    }
+    await objects.shutdown()
+    _ = try result.get()
+  }
+
+  /// Indexes that a run which goes on is looked through for, in items.
+  private static let itemsLookedAt = 1_000
+
+  /// Looks at the first object and at the indexes.
+  private static func preflight(
+    _ session: any RunSession, isNew: Bool, _ service: AssetsService, _ objects: S3Access
+  ) async throws -> Preflight {
+    var found = Preflight()
+    guard let object = try await session.nextObject() else { return found }
+    do {
+      if let place = S3Location(object) {
+        _ = try await objects.client.check(bucket: place.bucket, key: place.key)
+        let _: PresignedURL = try await objects.urls.url(for: object)
+      }
+    } catch let error as S3Error {
+      switch error.code {
+      case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
+        found.obstacle = Preflight.Obstacle(reason: .credentials, detail: error.description)
+      case .accessDenied:
+        found.obstacle = Preflight.Obstacle(reason: .source, detail: error.description)
+      case .bucketMissing, .objectMissing, .objectArchived, .addressInvalid:
+        // A fault of that item alone, as far as is known; the run meets it where the item is sent.
+        found.warnings.append(error.description)
+      case .busy, .unreachable, .unexpected:
+        // It may pass.
+        found.warnings.append(error.description)
+      }
+      if found.obstacle != nil { return found }
+    }
+    let indexes = try await session.pendingIndexes(limit: isNew ? nil : itemsLookedAt)
+    let look = await service.preflight(indexes)
+    found.warnings += look.notes.map(\.text)
+    for index in look.missing where look.obstacle == nil {
+      found.warnings.append("index \(VisibleText.escape(index.rawValue, cutAt: 60)) does not exist for this key")
+    }
+    found.obstacle = look.obstacle.map { Preflight.Obstacle(reason: $0.reason, detail: $0.detail) }
+    return found
   }
 }

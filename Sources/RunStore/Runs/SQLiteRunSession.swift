@@ -112,6 +112,34 @@ final class SQLiteRunSession: RunSession {
     ) { _ in true } ?? false
   }
 
+  func nextObject() async throws -> ObjectName? {
+    try await reader.read { [self] connection in
+      let first = try connection.first(
+        """
+        SELECT first_item FROM chunk
+        WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
+        ORDER BY ready_at, number LIMIT 1
+        """, .integer(row), .text(settings.profile.firstStep.rawValue)
+      ) { $0.int(0) }
+      return try first.flatMap { try ItemRows(run: row).texts(of: $0..<$0 + 1, in: connection).first?.object }
+    }
+  }
+
+  func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
+    try await reader.read { [self] connection in
+      let counts = try connection.rows(
+        """
+        SELECT index_id, sum(item_count) FROM (
+          SELECT index_id, item_count FROM chunk
+          WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
+          ORDER BY ready_at, number LIMIT ?
+        ) WHERE index_id IS NOT NULL GROUP BY index_id
+        """, .integer(row), .text(settings.profile.firstStep.rawValue), .integer(limit ?? -1)
+      ) { (IndexID($0.text(0)), $0.int(1)) }
+      return Dictionary(counts) { $0 + $1 }
+    }
+  }
+
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
     try await database.read { [row] connection in
       try connection.first(
