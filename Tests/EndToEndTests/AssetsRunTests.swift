@@ -1,0 +1,138 @@
+import Foundation
+import ProgramSupport
+import TestSupport
+import Testing
+import TransferSimulator
+
+/// Profile v1.3 with the real program: a bucket is listed, its videos become assets and are indexed.
+@Suite("A run of profile v1.3", .timeLimit(.minutes(10)))
+struct AssetsRunTests {
+  static let bucket = "media-west"
+
+  /// A service of today, with a bucket of that many videos in the same simulator.
+  private func scene(
+    videos: Int, faults: [String] = [], _ configure: (inout SimulatorConfiguration) -> Void = { _ in }
+  ) async throws -> Scene {
+    try await Scene {
+      $0.assets = AssetsConfiguration()
+      $0.assets?.durations = 10...60
+      $0.taskStep = .milliseconds(20)
+      var store = ObjectStoreConfiguration()
+      store.buckets = [SyntheticBucket(Self.bucket, count: videos)]
+      $0.objects = store
+      $0.faults = try faults.map { try FaultRule(text: $0) }
+      configure(&$0)
+    }
+  }
+
+  private func environment(_ scene: Scene) -> [String: String] {
+    scene.environment.merging([
+      "AWS_ACCESS_KEY_ID": SimulatedCredentials.example.accessKeyID,
+      "AWS_SECRET_ACCESS_KEY": SimulatedCredentials.example.secret,
+      "AWS_ENDPOINT_URL_S3": scene.server.address,
+    ]) { $1 }
+  }
+
+  private func run(_ arguments: [String], _ scene: Scene, input: String? = nil) async throws
+    -> OrchestrateProcess.Ending
+  {
+    try await OrchestrateProcess.run(arguments, environment: environment(scene), input: input)
+  }
+
+  private func submit(_ scene: Scene, _ more: String...) async throws -> OrchestrateProcess.Ending {
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    #expect(manifest.status == 0, "\(manifest.diagnostics)")
+    return try await run(
+      ["submit", "-", "--profile", "v1.3"] + scene.here + ["--format", "json"] + more, scene,
+      input: manifest.output)
+  }
+
+  @Test("a bucket is listed, and every video is uploaded and indexed once")
+  func fromBucketToIndex() async throws {
+    let scene = try await scene(videos: 30)
+    let ending = try await submit(scene)
+    #expect(ending.status == 0, "\(ending.diagnostics)\(ending.output)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 30)
+    #expect((tally.assetsTwice, tally.indexedTwice) == (0, 0))
+    #expect(tally.surplus.isEmpty && tally.leftOver.isEmpty)
+    let report = try await run(["report", "latest", "--items", "--format", "json"], scene)
+    #expect(report.output.contains("\"indexed_asset_id\": \""), "\(report.output.prefix(600))")
+    #expect(!report.output.contains("\"asset_id\": null"))
+    await scene.server.stop()
+  }
+
+  @Test("lost answers of both steps are settled: nothing is lost and nothing is there twice")
+  func lostAnswers() async throws {
+    let scene = try await scene(
+      videos: 25, faults: ["upload/reset-after@3", "upload/reset-before@7", "index/reset-after@5", "index/error-accepted@9"])
+    let ending = try await submit(scene, "--settle-grace", "1s")
+    #expect(ending.status == 0, "\(ending.diagnostics)\(ending.output)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 25)
+    #expect((tally.assetsTwice, tally.indexedTwice) == (0, 0))
+    await scene.server.stop()
+  }
+
+  @Test("no credential, no signature and no session is anywhere but in memory")
+  func secrets() async throws {
+    let scene = try await scene(videos: 5, faults: ["upload/error-accepted@2"])
+    let ending = try await submit(scene, "--settle-grace", "1s", "--log-level", "debug")
+    #expect(ending.status == 0, "\(ending.diagnostics)")
+    let report = try await run(["report", "latest", "--attempts", "--format", "json"], scene)
+    let html = try await run(["report", "latest", "--html", scene.folder.file("report.html")], scene)
+    #expect(html.status == 0)
+    var seen = [ending.output, ending.diagnostics, report.output]
+    for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: scene.folder.file(name)))
+      seen.append(String(decoding: bytes, as: UTF8.self))
+    }
+    for text in seen {
+      #expect(!text.contains(SimulatedCredentials.example.secret))
+      #expect(!text.contains("X-Amz-Signature=") && !text.contains(Scene.key))
+    }
+    await scene.server.stop()
+  }
+
+  @Test("credentials that S3 refuses pause the run before anything is sent; missing ones are refused before that")
+  func badCredentials() async throws {
+    let scene = try await scene(videos: 3)
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    var wrong = environment(scene)
+    wrong["AWS_SECRET_ACCESS_KEY"] = "another/secret/that/s3/does/not/have/for/it"
+    let refused = try await OrchestrateProcess.run(
+      ["submit", "-", "--profile", "v1.3"] + scene.here, environment: wrong, input: manifest.output)
+    #expect(refused.status == 4, "\(refused.diagnostics)")
+    #expect(refused.output.contains("[credentials]"), "\(refused.output)")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.isEmpty)
+    let resumed = try await run(["resume", "latest"], scene)
+    #expect(resumed.status == 0, "\(resumed.diagnostics)\(resumed.output)")
+
+    var none = scene.environment
+    none["AWS_ENDPOINT_URL_S3"] = scene.server.address
+    none["AWS_EC2_METADATA_DISABLED"] = "true"
+    let missing = try await OrchestrateProcess.run(
+      ["submit", "-", "--profile", "v1.3", "--again"] + scene.here, environment: none, input: manifest.output)
+    #expect(missing.status == 2, "\(missing.diagnostics)")
+    await scene.server.stop()
+  }
+
+  @Test("a service that fetches with HEAD first cannot use any URL: the run pauses after one item")
+  func canary() async throws {
+    let scene = try await scene(videos: 6) { $0.assets?.fetch = .headThenGet }
+    let ending = try await submit(scene)
+    #expect(ending.status == 4, "\(ending.diagnostics)\(ending.output)")
+    #expect(ending.output.contains("\"reason\": \"source\""), "\(ending.output)")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.count == 1)
+    await scene.server.stop()
+  }
+
+  @Test("profile v1.3 takes one item per request, and says so")
+  func chunkSize() async throws {
+    let scene = try await scene(videos: 1)
+    let ending = try await submit(scene, "--chunk-size", "5")
+    #expect(ending.status == 2)
+    #expect(ending.diagnostics.contains("--chunk-size is 5"), "\(ending.diagnostics)")
+    await scene.server.stop()
+  }
+}
