@@ -95,7 +95,7 @@ enum ServiceConnections {
     do {
       if let place = S3Location(object) {
         _ = try await objects.client.check(bucket: place.bucket, key: place.key)
-        let _: PresignedURL = try await objects.urls.url(for: object)
+        _ = try await objects.urls.signedURL(for: object)
       }
     } catch let error as S3Error {
       switch error.code {
