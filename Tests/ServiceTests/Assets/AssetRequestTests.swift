@@ -162,19 +162,22 @@ struct AssetRequestTests {
   }
 
   @Test func `nothing of an address comes back, however the service repeats it`() async throws {
-    let escaped = sampleURL.replacing("&", with: "\\u0026")
-    for text in [
-      sampleURL, escaped, HTTPRequest.escaped(sampleURL),
-      "the signature 5ec7e7ff00 of X-Amz-Signature=5ec7e7ff00",
-    ] {
+    let signature = "5ec7e7ff00aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d1577"
+    let texts = [
+      sampleURL, sampleURL.replacing("&", with: "\\u0026"), HTTPRequest.escaped(sampleURL),
+      // Without the name that gives it away, and in capitals.
+      "signature \(signature)", "signature \(signature.uppercased())",
+      "the query of the url is \(sampleURL.suffix(300))",
+    ]
+    for text in texts {
       let result = try await exchange(
         HTTPAnswer.text(400, #"{"code":"parameter_invalid","message":"bad url \#(text) \#(testKey)"}"#)
       ) { await $0.create(newAsset(), timeout: .seconds(60)) }.value
       let shown = "\(result)" + "\(AssetOutcomes.result(of: result, .upload, wrongEndpoint: ""))"
-      #expect(!shown.contains("X-Amz-Signature=5ec7e7ff00"), "\(shown)")
-      #expect(!shown.contains("X-Amz-Signature%3D5ec7e7ff00"), "\(shown)")
-      #expect(!shown.contains("t0ken"), "\(shown)")
-      #expect(!shown.contains(testKey), "\(shown)")
+      #expect(shown.contains("bad url"), "\(shown)")
+      for secret in [signature, signature.uppercased(), "t0ken", testKey] {
+        #expect(!shown.contains(secret), "\(shown)")
+      }
     }
   }
 
