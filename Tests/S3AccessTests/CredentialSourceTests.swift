@@ -252,6 +252,7 @@ struct CredentialSourceTests {
         ], files: ["/token": "tok\n"], over: network))
     #expect(network.seen.map(\.url) == ["http://169.254.170.2/v2/x", "http://169.254.170.23/v1/credentials"])
     #expect(network.seen.map { $0.header("authorization") } == [nil, "tok"])
+    #expect(network.seen.allSatisfy { !$0.mayUseProxy })
   }
 
   @Test(
@@ -305,7 +306,9 @@ struct CredentialSourceTests {
     let found = try await find(world(over: network))
     #expect(found.credentials.accessKeyID == "C" && found.origin == "the instance's role my-role")
     #expect(
-      network.seen.allSatisfy { $0.url.hasPrefix("http://169.254.169.254/") && $0.timeout == .seconds(1) })
+      network.seen.allSatisfy {
+        $0.url.hasPrefix("http://169.254.169.254/") && $0.timeout == .seconds(1) && !$0.mayUseProxy
+      })
     let off = FakeTransport.silent
     let problem = await error { try await find(world(["AWS_EC2_METADATA_DISABLED": "True"], over: off)) }
     #expect(problem?.message.contains("turned off by $AWS_EC2_METADATA_DISABLED") == true && off.seen.isEmpty)

@@ -14,7 +14,8 @@ struct ContainerSource: CredentialSource {
     }
     var headers: [(name: String, value: String)] = [("Accept", "application/json")]
     if let token = try await token() { headers.append(("Authorization", token)) }
-    let request = AccessRequest("GET", url, headers: headers, timeout: .seconds(5))
+    var request = AccessRequest("GET", url, headers: headers, timeout: .seconds(5))
+    request.mayUseProxy = false
     var problem = ""
     for attempt in 1...Self.tries {
       do {
@@ -109,9 +110,10 @@ struct InstanceSource: CredentialSource {
     func ask(_ method: String, _ path: String, _ headers: [(name: String, value: String)]) async throws
       -> AccessAnswer?
     {
+      var request = AccessRequest(method, base + path, headers: headers, timeout: Self.timeout)
+      request.mayUseProxy = false
       do {
-        return try await world.transport.send(
-          AccessRequest(method, base + path, headers: headers, timeout: Self.timeout), limit: Self.limit)
+        return try await world.transport.send(request, limit: Self.limit)
       } catch is AccessFault {
         return nil
       }

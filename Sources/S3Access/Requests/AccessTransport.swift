@@ -15,6 +15,8 @@ package struct AccessRequest: Sendable {
   package var headers: [(name: String, value: String)]
   /// The longest it may take, the answer's body included.
   package var timeout: Duration
+  /// Whether it may go through a proxy; sources of credentials never do.
+  package var mayUseProxy = true
 
   /// A request without a body.
   package init(
@@ -134,8 +136,7 @@ package final class HTTPAccessTransport: AccessTransport {
     message.method = HTTPMethod(rawValue: request.method)
     for header in request.headers { message.headers.add(name: header.name, value: header.value) }
     message.headers.add(name: "User-Agent", value: userAgent)
-    // Only encrypted requests to other machines go through the proxy: sources of credentials are neither.
-    let isFar = request.url.hasPrefix("https://") && !Self.isThisMachine(request.url)
+    let isFar = request.mayUseProxy && request.url.hasPrefix("https://") && !Self.isThisMachine(request.url)
     let client = isFar ? proxied ?? direct : direct
     do {
       let response = try await client.execute(message, timeout: .seconds(90))

@@ -7,13 +7,13 @@ package struct Scrubber: Sendable {
 
   private let secrets: SecretSet
   private let fragments: KeyFragments
-  private let later: @Sendable () -> [SecretPattern]
+  private let later: @Sendable () -> SecretSet?
 
   /// A scrubber for that key and for other secrets.
-  package init(key: APIKey, secrets: [String] = []) { self.init(key: key, secrets: secrets) { [] } }
+  package init(key: APIKey, secrets: [String] = []) { self.init(key: key, secrets: secrets) { nil } }
 
   /// A scrubber that asks for more secrets each time.
-  init(key: APIKey, secrets: [String], later: @escaping @Sendable () -> [SecretPattern]) {
+  init(key: APIKey, secrets: [String], later: @escaping @Sendable () -> SecretSet?) {
     fragments = KeyFragments(of: key.value)
     self.secrets = SecretSet(([key.value] + secrets).flatMap(SecretPattern.all))
     self.later = later
@@ -24,9 +24,9 @@ package struct Scrubber: Sendable {
   /// - Parameter isCut: whether the text breaks off at its end, so that the beginning of a secret there is
   ///   dropped too.
   package func scrub(_ text: String, isCut: Bool = false) -> String {
-    let later = later()
-    let secrets = later.isEmpty ? secrets : SecretSet(secrets.patterns + later)
-    let bytes = fragments.removed(from: secrets.removed(from: Array(text.utf8), isCut: isCut))
+    var bytes = secrets.removed(from: Array(text.utf8), isCut: isCut)
+    if let later = later() { bytes = later.removed(from: bytes, isCut: isCut) }
+    bytes = fragments.removed(from: bytes)
     return String(decoding: CredentialFinder(bytes).removed(), as: UTF8.self)
   }
 
@@ -39,7 +39,7 @@ package struct Scrubber: Sendable {
 /// Secrets to be looked for together.
 struct SecretSet: Sendable {
   /// The secrets in all their spellings.
-  let patterns: [SecretPattern]
+  private let patterns: [SecretPattern]
   /// For each byte whether a pattern may begin with it: most text is passed over by this look alone.
   private let mayBegin: [Bool]
 

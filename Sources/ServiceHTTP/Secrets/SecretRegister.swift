@@ -8,7 +8,7 @@ package final class SecretRegister: Sendable {
   /// Shorter texts would take single letters out of words.
   private static let shortest = 8
 
-  private let groups = NIOLockedValueBox<[[SecretPattern]]>([])
+  private let state = NIOLockedValueBox<(groups: [[SecretPattern]], set: SecretSet?)>(([], nil))
 
   /// No secrets yet.
   package init() {}
@@ -16,11 +16,14 @@ package final class SecretRegister: Sendable {
   /// Adds secrets; the oldest are forgotten after a while.
   package func add(_ secrets: [String]) {
     let patterns = secrets.filter { $0.utf8.count >= Self.shortest }.flatMap(SecretPattern.all)
-    groups.withLockedValue { $0 = Array(($0 + [patterns]).suffix(Self.kept)) }
+    state.withLockedValue { state in
+      state.groups = Array((state.groups + [patterns]).suffix(Self.kept))
+      state.set = SecretSet(state.groups.flatMap(\.self))
+    }
   }
 
-  /// Patterns of all secrets.
-  var patterns: [SecretPattern] { groups.withLockedValue { $0.flatMap(\.self) } }
+  /// All secrets; `nil` while there are none.
+  var set: SecretSet? { state.withLockedValue { $0.set } }
 }
 
 extension SecretRegister: CustomReflectable {
@@ -31,6 +34,6 @@ extension SecretRegister: CustomReflectable {
 extension Scrubber {
   /// A scrubber for that key, for other secrets, and for those that become known later.
   package init(key: APIKey, secrets: [String] = [], register: SecretRegister?) {
-    self.init(key: key, secrets: secrets) { register?.patterns ?? [] }
+    self.init(key: key, secrets: secrets) { register?.set }
   }
 }
