@@ -101,6 +101,32 @@ struct BucketListingTests {
     #expect(network.seen.count == 8)
   }
 
+  @Test("whatever a server sends as a page or as an error is read or refused, and never ends the program")
+  func hostile() {
+    let whole = Self.page(["night+1/a%2Bb.mp4", "c"], next: "t").body + refusal(403, "AccessDenied").body
+    let random = SeededRandom(seed: 3)
+    func place(_ count: Int) -> Int { Int(random.next() % UInt64(max(1, count))) }
+    for _ in 0..<1_000 {
+      var bytes = random.next() % 2 == 0 ? Self.page(["night+1/a%2Bb.mp4", "c"], next: "t").body : whole
+      for _ in 0...place(4) {
+        let (start, other) = (place(bytes.count), place(bytes.count))
+        switch random.next() % 4 {
+        case 0: bytes[start] = UInt8(truncatingIfNeeded: random.next() % (random.next() % 4 == 0 ? 256 : 128))
+        case 1: bytes.removeSubrange(start..<min(bytes.count, start + place(40) + 1))
+        case 2: bytes.insert(contentsOf: bytes[min(start, other)..<max(start, other)], at: other)
+        default:
+          bytes.insert(
+            contentsOf: [Array("<![CDATA[".utf8), Array("&#0;".utf8), [0], Array("<!--".utf8)][place(4)],
+            at: start)
+        }
+        if bytes.isEmpty { bytes = whole }
+      }
+      if let page = ListedPage(bytes) { #expect(!page.goesOn || page.token != nil || !page.objects.isEmpty) }
+      let refusal = S3Refusal(AccessAnswer(status: 403, body: bytes))
+      #expect(refusal.status == 403)
+    }
+  }
+
   @Test("where a token is refused or its pages stay broken, the listing goes on after the last key")
   func startAfterLast() async throws {
     for wrong in [

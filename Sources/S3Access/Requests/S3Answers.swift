@@ -8,6 +8,22 @@ internal import XMLCoder
   internal import Foundation
 #endif
 
+/// XML as S3 writes it: UTF-8.
+private enum S3XML {
+  /// The value in a document; `nil` when it is broken.
+  ///
+  /// What is not UTF-8 is refused first: Foundation's parser ends the program at an element whose name is not.
+  static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) -> Value? {
+    guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
+    do {
+      // White space belongs to a key where keys are not encoded.
+      return try XMLDecoder(trimValueWhitespaces: false).decode(type, from: Data(bytes))
+    } catch {
+      return nil
+    }
+  }
+}
+
 /// What S3 says of an error: a code and a sentence.
 struct S3Refusal: Sendable, Equatable {
   /// The status.
@@ -34,7 +50,7 @@ struct S3Refusal: Sendable, Equatable {
     var body: Body?
     if answer.body.contains(UInt8(ascii: "<")) {
       // A body that is no XML is a page of whatever stands between: it says nothing.
-      do { body = try XMLDecoder().decode(Body.self, from: Data(answer.body)) } catch { body = nil }
+      body = S3XML.decode(Body.self, answer.body)
     }
     code = body?.Code.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 80) }
     message = body?.Message.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 300) }
@@ -94,12 +110,7 @@ struct ListedPage: Sendable {
 
   /// Reads a page; `nil` when it is broken: not XML, cut off, or with a key that cannot be decoded.
   init?(_ bytes: [UInt8]) {
-    let body: Body
-    do {
-      body = try XMLDecoder(trimValueWhitespaces: false).decode(Body.self, from: Data(bytes))
-    } catch {
-      return nil
-    }
+    guard let body = S3XML.decode(Body.self, bytes) else { return nil }
     let isEncoded = body.EncodingType == "url"
     var objects: [ListedObject] = []
     objects.reserveCapacity(body.Contents?.count ?? 0)
