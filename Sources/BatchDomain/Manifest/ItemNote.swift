@@ -38,7 +38,7 @@ package struct ItemNote: Sendable, Equatable {
     if let size { parts.append(#""size": \#(size)"#) }
     if let storageClass {
       var literal: [UInt8] = []
-      JSONString.append(storageClass.utf8, to: &literal)
+      JSONString.append(Array(storageClass.utf8), to: &literal)
       parts.append(#""storage_class": \#(String(decoding: literal, as: UTF8.self))"#)
     }
     return "\"\(Self.member)\": {\(parts.joined(separator: ", "))}"

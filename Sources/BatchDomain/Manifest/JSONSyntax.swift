@@ -88,26 +88,38 @@ package enum JSONSyntax {
 package enum JSONString {
   /// Appends the literal of a text in UTF-8 to `target`, quotes included. Only what RFC 8259, section 7, demands is
   /// escaped: the quotation mark, the backslash and the control characters up to U+001F.
-  package static func append(_ text: some Sequence<UInt8>, to target: inout [UInt8]) {
+  package static func append(_ text: [UInt8], to target: inout [UInt8]) {
     target.append(UInt8(ascii: "\""))
-    for byte in text {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        target.append(UInt8(ascii: "\\"))
-        target.append(byte)
-      case 0x08: target.append(contentsOf: "\\b".utf8)
-      case 0x09: target.append(contentsOf: "\\t".utf8)
-      case 0x0A: target.append(contentsOf: "\\n".utf8)
-      case 0x0C: target.append(contentsOf: "\\f".utf8)
-      case 0x0D: target.append(contentsOf: "\\r".utf8)
-      case 0..<0x20:
-        target.append(contentsOf: "\\u00".utf8)
-        target.append(hexDigit(byte >> 4))
-        target.append(hexDigit(byte & 0x0F))
-      default: target.append(byte)
+    text.withUnsafeBufferPointer { text in
+      // What needs no escape is copied together.
+      var start = 0
+      for place in 0..<text.count {
+        let byte = text[place]
+        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+        target.append(contentsOf: text[start..<place])
+        appendEscape(of: byte, to: &target)
+        start = place + 1
       }
+      target.append(contentsOf: text[start...])
     }
     target.append(UInt8(ascii: "\""))
+  }
+
+  private static func appendEscape(of byte: UInt8, to target: inout [UInt8]) {
+    switch byte {
+    case 0x08: target.append(contentsOf: "\\b".utf8)
+    case 0x09: target.append(contentsOf: "\\t".utf8)
+    case 0x0A: target.append(contentsOf: "\\n".utf8)
+    case 0x0C: target.append(contentsOf: "\\f".utf8)
+    case 0x0D: target.append(contentsOf: "\\r".utf8)
+    case 0..<0x20:
+      target.append(contentsOf: "\\u00".utf8)
+      target.append(hexDigit(byte >> 4))
+      target.append(hexDigit(byte & 0x0F))
+    default:
+      target.append(UInt8(ascii: "\\"))
+      target.append(byte)
+    }
   }
 
   private static func hexDigit(_ value: UInt8) -> UInt8 {

@@ -351,7 +351,7 @@ final class JSONList: ListParser {
     var text: [UInt8] = [UInt8(ascii: "{")]
     for (name, value) in members {
       if text.count > 1 { text.append(UInt8(ascii: ",")) }
-      JSONString.append(name.utf8, to: &text)
+      JSONString.append(Array(name.utf8), to: &text)
       text.append(UInt8(ascii: ":"))
       text += value
     }

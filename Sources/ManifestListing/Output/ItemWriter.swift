@@ -35,10 +35,10 @@ struct ItemWriter {
     let (before, between) = layout == .json ? ("  {\n    ", ",\n    ") : ("{", ", ")
     beginning += before.utf8
     beginning += "\"index_id\": ".utf8
-    JSONString.append(indexID.utf8, to: &beginning)
+    JSONString.append(Array(indexID.utf8), to: &beginning)
     beginning += between.utf8
     beginning += "\"language\": ".utf8
-    JSONString.append(language.utf8, to: &beginning)
+    JSONString.append(Array(language.utf8), to: &beginning)
     beginning += between.utf8
     beginning += "\"object\": ".utf8
     self.beginning = beginning

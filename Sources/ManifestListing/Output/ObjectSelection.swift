@@ -65,11 +65,22 @@ package struct ObjectSelection: Sendable, Equatable {
     guard isItem || transcription != nil else { return .leftOut(.suffix) }
     if object.size == 0 { return .leftOut(.empty) }
     if object.storageClass.map(ItemNote.isArchived) ?? false { return .leftOut(.archived) }
-    guard key.allSatisfy({ $0 < 0x80 }) || String(validating: key, as: UTF8.self) != nil else {
-      return .leftOut(.notUTF8)
-    }
-    guard !key.contains(0) else { return .leftOut(.nul) }
+    if let reason = Self.fault(of: key) { return .leftOut(reason) }
     return transcription.map(Verdict.transcription) ?? .item
+  }
+
+  /// Why a key cannot be written; `nil` for nearly all, at the cost of one pass over its bytes.
+  private static func fault(of key: [UInt8]) -> Reason? {
+    let (all, isNULIn) = key.withUnsafeBufferPointer { bytes in
+      var (all, isNULIn) = (UInt8(0), false)
+      for place in 0..<bytes.count {
+        all |= bytes[place]
+        if bytes[place] == 0 { isNULIn = true }
+      }
+      return (all, isNULIn)
+    }
+    if all >= 0x80, String(validating: key, as: UTF8.self) == nil { return .notUTF8 }
+    return isNULIn ? .nul : nil
   }
 
   /// Whether a key ends in a suffix, which is in small letters.

@@ -60,10 +60,17 @@ final class RecordSorter {
     bytes.withUnsafeBufferPointer { bytes in
       guard let start = bytes.baseAddress else { return }
       entries.sort { one, other in
-        let order = memcmp(start + one.offset, start + other.offset, min(one.length, other.length))
-        return order == 0 ? one.length < other.length : order < 0
+        Self.precedes(start + one.offset, one.length, start + other.offset, other.length)
       }
     }
+  }
+
+  /// Whether the bytes of one record come before those of another.
+  static func precedes(
+    _ one: UnsafePointer<UInt8>, _ length: Int, _ other: UnsafePointer<UInt8>, _ otherLength: Int
+  ) -> Bool {
+    let order = memcmp(one, other, min(length, otherLength))
+    return order == 0 ? length < otherLength : order < 0
   }
 
   private func spill() throws(ListError) {
@@ -192,7 +199,17 @@ private final class TemporaryRuns {
     var record: [UInt8]
     var reader: RunReader
 
-    static func < (one: Head, other: Head) -> Bool { one.record.lexicographicallyPrecedes(other.record) }
+    static func < (one: Head, other: Head) -> Bool {
+      one.record.withUnsafeBufferPointer { mine in
+        other.record.withUnsafeBufferPointer { theirs in
+          guard let start = mine.baseAddress, let otherStart = theirs.baseAddress else {
+            return mine.count < theirs.count
+          }
+          return RecordSorter.precedes(start, mine.count, otherStart, theirs.count)
+        }
+      }
+    }
+
     static func == (one: Head, other: Head) -> Bool { one.record == other.record }
   }
 

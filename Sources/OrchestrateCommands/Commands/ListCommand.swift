@@ -97,18 +97,20 @@ struct ListCommand: Subcommand {
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
     let console = RunConsole(progressOptions, in: outer, isOutputTaken: output == nil)
     let context = console.context
+    // Before a file is begun: whatever comes, nothing is left of it.
+    let signals = await StopSignals()
     let file = try output.map {
       try AtomicFile(
         at: try context.path($0),
         beside: try DatabasePath.resolve(given: nil, environment: context.environment), random: context.random
       )
     }
-    let signals = await StopSignals()
     // Nothing is under way that has an end of its own: a listing, a pipe or a reader may take for ever.
     let removal = file?.removal
     let farewell = "stopped: " + (file == nil ? "the manifest is not complete" : "no file was written")
     console.tidy(signals, farewell) { removal?() }
     signals.endAtOnce(true)
+    guard !signals.isAsked else { return .stopped }
     let lister = ManifestLister(options(context)) { text in
       try file?.write(text) ?? context.output.write(text)
     }
