@@ -258,7 +258,8 @@ struct AssetSettling: SettlingStrategy {
     case .present(let id, let isDone, let surplus):
       if memory.wasMissing(chunk) {
         try await remember(
-          ListingLag(acceptedAt: chunk.endedAt, lag: lookedAt.since(chunk.startedAt)), of: list)
+          ListingLag(
+            acceptedAt: chunk.endedAt, lag: memory.passed(from: chunk.startedAt, to: lookedAt)), of: list)
       }
       memory.forget(chunk)
       let rest = surplus.isEmpty ? "" : "; \(surplus.count) more that it shows are left over"
@@ -305,7 +306,7 @@ struct AssetSettling: SettlingStrategy {
     }
     guard witness == nil else { return nil }
     // A list that does not show what was accepted later is behind at least as far as that.
-    let behind = unshown.map { lookedAt.since($0.startedAt) }.max() ?? .zero
+    let behind = unshown.map { memory.passed(from: $0.startedAt, to: lookedAt) }.max() ?? .zero
     let lag = max(behind, try await context.evidence.listingLag(of: list)?.lag ?? .zero)
     let needed = max(context.delay, lag) * 2
     guard passed < needed else { return nil }

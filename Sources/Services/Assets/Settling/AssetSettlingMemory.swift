@@ -41,6 +41,11 @@ struct AssetSettlingMemory {
     stepsForward.reduce(.zero) { $0 + ($1.noticedAt > moment ? $1.by : .zero) }
   }
 
+  /// The time from a moment to another, without what only the clock says has passed.
+  func passed(from moment: Timestamp, to later: Timestamp) -> Duration {
+    max(.zero, later.since(moment) - skipped(since: moment))
+  }
+
   // MARK: Chunks
 
   private mutating func change(_ chunk: UnknownChunk, _ change: (inout Case) -> Void) {
@@ -99,6 +104,6 @@ struct AssetSettlingMemory {
     }
     guard missing.remove(acceptance.externalID) != nil else { return nil }
     return ListingLag(
-      acceptedAt: acceptance.acceptedAt, lag: max(.zero, moment.since(acceptance.startedAt)))
+      acceptedAt: acceptance.acceptedAt, lag: passed(from: acceptance.startedAt, to: moment))
   }
 }
