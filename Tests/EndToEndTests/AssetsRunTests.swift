@@ -80,7 +80,7 @@ struct AssetsRunTests {
     let ending = try await submit(scene, "--settle-grace", "1s", "--log-level", "debug")
     #expect(ending.status == 0, "\(ending.diagnostics)")
     let report = try await run(["report", "latest", "--attempts", "--format", "json"], scene)
-    let html = try await run(["report", "latest", "--html", scene.folder.file("report.html")], scene)
+    let html = try await run(["report", "latest", "--format", "html", "-o", scene.folder.file("report.html")], scene)
     #expect(html.status == 0)
     var seen = [ending.output, ending.diagnostics, report.output]
     for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {

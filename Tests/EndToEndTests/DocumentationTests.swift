@@ -56,6 +56,10 @@ struct DocumentationTests {
       let ended = try await desk.type(CommandBlocks.script(blocks))
       #expect(ended.status == 0, "\(Desk.failure(in: name, ended))")
       #expect(desk.server.ledger.transferCount > 0, "\(name) submits nothing")
+      if name == "docs/getting-started.md" {
+        let tally = desk.server.assets.tally(at: desk.server.now)
+        #expect(tally.indexed.count == 3, "the road of today's accounts indexes nothing")
+      }
       await desk.server.stop()
     }
   }
@@ -125,6 +129,15 @@ private struct Desk {
     programs = try TemporaryFolder()
     var configuration = SimulatorConfiguration()
     configuration.apiKey = Scene.key
+    // Both generations of the service, and the bucket that the pages speak of.
+    configuration.assets = AssetsConfiguration()
+    configuration.taskStep = .milliseconds(20)
+    var store = ObjectStoreConfiguration()
+    store.buckets = [
+      SyntheticBucket(
+        "archive-west", objects: (1...3).map { SyntheticBucket.Object("2026/11/0\($0).mp4") })
+    ]
+    configuration.objects = store
     if let object { configuration.poisonedObjects = [object] }
     server = try await SimulatorServer.start(configuration)
     let items = (1...3).map {
@@ -136,6 +149,13 @@ private struct Desk {
       try FileManager.default.createDirectory(atPath: home.file(folder), withIntermediateDirectories: false)
     }
     try home.write(list, to: "exports/today.json")
+    try FileManager.default.createDirectory(atPath: home.file(".aws"), withIntermediateDirectories: false)
+    try home.write(
+      """
+      [default]
+      aws_access_key_id = \(SimulatedCredentials.example.accessKeyID)
+      aws_secret_access_key = \(SimulatedCredentials.example.secret)
+      """, to: ".aws/credentials")
     // Nobody edits an address into what is pasted: the commands that connect are given it here.
     let program = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
     try write(
@@ -163,7 +183,7 @@ private struct Desk {
       [],
       environment: [
         "HOME": home.path, "PATH": "\(programs.path):/usr/local/bin:/usr/bin:/bin",
-        "TWELVELABS_API_KEY": Scene.key,
+        "TWELVELABS_API_KEY": Scene.key, "AWS_ENDPOINT_URL_S3": server.address,
       ],
       input: String(repeating: Scene.key + "\n", count: 8), through: ["timeout", "120", "bash", path]
     ).ended()

@@ -11,7 +11,7 @@ struct JobFileLoadTests {
   }
   private static let jobs = root.appending(path: "jobs")
 
-  @Test(arguments: ["demo.yaml", "nightly.yaml"])
+  @Test(arguments: ["demo.yaml", "nightly.yaml", "nightly-v1.3.yaml"])
   func jobsOfTheRepositoryLoadAndResolve(name: String) throws {
     let job = try JobFile.load(Self.jobs.appending(path: name).path, home: nil)
     let resolved = try SettingsLayers(jobFile: job.layer).resolve()
