@@ -96,6 +96,64 @@ struct SecretTests {
     await scene.server.stop()
   }
 
+  @Test("signed URLs that the service repeats are cleaned before anything is stored or shown")
+  func repeatedURLs() async throws {
+    let (secret, token) = ("aWsSeCrEt/0123456789+abcdefghijklmnopqrs", "FwoGZXIvToKeN/with+signs==")
+    let scene = try await Scene { configuration in
+      configuration.assets = AssetsConfiguration()
+      configuration.assets?.repeatsURLs = true
+      configuration.taskStep = .milliseconds(20)
+      configuration.faults = try ["upload/unsupported@3", "upload/fails@4"].map { try FaultRule(text: $0) }
+      var objects = ObjectStoreConfiguration()
+      objects.buckets = [SyntheticBucket("media", count: 5)]
+      objects.credentials = [
+        SimulatedCredentials(accessKeyID: "ASIAEXAMPLE00000KEY1", secret: secret, sessionToken: token)
+      ]
+      configuration.objects = objects
+    }
+    let environment = scene.environment.merging([
+      "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE00000KEY1", "AWS_SECRET_ACCESS_KEY": secret,
+      "AWS_SESSION_TOKEN": token,
+      "AWS_ENDPOINT_URL_S3": scene.server.address,
+    ]) { $1 }
+    func run(_ arguments: String..., input: String? = nil) async throws -> OrchestrateProcess.Ending {
+      try await OrchestrateProcess.run(arguments, environment: environment, input: input)
+    }
+    let manifest = try await run("list", "s3://media", "--index-id", Scene.index)
+    let process = try OrchestrateProcess(
+      [
+        "submit", try scene.folder.write(manifest.output, to: "list.json"), "--profile", "v1.3",
+        "--max-failures", "100%",
+        "--log-level", "trace",
+      ]
+        + ["--events", scene.folder.file("events")] + scene.here,
+      environment: environment)
+    let ended = await process.ended()
+    #expect(ended.status == 1, "\(ended.diagnostics)\(ended.output)")
+    var places = [("output", ended.output), ("diagnostics", ended.diagnostics)]
+    for options in [
+      ["--format", "json"], ["--items", "--format", "json"], ["--attempts", "--format", "csv"],
+      ["--format", "html"],
+    ] {
+      let report = try await OrchestrateProcess.run(["report", "latest"] + options, environment: environment)
+      #expect(report.status == 0, "\(report.diagnostics)")
+      places.append(("report \(options)", report.output))
+    }
+    for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {
+      let data = try Data(contentsOf: URL(fileURLWithPath: scene.folder.file(name)))
+      places.append((name, String(decoding: data, as: UTF8.self)))
+    }
+    #expect(places.contains { $0.1.contains("X-Amz-Signature=[removed]") }, "the service's echo never came")
+    for (place, text) in places {
+      let signature = text.firstMatch(of: /X-Amz-Signature=[0-9a-f]/.ignoresCase())
+      #expect(signature == nil, "a signature is in \(place)")
+      for part in [secret, token, "FwoGZXIv", "aWsSeCrEt", Scene.key] {
+        #expect(!text.contains(part), "\(part) is in \(place)")
+      }
+    }
+    await scene.server.stop()
+  }
+
   @Test("a file may hold it")
   func keyFile() async throws {
     let scene = try await Scene()

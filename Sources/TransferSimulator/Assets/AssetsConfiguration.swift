@@ -62,6 +62,8 @@ package struct AssetsConfiguration: Sendable {
   package var maximumSize: Int64 = 4 << 30
   /// The share of assets that fail, 0...1.
   package var failedShare = 0.0
+  /// Whether messages about a file that cannot be used repeat its whole URL, the signature included.
+  package var repeatsURLs = false
   /// The length of videos in seconds, from which each asset's is drawn.
   package var durations = 10...600
   /// What happens to the same asset in the same index again.

@@ -209,10 +209,17 @@ extension AssetsModel {
           )
         ]))
     case .refused: return error(400, "parameter_invalid", "The request has an invalid parameter")
-    case .unsupported: return error(400, "unsupported_file_type", "The type of the file is not supported")
+    case .unsupported:
+      let url: String? = if case .upload(let upload) = call.content { upload.url } else { nil }
+      return error(400, "unsupported_file_type", "The type of the file\(place(url)) is not supported")
     case .indexGone: return unknown("index", call.index ?? "")
     default: return error(500, "internal_server_error", "Something went wrong")
     }
+  }
+
+  /// Where a file is, for a message, if messages say it.
+  private func place(_ url: String?) -> String {
+    rules.repeatsURLs ? url.map { " at \($0)" } ?? "" : ""
   }
 
   private func throttled(
@@ -304,7 +311,9 @@ extension AssetsModel {
     case (.stuck, _): fate = .stuck
     case (.vanishes, _): fate = .gone
     case (.oddStatus, _): fate = .odd
-    case (.fails, _): fate = .failed("The file could not be read: invalid data found when processing input")
+    case (.fails, _):
+      fate = .failed(
+        "The file\(place(upload.url)) could not be read: invalid data found when processing input")
     case (_, .failed(let message)): fate = .failed(message)
     case _ where path.contains("broken") || hash.adding("fails").unit < rules.failedShare:
       fate = .failed("The video has no stream that can be decoded")
