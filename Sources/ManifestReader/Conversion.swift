@@ -75,9 +75,18 @@ enum Conversion {
   }
 
   /// The pipeline of a remedy as it has to be for a manifest that is compressed or not in UTF-8.
-  static func behind(_ source: ManifestInput, _ remedy: Finding.Remedy) -> Finding.Remedy {
+  ///
+  /// - Parameter isListed: whether `orchestrate list` reads such a file, which is then named first.
+  static func behind(
+    _ source: ManifestInput, _ remedy: Finding.Remedy, isListed: Bool = false
+  ) -> Finding.Remedy {
     guard !remedy.commands.isEmpty else { return remedy }
     var result = remedy
+    if isListed, source.encoding == .utf8 {
+      result.sentence =
+        "Give it to orchestrate list with --from, or " + result.sentence.prefix(1).lowercased()
+        + result.sentence.dropFirst()
+    }
     if source.encoding != .utf8 { result.commands.insert("iconv -f \(source.encoding.name) -t UTF-8", at: 0) }
     if source.isCompressed { result.commands.insert("gzip -dc", at: 0) }
     return result

@@ -9,10 +9,13 @@ struct ForeignFormat: Equatable {
   var name: String
   /// How to make a manifest of it.
   var remedy: Finding.Remedy
+  /// Whether `orchestrate list` reads it.
+  var isListed = false
 
-  init(_ name: String, _ remedy: Finding.Remedy) {
+  init(_ name: String, _ remedy: Finding.Remedy, isListed: Bool = false) {
     self.name = name
     self.remedy = remedy
+    self.isListed = isListed
   }
 
   /// Recognises the file that begins with `head`, without white space and byte order marks; `isWhole` says that
@@ -23,7 +26,7 @@ struct ForeignFormat: Equatable {
       return nil
     }
     self = found
-    remedy = Conversion.behind(source, remedy)
+    remedy = Conversion.behind(source, remedy, isListed: isListed)
   }
 
   private static func text(_ bytes: [UInt8], isWhole: Bool) -> ForeignFormat? {
@@ -168,7 +171,8 @@ struct ForeignText {
     return ForeignFormat(
       "a listing of a bucket as `aws s3 ls` prints it",
       Conversion.awk(
-        #"/^[0-9]+-[0-9]+-[0-9]+ .*[^\/]$/"#, #"sub(/^[^ ]+ +[^ ]+ +[0-9]+ /, ""); "#, bucket: true))
+        #"/^[0-9]+-[0-9]+-[0-9]+ .*[^\/]$/"#, #"sub(/^[^ ]+ +[^ ]+ +[0-9]+ /, ""); "#, bucket: true),
+      isListed: true)
   }
 
   /// One address on each line, perhaps in quotes, perhaps under a heading.
@@ -178,7 +182,8 @@ struct ForeignText {
     let unquoted = #"gsub(/^"|"?,?$/, ""); "#
     if listed.allSatisfy({ $0.contains("s3://") }) {
       return ForeignFormat(
-        "a list of s3:// addresses", Conversion.awk(#"/^"?s3:/"#, unquoted, bucket: false))
+        "a list of s3:// addresses", Conversion.awk(#"/^"?s3:/"#, unquoted, bucket: false),
+        isListed: lines.allSatisfy { $0.hasPrefix("s3://") })
     }
     if listed.allSatisfy({ $0.contains(#/^"?https?:\/\/[^\/]+\.s3[^\/]*\.amazonaws\.com\//#) }) {
       let address = #"sub(/^https?:\/\//, ""); sub(/\.s3[^\/]*\.amazonaws\.com\//, "/"); sub(/^/, "s3://"); "#
@@ -292,7 +297,7 @@ struct ForeignText {
         "an inventory of a bucket in CSV",
         Conversion.python(
           "Make items with Python, and " + Conversion.indexHint, "csv, json, sys, urllib.parse as u",
-          "(\(item) for r in \(rows) if r and not r[1].endswith(\"/\"))"))
+          "(\(item) for r in \(rows) if r and not r[1].endswith(\"/\"))"), isListed: true)
     }
     return ForeignFormat(
       name,

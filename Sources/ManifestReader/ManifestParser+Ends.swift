@@ -197,7 +197,11 @@ extension ManifestParser {
     collector.report(
       .otherList, element: nil, from: place, at: place,
       "\(found), expected items: objects with index_id, language and object",
-      remedy: Conversion.behind(input, Conversion.jq(path, shape.elements)))
+      remedy: Conversion.behind(
+        input, Conversion.jq(path, shape.elements),
+        // What `aws s3api` answers, and its objects alone.
+        isListed: shape.elements == .keys
+          && ["", ".[]", ".Contents[]"].contains { path.utf8.elementsEqual($0.utf8) }))
   }
 
   mutating func reportTooLong(_ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector) {

@@ -36,6 +36,28 @@ import Testing
     #expect(try await Shell.objects(of: file.bytes, after: remedy) == file.objects)
   }
 
+  @Test(
+    arguments: [
+      "{\"Contents\": [{\"Key\": \"a.mp4\"}]}", "[{\"Key\": \"a.mp4\"}]",
+      "2026-11-01 10:00:00       1048576 a.mp4\n",
+      "s3://bucket/a.mp4\n", "\"media-north\",\"a.mp4\",\"1\"\n",
+    ])
+  func `a list that can be listed from is said to be one, but not in UTF-16 and not a list of another kind`(
+    text: String
+  ) async throws {
+    func advice(_ bytes: [UInt8]) async throws -> String {
+      let finding = try #require(try await read(bytes).findings.kept.first { $0.severity == .fatal })
+      return try #require(finding.remedy).sentence
+    }
+    #expect(
+      try await advice(Array(text.utf8)).hasPrefix(
+        "Give it to orchestrate list with --from, or make items with "))
+    let wide = text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    #expect(try await !advice([0xFF, 0xFE] + wide).contains("orchestrate list"))
+    #expect(try await !advice(Array("{\"data\": [{\"Key\": \"a.mp4\"}]}".utf8)).contains("orchestrate list"))
+    #expect(try await !advice(Array("https://b.s3.amazonaws.com/a.mp4\n".utf8)).contains("orchestrate list"))
+  }
+
   @Test(arguments: ForeignFile.packed.indices)
   func `compressed files and archives are named, whatever they are called`(index: Int) async throws {
     let example = ForeignFile.packed[index]
