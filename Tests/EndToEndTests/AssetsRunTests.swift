@@ -1,4 +1,5 @@
 import Foundation
+import KillPoints
 import ProgramSupport
 import TestSupport
 import Testing
@@ -65,7 +66,10 @@ struct AssetsRunTests {
   @Test("lost answers of both steps are settled: nothing is lost and nothing is there twice")
   func lostAnswers() async throws {
     let scene = try await scene(
-      videos: 25, faults: ["upload/reset-after@3", "upload/reset-before@7", "index/reset-after@5", "index/error-accepted@9"])
+      videos: 25,
+      faults: [
+        "upload/reset-after@3", "upload/reset-before@7", "index/reset-after@5", "index/error-accepted@9",
+      ])
     let ending = try await submit(scene, "--settle-grace", "1s")
     #expect(ending.status == 0, "\(ending.diagnostics)\(ending.output)")
     let tally = scene.server.assets.tally(at: scene.server.now)
@@ -80,7 +84,8 @@ struct AssetsRunTests {
     let ending = try await submit(scene, "--settle-grace", "1s", "--log-level", "debug")
     #expect(ending.status == 0, "\(ending.diagnostics)")
     let report = try await run(["report", "latest", "--attempts", "--format", "json"], scene)
-    let html = try await run(["report", "latest", "--format", "html", "-o", scene.folder.file("report.html")], scene)
+    let html = try await run(
+      ["report", "latest", "--format", "html", "-o", scene.folder.file("report.html")], scene)
     #expect(html.status == 0)
     var seen = [ending.output, ending.diagnostics, report.output]
     for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {
@@ -94,7 +99,8 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
-  @Test("credentials that S3 refuses pause the run before anything is sent; missing ones are refused before that")
+  @Test(
+    "credentials that S3 refuses pause the run before anything is sent; missing ones are refused before that")
   func badCredentials() async throws {
     let scene = try await scene(videos: 3)
     let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
@@ -133,6 +139,35 @@ struct AssetsRunTests {
     let ending = try await submit(scene, "--chunk-size", "5")
     #expect(ending.status == 2)
     #expect(ending.diagnostics.contains("--chunk-size is 5"), "\(ending.diagnostics)")
+    await scene.server.stop()
+  }
+
+  /// Every moment, early and late: both steps pass most of them.
+  static let moments = KillPoint.allCases.flatMap { point in
+    switch point {
+    case .inPlanning, .inCheckpoint, .inSettling: ["\(point.name):1"]
+    default: ["\(point.name):1", "\(point.name):7", "\(point.name):30"]
+    }
+  }
+
+  @Test("killed at any moment and resumed, every video is there once", arguments: moments)
+  func killed(moment: String) async throws {
+    let scene = try await scene(
+      videos: 30, faults: ["upload/reset-after:0.1", "upload/reset-before:0.1", "index/reset-after:0.1"]
+    ) { $0.seed = 11 }
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    let path = try scene.folder.write(manifest.output, to: "bucket.json")
+    let first = try await OrchestrateProcess.run(
+      ["submit", path, "--profile", "v1.3"] + scene.here + ["--settle-grace", "500ms"],
+      environment: environment(scene).merging(["ORCHESTRATE_KILL_AT": moment]) { $1 })
+    #expect(first.status == 128 + SIGKILL, "\(moment) was never reached: \(first.diagnostics)")
+    let last = try await run(["resume", "latest"], scene)
+    #expect(last.status == 0, "\(last.diagnostics)\n\(last.output)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 30)
+    #expect((tally.assetsTwice, tally.indexedTwice) == (0, 0))
+    #expect(tally.surplus.isEmpty && tally.leftOver.isEmpty)
+    #expect(try await run(["verify", "latest"], scene).status == 0)
     await scene.server.stop()
   }
 }

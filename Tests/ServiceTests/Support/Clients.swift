@@ -9,7 +9,7 @@ let testKey = "tlk_3F7Q+9ab/XYZ-0123456789-Kk"
 /// long as any test could take, unless the test says otherwise.
 func withClient<Value>(
   _ baseURL: String, profile: ServiceProfile = .v1, key: String = testKey,
-  connectTimeout: Duration = .seconds(10), environment: [String: String] = [:],
+  connectTimeout: Duration = .seconds(600), environment: [String: String] = [:],
   idleConnectionTime: Duration = .seconds(3_600), clock: TimeOutClock = TimeOutClock(),
   onHead: (@Sendable (Int) -> Void)? = nil, _ body: (TransfersHTTP) async throws -> Value
 ) async throws -> Value {
