@@ -6,6 +6,8 @@ package struct ObjectURLs: Sendable {
   /// Credentials that end sooner, and that cannot be renewed, sign nothing: the service may fetch an object some time
   /// after it took the request.
   package static let leastLife: Duration = CredentialProvider.margin
+  /// The same for credentials that are replaced by themselves a few minutes before their end: they are no reason to stop.
+  private static let leastLifeOfReplaced: Duration = .seconds(60)
 
   private let client: S3Client
 
@@ -28,7 +30,7 @@ package struct ObjectURLs: Sendable {
     var life = min(client.access.urlLifetime, ObjectAccess.longestLifetime)
     if let end = held.credentials.expiresAt {
       let left = end.since(now)
-      guard left >= Self.leastLife else {
+      guard left >= (held.areReplaced ? Self.leastLifeOfReplaced : Self.leastLife) else {
         throw S3Error(
           .credentialsEnding,
           left <= .zero

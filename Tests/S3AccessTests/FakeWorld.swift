@@ -89,14 +89,16 @@ final class ScriptedSource: CredentialSource {
 
   var asked: Int { state.withLockedValue { $0.asked } }
 
-  static func found(_ id: String, until: Timestamp?) -> Result<SourceFinding, any Error> {
+  static func found(
+    _ id: String, until: Timestamp?, areReplaced: Bool = false
+  ) -> Result<SourceFinding, any Error> {
     .success(
       .found(
         HeldCredentials(
           AWSCredentials(
             accessKeyID: id, secretAccessKey: secret, sessionToken: until == nil ? nil : "t-\(id)",
             expiresAt: until),
-          origin: "the test")))
+          origin: "the test", areReplaced: areReplaced)))
   }
 
   func find() async throws -> SourceFinding {

@@ -303,8 +303,8 @@ struct FixedRandom: RandomSource {
 @Suite("URLs for the service", .timeLimit(.minutes(2)))
 struct ObjectURLTests {
   private func make(
-    until: Timestamp?, lifetime: Duration = .seconds(12 * 3_600), payer: RequestPayer? = nil,
-    clock: HurryingClock = HurryingClock()
+    until: Timestamp?, areReplaced: Bool = false, lifetime: Duration = .seconds(12 * 3_600),
+    payer: RequestPayer? = nil, clock: HurryingClock = HurryingClock()
   ) -> ObjectURLs {
     var settings = ObjectAccess()
     settings.urlLifetime = lifetime
@@ -313,7 +313,7 @@ struct ObjectURLTests {
       AccessAnswer(status: 200, headers: [("x-amz-bucket-region", "us-west-2")])
     }
     let provider = CredentialProvider(
-      [ScriptedSource(ScriptedSource.found(keyID, until: until))], clock: clock)
+      [ScriptedSource(ScriptedSource.found(keyID, until: until, areReplaced: areReplaced))], clock: clock)
     return ObjectURLs(
       S3Client(
         settings, endpoint: nil, firstRegion: "us-east-1", credentials: provider, transport: network,
@@ -361,6 +361,17 @@ struct ObjectURLTests {
     clock.pass(.seconds(1_000))
     let ended = await error { try await urls.signedURL(for: "s3://media-west/a") }
     #expect(ended?.message == "the credentials from the test ended at 2026-11-26T22:16:40.000Z")
+  }
+
+  @Test("a role of a machine, which is replaced minutes before its end, goes on signing")
+  func replaced() async throws {
+    let clock = HurryingClock()
+    let urls = make(until: evening + .seconds(3_600), areReplaced: true, clock: clock)
+    clock.pass(.seconds(3_300))
+    let url = try await urls.signedURL(for: "s3://media-west/a")
+    #expect(url.expiresAt == evening + .seconds(3_600))
+    clock.pass(.seconds(241))
+    #expect(await error { try await urls.signedURL(for: "s3://media-west/a") }?.code == .credentialsEnding)
   }
 
   @Test("what is no address of an object is refused")

@@ -23,7 +23,7 @@ struct ContainerSource: CredentialSource {
         if answer.status == 200, let provided = ProvidedCredentials.decode(answer.body),
           let credentials = provided.credentials(token: provided.Token)
         {
-          return .found(HeldCredentials(credentials, origin: "the container's role"))
+          return .found(HeldCredentials(credentials, origin: "the container's role", areReplaced: true))
         }
         problem = answer.status == 200 ? "gave no credentials" : "answered \(answer.status)"
         if (400..<500).contains(answer.status) { break }
@@ -145,7 +145,9 @@ struct InstanceSource: CredentialSource {
         remedy: "check the instance's profile and its role")
     }
     return .found(
-      HeldCredentials(credentials, origin: "the instance's role \(VisibleText.escape(role, cutAt: 80))"))
+      HeldCredentials(
+        credentials, origin: "the instance's role \(VisibleText.escape(role, cutAt: 80))",
+        areReplaced: true))
   }
 
   /// The first line, if it is visible ASCII.
