@@ -134,7 +134,8 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access", "S3Signing",
+        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access",
+        "S3Signing",
         "ServiceHTTP", "AssetsService", "TransfersService", "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,

@@ -35,7 +35,8 @@ struct ImportsTests {
     ]),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access", "S3Signing", "ServiceHTTP",
+      "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access", "S3Signing",
+      "ServiceHTTP",
       "AssetsService", "TransfersService", "Dispatcher",
       "Reporting",
       "Dashboard",

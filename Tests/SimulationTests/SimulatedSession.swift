@@ -102,7 +102,9 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func nextObject() async throws -> ObjectName? { try await read("next object") { try await base.nextObject() } }
+  func nextObject() async throws -> ObjectName? {
+    try await read("next object") { try await base.nextObject() }
+  }
 
   func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
     try await read("indexes") { try await base.pendingIndexes(limit: limit) }

@@ -64,7 +64,8 @@ struct DoctorCommand: Subcommand {
     do {
       // Nothing is sent for a run.
       connection = try await ServiceConnections.open(
-        settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key, route: route,
+        settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key,
+        route: route,
         in: context)
     } catch {
       let failure = CommandFailure(error)

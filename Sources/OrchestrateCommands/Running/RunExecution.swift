@@ -89,7 +89,9 @@ struct RunExecution {
   }
 
   /// Looks at what every request would fail on, and pauses the run where there is such a thing.
-  private func mayBegin(_ session: any RunSession, _ connection: OpenService, isNew: Bool) async throws -> Bool {
+  private func mayBegin(_ session: any RunSession, _ connection: OpenService, isNew: Bool) async throws
+    -> Bool
+  {
     let found: Preflight
     do {
       found = try await connection.preflight(session, isNew)

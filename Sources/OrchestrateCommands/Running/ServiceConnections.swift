@@ -42,7 +42,8 @@ enum ServiceConnections {
     _ settings: RunSettings, run: RunID, key: APIKey, route: ServiceRoute, in context: ProcessContext
   ) async throws -> OpenService {
     let endpoint = ServiceEndpoint(
-      baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)", route: route)
+      baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
+      route: route)
     switch settings.profile {
     case .v1, .v1_1, .v1_2:
       let requests = TransfersHTTP(endpoint, profile: settings.profile, clock: context.clock)
@@ -55,7 +56,8 @@ enum ServiceConnections {
       let objects = try await BucketOpener.open(settings.objects, in: context) { register.add($0) }
       let requests = AssetsHTTP(endpoint, clock: context.clock, register: register)
       let service = AssetsService(
-        requests, urls: objects.urls, run: run, urlLifetime: settings.objects.urlLifetime, clock: context.clock,
+        requests, urls: objects.urls, run: run, urlLifetime: settings.objects.urlLifetime,
+        clock: context.clock,
         destination: settings.destination)
       return OpenService(
         service: service, executor: requests.executor,
@@ -116,7 +118,8 @@ enum ServiceConnections {
     let look = await service.preflight(indexes)
     found.warnings += look.notes.map(\.text)
     for index in look.missing where look.obstacle == nil {
-      found.warnings.append("index \(VisibleText.escape(index.rawValue, cutAt: 60)) does not exist for this key")
+      found.warnings.append(
+        "index \(VisibleText.escape(index.rawValue, cutAt: 60)) does not exist for this key")
     }
     found.obstacle = look.obstacle.map { Preflight.Obstacle(reason: $0.reason, detail: $0.detail) }
     return found
