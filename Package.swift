@@ -180,7 +180,9 @@ let package = Package(
     tests(
       "SimulationTests",
       [
-        "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService", "CSQLite", "TestSupport",
+        "AssetsService", "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService",
+        "CSQLite",
+        "TestSupport",
         nioConcurrencyHelpers,
       ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),

@@ -271,7 +271,7 @@ extension DispatcherState {
   /// Whether there may be a chunk to claim in a lane, and no request that reads goes before it.
   private mutating func canClaim(_ step: ChunkStep, _ lane: Int, now: Moment) -> Bool {
     guard !lanes[lane].isPendingKnownEmpty else { return false }
-    if hasSeveralSteps, step == firstStep, begun >= (isProven ? settings.ahead : 1) { return false }
+    if hasSeveralSteps, step == firstStep, !hasRoomToBegin { return false }
     if let earliest = lanes[lane].earliestClaim {
       guard earliest <= now.elapsed else { return false }
       lanes[lane].earliestClaim = nil
@@ -470,7 +470,13 @@ extension DispatcherState {
 
   /// Whether later acceptances can still become witnesses.
   var canSendMore: Bool {
-    !isSendingOver && (working > 0 || isProcessing || !isPendingKnownEmpty && doubted < settings.concurrency)
+    guard !isSendingOver else { return false }
+    if working > 0 || isProcessing { return true }
+    // Where as many have begun as may, nothing is sent before one of them is settled.
+    return doubted < settings.concurrency
+      && lanes.contains {
+        $0.step != nil && !$0.isPendingKnownEmpty && ($0.step != firstStep || hasRoomToBegin)
+      }
   }
 
   /// Whether settling has to end now; a run that is cancelled is still settled.
@@ -489,6 +495,9 @@ extension DispatcherState {
 
   /// Whether nothing is polled any more.
   var isPollingOver: Bool { isSendingOver || isDone }
+
+  /// Whether another chunk may begin: its first step may be sent.
+  private var hasRoomToBegin: Bool { !hasSeveralSteps || begun < (isProven ? settings.ahead : 1) }
 
   /// What a move means beyond the counts.
   private mutating func follow(_ move: ChunkMove) {

@@ -160,7 +160,10 @@ struct Poller {
           .source,
           detail: "the service could not use the first video: "
             + [code, message].compactMap(\.self).joined(separator: " ")))
-      try await record(chunk, .requeued, next: service.steps.first, code: code, message: message, &state)
+      // Another one is tried first when the run goes on: this one may be broken and all others good.
+      try await record(
+        chunk, .requeued, next: service.steps.first, readyAt: clock.now(), code: code, message: message,
+        &state)
     case .content:
       try await record(chunk, .refused, code: code, message: message, &state)
     case .index:

@@ -15,6 +15,15 @@ struct SteppedRunTests {
     }
   }
 
+  /// Whether the records have nothing wrong.
+  private func isSound(_ scene: RunScene) async throws -> Bool {
+    let problems = try await scene.store.audit(scene.session.run, listing: 10).problems.filter {
+      $0.check != .manifestDigest
+    }
+    for problem in problems { Issue.record("\(problem.row) \(problem.message)") }
+    return problems.isEmpty
+  }
+
   @Test("every item goes through both steps once, and the second brings along the id of the first")
   func bothSteps() async throws {
     let scene = try await scene(items: 30)
@@ -58,6 +67,7 @@ struct SteppedRunTests {
     #expect(service.made(.upload).values.allSatisfy { $0 == 1 })
     #expect(service.made(.index).values.allSatisfy { $0 == 1 })
     #expect(try await scene.store.surplus(of: scene.session.run).isEmpty)
+    #expect(try await isSound(scene))
   }
 
   @Test("no more than --ahead items are between the first step and the end of the second")
@@ -168,6 +178,8 @@ struct SteppedRunTests {
     #expect(try await other.run(module: firm) == .finished)
     #expect(try await other.summary().counts.items(in: .rejected) == 1)
     #expect(firm.requests(.index, ChunkNumber(0)) == 1)
+    #expect(try await isSound(scene))
+    #expect(try await isSound(other))
   }
 
   @Test("what the service has no more is made again from the first step, and counts")
@@ -180,6 +192,7 @@ struct SteppedRunTests {
     #expect(try await scene.summary().counts.items(in: .accepted) == 3)
     #expect(service.requests(.upload, ChunkNumber(1)) > 1)
     #expect(service.requests(.upload, ChunkNumber(2)) == 1)
+    #expect(try await isSound(scene))
   }
 
   @Test("a wait of one budget holds back no other")

@@ -6,9 +6,15 @@ struct Checker {
   let ledger: [ServiceModel.Taking]
   let requests: [ServiceModel.Request]
   let records: Records
+  /// What the service of today made; it is empty with the other profiles.
+  var assets: [AssetsModel.Asset] = []
+  /// What it indexed.
+  var indexed: [AssetsModel.Indexed] = []
 
   /// Every promise that was not kept, in words.
-  var violations: [String] { coverage + takings + endings + moves + attempts }
+  var violations: [String] {
+    coverage + (scenario.settings.profile == .v1_3 ? makings : takings) + endings + moves + attempts
+  }
 
   /// Chunks that stand for their items: those that were not divided.
   private var leaves: [Records.Chunk] { records.chunks.filter { $0.state != "split" } }
@@ -59,6 +65,34 @@ struct Checker {
         }
         if !times.isEmpty, isSaidNotTaken(leaf), resends(of: number) == 0 {
           found.append("item \(number) of chunk \(leaf.number) is \(leaf.state) and was taken")
+        }
+      }
+    }
+    return found
+  }
+
+  /// No video is uploaded twice or indexed twice, and what is accepted is in its index.
+  private var makings: [String] {
+    let objects = Dictionary(assets.map { ($0.id, $0.object) }) { first, _ in first }
+    var usable: [String: Int] = [:]
+    for asset in assets where !asset.fails { usable[asset.object, default: 0] += 1 }
+    var found: [String] = []
+    var places: [String: Int] = [:]
+    for entry in indexed { places["\(objects[entry.asset] ?? "?") \(entry.index)", default: 0] += 1 }
+    for leaf in leaves {
+      for number in leaf.items where number < scenario.items.count {
+        let item = scenario.items[number]
+        let times = places["\(item.object) \(item.index)"] ?? 0
+        let resends = resends(of: number)
+        if leaf.state == "accepted", times == 0 {
+          found.append("lost: item \(number) is accepted and was never indexed")
+        }
+        if times > 1 + resends { found.append("twice: item \(number) was indexed \(times) times") }
+        if usable[item.object] ?? 0 > 1 + resends {
+          found.append("twice: item \(number) was uploaded \(usable[item.object] ?? 0) times")
+        }
+        if times > 0, resends == 0, ["failed", "cancelled", "rejected"].contains(leaf.state) {
+          found.append("item \(number) is \(leaf.state) and was indexed")
         }
       }
     }
@@ -142,7 +176,7 @@ struct Checker {
       if attempt.outcome == nil, records.state != "running" {
         found.append("attempt \(attempt.number) of chunk \(attempt.chunk) never ended")
       }
-      if attempt.outcome == "accepted" { accepted.insert(attempt.chunk) }
+      if attempt.outcome == "accepted", attempt.step != "upload" { accepted.insert(attempt.chunk) }
     }
     if requests.count > records.attempts.count {
       found.append("\(requests.count) requests arrived, and there are \(records.attempts.count) intents")

@@ -18,6 +18,7 @@ struct Records {
   struct Attempt {
     let chunk: Int
     let number: Int
+    let step: String
     let outcome: String?
   }
 
@@ -76,8 +77,10 @@ struct Records {
         number: Int(row[0] ?? "") ?? -1, items: first..<first + (Int(row[2] ?? "") ?? 0), state: row[3] ?? "",
         parent: row[4].flatMap { Int($0) }, attempts: Int(row[5] ?? "") ?? -1)
     }
-    attempts = try reader.rows("SELECT chunk, number, outcome FROM attempt ORDER BY chunk, number").map {
-      Attempt(chunk: Int($0[0] ?? "") ?? -1, number: Int($0[1] ?? "") ?? -1, outcome: $0[2])
+    attempts = try reader.rows("SELECT chunk, number, step, outcome FROM attempt ORDER BY chunk, number").map
+    {
+      Attempt(
+        chunk: Int($0[0] ?? "") ?? -1, number: Int($0[1] ?? "") ?? -1, step: $0[2] ?? "", outcome: $0[3])
     }
     moves = try reader.rows("SELECT chunk, old, new, cause FROM simulated_move ORDER BY id").map {
       Move(chunk: Int($0[0] ?? "") ?? -1, old: $0[1] ?? "", new: $0[2] ?? "", cause: $0[3] ?? "")

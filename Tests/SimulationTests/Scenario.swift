@@ -29,6 +29,8 @@ struct Scenario: Sendable {
   var setsClock = false
   /// Whether settings are changed between processes.
   var changesSettings = false
+  /// Objects of which no asset can be used; with profile v1.3.
+  var failingAssets: Set<String> = []
   /// Whether a request is answered from a task that is nobody's child: what the simulation has to notice.
   var strays = false
 

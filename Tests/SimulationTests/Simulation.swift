@@ -102,7 +102,7 @@ final class Simulation: Sendable {
       violations +=
         Checker(
           scenario: world.scenario, ledger: world.service.ledger, requests: world.service.requests,
-          records: records
+          records: records, assets: world.assets.assets, indexed: world.assets.indexed
         ).violations
       edges.add(records)
       held = records.tally["unknown", default: 0]

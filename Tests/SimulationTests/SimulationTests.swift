@@ -53,7 +53,10 @@ struct SimulationTests {
   func oneSeed() async throws {
     let seed = try #require(Self.one)
     let name = Self.environment["SIMULATION_CONDITION"]
-    let condition = ConditionTests.conditions.first { $0.name == name }
+    let condition =
+      name == "today"
+      ? ConditionTests.Condition("today", AssetsSimulationTests.today)
+      : ConditionTests.conditions.first { $0.name == name }
     let simulation = try await Simulation { scenario in condition?.apply(&scenario) }
     let result = await withCheckedContinuation { continuation in
       Thread.detachNewThread { continuation.resume(returning: simulation.play(seed, keepsLines: true)) }

@@ -1,3 +1,4 @@
+import AssetsService
 import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
@@ -28,6 +29,7 @@ final class World: Sendable {
   let executor: SeededExecutor
   let timeline = Timeline()
   let service: ServiceModel
+  let assets: AssetsModel
   let trace: Trace
   private let state: NIOLockedValueBox<State>
 
@@ -40,6 +42,8 @@ final class World: Sendable {
     self.path = path
     executor = SeededExecutor(random: random)
     service = ServiceModel(timeline: timeline, dice: dice, weather: scenario.weather)
+    assets = AssetsModel(
+      timeline: timeline, dice: dice, weather: scenario.weather, failing: scenario.failingAssets)
     trace = Trace(keepsLines: keepsLines)
     state = NIOLockedValueBox(State(deathsLeft: scenario.deaths))
     trace.remark("\(scenario)")
@@ -172,9 +176,7 @@ final class World: Sendable {
       if errand == .retry { _ = try await simulated.retry([.rejected, .failed]) }
       let loop = RunLoop(
         session: simulated,
-        service: TransfersService(
-          SimulatedTransfer(process: process), profile: session.settings.profile,
-          destination: session.settings.destination), clock: process, random: random,
+        service: module(of: session, process), clock: process, random: random,
         observer: Onlooker(trace: trace))
       let asks = number < scenario.calmFrom && dice.chance(scenario.stopOdds / 2)
       let id = session.run
@@ -200,6 +202,17 @@ final class World: Sendable {
       }
       throw error
     }
+  }
+
+  private func module(of session: any RunSession, _ process: SimulatedProcess) -> any ServiceModule {
+    let settings = session.settings
+    guard settings.profile == .v1_3 else {
+      return TransfersService(
+        SimulatedTransfer(process: process), profile: settings.profile, destination: settings.destination)
+    }
+    return AssetsService(
+      SimulatedAssets(process: process, model: assets), urls: SimulatedURLs(), run: session.run,
+      urlLifetime: .seconds(43_200), clock: process, destination: settings.destination)
   }
 
   /// What befalls a process at moments of its life rather than at its calls.

@@ -12,6 +12,8 @@ package struct ChunkTrail: Sendable, Equatable {
   package var parentVerdict: Settlement.Verdict?
   /// Whether the last of them was for a step after which another one follows.
   package var hasNextStep: Bool
+  /// Whether it was for a step before which another one comes: a refusal may then lead back to that one.
+  package var hasStepBefore: Bool
   /// Whether it was rejected together with its neighbours, without a try of its own.
   package var isRejectedWithNeighbours: Bool
 
@@ -20,7 +22,7 @@ package struct ChunkTrail: Sendable, Equatable {
     attempts: Int, lastOutcome: Outcome? = nil, lastVerdict: Settlement.Verdict? = nil,
     isRetried: Bool = false,
     parentVerdict: Settlement.Verdict? = nil, hasNextStep: Bool = false,
-    isRejectedWithNeighbours: Bool = false
+    hasStepBefore: Bool = false, isRejectedWithNeighbours: Bool = false
   ) {
     self.attempts = attempts
     self.lastOutcome = lastOutcome
@@ -28,6 +30,7 @@ package struct ChunkTrail: Sendable, Equatable {
     self.isRetried = isRetried
     self.parentVerdict = parentVerdict
     self.hasNextStep = hasNextStep
+    self.hasStepBefore = hasStepBefore
     self.isRejectedWithNeighbours = isRejectedWithNeighbours
   }
 
@@ -66,6 +69,7 @@ package struct ChunkTrail: Sendable, Equatable {
       case .undecided, nil:
         // A refusal may be looked up before its chunk is divided: it is unknown meanwhile.
         let mayBePending = lastOutcome == .index || isRetried
+        if hasStepBefore { return [.rejected, .unknown, .processing, .pending, .failed, .cancelled] }
         return mayBePending ? [.rejected, .split, .unknown, .pending] : [.rejected, .split, .unknown]
       }
     }

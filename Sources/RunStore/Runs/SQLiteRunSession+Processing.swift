@@ -42,7 +42,12 @@ extension SQLiteRunSession {
           .integer(row), .integer(result.chunk.rawValue), .integer(result.attempt),
           .integer(result.mediaLength?.millisecondsRoundedUp), .flag(result.isCounted))
       }
-      // What went wrong came after the answer to the attempt, which stays as it was.
+      if result.isCounted {
+        try connection.run(
+          "UPDATE attempt SET counted = 1 WHERE run = ? AND chunk = ? AND number = ?", .integer(row),
+          .integer(result.chunk.rawValue), .integer(result.attempt))
+      }
+      // What went wrong came after the answer to the attempt, whose outcome stays as it was.
       let outcome: Outcome =
         switch result.event {
         case .refused: .content

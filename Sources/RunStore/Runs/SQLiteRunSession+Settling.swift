@@ -309,13 +309,6 @@ extension SQLiteRunSession {
         """, .text(id), .integer(settlement.decidedAt.milliseconds), .integer(row),
         .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
     }
-    if settlement.event == .stepAccepted {
-      // The service works on it from here on: what the last attempt came to is no refusal that is to be looked into.
-      try connection.run(
-        "UPDATE chunk SET last_outcome = ?, last_at = ? WHERE run = ? AND number = ?",
-        .text(Outcome.accepted.rawValue), .integer(settlement.decidedAt.milliseconds), .integer(row),
-        .integer(settlement.chunk.rawValue))
-    }
     if let division = settlement.division {
       try divide(settlement.chunk, into: division, in: connection)
     }

@@ -196,7 +196,10 @@ struct ChunkRecords: Sendable {
       unfinished.append(attempt.number)
     }
     if final != nil { afterFinal = afterFinal ?? attempt.number }
-    if let lastAttempt, run.place(of: attempt.step) < run.place(of: lastAttempt.step) {
+    // A refusal of a step may lead back to the one before: what was made there may be gone.
+    if let lastAttempt, run.place(of: attempt.step) < run.place(of: lastAttempt.step),
+      lastAttempt.outcome != Outcome.content.rawValue
+    {
       stepBack = stepBack ?? (attempt.number, attempt.step)
     }
     if attempt.outcome == Outcome.accepted.rawValue, final == nil, !run.isFollowed(attempt.step) {
@@ -231,6 +234,7 @@ struct ChunkRecords: Sendable {
       attempts: attempts, lastOutcome: lastAttempt?.outcome.flatMap(Outcome.init(rawValue:)),
       lastVerdict: lastVerdict, isRetried: attempts > 0 && allowanceFrom == attempts + 1,
       parentVerdict: parentVerdict, hasNextStep: lastAttempt.map { run.isFollowed($0.step) } ?? false,
+      hasStepBefore: lastAttempt.map { run.place(of: $0.step) > 0 } ?? false,
       isRejectedWithNeighbours: isNotIsolated)
   }
 }
@@ -293,9 +297,12 @@ extension ChunkRecords {
         "is for the step \(stepBack.step), expected that of the attempt before it or a later one")
     }
     let last = lastAttempt?.step ?? run.steps[0]
-    // A step that was taken leads to the next one.
+    // A step that was taken leads to the next one, and a refusal may lead back to the one before.
     let next = run.step(after: last)
-    guard step != last, step != next else { return }
+    let mayGoBack = lastAttempt?.outcome == Outcome.content.rawValue
+    guard step != last, step != next, !(mayGoBack && run.place(of: step) < run.place(of: last)) else {
+      return
+    }
     findings.add(
       .state, row,
       "is at the step \(step), expected \(last)\(next.map { " or \($0)" } ?? "") from its attempts")
@@ -312,7 +319,9 @@ extension ChunkRecords {
     // A range that is rejected with its neighbours shows what they came to, until it is tried again.
     guard let lastEnded, !isNotIsolated, lastEnded.number >= allowanceFrom else { return }
     // What became of a step that was taken may show instead.
-    if let lastAttempt, run.isFollowed(lastAttempt.step), lastEnded.outcome == Outcome.accepted.rawValue {
+    if run.steps.count > 1,
+      [Outcome.accepted, .content, .unknown].map(\.rawValue).contains(lastEnded.outcome ?? "")
+    {
       return
     }
     if lastOutcome != lastEnded.outcome {
