@@ -209,7 +209,15 @@ struct Poller {
       of: chunk, at: clock.now(), event: event, nextStep: next, mediaLength: mediaLength,
       isCounted: isCounted,
       readyAt: readyAt, status: status, code: code, message: message)
-    let recorded = try await persistently { try await session.record(result) }
+    let recorded: Recorded
+    do {
+      recorded = try await persistently { try await session.record(result) }
+    } catch let error as StoreError where error.code == .conflict && dispatcher.isCancelled {
+      // It was cancelled between the look and the record, which is then to change nothing. Had another process taken the
+      // run, whatever else is recorded would meet the same.
+      state.watched[chunk.number] = nil
+      return
+    }
     if event != .stepAccepted { state.watched[chunk.number] = nil }
     state.lastMove = clock.elapsed()
     if event != .stepDone, event != .stepAccepted {
