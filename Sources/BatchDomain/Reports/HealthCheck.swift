@@ -19,6 +19,8 @@ package struct HealthCheck: Sendable, Equatable {
     case key
     /// Whether the service answers and takes the key.
     case service
+    /// With profile v1.3: whether there are credentials for S3, and from where.
+    case credentials
     /// Whether the database is there and may be read and written.
     case database
     /// Whether the schema of the database is this program's.

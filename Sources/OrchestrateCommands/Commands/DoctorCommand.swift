@@ -1,6 +1,8 @@
 import ArgumentParser
 import BatchDomain
 import Reporting
+import S3Access
+import S3Signing
 import ServiceHTTP
 
 /// `orchestrate doctor`: whether this machine, this store and this key can carry a run through a night.
@@ -30,6 +32,7 @@ struct DoctorCommand: Subcommand {
     let given = try serviceOptions.layer.values
     let key = await key(given.apiKeyFile, context)
     var checks = [key.check, await service(key.key, given.run, context)]
+    if given.run.profile == .v1_3 { checks.append(await credentials(given.run, context)) }
     checks += await store(in: context)
     switch format {
     case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
@@ -47,6 +50,20 @@ struct DoctorCommand: Subcommand {
     } catch {
       let failure = CommandFailure(error)
       return (HealthCheck(.key, .problem, failure.message, remedy: failure.remedy), nil)
+    }
+  }
+
+  private func credentials(_ settings: RunSettings, _ context: ProcessContext) async -> HealthCheck {
+    do {
+      let held = try await ServiceConnections.requireCredentials(settings, in: context)
+      let end = held?.credentials.expiresAt.map {
+        " and end at \(context.zone.text($0, from: context.clock.now()))"
+      }
+      return HealthCheck(
+        .credentials, .ok, "the credentials for S3 come from \(held?.origin ?? "nowhere")\(end ?? "")")
+    } catch {
+      let failure = CommandFailure(error)
+      return HealthCheck(.credentials, .problem, failure.message, remedy: failure.remedy)
     }
   }
 

@@ -71,9 +71,13 @@ enum ServiceConnections {
 
   /// Refuses to begin where what a profile needs beside the key is missing.
   ///
+  /// - Returns: the credentials for S3; `nil` with a profile that needs none.
   /// - Throws: ``S3Error`` where there are no credentials for S3, or none that can be used.
-  static func requireCredentials(_ settings: RunSettings, in context: ProcessContext) async throws {
-    guard settings.profile == .v1_3 else { return }
+  @discardableResult
+  static func requireCredentials(
+    _ settings: RunSettings, in context: ProcessContext
+  ) async throws -> HeldCredentials? {
+    guard settings.profile == .v1_3 else { return nil }
     let objects = try await BucketOpener.open(settings.objects, in: context)
     let result: Result<HeldCredentials, any Error>
     do {
@@ -82,7 +86,7 @@ enum ServiceConnections {
       result = .failure(error)
     }
     await objects.shutdown()
-    _ = try result.get()
+    return try result.get()
   }
 
   /// Indexes that a run which goes on is looked through for, in items.

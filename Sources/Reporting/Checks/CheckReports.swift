@@ -7,7 +7,7 @@ package enum HealthText {
   /// - Parameter database: the path given with `--db`, which advised commands then need, too.
   package static func text(_ checks: [HealthCheck], database: String? = nil) -> String {
     let statusWidth = HealthCheck.Status.allCases.map(\.rawValue.count).max() ?? 0
-    let subjectWidth = HealthCheck.Subject.allCases.map(\.rawValue.count).max() ?? 0
+    let subjectWidth = checks.map(\.subject.rawValue.count).max() ?? 0
     var text = ""
     for check in checks {
       let start =

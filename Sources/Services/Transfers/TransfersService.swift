@@ -15,7 +15,8 @@ package struct TransfersService: ServiceModule {
   package init(_ api: any TransfersAPI, profile: ServiceProfile, destination: String) {
     self.api = api
     wrongEndpoint =
-      "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue)"
+      "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue); accounts of today need "
+      + "--profile v1.3"
   }
 
   package var steps: [ChunkStep] { [.transfer] }
