@@ -17,7 +17,9 @@ struct DoctorCommandTests {
       try JSONSerialization.jsonObject(with: Data(stage.output.written.utf8)) as? [String: Any])
     #expect(Set(document.keys) == ["checks"])
     let checks = try #require(document["checks"] as? [[String: Any]])
-    #expect(checks.compactMap { $0["check"] as? String } == HealthCheck.Subject.allCases.filter { $0 != .credentials }.map(\.rawValue))
+    #expect(
+      checks.compactMap { $0["check"] as? String }
+        == HealthCheck.Subject.allCases.filter { $0 != .credentials }.map(\.rawValue))
     #expect(checks.allSatisfy { Set($0.keys) == ["check", "status", "message", "remedy"] })
     let states = checks.compactMap { $0["status"] as? String }
     #expect(states == ["problem", "skipped", "ok", "skipped", "skipped", "skipped", "ok", "skipped", "ok"])
