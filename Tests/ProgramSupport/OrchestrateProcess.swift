@@ -159,10 +159,14 @@ package final class OrchestrateProcess: Sendable {
   }
 }
 
+/// Held while a program is started.
+private let starting = NIOLock()
+
 extension Process {
   fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
     terminationHandler = { owner.exited($0) }
-    try run()
+    // Foundation looks through the descriptors of this process to start another one; two starts at a time crashed it.
+    try starting.withLock { try run() }
     // Plain blocking reads on threads of their own see the end of a pipe whatever else the process does.
     for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
       Thread.detachNewThread {
