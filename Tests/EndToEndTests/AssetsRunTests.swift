@@ -142,6 +142,18 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test("doctor says which generation of the service answers, and where the credentials come from")
+  func doctor() async throws {
+    let scene = try await scene(videos: 1) { $0.servesTransfers = false }
+    let blind = try await run(["doctor", "--base-url", scene.server.address], scene)
+    #expect(blind.status == 1)
+    #expect(blind.output.contains("answers as v1.3, not as v1"), "\(blind.output)")
+    let right = try await run(["doctor", "--base-url", scene.server.address, "--profile", "v1.3"], scene)
+    #expect(right.status == 0, "\(right.output)")
+    #expect(right.output.contains("the credentials for S3 come from"), "\(right.output)")
+    await scene.server.stop()
+  }
+
   /// Every moment, early and late: both steps pass most of them.
   static let moments = KillPoint.allCases.flatMap { point in
     switch point {

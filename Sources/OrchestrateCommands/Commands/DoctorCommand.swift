@@ -29,9 +29,13 @@ struct DoctorCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let given = try serviceOptions.layer.values
+    let layer = try serviceOptions.layer
+    let given = layer.values
     let key = await key(given.apiKeyFile, context)
-    var checks = [key.check, await service(key.key, given.run, context)]
+    var checks = [
+      key.check,
+      await service(key.key, given.run, isProfileGiven: layer.given.contains("profile"), context),
+    ]
     if given.run.profile == .v1_3 { checks.append(await credentials(given.run, context)) }
     checks += await store(in: context)
     switch format {
@@ -68,7 +72,7 @@ struct DoctorCommand: Subcommand {
   }
 
   private func service(
-    _ key: APIKey?, _ settings: RunSettings, _ context: ProcessContext
+    _ key: APIKey?, _ settings: RunSettings, isProfileGiven: Bool, _ context: ProcessContext
   ) async -> HealthCheck {
     guard let key else { return HealthCheck(.service, .skipped, "not checked: there is no API key") }
     let route: ServiceRoute
@@ -77,20 +81,37 @@ struct DoctorCommand: Subcommand {
     } catch {
       return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
     }
-    let connection: OpenService
     do {
-      // Nothing is sent for a run.
-      connection = try await ServiceConnections.open(
-        settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key,
-        route: route,
-        in: context)
+      let result = try await probe(settings, key, route, context)
+      // Whoever names no profile may not know which generation of the API the account has.
+      if !isProfileGiven, case .refused(let answer, isForeign: false) = result,
+        answer.outcome == .endpoint || answer.status == 404
+      {
+        for other in ServiceProfile.allCases where other != settings.profile {
+          var changed = settings
+          changed.profile = other
+          guard case .ready = try await probe(changed, key, route, context) else { continue }
+          return ServiceHealth.otherProfile(other, baseURL: settings.baseURL, profile: settings.profile)
+        }
+      }
+      return ServiceHealth.check(result, baseURL: settings.baseURL, profile: settings.profile)
     } catch {
       let failure = CommandFailure(error)
       return HealthCheck(.service, .problem, failure.message, remedy: failure.remedy)
     }
+  }
+
+  private func probe(
+    _ settings: RunSettings, _ key: APIKey, _ route: ServiceRoute, _ context: ProcessContext
+  ) async throws -> ProbeResult {
+    // Nothing is sent for a run.
+    let connection = try await ServiceConnections.open(
+      settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key,
+      route: route,
+      in: context)
     let result = await connection.service.probe()
     await connection.shutdown()
-    return ServiceHealth.check(result, baseURL: settings.baseURL, profile: settings.profile)
+    return result
   }
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {
@@ -120,6 +141,14 @@ enum ServiceHealth {
         .service, .problem, "\(baseURL) does not answer: \(failure.text)", remedy: remedy(for: failure.code))
     case .refused(let answer, let isForeign): check(answer, isForeign: isForeign, baseURL, profile)
     }
+  }
+
+  /// The service answers as another generation of its API does.
+  static func otherProfile(_ other: ServiceProfile, baseURL: String, profile: ServiceProfile) -> HealthCheck {
+    HealthCheck(
+      .service, .problem,
+      "\(baseURL) takes the key and answers as \(other.rawValue), not as \(profile.rawValue), the default",
+      remedy: "give --profile \(other.rawValue) to submit, and to doctor")
   }
 
   private static func remedy(for code: String?) -> Remedy {
