@@ -1,5 +1,6 @@
 import BatchDomain
 import Dispatcher
+import NIOConcurrencyHelpers
 import RunStore
 import TestSupport
 import Testing
@@ -231,5 +232,53 @@ struct SteppedRunTests {
     #expect(try await scene.run(module: service, of: heir) == .finished)
     #expect(try await scene.summary().counts.items(in: .accepted) == 5)
     #expect(service.made(.upload).values.allSatisfy { $0 == 1 })
+  }
+
+  /// A way in which one request goes wrong.
+  enum Mishap: CaseIterable {
+    case takenAndLost, lost, throttled, throttledForLong, refusedOnce
+  }
+
+  @Test(
+    "whichever request goes wrong, in whichever way, every item is made once in both steps",
+    arguments: Mishap.allCases)
+  func everyRequest(_ mishap: Mishap) async throws {
+    let items = 5
+    for number in 0..<2 * items {
+      let scene = try await scene(items: items) {
+        $0.concurrency = 3
+        $0.maxFailures = .items(1_000)
+      }
+      let count = NIOLockedValueBox(0)
+      let service = SteppedService.answering { _, _, _ in
+        let place = count.withLockedValue { count in
+          count += 1
+          return count - 1
+        }
+        guard place == number else { return .take() }
+        switch mishap {
+        case .takenAndLost: return .takeAndLose
+        case .lost: return .lose
+        case .throttled: return .throttle(.seconds(20))
+        case .throttledForLong: return .throttle(.seconds(200_000))
+        case .refusedOnce: return .refuse("not_ready", isAboutItem: false)
+        }
+      }
+      var exit = try await scene.run(module: service)
+      if case .paused(.throttled, _) = exit {
+        // A person waits until then.
+        scene.clock.advance(by: .seconds(200_000))
+        let heir = try await scene.store.take(scene.session.run, isCancelling: false, at: scene.clock.now())
+        exit = try await scene.run(module: service, of: heir)
+      }
+      #expect(exit == .finished, "\(mishap) at request \(number)")
+      let counts = try await scene.summary().counts
+      let refused = counts.items(in: .rejected)
+      #expect(refused <= (mishap == .refusedOnce ? 1 : 0))
+      #expect(counts.items(in: .accepted) == items - refused, "\(mishap) at request \(number)")
+      #expect(service.made(.upload).values.allSatisfy { $0 == 1 }, "\(mishap) at request \(number)")
+      #expect(service.made(.index).values.allSatisfy { $0 == 1 }, "\(mishap) at request \(number)")
+      #expect(try await isSound(scene), "\(mishap) at request \(number)")
+    }
   }
 }
