@@ -33,7 +33,8 @@ link_fuzz_sources() {
   # Of the service's modules only what decodes: nothing that needs the network.
   local decoders=(
     ServiceHTTP/ServiceHTTPError
-    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,MarkupPage,RequestedWait}
+    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListingFailure,MarkupPage,RequestedWait}
+    ServiceHTTP/Addresses/PercentEncoding
     ServiceHTTP/Secrets/{APIKey,Scrubber}
     Services/Transfers/{TaskList,TransferOutcomes,TransfersAPI}
   )
