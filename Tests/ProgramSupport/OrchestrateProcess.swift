@@ -140,9 +140,7 @@ package final class OrchestrateProcess: Sendable {
     }
   }
 
-  fileprivate func exited(_ process: Process) {
-    let status =
-      process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+  fileprivate func exited(_ status: Int32) {
     change { state in
       state.status = status
       state.open -= 1
@@ -164,9 +162,9 @@ private let starting = NIOLock()
 
 extension Process {
   fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
-    terminationHandler = { owner.exited($0) }
     // Foundation looks through the descriptors of this process to start another one; two starts at a time crashed it.
     try starting.withLock { try run() }
+    Thread.detachNewThread { [self] in owner.exited(exitStatus()) }
     // Plain blocking reads on threads of their own see the end of a pipe whatever else the process does.
     for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
       Thread.detachNewThread {
@@ -178,5 +176,19 @@ extension Process {
         }
       }
     }
+  }
+
+  /// Blocks until the program has ended. The system is asked, since Foundation's own notice was seen to be lost; the process
+  /// is left for Foundation to reap.
+  private func exitStatus() -> Int32 {
+    var facts = siginfo_t()
+    while waitid(P_PID, id_t(processIdentifier), &facts, WEXITED | WNOWAIT) != 0 {
+      if errno == EINTR { continue }
+      // Foundation was first, and has the status or is about to.
+      while isRunning { usleep(1_000) }
+      return terminationReason == .exit ? terminationStatus : 128 + terminationStatus
+    }
+    let status = facts._sifields._sigchld.si_status
+    return facts.si_code == Int32(CLD_EXITED) ? status : 128 + status
   }
 }
