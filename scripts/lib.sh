@@ -34,7 +34,6 @@ link_fuzz_sources() {
   local decoders=(
     ServiceHTTP/ServiceHTTPError
     ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListingFailure,MarkupPage,RequestedWait}
-    ServiceHTTP/Addresses/PercentEncoding
     ServiceHTTP/Secrets/{APIKey,Scrubber}
     Services/Transfers/{TaskList,TransferOutcomes,TransfersAPI}
   )

@@ -1,6 +1,6 @@
 package import BatchDomain
 
-/// Why a list cannot be made into a manifest. Nothing of S3 itself: its refusals are errors of whoever speaks to it.
+/// Why a list cannot be made into a manifest. Nothing of S3 itself: its refusals are errors of `S3Access`.
 package struct ListError: AdvisedError, Equatable {
   /// The kinds of failures; the raw values are stable and meant for programs.
   package enum Code: String, Sendable, CaseIterable {

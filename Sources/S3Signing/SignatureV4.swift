@@ -113,7 +113,7 @@ package enum SignatureV4 {
   }
 }
 
-/// A URL that lets whoever has it read one object until it ends: a secret.
+/// A URL with which everybody who has it can read one object until it ends: a secret.
 package struct PresignedURL: Sendable {
   /// The URL itself.
   package let text: String
@@ -218,4 +218,26 @@ package struct S3Signer: Sendable {
     let path = "\(address.scheme)://\(address.host)\(PercentEncoding.path(address.path(of: key)))"
     return query.isEmpty ? path : path + "?" + query.map(\.encoded).joined(separator: "&")
   }
+}
+
+/// One parameter of a query, not encoded.
+package struct QueryItem: Sendable, Equatable {
+  /// The name's bytes.
+  package var name: [UInt8]
+  /// The value's bytes; empty where there is none.
+  package var value: [UInt8]
+
+  /// A parameter of texts.
+  package init(_ name: String, _ value: String) {
+    (self.name, self.value) = (Array(name.utf8), Array(value.utf8))
+  }
+
+  /// A parameter whose value is bytes.
+  package init(_ name: String, bytes: [UInt8]) { (self.name, value) = (Array(name.utf8), bytes) }
+
+  /// A parameter of bytes.
+  package init(name: [UInt8], value: [UInt8]) { (self.name, self.value) = (name, value) }
+
+  /// `name=value`, encoded.
+  package var encoded: String { PercentEncoding.query(name) + "=" + PercentEncoding.query(value) }
 }

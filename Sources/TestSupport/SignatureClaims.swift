@@ -1,3 +1,4 @@
+import BatchDomain
 package import S3Signing
 
 /// What a received request says of its signature, in a query or in headers: what whoever checks it needs.

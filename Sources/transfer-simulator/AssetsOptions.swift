@@ -112,7 +112,7 @@ struct ObjectStoreOptions: ParsableArguments {
   @Flag(help: "S3: GET and HEAD find an object under every key, listed or not.")
   var everyKey = false
 
-  @Flag(help: "S3: whoever reads has to say that he pays.")
+  @Flag(help: "S3: a request for an object has to say that its sender pays.")
   var requesterPays = false
 
   @Option(help: "S3: how the wrong region is answered: 301, 307 or 400.")

@@ -140,7 +140,9 @@ package final class OrchestrateProcess: Sendable {
     }
   }
 
-  fileprivate func exited(_ status: Int32) {
+  fileprivate func exited(_ process: Process) {
+    let status =
+      process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
     change { state in
       state.status = status
       state.open -= 1
@@ -162,9 +164,9 @@ private let starting = NIOLock()
 
 extension Process {
   fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
-    // Foundation looks through the descriptors of this process to start another one; two starts at a time crashed it.
+    terminationHandler = { owner.exited($0) }
+    // Foundation was seen to crash here once, while hundreds of tests opened and closed descriptors and started programs.
     try starting.withLock { try run() }
-    Thread.detachNewThread { [self] in owner.exited(exitStatus()) }
     // Plain blocking reads on threads of their own see the end of a pipe whatever else the process does.
     for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
       Thread.detachNewThread {
@@ -176,19 +178,5 @@ extension Process {
         }
       }
     }
-  }
-
-  /// Blocks until the program has ended. The system is asked, since Foundation's own notice was seen to be lost; the process
-  /// is left for Foundation to reap.
-  private func exitStatus() -> Int32 {
-    var facts = siginfo_t()
-    while waitid(P_PID, id_t(processIdentifier), &facts, WEXITED | WNOWAIT) != 0 {
-      if errno == EINTR { continue }
-      // Foundation was first, and has the status or is about to.
-      while isRunning { usleep(1_000) }
-      return terminationReason == .exit ? terminationStatus : 128 + terminationStatus
-    }
-    let status = facts._sifields._sigchld.si_status
-    return facts.si_code == Int32(CLD_EXITED) ? status : 128 + status
   }
 }

@@ -1,6 +1,6 @@
 /// The port for addresses from which a service can fetch an object by itself, for example presigned ones.
 ///
-/// Such an address works for whoever has it: it is a secret, made when a request is built and kept in memory alone.
+/// Everybody who has such an address can fetch the object: it is a secret, made when a request is built and kept in memory alone.
 package protocol ObjectURLSource: Sendable {
   /// An address of one object, made now.
   ///
@@ -43,7 +43,7 @@ package enum ObjectURLError: Error, Sendable, Equatable {
   ///   - code: a short stable word for the cause.
   ///   - message: one clear sentence.
   case refused(code: String, message: String)
-  /// There is none now, and may be one later: whoever was asked could not be reached.
+  /// There is none now, and may be one later: the source of addresses could not be reached.
   ///
   /// - Parameters:
   ///   - code: a short stable word for the cause.

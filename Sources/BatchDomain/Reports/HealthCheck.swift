@@ -2,7 +2,7 @@
 ///
 /// The checks spend no quota, change no record and do not create what they look for:
 ///
-/// - The service is asked for one row of its list of tasks, without an index. A 4xx that speaks of the request itself still
+/// - The service is asked for one row of its list of tasks, without an index, or of assets with profile v1.3. A 4xx that speaks of the request itself still
 ///   proves that the service is there and did not refuse the key; so does being throttled.
 /// - The database is opened for reading only, and never migrated or made. Permissions are asked of the system (`access`),
 ///   since opening the file by other means than SQLite drops SQLite's locks.

@@ -4,7 +4,7 @@ package enum Outcome: String, Sendable, CaseIterable {
   case accepted
   /// The service refuses the key or the account; says nothing about the chunk.
   case account
-  /// The address does not answer as the transfers endpoint does; says nothing about the chunk.
+  /// The address does not answer as the service of the run's profile does; says nothing about the chunk.
   case endpoint
   /// The service does not know the index.
   case index

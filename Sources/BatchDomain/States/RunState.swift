@@ -22,7 +22,7 @@ package enum PauseReason: String, Sendable, CaseIterable {
   case throttled
   /// The service refuses the key or the account.
   case account
-  /// The address does not answer as the transfers endpoint does.
+  /// The address does not answer as the service of the run's profile does.
   case endpoint
   /// The index of every item left does not exist.
   case index

@@ -66,7 +66,7 @@ struct ItemWriter {
     if text.count >= Self.pieceLength { try flush() }
   }
 
-  /// Ends the manifest. One that is never ended is refused by whoever reads it, where it is an array.
+  /// Ends the manifest. An array that is never ended is refused by the manifest reader.
   mutating func finish() throws {
     if layout == .json { text += (count == 0 ? "[]\n" : "\n]\n").utf8 }
     try flush()

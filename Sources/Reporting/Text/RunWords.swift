@@ -39,7 +39,7 @@ extension PauseReason {
     case .window: "its sending window closed"
     case .throttled: "the service asked for a longer wait than --max-wait permits"
     case .account: "the service refuses the key or the account"
-    case .endpoint: "the service's address does not answer as its profile says"
+    case .endpoint: "the address does not answer as the service of the run's profile does"
     case .index: "the service does not know the index of the items left"
     case .source: "the service cannot fetch the videos"
     case .credentials: "the credentials for S3 are refused, or end too soon"

@@ -69,7 +69,7 @@ package actor CredentialProvider {
     held.credentials.expiresAt.map { $0.since(clock.now()) }
   }
 
-  /// Asks the sources; whoever comes meanwhile waits for the same answer.
+  /// Asks the sources; callers that come meanwhile wait for the same answer.
   private func renewed() async throws -> HeldCredentials {
     while true {
       let task = renewal ?? Task { try await ask() }

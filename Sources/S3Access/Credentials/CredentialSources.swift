@@ -93,7 +93,7 @@ package struct HeldCredentials: Sendable {
   /// Where they are from, as a clause for messages: `the environment`, `profile "x" of ~/.aws/credentials`.
   package let origin: String
 
-  /// Whether whoever gives them replaces them by itself before they end, as AWS does for roles of containers and
+  /// Whether their source replaces them by itself before they end, as AWS does for roles of containers and
   /// instances, 5 minutes before at the latest: asking earlier gives the same again.
   package let areReplaced: Bool
 

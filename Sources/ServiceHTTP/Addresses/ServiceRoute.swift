@@ -54,7 +54,7 @@ package struct ServiceRoute: Sendable {
 }
 
 extension ServiceRoute {
-  /// The proxy that connections are tunnelled through, for whoever makes connections of another kind; `nil` means none.
+  /// The proxy that connections are tunnelled through, for code that makes connections of another kind; `nil` means none.
   package var tunnel: (host: String, port: Int, credentials: (user: String, password: String)?)? {
     proxy.map { ($0.host, $0.port, $0.credentials.map { ($0.user, $0.password) }) }
   }

@@ -210,23 +210,23 @@ enum AssetPaths {
 
   /// The assets of these ids, in one page.
   static func assets(ids: [String], limit: Int) -> String {
-    let query = ids.map { "asset_ids=\(PercentEncoding.escaped($0))&" }.joined()
+    let query = ids.map { "asset_ids=\(PercentEncoding.query($0.utf8))&" }.joined()
     return "\(assets)?\(query)page=1&page_limit=\(limit)"
   }
 
   /// A page of the list of assets, which is newest first always.
   static func assets(page: Int, limit: Int, fileName: FileName?) -> String {
-    let filter = fileName.map { "filename=\(PercentEncoding.escaped($0.rawValue))&" } ?? ""
+    let filter = fileName.map { "filename=\(PercentEncoding.query($0.rawValue.utf8))&" } ?? ""
     return "\(assets)?\(filter)page=\(page)&page_limit=\(limit)"
   }
 
   /// A page of the indexed assets of an asset.
   static func indexedAssets(of asset: String, page: Int, limit: Int) -> String {
-    "\(assets)/\(PercentEncoding.escaped(asset))/indexed-assets?page=\(page)&page_limit=\(limit)"
+    "\(assets)/\(PercentEncoding.query(asset.utf8))/indexed-assets?page=\(page)&page_limit=\(limit)"
   }
 
   /// An index.
-  static func index(_ id: IndexID) -> String { "/v1.3/indexes/\(PercentEncoding.escaped(id.rawValue))" }
+  static func index(_ id: IndexID) -> String { "/v1.3/indexes/\(PercentEncoding.query(id.rawValue.utf8))" }
 
   /// Where assets are added to an index.
   static func indexedAssets(in index: IndexID) -> String { "\(Self.index(index))/indexed-assets" }

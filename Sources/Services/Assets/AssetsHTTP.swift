@@ -97,7 +97,7 @@ package final class AssetsHTTP: AssetsAPI {
     return decoder.creation(bytes)
   }
 
-  /// A reader of answers that may repeat an address: whoever has it, or its signature, can fetch the object.
+  /// A reader of answers that may repeat an address, with which, or with whose signature, everybody can fetch the object.
   private func reader(hiding url: String) -> AnswerReader {
     var secrets = [url]
     if let mark = url.firstIndex(of: "?") {

@@ -60,7 +60,7 @@ struct TaskListQuery: Sendable {
 
   /// Path and query.
   func target(path: String) -> String {
-    let filter = index.map { "index_id=\(PercentEncoding.escaped($0.rawValue))&" } ?? ""
+    let filter = index.map { "index_id=\(PercentEncoding.query($0.rawValue.utf8))&" } ?? ""
     return "\(path)?\(filter)page=\(page)&page_limit=\(limit)&sort_by=created_at&sort_option=desc"
   }
 }

@@ -51,7 +51,7 @@ package struct SyntheticBucket: Sendable {
   package var archivedEvery: Int?
   /// Every n-th numbered video has subtitles beside it, `NAME.srt`; nil for none.
   package var subtitlesEvery: Int?
-  /// Whether whoever reads it has to say that he pays.
+  /// Whether a request for an object has to say that its sender pays.
   package var requesterPays = false
   /// Whether GET and HEAD find an object under every key, listed or not.
   package var holdsEveryKey = false

@@ -164,7 +164,7 @@ struct AssetRequestTests {
   @Test func `nothing of an address comes back, however the service repeats it`() async throws {
     let signature = "5ec7e7ff00aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d1577"
     let texts = [
-      sampleURL, sampleURL.replacing("&", with: "\\u0026"), PercentEncoding.escaped(sampleURL),
+      sampleURL, sampleURL.replacing("&", with: "\\u0026"), PercentEncoding.query(sampleURL.utf8),
       // Without the name that gives it away, and in capitals.
       "signature \(signature)", "signature \(signature.uppercased())",
       "the query of the url is \(sampleURL.suffix(300))",

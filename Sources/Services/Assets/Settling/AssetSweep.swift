@@ -5,7 +5,7 @@ internal import ServiceHTTP
 struct AssetSnapshot: Sendable {
   /// When the look began.
   var takenAt: Timestamp
-  /// Assets of the window that were listed, whoever made them.
+  /// Assets of the window that were listed, of this run and of others.
   var listed = 0
   /// Assets with the tag of an item that is looked for, by tag.
   var tagged: [String: [AssetRow]] = [:]

@@ -1,10 +1,11 @@
-/// Percent-encoding as AWS signs it: every byte outside `A-Z a-z 0-9 - _ . ~` becomes `%XX` with capital digits. Bytes are
-/// taken as they are; nothing is normalised, and `//`, `.` and `..` stay.
+/// Percent-encoding of what stands in a URL: every byte outside RFC 3986's unreserved `A-Z a-z 0-9 - _ . ~` becomes `%XX` with
+/// capital digits, which is also how AWS signs. Bytes are taken as they are; nothing is normalised, and `//`, `.` and `..`
+/// stay.
 package enum PercentEncoding {
   /// A path: slashes stay.
   package static func path(_ bytes: some Sequence<UInt8>) -> String { encode(bytes, keepingSlashes: true) }
 
-  /// A name or a value of a query: slashes are encoded.
+  /// A name or a value of a query, or one segment of a path: slashes are encoded.
   package static func query(_ bytes: some Sequence<UInt8>) -> String { encode(bytes, keepingSlashes: false) }
 
   /// The bytes behind escapes; `nil` when a percent sign is not followed by two hex digits.
@@ -63,26 +64,4 @@ package enum PercentEncoding {
     default: nil
     }
   }
-}
-
-/// One parameter of a query, not encoded.
-package struct QueryItem: Sendable, Equatable {
-  /// The name's bytes.
-  package var name: [UInt8]
-  /// The value's bytes; empty where there is none.
-  package var value: [UInt8]
-
-  /// A parameter of texts.
-  package init(_ name: String, _ value: String) {
-    (self.name, self.value) = (Array(name.utf8), Array(value.utf8))
-  }
-
-  /// A parameter whose value is bytes.
-  package init(_ name: String, bytes: [UInt8]) { (self.name, value) = (Array(name.utf8), bytes) }
-
-  /// A parameter of bytes.
-  package init(name: [UInt8], value: [UInt8]) { (self.name, self.value) = (name, value) }
-
-  /// `name=value`, encoded.
-  package var encoded: String { PercentEncoding.query(name) + "=" + PercentEncoding.query(value) }
 }
