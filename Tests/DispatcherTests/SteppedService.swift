@@ -30,6 +30,7 @@ final class SteppedService: ServiceModule {
     /// The ids that requests of the second step brought along.
     var brought: [ChunkNumber: [String?]] = [:]
     var looks: [ChunkNumber: Int] = [:]
+    var looksBeforeRequest: [Int] = []
     var polled: [[ChunkNumber]] = []
     var mostBegun = 0
     var begun: Set<ChunkNumber> = []
@@ -79,6 +80,8 @@ final class SteppedService: ServiceModule {
   }
   /// The ids that requests of the second step brought along.
   var brought: [ChunkNumber: [String?]] { state.withLockedValue { $0.brought } }
+  /// For each request, how many looks at chunks there were before it.
+  var looksBeforeRequest: [Int] { state.withLockedValue { $0.looksBeforeRequest } }
   /// The chunks of each poll.
   var polled: [[ChunkNumber]] { state.withLockedValue { $0.polled } }
   /// The most chunks that had begun and were not indexed at a time.
@@ -88,6 +91,7 @@ final class SteppedService: ServiceModule {
     let request = state.withLockedValue { state in
       defer {
         state.sent.append((step, unit.chunk))
+        state.looksBeforeRequest.append(state.looks.values.reduce(0, +))
         if step == .index { state.brought[unit.chunk, default: []].append(unit.externalIDs[.upload]) }
         if step == .upload { state.begun.insert(unit.chunk) }
         state.mostBegun = max(state.mostBegun, state.begun.count)
