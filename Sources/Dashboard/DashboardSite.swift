@@ -1,6 +1,6 @@
 package import BatchDomain
 import Hummingbird
-package import Reporting
+import Reporting
 
 /// What a dashboard serves, and with what.
 package struct DashboardSite: Sendable {

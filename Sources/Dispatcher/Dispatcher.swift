@@ -27,7 +27,8 @@ final class Dispatcher: Sendable {
   private let alarm = Alarm()
 
   init(
-    settings: RunSettings, budgets: Budgets, firstGoesAlone: Bool = false, standing: RunSnapshot,
+    settings: RunSettings, calendar: WindowCalendar? = nil, budgets: Budgets, firstGoesAlone: Bool = false,
+    standing: RunSnapshot,
     clock: any BatchClock,
     random: any RandomSource, observer: any RunObserver
   ) {
@@ -37,7 +38,8 @@ final class Dispatcher: Sendable {
     kept = NIOLockedValueBox(
       Kept(
         state: DispatcherState(
-          settings: settings, budgets: budgets, firstGoesAlone: firstGoesAlone, standing: standing)))
+          settings: settings, calendar: calendar, budgets: budgets, firstGoesAlone: firstGoesAlone,
+          standing: standing)))
   }
 
   // MARK: Events and actions
@@ -154,6 +156,12 @@ final class Dispatcher: Sendable {
     var answered = answered
     if answered.ending.outcome != .accepted { answered.ending.draw = random.nextUnit() }
     return handle(.answered(answered)) ?? GateEffect(isInOutage: false)
+  }
+
+  /// Whether a request may begin now: the window may have closed since the slot was given.
+  var isWindowOpen: Bool {
+    let now = clock.now()
+    return read { $0.isWindowOpen(at: now) }
   }
 
   /// Whether another request got through since a moment: what makes a failure the chunk's own.

@@ -43,6 +43,9 @@ struct DispatcherState: Sendable {
   private let items: Int
   private let firstStep: ChunkStep
   private let hasSeveralSteps: Bool
+  private var hours: SendingHours
+  /// The opening of a window that observers were told of.
+  private var announcedOpening: Timestamp?
 
   /// The lanes; those that send in the order in which they are asked for a slot.
   private var lanes: [Lane]
@@ -91,9 +94,15 @@ struct DispatcherState: Sendable {
   /// Counts what concerned the poller so far.
   var pollingVersion: Int { polling.version }
 
-  /// - Parameter firstGoesAlone: whether no other chunk is sent before the first step of one was done.
-  init(settings: RunSettings, budgets: Budgets, firstGoesAlone: Bool = false, standing: RunSnapshot) {
+  /// - Parameters:
+  ///   - calendar: when requests that submit may begin; `nil` for any time.
+  ///   - firstGoesAlone: whether no other chunk is sent before the first step of one was done.
+  init(
+    settings: RunSettings, calendar: WindowCalendar? = nil, budgets: Budgets, firstGoesAlone: Bool = false,
+    standing: RunSnapshot
+  ) {
     self.settings = settings
+    hours = SendingHours(calendar, requestsTaking: settings.timeout)
     firstStep = budgets.sending.last.map(ChunkStep.init) ?? settings.profile.firstStep
     hasSeveralSteps = budgets.sending.count > 1
     begun = hasSeveralSteps ? standing.begunChunks : 0
@@ -125,9 +134,11 @@ struct DispatcherState: Sendable {
   ///
   /// - Returns: what follows from it, in this order.
   mutating func handle(_ event: DispatcherEvent, now: Moment) -> [DispatcherAction] {
+    followWindows(now: now)
     apply(event, now: now)
     admitReaders(now: now)
     admitSenders(now: now)
+    pauseUntilLaterWindow(now: now)
     wakeWatchers(now: now)
     wakeCanceller()
     setAlarm(now: now)
@@ -248,6 +259,7 @@ extension DispatcherState {
     // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
     // manifest of which every chunk is refused would else be sent to its end for nothing.
     if storeTroubles > 0 || doubted > 0 && doubted + working >= settings.concurrency { return .wait }
+    if let opening = hours.opening { return waitForWindow(until: opening) }
     var closed: [(lane: Int, until: Duration)] = []
     for lane in lanes.indices {
       guard let step = lanes[lane].step, canClaim(step, lane, now: now) else { continue }
@@ -308,7 +320,8 @@ extension DispatcherState {
   private mutating func take(_ answered: Answered, now: Moment) {
     if let pause = answered.pause { stop(for: pause) }
     let ending = answered.ending
-    let isFailure = ending.outcome == .notProcessed || ending.outcome == .unknown
+    let isFailure =
+      (ending.outcome == .notProcessed || ending.outcome == .unknown) && !ending.isOutsideWindow
     if isFailure { lastFailure = ending.failure.map { ($0, now.wall) } }
     noteResolving(answered)
     let lane = index(of: answered.slot)
@@ -336,7 +349,7 @@ extension DispatcherState {
   private mutating func noteResolving(_ answered: Answered) {
     switch answered.obstacle {
     case nil, .connection: wasResolved = true
-    case .openFiles, .beforeConnecting: break
+    case .openFiles, .closedWindow, .beforeConnecting: break
     case .unresolvedName:
       guard !wasResolved else { return }
       unresolved += 1
@@ -411,7 +424,9 @@ extension DispatcherState {
   /// Asks to be woken at the first moment at which somebody who waits may go on.
   private mutating func setAlarm(now: Moment) {
     var moments: [Duration] = []
-    if !waiting.senders.isEmpty {
+    if !waiting.senders.isEmpty, hasPending, let opening = hours.opening {
+      moments.append(now.elapsed + min(opening.since(now.wall), SendingHours.lookInterval))
+    } else if !waiting.senders.isEmpty {
       for lane in lanes where lane.step != nil && !lane.isPendingKnownEmpty {
         // Both have to be over.
         if let later = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max() {
@@ -426,6 +441,63 @@ extension DispatcherState {
     guard next != alarm else { return }
     alarm = next
     actions.append(.setAlarm(next))
+  }
+}
+
+// MARK: - Windows
+
+extension DispatcherState {
+  /// Whether a request may begin at a moment of the day.
+  func isWindowOpen(at moment: Timestamp) -> Bool { hours.isOpen(at: moment) }
+
+  private var hasPending: Bool { !isPendingKnownEmpty }
+
+  private mutating func followWindows(now: Moment) {
+    if let closed = hours.look(at: now) {
+      for lane in lanes.indices { lanes[lane].gate.excuse(closed) }
+    }
+    guard hours.opening == nil, announcedOpening != nil else { return }
+    announcedOpening = nil
+    tell(.waitOver)
+  }
+
+  /// Holds back whoever would send; pauses the run where it is not to be waited for.
+  private mutating func waitForWindow(until opening: Timestamp) -> Admission {
+    guard hasPending else { return .wait }
+    if settings.exitsOutside {
+      stop(for: .paused(.window, detail: "the next sending window opens at \(hours.text(opening))"))
+      return .leave
+    }
+    if announcedOpening != opening {
+      announcedOpening = opening
+      tell(.waiting(StoredWait(until: opening, reason: RunSettings.noWindow)))
+    }
+    return .wait
+  }
+
+  /// Pauses the run where every request that is left could only leave in a later window, and that is not to be waited for.
+  private mutating func pauseUntilLaterWindow(now: Moment) {
+    guard settings.exitsOutside, hours.opening == nil, !isSendingOver, hasPending, working == 0,
+      openUnknowns == 0, !isProcessing, !waiting.senders.isEmpty
+    else { return }
+    var first: (start: Timestamp, reason: String)?
+    for lane in lanes {
+      guard let step = lane.step, !lane.isPendingKnownEmpty else { continue }
+      if step == firstStep, !hasRoomToBegin { continue }
+      guard let until = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max(),
+        let start = hours.laterWindow(for: now.wall(at: until), now: now.wall)
+      else { return }
+      if first.map({ start < $0.start }) ?? true {
+        first = (start, lane.announcedWait?.reason ?? lane.gate.reason)
+      }
+    }
+    guard let first else { return }
+    stop(
+      for: .paused(
+        .window,
+        detail:
+          "\(first.reason) permits no further request in this sending window; the next one can leave at "
+          + hours.text(first.start)))
   }
 }
 

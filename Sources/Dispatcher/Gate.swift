@@ -85,6 +85,8 @@ struct Gate: Equatable, Sendable {
     var isSuspect = false
     /// Whether it did not leave because this process may open no more files.
     var isOutOfFiles = false
+    /// Whether it did not leave because the sending window closed.
+    var isOutsideWindow = false
     /// A number in `0..<1` that was drawn for the case that the gate has to choose a wait.
     var draw: Double = 0
   }
@@ -101,6 +103,7 @@ struct Gate: Equatable, Sendable {
       allowed = min(allowed, inFlight)
       return nil
     }
+    if ending.isOutsideWindow { return nil }
     let asked = ending.asked.flatMap { $0 > .zero ? $0 : nil }
     switch ending.outcome {
     case .accepted, .content, .index:
@@ -191,6 +194,13 @@ struct Gate: Equatable, Sendable {
     let wait = BackOff.gate.wait(afterFailures: waits, unit: draw)
     let left = maxWait - (now - (troubleSince ?? now))
     return left > .zero ? min(wait, left) : max(wait, .milliseconds(1))
+  }
+
+  /// Leaves a time out of the count of time without progress: nothing was sent in it by our own wish.
+  mutating func excuse(_ time: Range<Duration>) {
+    guard let since = troubleSince, since < time.upperBound else { return }
+    troubleSince =
+      max(since, time.lowerBound) == since ? time.upperBound : since + (time.upperBound - time.lowerBound)
   }
 
   /// Closes for a wait that an earlier process was asked for.

@@ -39,11 +39,13 @@ package struct RunLoop: Sendable {
   ///   - stops: each element asks to stop; requests under way are waited for.
   /// - Returns: how the run was left.
   /// - Throws: ``StoreError`` when the store cannot be used; the run then keeps its owner's mark and is
-  ///   resumed like one whose owner died.
+  ///   resumed like one whose owner died. ``ConfigurationError`` when the run's windows cannot be followed.
   package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunExit {
+    let calendar = try settings.calendar()
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
-      settings: settings, budgets: service.budgets, firstGoesAlone: service.firstGoesAlone,
+      settings: settings, calendar: calendar, budgets: service.budgets,
+      firstGoesAlone: service.firstGoesAlone,
       standing: standing,
       clock: clock, random: random, observer: observer)
     dispatcher.handle(.started(standing, isCancelling: isCancelling))

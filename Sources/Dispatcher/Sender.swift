@@ -53,11 +53,16 @@ struct Sender {
     KillPoint.afterIntent.reached()
     let started = clock.elapsed()
     let settings = session.settings
-    let result = await service.send(
-      SendUnit(
-        chunk: chunk.number, firstItem: chunk.firstItem, itemCount: chunk.itemCount, content: chunk.filePart,
-        timeout: settings.timeout, mayBeDivided: settings.bisect, externalIDs: chunk.externalIDs),
-      step: chunk.step)
+    // The commit of the intent may have taken long.
+    let result =
+      dispatcher.isWindowOpen
+      ? await service.send(
+        SendUnit(
+          chunk: chunk.number, firstItem: chunk.firstItem, itemCount: chunk.itemCount,
+          content: chunk.filePart,
+          timeout: settings.timeout, mayBeDivided: settings.bisect, externalIDs: chunk.externalIDs),
+        step: chunk.step)
+      : SubmissionResult(.notProcessed, message: RunSettings.noWindow, obstacle: .closedWindow)
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
     do {
@@ -69,7 +74,8 @@ struct Sender {
           ending: Gate.Ending(
             outcome: result.outcome, asked: result.wait, failure: result.text,
             isSuspect: chunk.countedAttempts > 0 && result.obstacle == nil,
-            isOutOfFiles: result.obstacle == .openFiles),
+            isOutOfFiles: result.obstacle == .openFiles,
+            isOutsideWindow: result.obstacle == .closedWindow),
           obstacle: result.obstacle, pause: pause.map { .paused($0, detail: result.pauseText) },
           // After anything else the record may say that nothing more is to be sent.
           claimsNext: result.outcome == .accepted))
@@ -150,7 +156,8 @@ struct Sender {
       // A limit on open files is this process's own, and what pauses the run is everybody's: neither says anything
       // about the chunk, though others got through on connections that they had.
       circumstances.othersGetThrough =
-        result.obstacle != .openFiles && result.pause == nil && dispatcher.othersGotThrough(since: startedAt)
+        result.obstacle != .openFiles && result.obstacle != .closedWindow && result.pause == nil
+        && dispatcher.othersGotThrough(since: startedAt)
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }

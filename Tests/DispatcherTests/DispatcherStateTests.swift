@@ -21,8 +21,14 @@ struct Machine {
     settings.concurrency = concurrency
     configure(&settings)
     counts = StateCounts(chunks: [.pending: chunks], items: [.pending: chunks])
+    let calendar: WindowCalendar?
+    do {
+      calendar = try settings.calendar()
+    } catch {
+      preconditionFailure("\(error)")
+    }
     state = DispatcherState(
-      settings: settings, budgets: budgets,
+      settings: settings, calendar: calendar, budgets: budgets,
       standing: RunSnapshot(
         items: chunks, attempts: 0, counts: counts,
         hasReachedService: hasReachedService))
@@ -42,6 +48,9 @@ struct Machine {
   mutating func pass(_ seconds: Int) {
     now = Moment(wall: now.wall + .seconds(seconds), elapsed: now.elapsed + .seconds(seconds))
   }
+
+  /// Sets the clock of the day.
+  mutating func set(_ wall: Timestamp) { now = Moment(wall: wall, elapsed: now.elapsed) }
 
   /// Has senders wait, in their order.
   @discardableResult

@@ -134,6 +134,8 @@ package struct SubmissionResult: Sendable, Equatable {
   package enum Obstacle: Sendable, Equatable {
     /// This process can open no more files, and a connection is one.
     case openFiles
+    /// The sending window closed before the request could leave.
+    case closedWindow
     /// The name of the service, or of the proxy, cannot be resolved.
     case unresolvedName
     /// Something after which it is not known whether the name could be resolved.

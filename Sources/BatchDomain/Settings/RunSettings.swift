@@ -20,6 +20,12 @@ package struct RunSettings: Sendable, Equatable {
   /// Limits on the minutes of media that are indexed, all of which hold; for profiles whose service says how long a
   /// video is before it is indexed.
   package var mediaRates: [MediaRate] = []
+  /// When requests that submit may be sent; at any time where there is none.
+  package var windows: [SendingWindow] = []
+  /// The name of the zone whose clocks the windows go by; `nil` for that of the machine.
+  package var zone: String?
+  /// Whether the run is paused while no window is open, instead of waiting for the next one.
+  package var exitsOutside = false
   /// Chunks that may have begun and not reached their last step at a time, 1 or more; for profiles with several steps.
   package var ahead: Int = 200
   /// How long a request may take from its first byte to the end of its answer.
@@ -75,6 +81,43 @@ package struct RunSettings: Sendable, Equatable {
     }
   }
 
+  /// When the run's windows are open; `nil` where requests may be sent at any time.
+  ///
+  /// - Throws: ``ConfigurationError`` with code `bad_value` when a window is too short for a request, or this machine does
+  ///   not know the zone.
+  package func calendar() throws(ConfigurationError) -> WindowCalendar? {
+    guard !windows.isEmpty else { return nil }
+    if let window = windows.first(where: { $0.length < timeout }) {
+      throw ConfigurationError(
+        .badValue,
+        "--window \(window) is shorter than --timeout \(DurationText.format(timeout)): no request would be sure to "
+          + "end in it",
+        remedy: "give a longer window, or a shorter --timeout")
+    }
+    guard let zone else { return WindowCalendar(windows: windows, zone: .ofMachine) }
+    guard let known = LocalZone(named: zone) else {
+      throw ConfigurationError(
+        .badValue, "--timezone is \(VisibleText.escape(zone, cutAt: 60)), which this machine does not know",
+        remedy: "give the name of a time zone, such as Europe/Berlin or UTC")
+    }
+    return WindowCalendar(windows: windows, zone: known)
+  }
+
+  /// Why nothing is sent while no window is open.
+  package static let noWindow = "no sending window is open"
+
+  /// The wait for the next window at a moment; `nil` while requests may be sent.
+  ///
+  /// Where the windows cannot be followed on this machine, it does not know of a wait; the run itself is refused then.
+  package func windowWait(at now: Timestamp) -> StoredWait? {
+    let calendar: WindowCalendar?
+    do { calendar = try self.calendar() } catch { return nil }
+    guard let calendar, let start = calendar.start(from: now, taking: timeout), start > now else {
+      return nil
+    }
+    return StoredWait(until: start, reason: Self.noWindow)
+  }
+
   /// The table of settings that are stored with a run, in the order in which they are shown.
   package static let table: [Setting<RunSettings>] =
     ownTable + ObjectAccess.table.map { $0.within(\.objects) }
@@ -105,6 +148,17 @@ package struct RunSettings: Sendable, Equatable {
       help:
         "Limit on the minutes of media that are indexed, for example 600min/hour; may be repeated, all hold. "
         + "Profile v1.3 only."),
+    Setting(
+      "window", \.windows, .windows, .sending, resuming: .changes, storedKey: "windows", whenNotStored: [],
+      help:
+        "Send requests only at this time, for example 22:00-06:00 or mon-fri 22:00-06:00, where days are those on which "
+        + "it opens; may be repeated. A request that could end after the window is not sent."),
+    Setting(
+      "timezone", \.zone, SettingKind.zone.optional, .sending, resuming: .changes,
+      help: "Time zone of --window, for example Europe/Berlin; else the machine's."),
+    Setting(
+      "exit-outside", \.exitsOutside, .flag, .sending, resuming: .changes, whenNotStored: false,
+      help: "Pause the run and exit with status 3 while no window is open, instead of waiting."),
     Setting(
       "ahead", \.ahead, .number(1...100_000), .sending, resuming: .changes,
       whenNotStored: RunSettings().ahead,

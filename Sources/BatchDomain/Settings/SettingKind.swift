@@ -30,6 +30,7 @@ package enum StoredValue: Sendable, Equatable, Codable {
   case text(String)
   case rates([Rate])
   case mediaRates([MediaRate])
+  case texts([String])
   /// Something that this version does not know.
   case other
 
@@ -47,6 +48,8 @@ package enum StoredValue: Sendable, Equatable, Codable {
       self = .rates(rates)
     } else if let rates = try? container.decode([MediaRate].self) {
       self = .mediaRates(rates)
+    } else if let texts = try? container.decode([String].self) {
+      self = .texts(texts)
     } else {
       self = .other
     }
@@ -61,6 +64,7 @@ package enum StoredValue: Sendable, Equatable, Codable {
     case .text(let text): try container.encode(text)
     case .rates(let rates): try container.encode(rates)
     case .mediaRates(let rates): try container.encode(rates)
+    case .texts(let texts): try container.encode(texts)
     case .other: try container.encodeNil()
     }
   }
@@ -241,6 +245,25 @@ extension SettingKind where Value == String {
     return kind
   }
 
+  /// The name of a time zone.
+  package static var zone: SettingKind {
+    var kind = SettingKind(
+      shape: .text, valueName: "zone",
+      parse: { (text, thing) throws(ConfigurationError) in
+        guard LocalZone(named: text) != nil else {
+          throw .badValue(thing, text, expected: "the name of a time zone, such as Europe/Berlin or UTC")
+        }
+        return text
+      }
+    ) { $0 }
+    // A zone that another machine knew is no damage; it is looked for before it is used.
+    kind.restore = { stored in
+      guard case .text(let text) = stored else { return nil }
+      return text
+    }
+    return kind
+  }
+
   /// The address of the service in its one form.
   package static var baseURL: SettingKind {
     var kind = SettingKind(
@@ -309,6 +332,34 @@ extension SettingKind where Value == [MediaRate] {
       // An empty list has no kind.
       case .rates(let rates) where rates.isEmpty: []
       default: nil
+      }
+    }
+    return kind
+  }
+}
+
+extension SettingKind where Value == [SendingWindow] {
+  /// Windows, of which any may be open; the option may be repeated.
+  package static var windows: SettingKind {
+    var kind = SettingKind(
+      shape: .text, valueName: "[days ]hh:mm-hh:mm",
+      parse: { (text, thing) throws(ConfigurationError) in [try WindowText.parse(text, for: thing)] },
+      format: { windows in
+        windows.isEmpty ? nil : windows.map(\.description).joined(separator: ", ")
+      })
+    kind.check = { (windows, thing) throws(ConfigurationError) in
+      for window in windows { _ = try WindowText.parse(window.description, for: thing) }
+    }
+    kind.options = { windows, option in windows.flatMap { ["--\(option)", $0.description] } }
+    kind.adding = { $0 + $1 }
+    kind.store = { .texts($0.map(\.description)) }
+    kind.restore = { stored in
+      switch stored {
+      case .texts(let texts):
+        do { return try texts.map { try WindowText.parse($0, for: "") } } catch { return nil }
+      // An empty list has no kind.
+      case .rates(let rates) where rates.isEmpty: return []
+      default: return nil
       }
     }
     return kind

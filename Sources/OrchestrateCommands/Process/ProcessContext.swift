@@ -128,9 +128,7 @@ extension ProcessContext {
       diagnostics: QueuedOutput(
         to: StandardStream.diagnostics, label: "orchestrate.diagnostics", name: "standard error"),
       clock: SystemClock(), random: SystemRandom(),
-      zone: LocalZone { moment in
-        TimeZone.current.secondsFromGMT(for: Date(timeIntervalSince1970: Double(moment.milliseconds) / 1_000))
-      })
+      zone: .ofMachine)
   }
 
   /// Writes a line to standard error. Whether anybody reads it changes nothing: a lost terminal never stops a

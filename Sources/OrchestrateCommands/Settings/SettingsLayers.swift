@@ -85,6 +85,7 @@ extension SubmitSettings {
   package func check() throws(ConfigurationError) {
     for setting in Self.table { try setting.check(self) }
     try run.checkProfile()
+    _ = try run.calendar()
   }
 }
 

@@ -93,7 +93,7 @@ struct RunHeader {
     return try Self.template.render(
       Values(
         state: run.state.rawValue, look: Self.look(run), headline: Self.capitalized(sentence ?? ""),
-        run: run.run.rawValue, name: run.name, why: why(run), wait: wait(run),
+        run: run.run.rawValue, name: run.name, why: why(run), wait: wait(run, settings),
         steps: steps.map { Step(purpose: Self.capitalized($0.purpose), command: $0.command) },
         hasSteps: !steps.isEmpty))
   }
@@ -116,10 +116,14 @@ struct RunHeader {
     return "Paused because \(reason.words)\(detail)"
   }
 
-  private func wait(_ run: RunSummary) -> String? {
-    guard let wait = run.wait, wait.until > now, run.state == .running || run.state == .paused else {
-      return nil
+  private func wait(_ run: RunSummary, _ settings: RunSettings) -> String? {
+    var wait = run.state == .running || run.state == .paused ? run.wait : nil
+    if run.state == .running, run.isLive, let closed = settings.windowWait(at: now),
+      closed.until > wait?.until ?? now
+    {
+      wait = closed
     }
+    guard let wait, wait.until > now else { return nil }
     return Self.capitalized(RunProgressText(zone: zone).waiting(wait, now: now)[...])
   }
 

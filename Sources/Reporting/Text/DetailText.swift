@@ -1,4 +1,4 @@
-import BatchDomain
+package import BatchDomain
 
 /// Chunks, items and attempts of a run as tables.
 package struct DetailText: Sendable {

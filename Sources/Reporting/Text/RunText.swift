@@ -43,7 +43,7 @@ package struct RunText: Sendable {
   package func report(_ report: RunReport) -> String {
     let run = report.run
     let timeline = TimelineText(zone: zone)
-    var text = headline(run)
+    var text = headline(run) + window(run, report.settings)
     if let sentence = timeline.sentence(run, report.timeline) { text += sentence + "\n" }
     text += steps(run, report.causes, report.settings) + "\n" + facts(run) + "\n" + states(run)
     text += "\n" + timeline.lines(run, report.timeline)
@@ -62,7 +62,8 @@ package struct RunText: Sendable {
   /// Where a run stands: what happened, why, what to do next, and the command that shows the rest.
   package func standing(_ run: RunSummary, causes: [CauseSummary], settings: RunSettings) -> String {
     let commands = RunCommands(run: run.run, database: database)
-    return headline(run) + steps(run, causes, settings) + "\nfull report: \(commands.report)\n"
+    return headline(run) + window(run, settings) + steps(run, causes, settings)
+      + "\nfull report: \(commands.report)\n"
   }
 
   /// Rows of what is left over that are listed at most.
@@ -97,6 +98,12 @@ package struct RunText: Sendable {
       }
     }
     return text
+  }
+
+  /// The wait for the next sending window of a run that is being sent.
+  private func window(_ run: RunSummary, _ settings: RunSettings) -> String {
+    guard run.state == .running, run.isLive, let wait = settings.windowWait(at: now) else { return "" }
+    return RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
   }
 
   /// The wait that holds the run back at this moment, with its end by the clock as it is now.

@@ -35,6 +35,9 @@ struct JobFileTests {
       concurrency: 6
       rate: [5/s, 100/min]
       media-rate: 600min/hour
+      window: [mon-fri 22:00-06:00, "sat,sun 08:00-20:00"]
+      timezone: Europe/Berlin
+      exit-outside: true
       ahead: 30
       timeout: 2m
       max-attempts: 3
@@ -65,6 +68,13 @@ struct JobFileTests {
     expected.run.concurrency = 6
     expected.run.rates = [Rate(count: 5, window: .second), Rate(count: 100, window: .minute)]
     expected.run.mediaRates = [MediaRate(minutes: 600, window: .hour)]
+    expected.run.windows = [
+      SendingWindow(
+        days: [.monday, .tuesday, .wednesday, .thursday, .friday], opens: 22 * 60, closes: 6 * 60),
+      SendingWindow(days: [.saturday, .sunday], opens: 8 * 60, closes: 20 * 60),
+    ]
+    expected.run.zone = "Europe/Berlin"
+    expected.run.exitsOutside = true
     expected.run.ahead = 30
     expected.run.timeout = .seconds(120)
     expected.run.maxAttempts = 3

@@ -1,0 +1,150 @@
+import BatchDomain
+import RunStore
+import TestSupport
+import Testing
+
+@testable import Dispatcher
+
+/// A run whose requests may be sent only at some times of the day.
+@Suite("Sending windows of a run", .timeLimit(.minutes(10)))
+struct WindowRunTests {
+  /// The machine's clock begins on a Sunday at 15:06:40 UTC.
+  private static func nightly(_ machine: inout RunSettings) {
+    machine.windows = [SendingWindow(opens: 22 * 60, closes: 6 * 60)]
+    machine.zone = "UTC"
+  }
+
+  private func machine(_ configure: (inout RunSettings) -> Void = { _ in }) -> Machine {
+    Machine { settings in
+      Self.nightly(&settings)
+      configure(&settings)
+    }
+  }
+
+  @Test("outside nobody gets a slot; observers are told until when, once; then the first one gets one")
+  func waits() throws {
+    var machine = machine()
+    let actions = machine.wait(0..<2)
+    #expect(actions.woken.isEmpty)
+    let opening = try #require(LenientTimestamp.parse("2025-06-15T22:00:00Z"))
+    #expect(actions.waits == [StoredWait(until: opening, reason: RunSettings.noWindow)])
+    machine.pass(3_600)
+    #expect(machine.handle(.alarm).waits.isEmpty)
+    machine.pass(Int(opening.since(machine.now.wall).inSeconds) - 1)
+    #expect(machine.handle(.alarm).woken.isEmpty)
+    machine.pass(1)
+    let opened = machine.handle(.alarm)
+    #expect(opened.woken == [.sender(0): .claim(machine.slot())])
+    #expect(opened.contains(.tell(.waitOver)))
+  }
+
+  @Test("while it waits, the clock is looked at each minute: a clock that was set is noticed")
+  func clockIsSet() throws {
+    var machine = machine()
+    let actions = machine.wait(0..<1)
+    #expect(actions.contains(.setAlarm(machine.now.elapsed + .seconds(60))))
+    machine.set(try #require(LenientTimestamp.parse("2025-06-15T23:30:00Z")))
+    #expect(machine.handle(.alarm).woken == [.sender(0): .claim(machine.slot())])
+  }
+
+  @Test("a request that may take longer than the window is open does not begin")
+  func lastMinute() throws {
+    var machine = machine { $0.timeout = .seconds(60) }
+    machine.set(try #require(LenientTimestamp.parse("2025-06-15T05:59:00.001Z")))
+    #expect(machine.wait(0..<1).woken.isEmpty)
+    var other = self.machine { $0.timeout = .seconds(60) }
+    other.set(try #require(LenientTimestamp.parse("2025-06-15T05:59:00Z")))
+    #expect(other.wait(0..<1).woken.count == 1)
+  }
+
+  @Test("time outside is no time without progress")
+  func outsideIsNoTrouble() throws {
+    var machine = machine { $0.maxWait = .seconds(3_600) }
+    machine.set(try #require(LenientTimestamp.parse("2025-06-15T05:30:00Z")))
+    _ = machine.wait(0..<1)
+    // Nothing gets through for the last 29 minutes of the window.
+    _ = machine.answer(machine.slot(), .notProcessed, failure: "refused")
+    for _ in 0..<29 {
+      machine.pass(60)
+      _ = machine.wait(0..<1)
+      _ = machine.answer(machine.slot(), .notProcessed, failure: "refused")
+    }
+    _ = machine.wait(0..<1)
+    while machine.now.wall < (try #require(LenientTimestamp.parse("2025-06-15T22:00:00Z"))) {
+      machine.pass(60)
+      #expect(machine.handle(.alarm).stops.isEmpty)
+    }
+    // It is half an hour of it that counts in the evening.
+    #expect(machine.answer(machine.slot(), .notProcessed, failure: "refused").stops.isEmpty)
+    machine.pass(2_000)
+    _ = machine.wait(0..<1)
+    guard
+      case .paused(.unreachable, _) = machine.answer(machine.slot(), .notProcessed, failure: "refused").stops
+        .first
+    else {
+      Issue.record("not paused")
+      return
+    }
+  }
+
+  @Test("with --exit-outside the run is paused at the start, and says when the window opens")
+  func exitsAtStart() {
+    var machine = machine { $0.exitsOutside = true }
+    let actions = machine.wait(0..<1)
+    #expect(
+      actions.stops == [
+        .paused(.window, detail: "the next sending window opens at 2025-06-15 22:00:00Z")
+      ])
+    #expect(actions.woken == [.sender(0): .leave])
+  }
+
+  @Test("nothing is sent outside, all of it is sent in the end, and lost answers are settled outside")
+  func wholeRun() async throws {
+    let scene = try await RunScene(items: 300) { settings in
+      settings.windows = [
+        SendingWindow(opens: 15 * 60 + 30, closes: 15 * 60 + 45),
+        SendingWindow(opens: 16 * 60, closes: 16 * 60 + 10),
+        SendingWindow(opens: 16 * 60 + 20, closes: 16 * 60 + 40),
+      ]
+      settings.zone = "UTC"
+      settings.rates = [Rate(count: 10, window: .minute)]
+      settings.maxWait = .seconds(300)
+    }
+    // Each window's last answers are among those that are lost.
+    let service = ModelService(clock: scene.clock) { request, _ in
+      request % 7 == 0 ? .takeAndLose : .accept
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 300)
+    let calendar = try #require(try scene.session.settings.calendar())
+    let attempts = try await scene.store.attempts(
+      of: scene.session.run, matching: RowFilter(), after: nil, limit: 1_000
+    ).rows
+    #expect(attempts.count == 300)
+    for attempt in attempts {
+      let time = try #require(
+        calendar.openTime(at: attempt.startedAt, lasting: scene.session.settings.timeout))
+      #expect(time.opens <= attempt.startedAt, "\(attempt.startedAt)")
+    }
+  }
+
+  @Test(
+    "with --exit-outside and a budget that is used up, the run is paused at once, with the moment to go on")
+  func budgetIsUsedUp() async throws {
+    let scene = try await RunScene(items: 30) { settings in
+      settings.windows = [SendingWindow(opens: 0, closes: 23 * 60)]
+      settings.zone = "UTC"
+      settings.exitsOutside = true
+      settings.rates = [Rate(count: 20, window: .day)]
+    }
+    let begin = scene.clock.now()
+    let exit = try await scene.run(ModelService(clock: scene.clock))
+    guard case .paused(.window, let detail) = exit else {
+      Issue.record("\(exit)")
+      return
+    }
+    #expect(detail?.contains("the rate limit 20/day") == true)
+    #expect(scene.clock.now() < begin + .seconds(3_600))
+    #expect(try await scene.summary().counts.items(in: .accepted) == 20)
+  }
+}
