@@ -308,6 +308,7 @@ extension DispatcherState {
     switch why {
     case .ready: break
     case .rate(let rate): announce(lane, until: until, reason: "the rate limit \(rate)", now: now)
+    case .itemRate(let rate): announce(lane, until: until, reason: "the limit on items \(rate)", now: now)
     case .mediaRate(let rate): announce(lane, until: until, reason: "the limit on media \(rate)", now: now)
     case .wait(let reason):
       hold(

@@ -88,6 +88,8 @@ package enum Claim: Sendable {
   package enum NotBefore: Sendable, Equatable {
     /// That limit is used up.
     case rate(Rate)
+    /// That limit on items is used up.
+    case itemRate(Rate)
     /// That limit on minutes of media is used up.
     case mediaRate(MediaRate)
     /// The service asked some run of this store to wait, for the reason given.

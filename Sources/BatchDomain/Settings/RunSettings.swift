@@ -17,6 +17,8 @@ package struct RunSettings: Sendable, Equatable {
   package var concurrency: Int = 4
   /// Limits on requests, all of which hold.
   package var rates: [Rate] = []
+  /// Limits on items, all of which hold.
+  package var itemRates: [Rate] = []
   /// Limits on the minutes of media that are indexed, all of which hold; for profiles whose service says how long a
   /// video is before it is indexed.
   package var mediaRates: [MediaRate] = []
@@ -71,6 +73,12 @@ package struct RunSettings: Sendable, Equatable {
       throw ConfigurationError(
         .badValue, "--rate \(rate) names a step that profile \(profile.rawValue) does not have",
         remedy: "give the rate without the step, or choose the profile with --profile")
+    }
+    if let rate = itemRates.first(where: { $0.count < chunkSize }) {
+      throw ConfigurationError(
+        .badValue,
+        "--item-rate \(rate) is less than the \(chunkSize) items of --chunk-size that a request may carry",
+        remedy: "give a smaller --chunk-size or a higher --item-rate")
     }
     if let rate = mediaRates.first, profile.steps.count == 1 {
       throw ConfigurationError(
@@ -142,6 +150,12 @@ package struct RunSettings: Sendable, Equatable {
       help:
         "Limit on requests, N/s, N/min, N/hour or N/day; may be repeated, all hold. With profile v1.3 it holds "
         + "for each of the steps upload and index by itself; upload:60/min limits one of them."),
+    Setting(
+      "item-rate", \.itemRates, .itemRates, .sending, resuming: .changes, storedKey: "item_rates",
+      whenNotStored: [],
+      help:
+        "Limit on items, N/s, N/min, N/hour or N/day; may be repeated, all hold. No less than a request may carry."
+    ),
     Setting(
       "media-rate", \.mediaRates, .mediaRates, .sending, resuming: .changes, storedKey: "media_rates",
       whenNotStored: [],

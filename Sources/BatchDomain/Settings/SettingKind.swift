@@ -313,6 +313,18 @@ extension SettingKind where Value == [Rate] {
   }
 }
 
+extension SettingKind where Value == [Rate] {
+  /// Limits on items, which name no step.
+  package static var itemRates: SettingKind {
+    var kind = rates
+    kind.parse = { (text, thing) throws(ConfigurationError) in
+      guard !text.contains(":") else { throw .badValue(thing, text, expected: RateText.expectation) }
+      return [try RateText.parse(text, for: thing)]
+    }
+    return kind
+  }
+}
+
 extension SettingKind where Value == [MediaRate] {
   /// Limits that all hold; the option may be repeated.
   package static var mediaRates: SettingKind {

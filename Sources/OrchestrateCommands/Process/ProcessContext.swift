@@ -1,6 +1,6 @@
 package import BatchDomain
 import Foundation
-package import Reporting
+import Reporting
 import ServiceHTTP
 
 /// What a command has of the world: environment, output, time and chance. Injected, so that commands can be

@@ -54,7 +54,14 @@ final class RateWindows: Sendable {
 
   private struct State {
     var windows: [Int: Window] = [:]
+    var loads: [LoadKey: LoadWindow] = [:]
     var ahead: Ahead?
+  }
+
+  /// What is added up, over which time.
+  private struct LoadKey: Hashable {
+    let unit: LoadUnit
+    let window: Rate.Window
   }
 
   /// `origin.id`.
@@ -83,13 +90,7 @@ final class RateWindows: Sendable {
     try state.withLockedValue { state in
       let (intents, newest) = try end(in: connection)
       guard let newest else { return nil }
-      let isAhead = newest.startedAt > now.milliseconds + Self.tolerance
-      if isAhead, let clock {
-        let ahead =
-          state.ahead.flatMap { $0.newest >= newest.startedAt ? $0 : nil }
-          ?? Ahead(newest: newest.startedAt, seenAt: clock.elapsed())
-        state.ahead = ahead
-        let left = rate.window.duration + .milliseconds(1) - (clock.elapsed() - ahead.seenAt)
+      if let left = timeLeft(ofThoseAhead: newest, over: rate.window, at: now, &state) {
         if left <= .zero {
           // They are a window old, whatever their times say.
           let oldest = try place(count: rate.count, upTo: now.milliseconds, in: connection)
@@ -98,7 +99,6 @@ final class RateWindows: Sendable {
         guard let oldest = try place(count: rate.count, upTo: .max, in: connection) else { return nil }
         return min(self.end(of: rate, after: oldest, at: now, in: connection), now + left)
       }
-      state.ahead = nil
       var window: Window
       if let known = state.windows[rate.count], known.revision == connection.revision,
         let moved = try move(known, count: rate.count, to: intents, in: connection)
@@ -114,12 +114,33 @@ final class RateWindows: Sendable {
     }
   }
 
+  /// Of intents that lie ahead of the clock, because it was put back: how long it is until they are a window old at the
+  /// latest; `nil` where there are none.
+  private func timeLeft(
+    ofThoseAhead newest: Place, over window: Rate.Window, at now: Timestamp, _ state: inout State
+  ) -> Duration? {
+    guard newest.startedAt > now.milliseconds + Self.tolerance, let clock else {
+      state.ahead = nil
+      return nil
+    }
+    let ahead =
+      state.ahead.flatMap { $0.newest >= newest.startedAt ? $0 : nil }
+      ?? Ahead(newest: newest.startedAt, seenAt: clock.elapsed())
+    state.ahead = ahead
+    return window.duration + .milliseconds(1) - (clock.elapsed() - ahead.seenAt)
+  }
+
   private func end(of rate: Rate, after place: Place, at now: Timestamp, in connection: Connection)
     -> Timestamp
   {
+    Timestamp(milliseconds: place.startedAt) + lifetime(rate.window, in: connection)
+  }
+
+  /// How long an intent counts.
+  private func lifetime(_ window: Rate.Window, in connection: Connection) -> Duration {
     let late =
-      clock.map { connection.lateness.longest(within: rate.window.duration, at: $0.elapsed()) } ?? .zero
-    return Timestamp(milliseconds: place.startedAt) + rate.window.duration + late + .milliseconds(1)
+      clock.map { connection.lateness.longest(within: window.duration, at: $0.elapsed()) } ?? .zero
+    return window.duration + late + .milliseconds(1)
   }
 
   private func end(in connection: Connection) throws -> (intents: Int, newest: Place?) {
@@ -192,30 +213,155 @@ final class RateWindows: Sendable {
 }
 
 extension RateWindows {
-  /// When so much media is within a limit, judged by what every run of the same service sent in the step; `nil` when it is
-  /// at any time. More than the limit permits in a window goes when the window is empty.
-  ///
-  /// What lies in the window is added up each time: requests that carry media are few, since minutes of media are what the
-  /// service limits most.
-  func whenFree(
-    _ rate: MediaRate, for media: Duration, at now: Timestamp, in connection: Connection
-  ) throws -> Timestamp? {
-    let window = rate.window.duration + .milliseconds(1)
-    let sent = try connection.rows(
-      """
-      SELECT started_at, media_ms FROM attempt INDEXED BY attempt_started
-      WHERE origin = ? AND step = ? AND started_at > ? AND media_ms > 0
-      ORDER BY started_at
-      """, .integer(origin), .text(step.rawValue), .integer(now.milliseconds - window.millisecondsRoundedUp)
-    ) { (at: Timestamp(milliseconds: Int64($0.int(0))), media: Duration.milliseconds(Int64($0.int(1)))) }
-    let limit = Duration.seconds(60 * Int64(rate.minutes))
-    var used = sent.reduce(Duration.zero) { $0 + $1.media }
-    var free: Timestamp?
-    for request in sent where used > .zero && used + media > limit {
-      used -= request.media
-      free = request.at + window
+  /// What a limit adds up of the requests in its window.
+  enum LoadUnit: Hashable {
+    /// Items in a request.
+    case items
+    /// Milliseconds of media in a request.
+    case media
+
+    /// Of the attempt `a`.
+    fileprivate var column: String {
+      switch self {
+      case .items: "(SELECT c.item_count FROM chunk AS c WHERE c.run = a.run AND c.number = a.chunk)"
+      case .media: "coalesce(a.media_ms, 0)"
+      }
     }
-    return free
+  }
+
+  /// When a request with so much in it is within a limit, judged by what every run of the same service sent in the step;
+  /// `nil` when it is at any time. One with more in it than the limit permits in a window goes when the window is empty.
+  func whenFree(
+    _ limit: Int, of unit: LoadUnit, in window: Rate.Window, for load: Int, at now: Timestamp,
+    in connection: Connection
+  ) throws -> Timestamp? {
+    try state.withLockedValue { state in
+      let (intents, newest) = try end(in: connection)
+      guard let newest else { return nil }
+      let left = timeLeft(ofThoseAhead: newest, over: window, at: now, &state)
+      let lifetime = lifetime(window, in: connection)
+      let key = LoadKey(unit: unit, window: window)
+      var loads: LoadWindow
+      if let known = state.loads[key], known.revision == connection.revision, known.lookedAt <= now,
+        known.lifetime >= lifetime, let moved = try move(known, unit, to: intents, in: connection)
+      {
+        loads = moved
+      } else {
+        loads = try read(unit, from: now - lifetime, newest: newest, in: connection)
+      }
+      loads.intents = intents
+      loads.revision = connection.revision
+      loads.lookedAt = now
+      loads.lifetime = lifetime
+      loads.dropThose(before: now - lifetime)
+      state.loads[key] = loads
+      // Those ahead of a clock that was put back are a window old once a window has passed, whatever their times say.
+      let areOld = left.map { $0 <= .zero } ?? false
+      guard let last = loads.lastToLeave(for: load, within: limit, upTo: areOld ? now : nil) else {
+        return nil
+      }
+      guard let left, !areOld else { return last + lifetime }
+      return min(last + lifetime, now + left)
+    }
+  }
+
+  private func move(
+    _ loads: LoadWindow, _ unit: LoadUnit, to intents: Int, in connection: Connection
+  ) throws -> LoadWindow? {
+    let added = intents - loads.intents
+    guard added >= 0 else { return nil }
+    var loads = loads
+    guard added > 0 else { return loads }
+    var rows = 0
+    try connection.forEach(
+      """
+      SELECT \(Place.columns), \(unit.column) FROM attempt AS a INDEXED BY attempt_started
+      WHERE origin = ? AND step = ? AND (started_at, run, chunk, number) > (?, ?, ?, ?)
+      ORDER BY started_at, run, chunk, number LIMIT ?
+      """, .integer(origin), .text(step.rawValue), .integer(loads.newest.startedAt),
+      .integer(loads.newest.run),
+      .integer(loads.newest.chunk), .integer(loads.newest.number), .integer(added + 1)
+    ) { row in
+      loads.add(row.int(4), Place(row))
+      rows += 1
+    }
+    return rows == added ? loads : nil
+  }
+
+  private func read(
+    _ unit: LoadUnit, from moment: Timestamp, newest: Place, in connection: Connection
+  ) throws -> LoadWindow {
+    var loads = LoadWindow(newest: newest)
+    try connection.forEach(
+      """
+      SELECT \(Place.columns), \(unit.column) FROM attempt AS a INDEXED BY attempt_started
+      WHERE origin = ? AND step = ? AND started_at >= ? ORDER BY started_at, run, chunk, number
+      """, .integer(origin), .text(step.rawValue), .integer(moment.milliseconds)
+    ) { loads.add($0.int(4), Place($0)) }
+    loads.newest = newest
+    return loads
+  }
+
+  /// What requests of a window had in them, in the order in which they began: up to some thousands one by one, more of
+  /// them by groups, of which each counts as long as its last request.
+  private struct LoadWindow {
+    private struct Entry {
+      var startedAt: Int64
+      var load: Int
+    }
+
+    /// `budget.intents` and ``Connection/revision`` that it is of.
+    var intents = 0
+    var revision = 0
+    /// The last intent.
+    var newest: Place
+    /// When it was last asked for, and how long an intent counted then.
+    var lookedAt = Timestamp(milliseconds: .min)
+    var lifetime: Duration = .zero
+    private var entries: [Entry] = []
+    private var total = 0
+
+    private static let mostEntries = 1 << 13
+
+    init(newest: Place) { self.newest = newest }
+
+    mutating func add(_ load: Int, _ place: Place) {
+      newest = place
+      guard load > 0 else { return }
+      total += load
+      entries.append(Entry(startedAt: place.startedAt, load: load))
+      guard entries.count > Self.mostEntries else { return }
+      var groups: [Entry] = []
+      for (number, entry) in entries.enumerated() {
+        if number.isMultiple(of: 2) {
+          groups.append(entry)
+        } else {
+          groups[groups.count - 1].startedAt = entry.startedAt
+          groups[groups.count - 1].load += entry.load
+        }
+      }
+      entries = groups
+    }
+
+    mutating func dropThose(before moment: Timestamp) {
+      let gone = entries.prefix { $0.startedAt < moment.milliseconds }
+      total -= gone.reduce(0) { $0 + $1.load }
+      entries.removeFirst(gone.count)
+    }
+
+    /// The last request that has to leave the window before one with so much in it may begin.
+    ///
+    /// - Parameter end: requests after that moment do not count; `nil` counts all.
+    func lastToLeave(for load: Int, within limit: Int, upTo end: Timestamp?) -> Timestamp? {
+      let counted = end.map { end in entries.prefix { $0.startedAt <= end.milliseconds } } ?? entries[...]
+      var used = end == nil ? total : counted.reduce(0) { $0 + $1.load }
+      var last: Timestamp?
+      for entry in counted where used > 0 && used + load > limit {
+        used -= entry.load
+        last = Timestamp(milliseconds: entry.startedAt)
+      }
+      return last
+    }
   }
 }
 

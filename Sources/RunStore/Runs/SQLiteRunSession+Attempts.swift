@@ -47,12 +47,17 @@ extension SQLiteRunSession {
         return .success(.notBefore(moment, .rate(rate)))
       }
     }
-    if let media = next.media {
+    for rate in settings.itemRates {
+      let free = try windows[step]?.whenFree(
+        rate.count, of: .items, in: rate.window, for: next.plan.items.count, at: now, in: connection)
+      if let free, now < free { return .success(.notBefore(free, .itemRate(rate))) }
+    }
+    if let media = next.media, step != settings.profile.firstStep {
       for rate in settings.mediaRates {
-        if let free = try windows[step]?.whenFree(rate, for: media, at: now, in: connection), now < free {
-          let moment = min(free, now + rate.window.duration + .milliseconds(1))
-          return .success(.notBefore(moment, .mediaRate(rate)))
-        }
+        let free = try windows[step]?.whenFree(
+          rate.minutes * 60_000, of: .media, in: rate.window, for: Int(media.millisecondsRoundedUp), at: now,
+          in: connection)
+        if let free, now < free { return .success(.notBefore(free, .mediaRate(rate))) }
       }
     }
     // No back-off is longer than its cap: a moment beyond is one of a clock that was put back since.

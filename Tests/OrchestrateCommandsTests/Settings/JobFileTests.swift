@@ -34,6 +34,7 @@ struct JobFileTests {
       chunk-bytes: 512KiB
       concurrency: 6
       rate: [5/s, 100/min]
+      item-rate: 700/day
       media-rate: 600min/hour
       window: [mon-fri 22:00-06:00, "sat,sun 08:00-20:00"]
       timezone: Europe/Berlin
@@ -67,6 +68,7 @@ struct JobFileTests {
     expected.run.chunkBytes = 512 << 10
     expected.run.concurrency = 6
     expected.run.rates = [Rate(count: 5, window: .second), Rate(count: 100, window: .minute)]
+    expected.run.itemRates = [Rate(count: 700, window: .day)]
     expected.run.mediaRates = [MediaRate(minutes: 600, window: .hour)]
     expected.run.windows = [
       SendingWindow(
