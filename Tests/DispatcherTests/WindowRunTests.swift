@@ -114,37 +114,57 @@ struct WindowRunTests {
     let service = ModelService(clock: scene.clock) { request, _ in
       request % 7 == 0 ? .takeAndLose : .accept
     }
+    let settings = scene.session.settings
+    let work = try await RemainingWork.of(
+      chunks: 300, items: 300, settings: settings, in: scene.store, at: scene.clock.now())
+    let forecast = try #require(work).forecast(from: scene.clock.now())
     #expect(try await scene.run(service) == .finished)
     #expect(try await scene.summary().counts.items(in: .accepted) == 300)
     let calendar = try #require(try scene.session.settings.calendar())
     let attempts = try await scene.store.attempts(
       of: scene.session.run, matching: RowFilter(), after: nil, limit: 1_000
     ).rows
-    #expect(attempts.count == 300)
-    for attempt in attempts {
+    #expect(service.sent.count == 300)
+    // An intent whose window closed before its request could leave was not sent.
+    for attempt in attempts where attempt.outcome != .notProcessed {
       let time = try #require(
         calendar.openTime(at: attempt.startedAt, lasting: scene.session.settings.timeout))
       #expect(time.opens <= attempt.startedAt, "\(attempt.startedAt)")
     }
+    // It went as was forecast at the start, but for the time that the loop itself takes.
+    let starts = attempts.map(\.startedAt).sorted()
+    let (first, last) = (try #require(starts.first), try #require(starts.last))
+    let end = try #require(forecast.endsAt)
+    #expect(forecast.nights == 3 && forecast.binding == .limit("10/min"))
+    #expect(first >= forecast.startsAt && last >= end, "\(last), forecast \(end)")
+    #expect(calendar.openTime(at: first) == calendar.openTime(at: forecast.startsAt))
+    #expect(calendar.openTime(at: last) == calendar.openTime(at: end), "\(last), forecast \(end)")
   }
 
-  @Test(
-    "with --exit-outside and a budget that is used up, the run is paused at once, with the moment to go on")
-  func budgetIsUsedUp() async throws {
-    let scene = try await RunScene(items: 30) { settings in
+  @Test("with --exit-outside and a budget that is used up, the run is paused at once, and says when to go on")
+  func budgetIsUsedUp() throws {
+    var machine = Machine { settings in
       settings.windows = [SendingWindow(opens: 0, closes: 23 * 60)]
       settings.zone = "UTC"
       settings.exitsOutside = true
-      settings.rates = [Rate(count: 20, window: .day)]
     }
-    let begin = scene.clock.now()
-    let exit = try await scene.run(ModelService(clock: scene.clock))
-    guard case .paused(.window, let detail) = exit else {
-      Issue.record("\(exit)")
-      return
-    }
-    #expect(detail?.contains("the rate limit 20/day") == true)
-    #expect(scene.clock.now() < begin + .seconds(3_600))
-    #expect(try await scene.summary().counts.items(in: .accepted) == 20)
+    _ = machine.wait(0..<2)
+    let rate = Rate(count: 20, window: .day)
+    // Later in this window it is waited for.
+    let later = machine.now.wall + .seconds(3_600)
+    _ = machine.handle(.foundNothingBefore(later, .rate(rate), machine.slot()))
+    #expect(machine.wait(2..<3).stops.isEmpty)
+    machine.pass(3_600)
+    #expect(machine.handle(.alarm).woken == [.sender(1): .claim(machine.slot())])
+    let tomorrow = machine.now.wall + .seconds(86_400)
+    let actions = machine.handle(.foundNothingBefore(tomorrow, .rate(rate), machine.slot()))
+    #expect(
+      actions.stops == [
+        .paused(
+          .window,
+          detail:
+            "the rate limit 20/day permits no further request in this sending window; the next one can leave at "
+            + "2025-06-16 16:06:40Z")
+      ])
   }
 }

@@ -105,7 +105,7 @@ struct LiveRunTextTests {
     run.start(items: 1_000, counts: counts(accepted: 50), at: .seconds(100))
     run.observe(counts(accepted: 60), at: .seconds(110))
     #expect(run.average(at: .seconds(110)) == 1)
-    #expect(run.timeLeft == .seconds(40))
+    #expect(run.timeLeft(at: Samples.created) == .seconds(40))
   }
 
   @Test("colour frames words with codes that take no columns")

@@ -82,6 +82,17 @@ package protocol RunCatalog: Sendable {
   /// - Throws: ``StoreError``; what damage makes unreadable is a problem of the audit once the store is open.
   func audit(_ run: RunID, listing limit: Int) async throws -> RunAudit
 
+  /// What requests to a service used of its limits in a time, by step, and the waits that it asked for; requests that
+  /// began at about the same time are told together.
+  ///
+  /// - Parameters:
+  ///   - address: the address of the service, in any spelling (``Origin``).
+  ///   - first: requests that began at that moment or before do not count.
+  ///   - last: nor do requests after that moment.
+  func budgetUse(
+    of address: String, from first: Timestamp, to last: Timestamp
+  ) async throws -> [ChunkStep: BudgetUse]
+
   // MARK: The end
 
   /// Ends the use of the store; later calls throw.

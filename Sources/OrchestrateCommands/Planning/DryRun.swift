@@ -27,14 +27,40 @@ struct DryRun {
     let verdict = ManifestVerdict(
       findings: plan.findings, manifest: manifest, isStrict: resolved.settings.strict)
     if let refusal = verdict.refusal { throw refusal }
+    let now = context.clock.now()
+    let forecast = try await forecast(plan, at: now)
     switch format {
     case .text:
       if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }
-      try context.output.write(text(plan))
+      try context.output.write(text(plan, forecast, at: now))
     case .json:
-      try context.output.write(json(plan, verdict))
+      try context.output.write(json(plan, forecast, verdict))
     }
     return .done
+  }
+
+  /// When the run would end, with what earlier runs used of the limits as far as the database knows.
+  private func forecast(_ plan: RunPlanner.Plan, at now: Timestamp) async throws -> Forecast {
+    let settings = resolved.settings
+    let steps = settings.profile.steps.map {
+      RemainingWork.Step($0, requests: plan.chunks, items: plan.items)
+    }
+    let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
+    guard RemainingWork.memory(of: settings) != nil, try StoreOpener.exists(at: path) else {
+      return try RemainingWork(steps, settings: settings).forecast(from: now)
+    }
+    do {
+      let store = try await StoreOpener.openForReading(path)
+      let work = try await RemainingWork.of(
+        chunks: plan.chunks, items: plan.items, settings: settings, in: store, at: now)
+      try await store.close()
+      return try (work ?? RemainingWork(steps, settings: settings)).forecast(from: now)
+    } catch let error as StoreError {
+      context.note(
+        "warning: the forecast does not know what earlier runs used: \(VisibleText.escape(error.description))"
+      )
+      return try RemainingWork(steps, settings: settings).forecast(from: now)
+    }
   }
 
   /// Says how many items the service has already, as far as the database knows. The plan is shown all the same where
@@ -54,16 +80,20 @@ struct DryRun {
     }
   }
 
-  private func text(_ plan: RunPlanner.Plan) -> String {
+  private func text(_ plan: RunPlanner.Plan, _ forecast: Forecast, at now: Timestamp) -> String {
     var lines = "settings:\n" + resolved.text + "plan:\n"
     lines += "  \(HumanNumber.text(plan.items)) items in \(HumanNumber.text(plan.chunks)) chunks, "
     lines += "\(HumanNumber.text(plan.bytes)) bytes to send to \(resolved.settings.destination)\n"
     if plan.repeated > 0 { lines += "  \(HumanNumber.text(plan.repeated)) repeated items are sent once\n" }
     if plan.limitReached { lines += "  reading stopped at --limit\n" }
+    let words = ForecastText(zone: context.zone, hasWindows: !resolved.settings.windows.isEmpty)
+    lines += "forecast:\n  \(words.sentence(forecast, now: now))\n"
     return lines + "nothing was recorded and nothing was sent\n"
   }
 
-  private func json(_ plan: RunPlanner.Plan, _ verdict: ManifestVerdict) -> String {
+  private func json(
+    _ plan: RunPlanner.Plan, _ forecast: Forecast, _ verdict: ManifestVerdict
+  ) -> String {
     var json = JSONWriter(.pretty)
     json.beginObject()
     json.key("plan")
@@ -76,6 +106,19 @@ struct DryRun {
     }
     json.key("destination")
     json.value(resolved.settings.destination)
+    json.key("forecast")
+    json.beginObject()
+    json.key("requests")
+    json.value(forecast.requests)
+    json.key("binding")
+    json.value(forecast.binding?.description)
+    json.key("starts_at")
+    json.value(forecast.startsAt)
+    json.key("ends_at")
+    json.value(forecast.endsAt)
+    json.key("nights")
+    json.value(forecast.nights)
+    json.endObject()
     json.endObject()
     json.key("settings")
     json.beginObject()

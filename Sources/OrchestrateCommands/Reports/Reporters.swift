@@ -21,10 +21,11 @@ struct RunReporter {
       try output.write(heading + (try await DetailText(zone: context.zone).chunks(pages, limit: rows.limit)))
     case .text:
       let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-      try output.write(text.report(try await RunReport(of: run, in: store)))
+      try output.write(text.report(try await RunReport(of: run, in: store, at: context.clock.now())))
     case .json:
       try await ReportJSON.write(
-        try await RunReport(of: run, in: store), commands: RunCommands(run: run, database: database),
+        try await RunReport(of: run, in: store, at: context.clock.now()),
+        commands: RunCommands(run: run, database: database),
         chunks: pages, to: &output)
     case .csv: try await RunCSV.report(pages, to: &output)
     case .html:

@@ -62,7 +62,9 @@ struct RunExecution {
       return await connection.shutdown()
     }
     let progress = RunProgress(
-      settings: settings, console: console, commands: RunCommands(run: session.run, database: database))
+      settings: settings, console: console, commands: RunCommands(run: session.run, database: database),
+      catalog: store)
+    if !isCancelling { try await sayForecast(session, settings) }
     let events = eventLog(of: session.run)
     let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
@@ -86,6 +88,18 @@ struct RunExecution {
       await self.events?.flush()
     }
     progress.ended(try result.get())
+  }
+
+  /// Says before the first request that a run will take several nights, and why.
+  private func sayForecast(_ session: any RunSession, _ settings: RunSettings) async throws {
+    let now = context.clock.now()
+    let counts = try await session.standing().counts
+    let forecast = try await RemainingWork.of(
+      chunks: counts.openChunks, items: counts.openItems, settings: settings, in: store, at: now
+    )?.forecast(from: now)
+    guard let forecast, forecast.nights > 1 || forecast.startsAt > now else { return }
+    let words = ForecastText(zone: context.zone, hasWindows: !settings.windows.isEmpty)
+    context.note("forecast: \(words.sentence(forecast, now: now))")
   }
 
   /// Looks at what every request would fail on, and pauses the run where there is such a thing.
@@ -119,7 +133,7 @@ struct RunExecution {
       switch format {
       case .text:
         let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
-        var report = try await RunReport(of: run, in: store)
+        var report = try await RunReport(of: run, in: store, at: context.clock.now())
         if isLeft { report.run.isLive = false }
         try await context.deliver(text.report(report))
       case .json:

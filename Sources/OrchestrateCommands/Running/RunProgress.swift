@@ -42,6 +42,7 @@ final class RunProgress: RunObserver {
   private let settings: RunSettings
   private let console: RunConsole
   private let commands: RunCommands
+  private let catalog: (any RunCatalog)?
   private let text: RunProgressText
   private let state: NIOLockedValueBox<State>
 
@@ -49,13 +50,19 @@ final class RunProgress: RunObserver {
   private var logger: Logger { console.logger }
 
   /// Progress of a run.
-  init(settings: RunSettings, console: RunConsole, commands: RunCommands) {
+  ///
+  /// - Parameter catalog: where forecasts find what other runs used of the limits; without it there are none.
+  init(
+    settings: RunSettings, console: RunConsole, commands: RunCommands, catalog: (any RunCatalog)? = nil
+  ) {
+    self.catalog = catalog
     self.settings = settings
     self.console = console
     self.commands = commands
     text = RunProgressText(zone: console.context.zone)
     let now = console.context.clock.elapsed()
-    state = NIOLockedValueBox(State(run: LiveRun(at: now), startedAt: now, lastLine: now))
+    state = NIOLockedValueBox(
+      State(run: LiveRun(at: now, hasWindows: !settings.windows.isEmpty), startedAt: now, lastLine: now))
   }
 
   func observe(_ event: RunEvent) {
@@ -115,6 +122,7 @@ final class RunProgress: RunObserver {
         case .live(let display): await self.drawAgainAndAgain(on: display)
         }
       }
+      group.addTask { await self.forecastAgainAndAgain() }
       defer { group.cancelAll() }
       do {
         return .success(try await work())
@@ -146,7 +154,44 @@ final class RunProgress: RunObserver {
   }
 
   private func line(_ run: LiveRun) -> String {
-    text.progress(items: run.items, counts: run.counts, chunksPerSecond: run.paceOfLate, left: run.timeLeft)
+    let now = context.clock.now()
+    return text.progress(
+      items: run.items, counts: run.counts, chunksPerSecond: run.paceOfLate, left: run.timeLeft(at: now),
+      holding: run.forecast.flatMap { forecastText.brief($0) })
+  }
+
+  private var forecastText: ForecastText {
+    ForecastText(zone: context.zone, hasWindows: !settings.windows.isEmpty)
+  }
+
+  /// Time between two forecasts.
+  static let forecastInterval: Duration = .seconds(60)
+
+  /// Keeps a forecast up to date where a limit or a window holds the run back. One that cannot be made is left out: it
+  /// would only be shown.
+  private func forecastAgainAndAgain() async {
+    guard let catalog, RemainingWork.memory(of: settings) != nil || !settings.windows.isEmpty else { return }
+    while true {
+      do {
+        try await context.clock.sleep(for: Self.forecastInterval)
+      } catch {
+        // The only error of a sleep: the work is done.
+        return
+      }
+      let now = context.clock.now()
+      let run = state.withLockedValue { $0.run }
+      let pace = run.paceOfLate.flatMap { $0 > 0 ? Duration.seconds(1 / $0) : nil }
+      let forecast: Forecast?
+      do {
+        forecast = try await RemainingWork.of(
+          chunks: run.counts.openChunks, items: run.counts.openItems, settings: settings, in: catalog,
+          at: now,
+          pace: pace)?.forecast(from: now)
+      } catch {
+        forecast = nil
+      }
+      change { $0.run.forecast = forecast }
+    }
   }
 
   private func held(_ chunk: ChunkNumber, _ why: String) {

@@ -146,12 +146,14 @@ package struct RunReport: Sendable {
   package var timeline: RunTimeline
   /// What its requests made at the service beside what is used.
   package var surplus: [SurplusRow]
+  /// What is left of it, where a limit or a window holds it back.
+  package var remaining: RemainingWork?
 
   /// A report in its parts.
   package init(
     run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
     settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline(),
-    surplus: [SurplusRow] = []
+    surplus: [SurplusRow] = [], remaining: RemainingWork? = nil
   ) {
     self.run = run
     self.settings = settings
@@ -159,14 +161,31 @@ package struct RunReport: Sendable {
     self.settlements = settlements
     self.timeline = timeline
     self.surplus = surplus
+    self.remaining = remaining
   }
 
-  /// Gathers a report. While the run goes on its parts may be milliseconds apart.
-  package init(of run: RunID, in store: any RunCatalog) async throws {
+  /// Gathers a report of a run as it is at a moment. While the run goes on its parts may be milliseconds apart.
+  package init(of run: RunID, in store: any RunCatalog, at now: Timestamp) async throws {
+    let summary = try await store.summary(of: run)
+    let settings = try await store.settings(of: run)
     self.init(
-      run: try await store.summary(of: run), settings: try await store.settings(of: run),
+      run: summary, settings: settings,
       causes: try await store.causes(of: run),
       settlements: try await store.settlements(of: run, limit: RunText.settlementsShown),
-      timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run))
+      timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run),
+      remaining: try await Self.remaining(of: summary, settings, in: store, at: now))
+  }
+
+  private static func remaining(
+    of run: RunSummary, _ settings: RunSettings, in store: any RunCatalog, at now: Timestamp
+  ) async throws -> RemainingWork? {
+    guard run.state == .running || run.state == .paused, run.counts.openChunks > 0 else { return nil }
+    do {
+      return try await RemainingWork.of(
+        chunks: run.counts.openChunks, items: run.counts.openItems, settings: settings, in: store, at: now)
+    } catch is ConfigurationError {
+      // A zone that is not known on this machine: the report of a run of another one has no forecast.
+      return nil
+    }
   }
 }

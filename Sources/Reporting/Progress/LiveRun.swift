@@ -44,7 +44,11 @@ package struct LiveRun: Sendable {
   package var hasStoreTrouble = false
   /// The latest attempt that was not accepted.
   package var failure: Failure?
+  /// When the run is likely to end, as it was last computed; `nil` where no limit and no window holds it back.
+  package var forecast: Forecast?
 
+  /// Whether the run has sending windows.
+  package let hasWindows: Bool
   private var startedAt: Duration
   private var chunksAtStart = 0
   private var ofLate = TimeLeft()
@@ -52,8 +56,13 @@ package struct LiveRun: Sendable {
 
   /// A run of which nothing is known yet.
   ///
-  /// - Parameter elapsed: time since some fixed moment, like every other such parameter here.
-  package init(at elapsed: Duration) { startedAt = elapsed }
+  /// - Parameters:
+  ///   - elapsed: time since some fixed moment, like every other such parameter here.
+  ///   - hasWindows: whether the run has sending windows.
+  package init(at elapsed: Duration, hasWindows: Bool = false) {
+    startedAt = elapsed
+    self.hasWindows = hasWindows
+  }
 
   /// Work on the run begins.
   package mutating func start(items: Int, counts: StateCounts, at elapsed: Duration) {
@@ -91,8 +100,14 @@ package struct LiveRun: Sendable {
     return seconds > 0 ? Double(Self.decided(counts) - chunksAtStart) / seconds : 0
   }
 
-  /// The time left, at the pace of late; `nil` while it cannot be told.
-  package var timeLeft: Duration? { isSettling ? nil : ofLate.estimate(chunksLeft: chunksLeft) }
+  /// The time left at a moment: by the forecast where a limit or a window holds the run back, else at the pace of late;
+  /// `nil` while it cannot be told.
+  package func timeLeft(at now: Timestamp) -> Duration? {
+    guard !isSettling else { return nil }
+    if let forecast, forecast.binding != nil, let end = forecast.endsAt, end > now { return end.since(now) }
+    let waiting = max(.zero, wait.map { $0.until.since(now) } ?? .zero)
+    return ofLate.estimate(chunksLeft: chunksLeft).map { waiting + $0 }
+  }
 
   /// Whether nothing is left to send, and only lost answers are looked into: how long that takes is the service's matter.
   package var isSettling: Bool {

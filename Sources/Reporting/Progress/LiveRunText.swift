@@ -26,9 +26,10 @@ package struct LiveRunText: Sendable {
     var words = [
       LiveLine.Piece("\(HumanNumber.text(done))/\(HumanNumber.text(run.items)) items")
     ]
-    if let left = run.timeLeft, left > .zero {
-      let waiting = max(.zero, run.wait.map { $0.until.since(now) } ?? .zero)
-      words.append(LiveLine.Piece("about \(HumanDuration.rough(waiting + left)) left"))
+    if let left = run.timeLeft(at: now), left > .zero {
+      let holding = run.forecast.flatMap { ForecastText(zone: zone, hasWindows: run.hasWindows).brief($0) }
+      words.append(
+        LiveLine.Piece("about \(HumanDuration.rough(left)) left" + (holding.map { " (\($0))" } ?? "")))
     }
     let average = run.average(at: elapsed)
     if average > 0 {

@@ -38,8 +38,9 @@ package struct RunProgressText: Sendable {
   ///   - items: distinct items of the run.
   ///   - chunksPerSecond: the pace of late; `nil` while it is not known.
   ///   - left: the time left as estimated; `nil` while it cannot be.
+  ///   - holding: what holds the run back for longer than a night.
   package func progress(
-    items: Int, counts: StateCounts, chunksPerSecond: Double?, left: Duration?
+    items: Int, counts: StateCounts, chunksPerSecond: Double?, left: Duration?, holding: String? = nil
   ) -> String {
     let done = counts.items(in: .accepted, .rejected, .failed, .cancelled)
     let chunksDone = counts.chunks(in: .accepted, .rejected, .failed, .cancelled)
@@ -55,7 +56,9 @@ package struct RunProgressText: Sendable {
     if let chunksPerSecond, chunksPerSecond > 0 {
       parts.append("\(HumanNumber.pace(chunksPerSecond)) chunks/s")
     }
-    if let left, left > .zero { parts.append("about \(HumanDuration.rough(left)) left") }
+    if let left, left > .zero {
+      parts.append("about \(HumanDuration.rough(left)) left" + (holding.map { " (\($0))" } ?? ""))
+    }
     if counts.chunks(in: .pending, .submitting, .processing) == 0, counts.chunks(in: .unknown) > 0 {
       parts.append("asking the service about the unknown ones")
     }

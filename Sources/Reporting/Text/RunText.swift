@@ -45,6 +45,10 @@ package struct RunText: Sendable {
     let timeline = TimelineText(zone: zone)
     var text = headline(run) + window(run, report.settings)
     if let sentence = timeline.sentence(run, report.timeline) { text += sentence + "\n" }
+    if let forecast = report.remaining?.forecast(from: now), forecast.binding != nil {
+      let words = ForecastText(zone: zone, hasWindows: !report.settings.windows.isEmpty)
+      text += "forecast: \(words.sentence(forecast, now: now))\n"
+    }
     text += steps(run, report.causes, report.settings) + "\n" + facts(run) + "\n" + states(run)
     text += "\n" + timeline.lines(run, report.timeline)
     if !report.causes.isEmpty {

@@ -52,6 +52,10 @@ struct CommandStage {
 
   /// Parses arguments as the program does and runs the command.
   func run<Command: Subcommand>(_ command: Command.Type, _ arguments: String...) async throws -> ExitStatus {
+    try await run(command, arguments)
+  }
+
+  func run<Command: Subcommand>(_ command: Command.Type, _ arguments: [String]) async throws -> ExitStatus {
     try await command.parse(arguments).status(in: context)
   }
 
