@@ -14,6 +14,23 @@ package struct ObjectURLs: Sendable {
   /// URLs that are signed with the credentials of that client.
   package init(_ client: S3Client) { self.client = client }
 
+  /// How long credentials still work; `nil` where they have no end.
+  ///
+  /// - Throws: ``S3Error`` with `credentialsEnding` where that is too short to sign a URL.
+  package static func life(of held: HeldCredentials, at now: Timestamp) throws(S3Error) -> Duration? {
+    guard let end = held.credentials.expiresAt else { return nil }
+    let left = end.since(now)
+    guard left >= (held.areReplaced ? leastLifeOfReplaced : leastLife) else {
+      throw S3Error(
+        .credentialsEnding,
+        left <= .zero
+          ? "the credentials from \(held.origin) ended at \(end)"
+          : "the credentials from \(held.origin) end at \(end), in \(HumanDuration.text(left)), and were not renewed",
+        remedy: "sign in again, or use credentials that live longer; a URL needs 15 minutes at least")
+    }
+    return left
+  }
+
   /// A URL that reads an object with GET until it ends. It lives as long as the setting says, at most 7 days, and no longer
   /// than the credentials that sign it.
   ///
@@ -28,18 +45,7 @@ package struct ObjectURLs: Sendable {
     let held = try await client.credentials.current()
     let now = client.clock.now()
     var life = min(client.access.urlLifetime, ObjectAccess.longestLifetime)
-    if let end = held.credentials.expiresAt {
-      let left = end.since(now)
-      guard left >= (held.areReplaced ? Self.leastLifeOfReplaced : Self.leastLife) else {
-        throw S3Error(
-          .credentialsEnding,
-          left <= .zero
-            ? "the credentials from \(held.origin) ended at \(end)"
-            : "the credentials from \(held.origin) end at \(end), in \(HumanDuration.text(left)), and were not renewed",
-          remedy: "sign in again, or use credentials that live longer; a URL needs 15 minutes at least")
-      }
-      life = min(life, left)
-    }
+    if let left = try Self.life(of: held, at: now) { life = min(life, left) }
     let payer = client.access.requestPayer.map { [QueryItem("x-amz-request-payer", $0.rawValue)] } ?? []
     return S3Signer(held.credentials, for: address)
       .presign(key: place.key, at: now, life: Int(life.components.seconds), extra: payer)

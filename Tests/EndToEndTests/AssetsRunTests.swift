@@ -154,6 +154,83 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  private func checks(_ scene: Scene, _ arguments: String...) async throws -> (
+    status: Int32, found: [String: [String]]
+  ) {
+    let ending = try await run(
+      ["doctor", "--base-url", scene.server.address, "--format", "json"] + arguments, scene)
+    #expect(!ending.output.contains("X-Amz-"), "\(ending.output)")
+    let document = try JSONSerialization.jsonObject(with: Data(ending.output.utf8)) as? [String: Any]
+    let checks = try #require(document?["checks"] as? [[String: Any]])
+    var found: [String: [String]] = [:]
+    for check in checks {
+      let texts = ["status", "message", "remedy"].map { check[$0] as? String ?? "" }
+      found[try #require(check["check"] as? String)] = texts
+    }
+    return (ending.status, found)
+  }
+
+  @Test("doctor looks at index, bucket, object and clock, and the service hears nothing of the object")
+  func doctorLooks() async throws {
+    let missing = "000000000000000000000000"
+    let scene = try await scene(videos: 3) { $0.goneIndexes = [missing] }
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    let items = try JSONSerialization.jsonObject(with: Data(manifest.output.utf8)) as? [[String: Any]]
+    let object = try #require(items?.first?["object"] as? String)
+    let all = try await checks(
+      scene, "--index-id", Scene.index, "--bucket", Self.bucket, "--probe", object)
+    #expect(all.status == 0, "\(all.found)")
+    for check in ["service", "credentials", "index", "bucket", "object", "clock"] {
+      #expect(all.found[check]?[0] == "ok", "\(check): \(all.found[check] ?? [])")
+    }
+    #expect(all.found["index"]?[1].contains("marengo") == true, "\(all.found["index"] ?? [])")
+    #expect(all.found["object"]?[1].contains("can be read with a signed URL") == true)
+    #expect(
+      all.found["clock"]?[1] == "this machine's clock is less than a minute from that of the service and S3")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.isEmpty)
+
+    let wrong = try await checks(
+      scene, "--index-id", missing, "--probe", "s3://\(Self.bucket)/not-there.mp4")
+    #expect(wrong.status == 1)
+    #expect(wrong.found["index"]?[0] == "problem")
+    #expect(wrong.found["index"]?[1].contains("does not exist for this key") == true)
+    #expect(wrong.found["bucket"]?[0] == "ok")
+    #expect(wrong.found["object"]?[1] == "there is no object s3://\(Self.bucket)/not-there.mp4")
+
+    let nowhere = try await checks(scene, "--bucket", "no-such-bucket")
+    #expect(nowhere.status == 1)
+    #expect(nowhere.found["bucket"]?[1].contains("there is no bucket") == true, "\(nowhere.found)")
+    #expect(nowhere.found["object"]?[0] == "skipped" && nowhere.found["index"]?[0] == "skipped")
+    await scene.server.stop()
+  }
+
+  @Test("doctor names an object that is archived, empty, too large or not to be read")
+  func doctorFindings() async throws {
+    let scene = try await scene(videos: 1) {
+      $0.objects?.buckets[0].objects = [
+        SyntheticBucket.Object("archived.mp4", storageClass: "DEEP_ARCHIVE"),
+        SyntheticBucket.Object("empty.mp4", size: 0),
+        SyntheticBucket.Object("large.mp4", size: 4_000_000_001),
+        SyntheticBucket.Object("secret/01.mp4"),
+      ]
+      $0.objects?.buckets[0].deniedPrefixes = ["secret/"]
+    }
+    for (key, says, advice) in [
+      ("archived.mp4", "is archived (DEEP_ARCHIVE)", "restore it"),
+      ("empty.mp4", "is empty", "leave it out"),
+      ("large.mp4", "has 4,000,000,001 bytes, more than 4 GB", "smaller copy"),
+      ("secret/01.mp4", "AccessDenied", "s3:GetObject"),
+    ] {
+      let found = try await checks(scene, "--probe", "s3://\(Self.bucket)/\(key)")
+      #expect(found.status == 1)
+      let object = found.found["object"] ?? []
+      #expect(object.first == "problem" && object[1].contains(says), "\(object)")
+      #expect(object.last?.contains(advice) == true, "\(object)")
+      #expect(found.found["bucket"]?[0] == "ok")
+    }
+    await scene.server.stop()
+  }
+
   /// Every moment, early and late: both steps pass most of them.
   static let moments = KillPoint.allCases.flatMap { point in
     switch point {

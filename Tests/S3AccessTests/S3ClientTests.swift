@@ -63,6 +63,48 @@ struct S3ClientTests {
       ])
   }
 
+  @Test("a bucket is asked about with HEAD; why it is refused, a list of one key tells")
+  func bucketHead() async throws {
+    let network = network { _, _ in
+      AccessAnswer(status: 200, headers: [("Date", "Thu, 26 Nov 2026 22:00:09 GMT")])
+    }
+    let head = try await access(over: network).client.head(bucket: "media-west")
+    #expect(head == BucketHead(region: "eu-west-1", date: evening + .seconds(9)))
+    #expect(network.seen.last.map { "\($0.method) \($0.target)" } == "HEAD /")
+
+    let denied = self.network { request, _ in
+      request.method == "HEAD" ? AccessAnswer(status: 403) : refusal(403, "AccessDenied")
+    }
+    let refused = try await access(over: denied)
+    let problem = await error { try await refused.client.head(bucket: "media-west") }
+    #expect(problem?.code == .accessDenied)
+    #expect(problem?.remedy?.text(database: nil).contains("s3:ListBucket") == true)
+    #expect(denied.seen.last?.target == "/?list-type=2&max-keys=1")
+  }
+
+  @Test("the first byte is read with nothing but the signed URL, which is in no error")
+  func firstByte() async throws {
+    let network = network { request, before in
+      before == 1 ? refusal(503, "SlowDown") : AccessAnswer(status: 206, body: [0])
+    }
+    let open = try await access(over: network)
+    let url = try await open.urls.signedURL(for: "s3://media-west/a b/ü+1.mp4")
+    try await open.client.firstByte(bucket: "media-west", key: key, through: url)
+    let last = try #require(network.seen.last)
+    #expect(last.method == "GET" && last.url == url.text)
+    #expect(last.headers.map(\.name) == ["range"] && last.header("range") == "bytes=0-0")
+
+    let denied = self.network { _, _ in refusal(403, "AccessDenied", "Access Denied") }
+    let refused = try await access(over: denied)
+    let problem = await error {
+      try await refused.client.firstByte(bucket: "media-west", key: key, through: url)
+    }
+    #expect(problem?.code == .accessDenied)
+    #expect(problem?.description.contains("X-Amz-") == false)
+    #expect(problem?.message.contains("reading s3://media-west/a b/ü+1.mp4 through a signed URL") == true)
+    #expect(problem?.remedy?.text(database: nil).contains("aws:SourceIp") == true)
+  }
+
   @Test(
     "which region is asked first",
     arguments: [

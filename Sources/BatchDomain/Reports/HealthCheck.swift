@@ -2,8 +2,11 @@
 ///
 /// The checks spend no quota, change no record and do not create what they look for:
 ///
-/// - The service is asked for one row of its list of tasks, without an index, or of assets with profile v1.3. A 4xx that speaks of the request itself still
-///   proves that the service is there and did not refuse the key; so does being throttled.
+/// - The service is asked for one row of its list of tasks, without an index, or of assets with profile v1.3. A 4xx that
+///   speaks of the request itself still proves that the service is there and did not refuse the key; so does being
+///   throttled.
+/// - With profile v1.3 an index is only described, a bucket is only asked about, and of an object one byte is read from S3.
+///   The service never hears of the object.
 /// - The database is opened for reading only, and never migrated or made. Permissions are asked of the system (`access`),
 ///   since opening the file by other means than SQLite drops SQLite's locks.
 /// - Locks are tried, not assumed: a byte that one descriptor has locked must be refused to another. Some network file
@@ -21,6 +24,14 @@ package struct HealthCheck: Sendable, Equatable {
     case service
     /// With profile v1.3: whether there are credentials for S3, and from where.
     case credentials
+    /// With profile v1.3: whether the index that was named is there and takes videos.
+    case index
+    /// With profile v1.3: whether the bucket that was named is there, and where.
+    case bucket
+    /// With profile v1.3: whether the object that was named can be read as the service reads it.
+    case object
+    /// With profile v1.3: how far the clock of this machine is from those of the service and of S3.
+    case clock
     /// Whether the database is there and may be read and written.
     case database
     /// Whether the schema of the database is this program's.

@@ -1,7 +1,7 @@
 import ArgumentParser
+import AssetsService
 import BatchDomain
 import Reporting
-import S3Access
 import S3Signing
 import ServiceHTTP
 
@@ -12,37 +12,105 @@ struct DoctorCommand: Subcommand {
     discussion: """
       Exits with 0 when it finds no problem, else with 1. It sends no items and creates no database.
 
+      --index-id, --bucket and --probe check what a run of profile v1.3 needs, and stand for --profile v1.3. The object of \
+      --probe is only read, one byte of it, from S3: the service does not hear of it.
+
       EXAMPLES
         orchestrate doctor
+        orchestrate doctor --profile v1.3 --index-id 629d807aa9e2a3a33a92c00b --probe s3://my-bucket/2026/01.mp4
         orchestrate doctor --base-url http://127.0.0.1:8080 --format json
       """)
 
   @OptionGroup var serviceOptions: SettingOptions<ServiceSettings>
 
+  @Option(
+    name: .customLong("index-id"),
+    help: ArgumentHelp("Check that this index exists and takes videos.", valueName: "id"),
+    transform: { try ListCommand.notEmpty($0, "the id of an index") })
+  var indexID: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Check that this bucket exists and may be listed, and say its region.", valueName: "name"),
+    transform: { try ListCommand.bucketName($0) })
+  var bucket: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Check that this object can be read: one signed HEAD, and one GET of its first byte with a signed URL, as the \
+      service fetches it. Its size and storage class are looked at.
+      """, valueName: "s3://bucket/key"),
+    transform: { try DoctorCommand.object($0) })
+  var probe: ObjectName?
+
   @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
 
+  @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
   var wantsJSON: Bool { format == .json }
 
   var databaseGiven: String? { storeOptions.path }
 
-  func perform(in context: ProcessContext) async throws -> ExitStatus {
+  private static func object(_ text: String) throws -> ObjectName {
+    let object = ObjectName(text)
+    guard S3Location(object) != nil else {
+      throw ValidationError("\(ConfigurationError.quoted(text)) is no object, expected s3://BUCKET/KEY.")
+    }
+    return object
+  }
+
+  /// Whether something was named that only profile v1.3 needs.
+  private var isAboutAssets: Bool { indexID != nil || bucket != nil || probe != nil }
+
+  func validate() throws {
+    guard isAboutAssets else { return }
     let layer = try serviceOptions.layer
+    guard !layer.given.contains("profile") || layer.values.run.profile == .v1_3 else {
+      throw ValidationError(
+        "--index-id, --bucket and --probe need --profile v1.3: with the others the service reads the bucket by itself."
+      )
+    }
+  }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    var layer = try serviceOptions.layer
+    try objects.apply(to: &layer)
     let given = layer.values
+    var settings = given.run
+    if isAboutAssets { settings.profile = .v1_3 }
     let key = await key(given.apiKeyFile, context)
-    var checks = [
-      key.check,
-      await service(key.key, given.run, isProfileGiven: layer.given.contains("profile"), context),
-    ]
-    if given.run.profile == .v1_3 { checks.append(await credentials(given.run, context)) }
+    let service = await service(
+      key.key, settings, isProfileGiven: isAboutAssets || layer.given.contains("profile"), context)
+    var checks = [key.check, service.check]
+    if settings.profile == .v1_3 { checks += await assets(settings, service, context) }
     checks += await store(in: context)
     switch format {
     case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
     case .json: try context.writeResult(HealthJSON.document(checks, database: databaseGiven))
     }
     return checks.contains { $0.status == .problem } ? .lost : .done
+  }
+
+  /// What a run of profile v1.3 needs beside the service.
+  private func assets(
+    _ settings: RunSettings, _ service: ServiceFindings, _ context: ProcessContext
+  ) async -> [HealthCheck] {
+    let found = await AccessChecks(
+      access: settings.objects, bucket: bucket, probe: probe, context: context
+    ).findings()
+    let index =
+      indexID.map { IndexHealth.check(IndexID($0), service.index) }
+      ?? HealthCheck(.index, .skipped, "not checked: name one with --index-id")
+    let leads = [("the service", service.lead), ("S3", found.lead)].compactMap { whose, lead in
+      lead.map { (whose: whose, lead: $0) }
+    }
+    return [
+      found.credentials, index, found.bucket, found.object,
+      ClockHealth.check(leads, isRefused: found.isRefusedForTime),
+    ]
   }
 
   private func key(_ file: String?, _ context: ProcessContext) async -> (check: HealthCheck, key: APIKey?) {
@@ -57,61 +125,66 @@ struct DoctorCommand: Subcommand {
     }
   }
 
-  private func credentials(_ settings: RunSettings, _ context: ProcessContext) async -> HealthCheck {
-    do {
-      let held = try await ServiceConnections.requireCredentials(settings, in: context)
-      let end = held?.credentials.expiresAt.map {
-        " and end at \(context.zone.text($0, from: context.clock.now()))"
-      }
-      return HealthCheck(
-        .credentials, .ok, "the credentials for S3 come from \(held?.origin ?? "nowhere")\(end ?? "")")
-    } catch {
-      let failure = CommandFailure(error)
-      return HealthCheck(.credentials, .problem, failure.message, remedy: failure.remedy)
-    }
+  /// What the service showed.
+  private struct ServiceFindings {
+    var check: HealthCheck
+    /// What it said of the index that was named; `nil` when it was not asked.
+    var index: IndexLook?
+    /// How far the clock of this machine is ahead of the service's; `nil` when it did not say it.
+    var lead: Duration?
   }
 
   private func service(
     _ key: APIKey?, _ settings: RunSettings, isProfileGiven: Bool, _ context: ProcessContext
-  ) async -> HealthCheck {
-    guard let key else { return HealthCheck(.service, .skipped, "not checked: there is no API key") }
+  ) async -> ServiceFindings {
+    guard let key else {
+      return ServiceFindings(check: HealthCheck(.service, .skipped, "not checked: there is no API key"))
+    }
     let route: ServiceRoute
     do {
       route = try context.route(to: settings.baseURL)
     } catch {
-      return HealthCheck(.service, .problem, error.message, remedy: error.remedy)
+      return ServiceFindings(check: HealthCheck(.service, .problem, error.message, remedy: error.remedy))
     }
     do {
-      let result = try await probe(settings, key, route, context)
+      let answer = try await probe(settings, key, route, context)
       // Whoever names no profile may not know which generation of the API the account has.
-      if !isProfileGiven, case .refused(let answer, isForeign: false) = result,
-        answer.outcome == .endpoint || answer.status == 404
+      if !isProfileGiven, case .refused(let refusal, isForeign: false) = answer.result,
+        refusal.outcome == .endpoint || refusal.status == 404
       {
         for other in ServiceProfile.allCases where other != settings.profile {
           var changed = settings
           changed.profile = other
-          guard case .ready = try await probe(changed, key, route, context) else { continue }
-          return ServiceHealth.otherProfile(other, baseURL: settings.baseURL, profile: settings.profile)
+          guard case .ready = try await probe(changed, key, route, context).result else { continue }
+          return ServiceFindings(
+            check: ServiceHealth.otherProfile(other, baseURL: settings.baseURL, profile: settings.profile))
         }
       }
-      return ServiceHealth.check(result, baseURL: settings.baseURL, profile: settings.profile)
+      return ServiceFindings(
+        check: ServiceHealth.check(answer.result, baseURL: settings.baseURL, profile: settings.profile),
+        index: answer.index, lead: answer.lead)
     } catch {
-      let failure = CommandFailure(error)
-      return HealthCheck(.service, .problem, failure.message, remedy: failure.remedy)
+      return ServiceFindings(check: HealthCheck(.service, failure: error))
     }
   }
 
+  /// Asks the service whether it answers as a profile, and about the index that was named.
   private func probe(
     _ settings: RunSettings, _ key: APIKey, _ route: ServiceRoute, _ context: ProcessContext
-  ) async throws -> ProbeResult {
+  ) async throws -> (result: ProbeResult, index: IndexLook?, lead: Duration?) {
     // Nothing is sent for a run.
     let connection = try await ServiceConnections.open(
       settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key,
       route: route,
       in: context)
     let result = await connection.service.probe()
+    var look: IndexLook?
+    if case .ready = result, let indexID {
+      look = await connection.assets?.service.look(at: IndexID(indexID), items: 0)
+    }
+    let lead = connection.assets?.requests.clockLead
     await connection.shutdown()
-    return result
+    return (result, look, lead)
   }
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {

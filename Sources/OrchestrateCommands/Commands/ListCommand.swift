@@ -200,7 +200,7 @@ struct ListCommand: Subcommand {
     return address
   }
 
-  private static func bucketName(_ text: String) throws -> String {
+  static func bucketName(_ text: String) throws -> String {
     guard S3ObjectAddress("s3://\(text)".utf8)?.key.isEmpty == true, !text.utf8.contains(UInt8(ascii: "/"))
     else {
       throw ValidationError(
@@ -210,7 +210,7 @@ struct ListCommand: Subcommand {
     return text
   }
 
-  private static func notEmpty(_ text: String, _ expected: String) throws -> String {
+  static func notEmpty(_ text: String, _ expected: String) throws -> String {
     guard text.unicodeScalars.contains(where: { !$0.properties.isWhitespace }), !text.utf8.contains(0) else {
       throw ValidationError("\(ConfigurationError.quoted(text)) is empty, expected \(expected).")
     }

@@ -9,6 +9,8 @@ import TransfersService
 struct OpenService: Sendable {
   /// The service.
   let service: any ServiceModule
+  /// The same with profile v1.3, for what only its module answers; `nil` with any other.
+  let assets: (service: AssetsService, requests: AssetsHTTP)?
   /// Runs tasks where the network is read: who waits for answers there is woken without a change of thread.
   let executor: any TaskExecutor
   /// Looks, before the first request of a run, at what every request would fail on.
@@ -49,7 +51,7 @@ enum ServiceConnections {
       let requests = TransfersHTTP(endpoint, profile: settings.profile, clock: context.clock)
       return OpenService(
         service: TransfersService(requests, profile: settings.profile, destination: settings.destination),
-        executor: requests.executor, preflight: { _, _ in Preflight() },
+        assets: nil, executor: requests.executor, preflight: { _, _ in Preflight() },
         shutdown: { await requests.shutdown() })
     case .v1_3:
       let register = SecretRegister()
@@ -60,7 +62,7 @@ enum ServiceConnections {
         clock: context.clock,
         destination: settings.destination)
       return OpenService(
-        service: service, executor: requests.executor,
+        service: service, assets: (service, requests), executor: requests.executor,
         preflight: { try await preflight($0, isNew: $1, service, objects) },
         shutdown: {
           await requests.shutdown()
@@ -71,13 +73,9 @@ enum ServiceConnections {
 
   /// Refuses to begin where what a profile needs beside the key is missing.
   ///
-  /// - Returns: the credentials for S3; `nil` with a profile that needs none.
   /// - Throws: ``S3Error`` where there are no credentials for S3, or none that can be used.
-  @discardableResult
-  static func requireCredentials(
-    _ settings: RunSettings, in context: ProcessContext
-  ) async throws -> HeldCredentials? {
-    guard settings.profile == .v1_3 else { return nil }
+  static func requireCredentials(_ settings: RunSettings, in context: ProcessContext) async throws {
+    guard settings.profile == .v1_3 else { return }
     let objects = try await BucketOpener.open(settings.objects, in: context)
     let result: Result<HeldCredentials, any Error>
     do {
@@ -86,7 +84,7 @@ enum ServiceConnections {
       result = .failure(error)
     }
     await objects.shutdown()
-    return try result.get()
+    _ = try result.get()
   }
 
   /// Indexes that a run which goes on is looked through for, in items.

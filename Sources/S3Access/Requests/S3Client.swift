@@ -13,6 +13,14 @@ package struct ObjectHead: Sendable, Equatable {
   package var date: Timestamp?
 }
 
+/// What S3 says of a bucket.
+package struct BucketHead: Sendable, Equatable {
+  /// Where it is.
+  package var region: String
+  /// S3's clock when it answered; `nil` where it does not say it.
+  package var date: Timestamp?
+}
+
 /// Requests to S3: signed for the region of their bucket, repeated where that can help, and refusals as errors with advice.
 ///
 /// A bucket's region is asked once. A session that has ended is renewed once. An answer that may pass is asked for again
@@ -90,10 +98,56 @@ package struct S3Client: Sendable {
   package func check(bucket: String, key: [UInt8]) async throws -> ObjectHead {
     let head = try await head(bucket: bucket, key: key)
     if let date = head.date { try Self.compare(date, with: clock.now()) }
-    if let storage = head.storageClass, ["GLACIER", "DEEP_ARCHIVE"].contains(storage) {
+    if let storage = head.storageClass, ItemNote.isArchived(storage) {
       throw archived(Question(.read, bucket: bucket, key: key), storage)
     }
     return head
+  }
+
+  /// Asks whether a bucket is there and may be listed.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func head(bucket: String) async throws -> BucketHead {
+    var question = Question(.list, bucket: bucket, key: nil)
+    let answer: AccessAnswer
+    do {
+      answer = try await self.answer(to: question, method: "HEAD", limit: 0)
+    } catch let refusal as BareRefusal where [400, 403, 404].contains(refusal.status) {
+      // An answer to HEAD has no body, and so no code: a list of one key tells why.
+      question.query = [QueryItem("list-type", "2"), QueryItem("max-keys", "1")]
+      answer = try await explained(question, limit: Self.errorLimit)
+    } catch let refusal as BareRefusal {
+      throw error(refusal.refusal, question, await origin())
+    }
+    return BucketHead(region: try await address(of: bucket).region, date: Self.date(of: answer))
+  }
+
+  /// Reads the first byte of an object as somebody who has nothing but a signed URL.
+  ///
+  /// - Throws: ``S3Error``, or `CancellationError`.
+  package func firstByte(bucket: String, key: [UInt8], through url: PresignedURL) async throws {
+    let question = Question(.fetch, bucket: bucket, key: key)
+    var failures = 0
+    while true {
+      do {
+        let answer = try await transport.send(
+          AccessRequest("GET", url.text, headers: [("range", "bytes=0-0")], timeout: Self.timeout),
+          limit: Self.errorLimit)
+        if (200..<300).contains(answer.status) { return }
+        let refusal = S3Refusal(answer)
+        guard refusal.mayPass else {
+          throw error(refusal, question, await origin(), date: answer.header("date"))
+        }
+        failures += 1
+        guard failures < Self.tries else { throw busy(question, refusal) }
+      } catch let fault as AccessFault {
+        failures += 1
+        guard failures < Self.tries else {
+          throw unreachable(question.words, fault, at: try await address(of: bucket).host)
+        }
+      }
+      try await pause(failures - 1)
+    }
   }
 
   /// One page of a listing.
@@ -158,7 +212,7 @@ package struct S3Client: Sendable {
 
   /// What is asked, and how it is named in messages.
   private struct Question: Sendable {
-    enum Purpose: Sendable { case read, list }
+    enum Purpose: Sendable { case read, list, fetch }
     let purpose: Purpose
     let bucket: String
     let key: [UInt8]?
@@ -178,7 +232,13 @@ package struct S3Client: Sendable {
     }
 
     /// What is done, as the subject of a sentence.
-    var words: String { purpose == .read ? "reading \(name)" : "listing \(name)" }
+    var words: String {
+      switch purpose {
+      case .read: "reading \(name)"
+      case .list: "listing \(name)"
+      case .fetch: "reading \(name) through a signed URL"
+      }
+    }
   }
 
   /// An answer that is no success, not yet an error with advice.
@@ -234,11 +294,7 @@ package struct S3Client: Sendable {
         _ = try await credentials.renew(insteadOf: held.credentials)
       } else if refusal.mayPass {
         failures += 1
-        guard failures < Self.tries else {
-          throw S3Error(
-            .busy, "\(question.words) was answered with \(refusal.words), \(Self.tries) times",
-            remedy: "try again later")
-        }
+        guard failures < Self.tries else { throw busy(question, refusal) }
         try await pause(failures - 1)
       } else {
         throw BareRefusal(refusal: refusal, date: answer.header("date"))
@@ -282,14 +338,17 @@ package struct S3Client: Sendable {
       storageClass: answer.header("x-amz-storage-class").flatMap { storage in
         // An archived object that was restored can be read for now.
         answer.header("x-amz-restore")?.contains("ongoing-request=\"false\"") == true ? nil : storage
-      }, contentType: answer.header("content-type"),
-      date: answer.header("date").flatMap { HTTPDate.parse($0, now: Timestamp(milliseconds: 0)) })
+      }, contentType: answer.header("content-type"), date: date(of: answer))
+  }
+
+  private static func date(of answer: AccessAnswer) -> Timestamp? {
+    answer.header("date").flatMap { HTTPDate.parse($0, now: Timestamp(milliseconds: 0)) }
   }
 }
 
 extension S3Client {
   /// The most that clocks may differ: S3 refuses signatures that are further away.
-  private static let mostSkew: Duration = .seconds(15 * 60)
+  package static let mostSkew: Duration = .seconds(15 * 60)
 
   private static func compare(_ date: Timestamp, with now: Timestamp) throws(S3Error) {
     let ahead = now.since(date)
@@ -319,6 +378,12 @@ extension S3Client {
       remedy: "check the network, the region and --s3-endpoint")
   }
 
+  private func busy(_ question: Question, _ refusal: S3Refusal) -> S3Error {
+    S3Error(
+      .busy, "\(question.words) was answered with \(refusal.words), \(Self.tries) times",
+      remedy: "try again later")
+  }
+
   private func bucketMissing(_ bucket: String) -> S3Error {
     S3Error(
       .bucketMissing, "there is no bucket \(ConfigurationError.quoted(bucket))",
@@ -336,6 +401,19 @@ extension S3Client {
     check that the object exists, and allow these credentials s3:GetObject for it, and kms:Decrypt where it is \
     encrypted with a key of KMS
     """
+
+  private static let mayFetch: Remedy = """
+    check the policies of the bucket and of the organisation: they may ask for younger signatures (s3:signatureAge) or \
+    for a network (aws:SourceIp, aws:SourceVpce)
+    """
+
+  private func remedy(for purpose: Question.Purpose) -> Remedy {
+    switch purpose {
+    case .read: Self.mayRead
+    case .list: Self.mayList
+    case .fetch: Self.mayFetch
+    }
+  }
 
   /// The error that a refusal is.
   private func error(_ refusal: S3Refusal, _ question: Question, _ origin: String, date: String? = nil)
@@ -366,7 +444,7 @@ extension S3Client {
     if refusal.status == 401 || refusal.status == 403, refusal.code != nil {
       return S3Error(
         .accessDenied, refused,
-        remedy: question.purpose == .list ? Self.mayList : Self.mayRead)
+        remedy: remedy(for: question.purpose))
     }
     return S3Error(
       .unexpected, "\(question.words) was answered with \(refusal.words)",

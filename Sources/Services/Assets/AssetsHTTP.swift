@@ -1,6 +1,7 @@
 package import BatchDomain
 internal import NIOCore
 package import ServiceHTTP
+internal import Synchronization
 
 /// The requests of profile v1.3 over HTTP.
 ///
@@ -22,6 +23,7 @@ package final class AssetsHTTP: AssetsAPI {
   private let reader: AnswerReader
   private let pages: PageReader
   private let decoder: AssetPages
+  private let lead = Mutex<Duration?>(nil)
 
   /// A client that has not connected yet.
   ///
@@ -50,6 +52,10 @@ package final class AssetsHTTP: AssetsAPI {
   package func shutdown() async { await requester.shutdown() }
 
   package var pageLimit: Int { Self.pageLimit }
+
+  /// How far the clock of this machine is ahead of the service's, by the date of the last answer to a request that only
+  /// reads, to a second; `nil` as long as none said it.
+  package var clockLead: Duration? { lead.withLock { $0 } }
 
   // MARK: Requests that make something
 
@@ -158,7 +164,11 @@ package final class AssetsHTTP: AssetsAPI {
     switch result {
     case .failure(let failure): throw .transport(failure)
     case .success(let answer):
-      return try await pages.page(answer, now: clock.now()) { [decoder] bytes throws(UnreadablePage) in
+      let now = clock.now()
+      if let date = answer.headers["date"].lazy.compactMap({ HTTPDate.parse($0, now: now) }).first {
+        lead.withLock { $0 = now.since(date) }
+      }
+      return try await pages.page(answer, now: now) { [decoder] bytes throws(UnreadablePage) in
         try decode(decoder, bytes)
       }
     }

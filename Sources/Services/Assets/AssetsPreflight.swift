@@ -10,11 +10,14 @@ package struct AssetsPreflight: Sendable, Equatable {
     package var index: IndexID
     /// One clear sentence.
     package var text: String
+    /// Whether the service, as far as it is documented, takes no videos into the index because of it.
+    package var isProblem: Bool
 
     /// A note about an index.
-    package init(index: IndexID, text: String) {
+    package init(index: IndexID, text: String, isProblem: Bool = false) {
       self.index = index
       self.text = text
+      self.isProblem = isProblem
     }
   }
 
@@ -47,6 +50,18 @@ package struct AssetsPreflight: Sendable, Equatable {
   }
 }
 
+/// What the service says of one index.
+package enum IndexLook: Sendable, Equatable {
+  /// It is there.
+  case found(IndexDescription, notes: [AssetsPreflight.Note])
+  /// It does not exist for this key.
+  case missing
+  /// The service did not say it.
+  ///
+  /// - Parameter pause: why a run would be paused; `nil` for trouble that may pass.
+  case unread(pause: PauseReason?, detail: String)
+}
+
 extension AssetsService {
   /// Indexes that are looked at, at most: a manifest with more is a mistake, or will meet the others soon enough.
   package static let preflightLimit = 20
@@ -62,15 +77,13 @@ extension AssetsService {
     var indexesAsked = 0
     for index in indexes.keys.sorted().prefix(Self.preflightLimit) {
       indexesAsked += 1
-      do throws(ListingFailure) {
-        result.notes += Self.notes(on: try await describe(index), index, items: indexes[index] ?? 0, now: now)
-      } catch {
-        if error.isMissing {
-          result.missing.append(index)
-        } else if let reason = error.pause {
-          result.obstacle = AssetsPreflight.Obstacle(reason: reason, detail: detail(of: error, reason))
-          return result
-        }
+      switch await look(at: index, items: indexes[index] ?? 0) {
+      case .found(_, let notes): result.notes += notes
+      case .missing: result.missing.append(index)
+      case .unread(let reason?, let detail):
+        result.obstacle = AssetsPreflight.Obstacle(reason: reason, detail: detail)
+        return result
+      case .unread(nil, _): break
       }
     }
     if !result.missing.isEmpty, result.missing.count == indexesAsked, indexesAsked == indexes.count {
@@ -81,29 +94,47 @@ extension AssetsService {
     return result
   }
 
+  /// Asks the service about one index.
+  ///
+  /// - Parameter items: how many items are to go there; 0 when that is not known.
+  package func look(at index: IndexID, items: Int) async -> IndexLook {
+    do throws(ListingFailure) {
+      let description = try await describe(index)
+      return .found(description, notes: Self.notes(on: description, index, items: items, now: now))
+    } catch {
+      if error.isMissing { return .missing }
+      return .unread(
+        pause: error.pause, detail: error.pause.map { detail(of: error, $0) } ?? error.reason)
+    }
+  }
+
   /// What is worth saying about an index.
   private static func notes(
     on description: IndexDescription, _ index: IndexID, items: Int, now: Timestamp
   ) -> [AssetsPreflight.Note] {
-    var texts: [String] = []
+    var notes: [AssetsPreflight.Note] = []
+    func add(_ text: String, isProblem: Bool = false) {
+      notes.append(AssetsPreflight.Note(index: index, text: text, isProblem: isProblem))
+    }
     let name = VisibleText.escape(index.rawValue, cutAt: 60)
     let models = description.models
     // An index that only has Pegasus 1.2 takes no new videos (the service's SDK 1.3.6).
     if !models.isEmpty, models.allSatisfy({ $0.lowercased() == "pegasus1.2" }) {
-      texts.append(
+      add(
         "index \(name) has only the model \(models[0]), with which the service takes no new videos; "
-          + "use an index with a Marengo model")
+          + "use an index with a Marengo model", isProblem: true)
     }
     if let end = description.expiresAt {
-      texts.append(
-        "index \(name) is deleted by the service at \(end)" + (end <= now ? ", which is past" : ""))
+      add(
+        "index \(name) is deleted by the service at \(end)" + (end <= now ? ", which is past" : ""),
+        isProblem: end <= now)
     }
     if let count = description.videoCount, count > 0, items > 0 {
       let length = description.totalDuration.map { " of \(Int($0.inSeconds / 60)) minutes" } ?? ""
-      texts.append(
+      add(
         "index \(name) has \(count) videos\(length) already, and the manifest adds up to \(items): "
           + "the plan of the account may limit both")
     }
-    return texts.map { AssetsPreflight.Note(index: index, text: $0) }
+    return notes
   }
 }

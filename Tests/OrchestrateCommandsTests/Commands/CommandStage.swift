@@ -44,9 +44,13 @@ struct CommandStage {
 
   var database: String { folder.file("store.db") }
 
-  var context: ProcessContext {
+  var context: ProcessContext { context([:]) }
+
+  /// The context with more variables.
+  func context(_ variables: [String: String]) -> ProcessContext {
     ProcessContext(
-      environment: ["ORCHESTRATE_DB": database], output: output, diagnostics: diagnostics, clock: clock,
+      environment: ["ORCHESTRATE_DB": database].merging(variables) { $1 }, output: output,
+      diagnostics: diagnostics, clock: clock,
       random: SeededRandom(seed: 1), zone: .utc, patience: .seconds(60))
   }
 

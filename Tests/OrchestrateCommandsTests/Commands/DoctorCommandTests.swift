@@ -1,3 +1,5 @@
+import ArgumentParser
+import AssetsService
 import BatchDomain
 import Foundation
 import ServiceHTTP
@@ -9,6 +11,9 @@ import TransfersService
 
 @Suite("doctor")
 struct DoctorCommandTests {
+  /// What is checked with profile v1.3 only.
+  private static let ofAssets: [HealthCheck.Subject] = [.credentials, .index, .bucket, .object, .clock]
+
   @Test("without a key the service is not asked, nothing is made, and the status is 1")
   func noKey() async throws {
     let stage = try CommandStage()
@@ -19,12 +24,93 @@ struct DoctorCommandTests {
     let checks = try #require(document["checks"] as? [[String: Any]])
     #expect(
       checks.compactMap { $0["check"] as? String }
-        == HealthCheck.Subject.allCases.filter { $0 != .credentials }.map(\.rawValue))
+        == HealthCheck.Subject.allCases.filter { !Self.ofAssets.contains($0) }.map(\.rawValue))
     #expect(checks.allSatisfy { Set($0.keys) == ["check", "status", "message", "remedy"] })
     let states = checks.compactMap { $0["status"] as? String }
     #expect(states == ["problem", "skipped", "ok", "skipped", "skipped", "skipped", "ok", "skipped", "ok"])
     #expect((checks[0]["remedy"] as? String)?.contains("TWELVELABS_API_KEY") == true)
     #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("with profile v1.3, or where something of it is named, S3, the index and the clock are listed, too")
+  func assets() async throws {
+    for arguments in [["--profile", "v1.3"], ["--probe", "s3://media-west/a.mp4"]] {
+      let stage = try CommandStage()
+      let command = try DoctorCommand.parse(arguments + ["--format", "json"])
+      #expect(await command.status(in: stage.context(["AWS_EC2_METADATA_DISABLED": "true"])) == .lost)
+      let document = try #require(
+        try JSONSerialization.jsonObject(with: Data(stage.output.written.utf8)) as? [String: Any])
+      let checks = try #require(document["checks"] as? [[String: Any]])
+      #expect(
+        checks.compactMap { $0["check"] as? String } == HealthCheck.Subject.allCases.map(\.rawValue))
+      let states = checks.compactMap { $0["status"] as? String }
+      #expect(
+        states.prefix(7) == ["problem", "skipped", "problem", "skipped", "skipped", "skipped", "skipped"])
+      #expect((checks[2]["message"] as? String)?.hasPrefix("no AWS credentials were found") == true)
+    }
+  }
+
+  @Test(
+    "what cannot be is refused where it is written",
+    arguments: [
+      ["--profile", "v1.2", "--bucket", "media-west"], ["--profile", "v1", "--index-id", "i"],
+      ["--probe", "s3://media-west"], ["--probe", "a.mp4"], ["--bucket", "s3://media-west"],
+      ["--index-id", " "],
+    ])
+  func refused(arguments: [String]) {
+    #expect(throws: (any Error).self) { try DoctorCommand.parse(arguments) }
+  }
+
+  static let clocks: [(leads: [Int], refused: Bool, status: HealthCheck.Status, says: String)] = [
+    ([], false, .skipped, "no answer said the time"),
+    ([59, -59], false, .ok, "less than a minute from that of the service and S3"),
+    ([60], false, .ok, "60s ahead of the clock of the service"),
+    ([0, -120], false, .ok, "2m behind the clock of S3"),
+    ([900, 0], false, .ok, "15m ahead of the clock of the service"),
+    ([901], false, .problem, "15m ahead of the clock of the service"),
+    ([0, -7_200], false, .problem, "2h behind the clock of S3"),
+    ([0], true, .problem, "S3 refuses signatures of this machine for their time"),
+    ([300], true, .problem, "5m ahead of the clock of the service"),
+  ]
+
+  @Test(
+    "the clock: a word from a minute on, a problem where S3 refuses signatures", arguments: clocks.indices)
+  func clock(row: Int) {
+    let clock = Self.clocks[row]
+    let leads = zip(["the service", "S3"], clock.leads).map { (whose: $0, lead: Duration.seconds($1)) }
+    let check = ClockHealth.check(leads, isRefused: clock.refused)
+    #expect(check.status == clock.status, "\(check)")
+    #expect(check.message.contains(clock.says), "\(check)")
+    let isWorthAWord = clock.refused || clock.leads.contains { abs($0) >= 60 }
+    #expect((check.remedy != nil) == isWorthAWord, "\(check)")
+  }
+
+  static let indexes: [(look: IndexLook?, status: HealthCheck.Status, says: String)] = [
+    (nil, .skipped, "does not answer"),
+    (.missing, .problem, "index i1 does not exist"),
+    (.unread(pause: nil, detail: "the listing was refused: HTTP 500"), .problem, "HTTP 500"),
+    (.found(IndexDescription(models: []), notes: []), .problem, "no model"),
+    (
+      .found(
+        IndexDescription(models: ["marengo3.0"], videoCount: 98, totalDuration: .seconds(36_000)),
+        notes: [AssetsPreflight.Note(index: "i1", text: "it ends soon")]), .ok,
+      "with marengo3.0 and 98 videos of 600 minutes; the plan of the account may limit both; it ends soon"
+    ),
+    (
+      .found(
+        IndexDescription(models: ["pegasus1.2"]),
+        notes: [AssetsPreflight.Note(index: "i1", text: "takes no new videos", isProblem: true)]), .problem,
+      "takes no new videos"
+    ),
+  ]
+
+  @Test("what the service said of the index is put into words", arguments: indexes.indices)
+  func index(row: Int) {
+    let index = Self.indexes[row]
+    let check = IndexHealth.check("i1", index.look)
+    #expect(check.status == index.status, "\(check)")
+    #expect(check.message.contains(index.says), "\(check)")
+    #expect((check.remedy != nil) == (check.status == .problem))
   }
 
   @Test("a key that cannot be read is a problem, never shown")
