@@ -151,7 +151,6 @@ struct Poller {
   private func end(
     _ chunk: ProcessingChunk, _ outcome: Outcome, code: String?, message: String?, _ state: inout State
   ) async throws {
-    let next = chunk.refusal == nil ? service.steps.first : service.step(following: chunk.step)
     switch outcome {
     case .content where chunk.refusal == nil && !dispatcher.firstStepIsProven:
       // Nothing shows yet that the service can fetch any of our videos.
@@ -177,18 +176,32 @@ struct Poller {
         return try await record(chunk, .refused, code: code, message: message, &state)
       }
       dispatcher.stop(for: .paused(.index, detail: message ?? code ?? "the index is gone"))
-      try await record(chunk, .requeued, next: next, code: code, message: message, &state)
+      try await record(
+        chunk, .requeued, next: refusedStep(of: chunk), code: code, message: message, &state)
     case .account, .endpoint:
       dispatcher.stop(
         for: .paused(outcome == .account ? .account : .endpoint, detail: message ?? code ?? outcome.rawValue))
-      try await record(chunk, .requeued, next: next, code: code, message: message, &state)
-    case .notProcessed, .throttled, .unknown, .accepted:
       try await record(
-        chunk, .requeued, next: next,
-        readyAt: clock.now()
-          + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit()),
+        chunk, .requeued, next: refusedStep(of: chunk), code: code, message: message, &state)
+    case .notProcessed, .throttled, .unknown, .accepted:
+      // What was made is of no use, so that the steps begin again. Where it was ready once, and the step after was refused,
+      // that counts: otherwise the two could follow each other for ever.
+      let isCounted = chunk.refusal != nil
+      let isLast = isCounted && chunk.countedAttempts + 1 >= session.settings.maxAttempts
+      try await record(
+        chunk, isLast ? .exhausted : .requeued, next: isLast ? nil : service.steps.first,
+        isCounted: isCounted,
+        readyAt: isLast
+          ? nil
+          : clock.now()
+            + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit()),
         code: code, message: message, &state)
     }
+  }
+
+  /// The step that is sent again once what stopped the run is put right: the step after, where its refusal led to the look.
+  private func refusedStep(of chunk: ProcessingChunk) -> ChunkStep? {
+    chunk.refusal == nil ? service.steps.first : service.step(following: chunk.step)
   }
 
   private func refuse(

@@ -189,6 +189,42 @@ struct SteppedRunTests {
     #expect(try await isSound(other))
   }
 
+  @Test(
+    "what cannot be used after all, once the step after was refused, is made again from its first step, and counts"
+  )
+  func unusableAfterRefusal() async throws {
+    let scene = try await scene(items: 2) { $0.maxAttempts = 3 }
+    // The refusal leads to a look at what was made, which has to be made again.
+    let service = SteppedService(looking: { chunk, look in
+      chunk.rawValue == 1 && look == 1
+        ? .ended(.notProcessed, code: "asset_failed", message: "its URL has ended") : .done(mediaLength: nil)
+    }) { step, chunk, request in
+      step == .index && chunk.rawValue == 1 && request == 0
+        ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 2)
+    #expect(service.requests(.upload, ChunkNumber(1)) == 2)
+    #expect(service.requests(.index, ChunkNumber(1)) == 2)
+    // The second request of the step after brings along the id of what was made last.
+    let brought = service.brought[ChunkNumber(1)] ?? []
+    #expect(brought.count == 2 && brought[0] != brought[1])
+    #expect(try await isSound(scene))
+
+    // It ends where it never can be used.
+    let other = try await self.scene(items: 2) { $0.maxAttempts = 3 }
+    let hopeless = SteppedService(looking: { chunk, look in
+      chunk.rawValue == 1 && look % 2 == 1
+        ? .ended(.notProcessed, code: "asset_failed", message: nil) : .done(mediaLength: nil)
+    }) { step, chunk, _ in
+      step == .index && chunk.rawValue == 1 ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await other.run(module: hopeless) == .finished)
+    #expect(try await other.summary().counts.items(in: .failed) == 1)
+    #expect(hopeless.requests(.upload, ChunkNumber(1)) == 3)
+    #expect(try await isSound(other))
+  }
+
   @Test("what the service has no more is made again from the first step, and counts")
   func gone() async throws {
     let scene = try await scene(items: 3) { $0.settleGrace = .seconds(5) }
