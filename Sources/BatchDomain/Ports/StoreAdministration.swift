@@ -172,3 +172,17 @@ package struct PlanTotals: Sendable, Equatable {
     self.digest = digest
   }
 }
+
+/// A copy of a store in one file, made while others use the store.
+package struct StoreCopy: Sendable, Equatable {
+  /// Size of the copy in bytes.
+  package let bytes: Int64
+  /// SHA-256 of the copy, 32 bytes.
+  package let digest: [UInt8]
+
+  /// A copy as it was measured.
+  package init(bytes: Int64, digest: [UInt8]) {
+    self.bytes = bytes
+    self.digest = digest
+  }
+}

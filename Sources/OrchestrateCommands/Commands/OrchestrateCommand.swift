@@ -27,7 +27,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ListCommand.self, ValidateCommand.self,
       ExportCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
-      StatusCommand.self,
+      BackupCommand.self, StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)
 
   /// A command as the argument parser makes it.

@@ -8,7 +8,9 @@ import Reporting
 /// restart of a container. Parts that nobody has locked were left by processes that died, and are removed.
 final class AtomicFile {
   private let path: String
-  private let part: String
+  /// Where the file is while it is written.
+  let part: String
+  private let thing: String
   private let file: StandardStream
   private var isFinished = false
 
@@ -18,22 +20,30 @@ final class AtomicFile {
   ///   - path: where it is to be; what is there is replaced, a symbolic link included.
   ///   - database: path of the database, which is never replaced, nor are the files that belong to it.
   ///   - random: where the name of the part comes from.
+  ///   - thing: what messages call the file.
+  ///   - isPrivate: whether only the user may read it, whatever the mask of the process says.
   /// - Throws: ``CommandFailure``.
-  init(at path: String, beside database: String, random: any RandomSource) throws {
+  init(
+    at path: String, beside database: String, random: any RandomSource, called thing: String = "--output",
+    isPrivate: Bool = false
+  ) throws {
     let name = VisibleText.escape(path)
     guard !DatabaseFiles.contain(path, of: database) else {
       throw CommandFailure(
-        .badInput, code: "output_is_database", "--output \(name) is a file of the database",
+        .badInput, code: "output_is_database", "\(thing) \(name) is a file of the database",
         remedy: "name another file")
     }
     guard Self.isReplaceable(path) else {
       throw CommandFailure(
-        .badInput, code: "output_not_a_file", "--output \(name) exists and is not a regular file",
-        remedy: "name a file, or leave --output out to write to standard output")
+        .badInput, code: "output_not_a_file", "\(thing) \(name) exists and is not a regular file",
+        remedy: isPrivate ? "name a file" : "name a file, or leave --output out to write to standard output")
     }
     Self.removeParts(of: path)
-    guard let opened = Self.open(path, random) else { throw Self.failure(path) }
+    guard let opened = Self.open(path, random, mode: isPrivate ? 0o600 : 0o666) else {
+      throw Self.failure(path, thing)
+    }
     self.path = path
+    self.thing = thing
     (part, file) = (opened.part, StandardStream(descriptor: opened.descriptor))
   }
 
@@ -44,7 +54,9 @@ final class AtomicFile {
   ///
   /// - Throws: ``CommandFailure``; what was in its place is then still there.
   func finish() throws {
-    guard fsync(file.descriptor) == 0, rename(part, path) == 0 else { throw Self.failure(path) }
+    guard fsync(file.descriptor) == 0, rename(part, path) == 0 else {
+      throw Self.failure(path, thing)
+    }
     isFinished = true
   }
 
@@ -64,12 +76,12 @@ final class AtomicFile {
   private static let tries = 8
 
   private static func open(
-    _ path: String, _ random: any RandomSource
+    _ path: String, _ random: any RandomSource, mode: mode_t
   ) -> (part: String, descriptor: Int32)? {
     for _ in 0..<tries {
       let number = String(random.next(), radix: 16)
       let part = "\(path).\(String(repeating: "0", count: digits - number.count))\(number).part"
-      let descriptor = Foundation.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      let descriptor = Foundation.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
       guard descriptor >= 0 else {
         if errno == EEXIST { continue }
         return nil
@@ -117,10 +129,10 @@ final class AtomicFile {
     return stat(path, &facts) != 0 || facts.st_mode & S_IFMT == S_IFREG
   }
 
-  private static func failure(_ path: String) -> CommandFailure {
+  private static func failure(_ path: String, _ thing: String) -> CommandFailure {
     CommandFailure(
       .store, code: "output_failed",
-      "failed to write --output \(VisibleText.escape(path)): \(String(cString: strerror(errno)))",
+      "failed to write \(thing) \(VisibleText.escape(path)): \(String(cString: strerror(errno)))",
       remedy: "name a file in an existing folder that this user may write")
   }
 }

@@ -34,6 +34,13 @@ enum StoreOpener {
     try SQLiteStore.withoutLinks(path)
   }
 
+  /// Copies a store, as it is at one moment, into a file that is there and empty, and checks the copy.
+  ///
+  /// - Throws: ``StoreError``.
+  static func copy(_ path: String, to copy: String) async throws -> StoreCopy {
+    try await SQLiteStore.copy(path, to: copy)
+  }
+
   /// What `doctor` says of the store at a path, which need not be there.
   static func checks(_ path: String, now: Timestamp) async -> [HealthCheck] {
     await StoreDiagnostics(path: path, now: now).checks()

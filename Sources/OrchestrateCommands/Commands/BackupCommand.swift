@@ -1,0 +1,63 @@
+import ArgumentParser
+import BatchDomain
+import Reporting
+
+/// `orchestrate backup`: a copy of the database in one file, also while runs are sent.
+struct BackupCommand: Subcommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup", abstract: "Copy the database to a file and check the copy.",
+    discussion: """
+      The copy is the database as it is at one moment, also while runs are sent. It takes the place of the file only once \
+      it is complete and was checked; only its owner may read it.
+
+      EXAMPLES
+        orchestrate backup /mnt/backup/orchestrate.db
+        orchestrate report latest --db /mnt/backup/orchestrate.db
+      """)
+
+  @Argument(help: "The file to write; a file that is there is replaced.")
+  var file: String
+
+  @Option(help: "Format of the result on standard output.")
+  var format: ResultFormat = .text
+
+  @OptionGroup(title: "Store") var storeOptions: StoreOptions
+
+  var wantsJSON: Bool { format == .json }
+  var databaseGiven: String? { storeOptions.path }
+
+  func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let database = try storeOptions.resolved(in: context)
+    guard try StoreOpener.exists(at: database) else {
+      throw CommandFailure(
+        .badInput, code: "no_database", "there is no database at \(VisibleText.escape(database))",
+        remedy: "name the database with --db")
+    }
+    let path = try context.path(file)
+    let place = try AtomicFile(
+      at: path, beside: database, random: context.random, called: "the backup", isPrivate: true)
+    let copy = try await StoreOpener.copy(database, to: place.part)
+    try place.finish()
+    let digest = copy.digest.map { byte in
+      (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }.joined()
+    switch format {
+    case .text:
+      try context.writeResult(
+        "\(VisibleText.escape(path)): \(HumanNumber.text(Int(copy.bytes))) bytes, checked, SHA-256 \(digest)\n"
+      )
+    case .json:
+      var json = JSONWriter(.pretty)
+      json.beginObject()
+      json.key("file")
+      json.value(path)
+      json.key("bytes")
+      json.value(Int(copy.bytes))
+      json.key("sha256")
+      json.value(digest)
+      json.endObject()
+      try context.writeResult(json.take() + "\n")
+    }
+    return .done
+  }
+}

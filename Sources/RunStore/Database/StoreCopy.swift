@@ -1,0 +1,56 @@
+package import BatchDomain
+import Crypto
+import Foundation
+
+extension SQLiteStore {
+  /// Copies a store, as it is at one moment, into a file, and checks the copy.
+  ///
+  /// The store may be of an older or a newer schema; nothing in it is changed. The copy is durable when this returns, but for
+  /// its name in its folder.
+  ///
+  /// - Parameter copy: a file that is there and empty, and that nothing else uses.
+  /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path. The copy is then of no use.
+  package static func copy(_ path: String, to copy: String) async throws -> StoreCopy {
+    guard let resolved = try StorePath.existing(path) else {
+      throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
+    }
+    let locks = try LockFile(besideDatabase: resolved, isMade: false)
+    let database = try await ReadingPlace.open(path: resolved, locks: locks) { connection in
+      let mark = try connection.first("PRAGMA application_id") { $0.int(0) } ?? 0
+      guard mark == Migrator.applicationID else {
+        throw StoreError(
+          .damaged, "\(resolved) is a SQLite database of another program",
+          remedy: "name another database with --db")
+      }
+    }
+    try await database.read { try $0.backUp(to: copy) }
+    try await database.close()
+    let made = try await Database.open(path: copy, mode: .unchanging, locks: LockFile()) { connection in
+      let found = try connection.first("SELECT integrity_check FROM pragma_integrity_check(1)") { $0.text(0) }
+      guard found == "ok" else {
+        throw StoreError(
+          .damaged, "the copy of \(resolved) is damaged: \(found ?? "it cannot be checked")",
+          remedy: "run `orchestrate doctor`, and keep the copies that were made before")
+      }
+    }
+    let measured: StoreCopy = try await made.read { _ in try measure(copy) }
+    try await made.close()
+    return measured
+  }
+
+  private static func measure(_ path: String) throws -> StoreCopy {
+    do {
+      let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+      var hash = SHA256()
+      var bytes: Int64 = 0
+      while let part = try file.read(upToCount: 1 << 20), !part.isEmpty {
+        hash.update(data: part)
+        bytes += Int64(part.count)
+      }
+      try file.synchronize()
+      return StoreCopy(bytes: bytes, digest: Array(hash.finalize()))
+    } catch {
+      throw StoreError(.inputOutput, "failed to read the copy \(path): \(error.localizedDescription)")
+    }
+  }
+}

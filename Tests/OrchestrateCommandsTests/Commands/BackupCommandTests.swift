@@ -1,0 +1,80 @@
+import BatchDomain
+import Crypto
+import Foundation
+import RunStore
+import TestSupport
+import Testing
+
+@testable import OrchestrateCommands
+
+@Suite("backup")
+struct BackupCommandTests {
+  @Test("a copy of a store in use is whole, is checked, can be reported on, and only its owner may read it")
+  func copy() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    // What is committed now is in the log beside the database only.
+    let live = try await SQLiteStore.open(path: stage.database, now: stage.clock.now())
+    let session = try await live.take(run, isCancelling: false, at: stage.clock.now())
+    guard case .chunk(let chunk) = try await session.claim(at: stage.clock.now()) else {
+      Issue.record("nothing to claim")
+      return
+    }
+    let file = try stage.folder.write("an older copy", to: "copy.db")
+    #expect(try await stage.run(BackupCommand.self, file, "--format", "json") == .done)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(stage.output.written.utf8)) as? [String: Any])
+    #expect(Set(document.keys) == ["file", "bytes", "sha256"])
+    #expect(document["file"] as? String == file)
+    #expect(document["bytes"] as? Int == bytes.count)
+    #expect(
+      document["sha256"] as? String
+        == SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined())
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let names = try FileManager.default.contentsOfDirectory(atPath: stage.folder.path)
+    #expect(!names.contains { $0.hasSuffix(".part") || $0.hasPrefix("copy.db-") })
+    // The intent that was just recorded is in it.
+    let copied = try await SQLiteStore.openForReading(path: file)
+    let summary = try await copied.summary(of: run)
+    #expect(summary.counts.chunks(in: .submitting) == 1)
+    #expect(try await copied.audit(run, listing: 10).problems.allSatisfy { $0.check == .manifestDigest })
+    try await copied.close()
+    _ = try await session.record(
+      AttemptRecord(
+        of: chunk, finishedAt: stage.clock.now(), took: .zero, outcome: .accepted, status: 200, code: nil,
+        message: nil, isCounted: false, event: .accepted))
+    try await live.close()
+  }
+
+  @Test("it is not written over the store, nor over a file of it; and without a store nothing is written")
+  func refused() async throws {
+    let stage = try CommandStage()
+    #expect(try await stage.run(BackupCommand.self, stage.folder.file("copy.db")) == .badInput)
+    #expect(!FileManager.default.fileExists(atPath: stage.folder.file("copy.db")))
+    let run = try await stage.planRun()
+    let link = stage.folder.file("link.db")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: stage.database)
+    for path in [stage.database, stage.database + "-wal", stage.database + ".lock", link] {
+      #expect(try await stage.run(BackupCommand.self, path) == .badInput, "\(path)")
+    }
+    #expect(try await stage.run(BackupCommand.self, stage.folder.path) == .badInput)
+    let store = try await SQLiteStore.openForReading(path: stage.database)
+    #expect(try await store.summary(of: run).run == run)
+    try await store.close()
+  }
+
+  @Test("of a damaged store no copy takes the place of an older one")
+  func damaged() async throws {
+    let stage = try CommandStage()
+    _ = try await stage.planRun()
+    let file = try stage.folder.write("an older copy", to: "copy.db")
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: stage.database))
+    try handle.seek(toOffset: 3 * 4_096)
+    try handle.write(contentsOf: Data(repeating: 0xA5, count: 4_096))
+    try handle.close()
+    #expect(try await stage.run(BackupCommand.self, file) == .store)
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "an older copy")
+  }
+}
