@@ -95,6 +95,7 @@ let package = Package(
         .embedInCode("0005_item_blocks.sql"), .embedInCode("0006_length_of_waits.sql"),
         .embedInCode("0007_cancelling.sql"), .embedInCode("0008_order_of_intents.sql"),
         .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
+        .embedInCode("0011_known_items_in_segments.sql"),
       ],
       swiftSettings: swiftSettings),
     module(

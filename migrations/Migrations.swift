@@ -30,5 +30,8 @@ package enum Migrations {
     Step(number: 8, name: "0008_order_of_intents.sql", sql: PackageResources._008_order_of_intents_sql),
     Step(number: 9, name: "0009_known_items.sql", sql: PackageResources._009_known_items_sql),
     Step(number: 10, name: "0010_steps.sql", sql: PackageResources._010_steps_sql),
+    Step(
+      number: 11, name: "0011_known_items_in_segments.sql",
+      sql: PackageResources._011_known_items_in_segments_sql),
   ]
 }

@@ -125,7 +125,7 @@ struct DashboardPages: Sendable {
     let content = RunPage.Content(
       run: summary, settings: try await site.store.settings(of: run), causes: gathered.causes,
       settlements: try await site.store.settlements(of: run, limit: RunPage.settlementsShown),
-      insight: gathered.insight)
+      insight: gathered.insight, skips: try await site.store.skips(of: run))
     let page = RunPage(now: site.clock.now(), zone: site.zone, database: site.database)
     var sections = try page.sections(content)
     if let actions = site.actions {

@@ -22,6 +22,8 @@ package enum KillPoint {
   case inPlanning
   /// The write-ahead log was copied into the database, and is not truncated yet.
   case inCheckpoint
+  /// A part of the index of known items is written, and not all of it.
+  case inIndexing
   /// A verdict on a lost answer was reached, and is not recorded.
   case inSettling
 

@@ -2,6 +2,7 @@ package import BatchDomain
 import Dispatch
 import Foundation
 package import Migrations
+import NIOConcurrencyHelpers
 
 /// The store port on one SQLite file: any number of runs, several processes at a time.
 package final class SQLiteStore: Sendable {
@@ -11,6 +12,9 @@ package final class SQLiteStore: Sendable {
   private let clock: (any BatchClock)?
   /// Whether it was opened for work.
   let canWrite: Bool
+
+  /// Whether this process writes the index of known items: a lock never conflicts with another of the same open file.
+  let isIndexing = NIOLockedValueBox(false)
 
   /// What the sessions of a store have in common.
   struct Engine: Sendable {

@@ -234,7 +234,7 @@ struct AssetsRunTests {
   /// Every moment, early and late: both steps pass most of them.
   static let moments = KillPoint.allCases.flatMap { point in
     switch point {
-    case .inPlanning, .inCheckpoint, .inSettling: ["\(point.name):1"]
+    case .inPlanning, .inCheckpoint, .inIndexing, .inSettling: ["\(point.name):1"]
     default: ["\(point.name):1", "\(point.name):7", "\(point.name):30"]
     }
   }

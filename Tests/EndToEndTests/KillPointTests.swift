@@ -13,7 +13,7 @@ struct KillPointTests {
   static let moments = KillPoint.allCases.flatMap { point in
     // A run is planned and checkpointed once or twice, and settles some chunks; the others come with every chunk.
     switch point {
-    case .inPlanning, .inCheckpoint: ["\(point.name):1"]
+    case .inPlanning, .inCheckpoint, .inIndexing: ["\(point.name):1"]
     case .inSettling: ["\(point.name):1", "\(point.name):3"]
     default: ["\(point.name):1", "\(point.name):5"]
     }

@@ -7,14 +7,19 @@ import Testing
 @Suite("Items that were accepted before")
 struct KnownItemsTests {
   /// Items by their source texts.
-  private struct Items: IdentifiedItems {
+  private struct Items: FingerprintedItems {
     let sources: [String]
 
-    func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] {
-      sources.dropFirst(first).prefix(limit).map { source in
-        Array(source.utf8).withUnsafeBufferPointer { ItemIdentity($0) }
+    func fingerprints(from first: Int, limit: Int) async throws -> [ItemFingerprint] {
+      var maker = FingerprintMaker()
+      return sources.dropFirst(first).prefix(limit).map { source in
+        Array(source.utf8).withUnsafeBufferPointer { maker.fingerprint(of: $0) }
       }
     }
+  }
+
+  private static func scope(_ address: String = address, except run: RunID? = nil) -> KnownScope {
+    KnownScope(settings(address), except: run)
   }
 
   private static let address = "http://127.0.0.1:8080"
@@ -55,7 +60,7 @@ struct KnownItemsTests {
   private func found(
     _ sources: [String], in store: SQLiteStore, at address: String = address
   ) async throws -> AcceptedBefore? {
-    try await store.acceptedBefore(Items(sources: sources), sentTo: address, in: nil, isStopped: { false })
+    try await store.acceptedBefore(Items(sources: sources), in: Self.scope(address), isStopped: { false })
   }
 
   @Test("of a list that grew, the old part is known, and the run that had it is named")
@@ -68,7 +73,7 @@ struct KnownItemsTests {
     // The same before and after it was noted.
     #expect(try await found(sources, in: store.store) == before)
     #expect(try await found(sources, in: store.store) == before)
-    #expect(try Raw.query("SELECT items FROM known_run", in: store.path) == ["5"])
+    #expect(try Raw.query("SELECT accepted FROM known_run", in: store.path) == ["5"])
     #expect(try await found([sources[5]], in: store.store) == nil)
   }
 
@@ -113,14 +118,14 @@ struct KnownItemsTests {
         settings: Self.settings()))
     try await planning.append(PlannedItems.batch(sources), chunks: [])
     let before = try await store.store.acceptedBefore(
-      planning, sentTo: Self.address, in: planning.run, isStopped: { false })
+      planning, in: Self.scope(except: planning.run), isStopped: { false })
     #expect(before == AcceptedBefore(items: 3, runs: 1, newest: first.run))
     let own = try await store.store.acceptedBefore(
-      planning, sentTo: Self.address, in: first.run, isStopped: { false })
+      planning, in: Self.scope(except: first.run), isStopped: { false })
     #expect(own == nil)
     #expect(
       try await store.store.acceptedBefore(
-        planning, sentTo: Self.address, in: planning.run, isStopped: { true }) == nil)
+        planning, in: Self.scope(except: planning.run), isStopped: { true }) == nil)
   }
 
   @Test("an item is known by index and object, byte for byte, however its text is written")
@@ -155,7 +160,7 @@ struct KnownItemsTests {
     _ = try await session.retry([.rejected])
     try await answer(session) { _ in true }
     #expect(try await found(sources, in: store.store)?.items == 6)
-    #expect(try Raw.query("SELECT items FROM known_run", in: store.path) == ["6"])
+    #expect(try Raw.query("SELECT accepted FROM known_run", in: store.path) == ["6"])
   }
 
   @Test("another service has its own items, and one service has several spellings")
@@ -199,7 +204,7 @@ struct KnownItemsTests {
     let reader = try await SQLiteStore.openForReading(path: store.path)
     let before = AcceptedBefore(items: 30, runs: 1, newest: first.run)
     #expect(try await found(sources, in: reader) == before)
-    #expect(try Raw.query("SELECT count(*) FROM known_item", in: store.path) == ["0"])
+    #expect(try Raw.query("SELECT count(*) FROM known_page", in: store.path) == ["0"])
     // Half of it noted, the rest not.
     #expect(try await found(sources, in: store.store) == before)
     let second = try await run(Array(sources[20...]), in: store, random: 2, chunkSize: 7)

@@ -110,10 +110,11 @@ struct MigrationTests {
       \(steps < 5
         ? "INSERT INTO item (position, source) VALUES (1 << 40, '{}')"
         : "INSERT INTO item_block (position, item_count, in_wire_form, sources) VALUES (1 << 40, 1, 1, '[{}]')");
-      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state)
-        VALUES (1, 0, 0, 1, 4, zeroblob(32), 0, 'unknown');
-      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes, timeout_ms)
-        VALUES (1, 0, 1, 1, 1, 1, 5, 4, 60000);
+      INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, names_clash, state\(steps < 10 ? "" : ", step"))
+        VALUES (1, 0, 0, 1, 4, zeroblob(32), 0, 'unknown'\(steps < 10 ? "" : ", 'transfer'"));
+      INSERT INTO attempt (run, chunk, number, origin, destination, owner, started_at, bytes,
+                           timeout_ms\(steps < 10 ? "" : ", step"))
+        VALUES (1, 0, 1, 1, 1, 1, 5, 4, 60000\(steps < 10 ? "" : ", 'transfer'"));
       INSERT INTO settlement (run, chunk, attempt, decided_at, verdict, authority, evidence, counted)
         VALUES (1, 0, 1, 9, 'undecided', 'listing', 'nothing was listed', 0);
       """, in: path)

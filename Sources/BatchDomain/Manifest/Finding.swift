@@ -163,6 +163,8 @@ extension Finding {
     case repeatedItem = "repeated_item"
     /// An earlier item of the same index has the same file name.
     case nameClash = "name_clash"
+    /// An earlier run has the item with other content. No reason to refuse the manifest.
+    case changedItem = "changed_item"
 
     /// How serious a finding of this kind is.
     package var severity: Severity {
@@ -176,7 +178,7 @@ extension Finding {
       case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .folderObject,
         .systemFile, .surroundingSpace, .hiddenCharacter, .longKey,
         .largeObject, .archivedObject, .unusualNote,
-        .unknownField, .repeatedItem, .nameClash:
+        .unknownField, .repeatedItem, .nameClash, .changedItem:
         .warning
       }
     }

@@ -63,6 +63,16 @@ package struct ItemBatch: Sendable, Equatable {
     wire[entry.offset..<entry.offset + entry.length]
   }
 
+  /// The fingerprints of the items, in order.
+  package var fingerprints: [ItemFingerprint] {
+    var maker = FingerprintMaker()
+    return wire.withUnsafeBufferPointer { wire in
+      entries.map {
+        maker.fingerprint(of: UnsafeBufferPointer(rebasing: wire[$0.offset..<$0.offset + $0.length]))
+      }
+    }
+  }
+
   /// The source text of an entry of this batch.
   package func source(of entry: Entry) -> [UInt8] {
     var source: [UInt8] = []

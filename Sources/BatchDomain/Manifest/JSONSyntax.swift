@@ -6,6 +6,28 @@ package enum JSONSyntax {
     byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
   }
 
+  /// The position of the quote that ends the string literal that starts at `start`; `nil` when something in it is escaped,
+  /// or it is cut off.
+  package static func endOfPlainString(_ text: UnsafeBufferPointer<UInt8>, at start: Int) -> Int? {
+    let bytes = UnsafeRawBufferPointer(text)
+    var position = start + 1
+    while position + 8 <= text.count {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let stops = zeroBytes(word ^ 0x2222_2222_2222_2222) | zeroBytes(word ^ 0x5C5C_5C5C_5C5C_5C5C)
+      guard stops == 0 else {
+        position += stops.trailingZeroBitCount >> 3
+        return text[position] == UInt8(ascii: "\"") ? position : nil
+      }
+      position += 8
+    }
+    while position < text.count {
+      if text[position] == UInt8(ascii: "\\") { return nil }
+      if text[position] == UInt8(ascii: "\"") { return position }
+      position += 1
+    }
+    return nil
+  }
+
   /// The position after the string literal that starts at `start`; the end of the text when it is cut off.
   package static func endOfString(_ text: UnsafeBufferPointer<UInt8>, at start: Int) -> Int {
     let bytes = UnsafeRawBufferPointer(text)

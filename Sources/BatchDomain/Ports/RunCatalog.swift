@@ -53,6 +53,9 @@ package protocol RunCatalog: Sendable {
   /// What requests of a run made at the service beside what is used, in order of items; empty with a service of one step.
   func surplus(of run: RunID) async throws -> [SurplusRow]
 
+  /// Items that the run left out because they were known, by kind, run and reason, the latest run first.
+  func skips(of run: RunID) async throws -> [KnownGroup]
+
   /// What the service says of single items, in order, from a sequence number on; most items have no record.
   func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord]
 

@@ -127,7 +127,7 @@ package struct ManifestFile: Sendable, Equatable {
 }
 
 /// Records the items and chunks of a run in state `planning`. Calls take effect in the order they are made.
-package protocol PlanningSession: EarlierItems, IdentifiedItems {
+package protocol PlanningSession: EarlierItems, FingerprintedItems {
   /// The run's id.
   var run: RunID { get }
 
@@ -141,8 +141,17 @@ package protocol PlanningSession: EarlierItems, IdentifiedItems {
   /// Makes everything durable and moves the run to `running`, owned by this process, unless another run has the same
   /// manifest and destination and the draft does not insist. Both happen in one change.
   ///
+  /// A plan that left known items out (``PlanTotals/skips``) is none that repeats another, and without items it is finished
+  /// at once.
+  ///
   /// - Throws: ``StoreError``.
   func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion
+
+  /// The source texts of items in order, from a sequence number on, `limit` at most; fewer only at the end.
+  func sources(from first: Int, limit: Int) async throws -> [StoredItem]
+
+  /// Removes the items and chunks that were recorded; the run is planned from its beginning then.
+  func clear() async throws
 
   /// Removes the run and everything recorded for it.
   func abandon() async throws
@@ -154,22 +163,48 @@ package enum PlanCompletion: Sendable {
   case planned(any RunSession)
   /// An earlier run has this manifest; nothing was changed, and the plan is still to be abandoned.
   case repeats(RunID)
+  /// Every item is known, and the run is finished.
+  case nothingNew
+  /// Another run was planned, or put items back, since the items were compared with what is known; nothing was changed, and
+  /// the plan is still to be cleared or abandoned.
+  case outdated
 }
 
 /// What is known of a manifest once all of it was read.
 package struct PlanTotals: Sendable, Equatable {
-  /// Distinct items, 1 or more.
+  /// Distinct items that are to be sent, 1 or more unless items were left out.
   package var items: Int
   /// Elements that repeat an earlier one.
   package var repeated: Int
-  /// SHA-256 over the items' wire forms: what tells that a manifest was submitted before. 32 bytes.
+  /// SHA-256 over the items' wire forms, those that were left out included: what tells that a manifest was submitted
+  /// before. 32 bytes.
   package var digest: [UInt8]
+  /// What was left out because it is known; `nil` where nothing was to be left out.
+  package var skips: Skips?
+
+  /// What was left out, and what was known then.
+  package struct Skips: Sendable, Equatable {
+    /// What was left out.
+    package var groups: [KnownGroup]
+    /// ``KnownResult/revision``.
+    package var revision: Int
+    /// SHA-256 over the wire forms of the items that are left, 32 bytes.
+    package var itemsDigest: [UInt8]
+
+    /// What was left out.
+    package init(groups: [KnownGroup], revision: Int, itemsDigest: [UInt8]) {
+      self.groups = groups
+      self.revision = revision
+      self.itemsDigest = itemsDigest
+    }
+  }
 
   /// Totals of a manifest.
-  package init(items: Int, repeated: Int, digest: [UInt8]) {
+  package init(items: Int, repeated: Int, digest: [UInt8], skips: Skips? = nil) {
     self.items = items
     self.repeated = repeated
     self.digest = digest
+    self.skips = skips
   }
 }
 

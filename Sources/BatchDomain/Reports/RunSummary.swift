@@ -24,6 +24,8 @@ package struct RunSummary: Sendable, Equatable {
   package var items: Int
   /// Elements that repeat an earlier one.
   package var repeated: Int
+  /// Items that were left out because earlier runs have them; they are not among ``items``.
+  package var skipped: Int
   /// Chunks and items by state.
   package var counts: StateCounts
   /// Tries to submit a chunk.
@@ -39,7 +41,8 @@ package struct RunSummary: Sendable, Equatable {
   package init(
     run: RunID, name: String?, job: String?, state: RunState, reason: PauseReason?, detail: String?,
     createdAt: Timestamp, finishedAt: Timestamp?, manifest: String, destination: String, items: Int,
-    repeated: Int, counts: StateCounts, attempts: Int, sendingTime: Duration?, wait: StoredWait?,
+    repeated: Int, skipped: Int = 0, counts: StateCounts, attempts: Int, sendingTime: Duration?,
+    wait: StoredWait?,
     isLive: Bool
   ) {
     self.run = run
@@ -54,6 +57,7 @@ package struct RunSummary: Sendable, Equatable {
     self.destination = destination
     self.items = items
     self.repeated = repeated
+    self.skipped = skipped
     self.counts = counts
     self.attempts = attempts
     self.sendingTime = sendingTime

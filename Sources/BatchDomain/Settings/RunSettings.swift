@@ -13,6 +13,8 @@ package struct RunSettings: Sendable, Equatable {
   package var limit: Int?
   /// Whether warnings refuse the manifest. Fixed once the run is planned.
   package var strict: Bool = false
+  /// Whether items are left out that earlier runs have. Fixed once the run is planned.
+  package var newOnly: Bool = false
   /// Requests in flight at most, 1 or more.
   package var concurrency: Int = 4
   /// Limits on requests, all of which hold.
@@ -208,5 +210,8 @@ package struct RunSettings: Sendable, Equatable {
       "limit", \.limit, SettingKind.number(1...Int.max).optional, .plan, resuming: .fixed,
       help: "Stop after N distinct items."),
     Setting("strict", \.strict, .flag, .plan, resuming: .fixed, help: "Refuse a manifest that has warnings."),
+    Setting(
+      "new-only", \.newOnly, .flag, .general, resuming: .fixed, whenNotStored: false,
+      help: "Leave out what earlier runs of this database have: accepted, rejected for good, or still open."),
   ]
 }

@@ -23,6 +23,14 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   /// The first of ``steps``.
   package var firstStep: ChunkStep { steps.first ?? .transfer }
 
+  /// Generations that have one set of videos with this one.
+  package var family: ProfileFamily {
+    switch self {
+    case .v1, .v1_1, .v1_2: .transfers
+    case .v1_3: .assets
+    }
+  }
+
   /// Items that one request carries at most; `nil` where `--chunk-size` says it.
   package var itemsPerRequest: Int? {
     switch self {
@@ -41,4 +49,15 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     case .v1_3: "/v1.3/assets"
     }
   }
+}
+
+/// Generations of the service's API that have one set of videos: what one of them accepted is there for the others.
+package enum ProfileFamily: String, Sendable, CaseIterable {
+  /// Versions 1 to 1.2.
+  case transfers
+  /// Version 1.3.
+  case assets
+
+  /// The family whose chunks have a step.
+  package init(of step: ChunkStep) { self = step == .transfer ? .transfers : .assets }
 }

@@ -25,7 +25,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     version: version,
     subcommands: [
       SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ListCommand.self, ValidateCommand.self,
-      ExportCommand.self,
+      ExportCommand.self, DiffCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
       BackupCommand.self, StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)

@@ -86,10 +86,14 @@ struct ResumeCommand: Subcommand {
     try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
     if summary.state == .planning {
-      guard let session = try await planAgain(id, settings, in: execution, signals) else {
+      switch try await planAgain(id, settings, in: execution, signals) {
+      case .stopped:
         return try await execution.conclude(id, isLeft: true)
+      case .nothingNew:
+        return try await execution.conclude(id)
+      case .planned(let session):
+        return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
       }
-      return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
     }
     let session = try await store.take(id, isCancelling: false, at: context.clock.now())
     if let retry { try await putBack(retry, in: session, context) }
@@ -157,7 +161,7 @@ struct ResumeCommand: Subcommand {
 
   private func planAgain(
     _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
-  ) async throws -> (any RunSession)? {
+  ) async throws -> PlannedSubmission.Outcome {
     let store = execution.store
     let remedy: Remedy = "nothing was sent; submit the manifest again"
     guard let recorded = try await store.manifestFile(of: run) else {

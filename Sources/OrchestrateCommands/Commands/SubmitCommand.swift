@@ -18,6 +18,7 @@ struct SubmitCommand: Subcommand {
         orchestrate submit videos.json --dry-run
         orchestrate submit videos.json
         orchestrate submit videos.json --chunk-size 100 --concurrency 8 --rate 50/min
+        orchestrate submit tonight.json --new-only
         orchestrate submit --job jobs/nightly.yaml
         zcat videos.json.gz | orchestrate submit -
       """)
@@ -30,7 +31,9 @@ struct SubmitCommand: Subcommand {
 
   @OptionGroup var general: SettingOptions<GeneralSettings>
 
-  @Flag(inversion: .prefixedNo, help: "Send a manifest again that was already submitted.")
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Send a manifest again that was already submitted; with --new-only, send all of it.")
   var again = false
 
   @Flag(
@@ -104,22 +107,29 @@ struct SubmitCommand: Subcommand {
     key: APIKey, route: ServiceRoute, signals: StopSignals
   ) async throws -> ExitStatus {
     let (store, context) = (execution.store, execution.context)
+    var settings = resolved.settings
+    // Whoever insists has all of it sent, also when it is planned again.
+    if again { settings.newOnly = false }
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: resolved.values.name, job: job,
         manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
-        settings: resolved.settings))
+        settings: settings))
     execution.console.tidy(signals, "exited immediately: nothing was sent")
     let submission = PlannedSubmission(
-      planning: planning, settings: resolved.settings, manifest: path, execution: execution, isAgain: again)
+      planning: planning, settings: settings, manifest: path, execution: execution, isAgain: again)
     signals.endAtOnce(source.file == nil || path == "-")
     let planned = try await submission.plan(source, isStopped: { signals.isAsked })
     signals.endAtOnce(false)
-    guard let session = planned else {
+    switch planned {
+    case .stopped:
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run, isLeft: true)
+    case .nothingNew:
+      return try await execution.conclude(planning.run)
+    case .planned(let session):
+      return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
     }
-    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
   }
 
   /// The database as advised commands have to name it: not at all where the environment or the default does.

@@ -16,6 +16,7 @@ struct DryRun {
 
   func perform() async throws -> ExitStatus {
     let source = try ManifestSource(path: manifest)
+    if resolved.settings.newOnly, !isAgain { return try await performNew(source) }
     let plan = try await ScratchStore.withPlan(of: resolved.settings, context: context) { session in
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
       let planner = RunPlanner(settings: resolved.settings, session: session, progress: progress)
@@ -27,14 +28,21 @@ struct DryRun {
     let verdict = ManifestVerdict(
       findings: plan.findings, manifest: manifest, isStrict: resolved.settings.strict)
     if let refusal = verdict.refusal { throw refusal }
+    return try await show(plan, verdict)
+  }
+
+  private func show(
+    _ plan: RunPlanner.Plan, _ verdict: ManifestVerdict, skips: [KnownGroup] = []
+  ) async throws -> ExitStatus {
     let now = context.clock.now()
     let forecast = try await forecast(plan, at: now)
     switch format {
     case .text:
       if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }
+      for line in SkippedText(database: resolved.values.db).lines(skips) { context.note(line) }
       try context.output.write(text(plan, forecast, at: now))
     case .json:
-      try context.output.write(json(plan, forecast, verdict))
+      try context.output.write(json(plan, forecast, verdict, skipped: skips.reduce(0) { $0 + $1.items }))
     }
     return .done
   }
@@ -63,6 +71,32 @@ struct DryRun {
     }
   }
 
+  /// Plans what is new, as far as the database knows.
+  private func performNew(_ source: ManifestSource) async throws -> ExitStatus {
+    let settings = resolved.settings
+    let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
+    let store: any KnownItems & RunCatalog =
+      try StoreOpener.exists(at: path)
+      ? try await StoreOpener.openForReading(path)
+      : try await StoreOpener.openTemporary(now: context.clock.now())
+    let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
+    let status = try await ComparedManifest.read(
+      source, settings, comparison: try await store.comparison(KnownScope(settings, except: nil)),
+      progress: progress, context: context, isStopped: { false }
+    ) { compared -> ExitStatus? in
+      var verdict = ManifestVerdict(
+        findings: compared.whole.findings, manifest: manifest, isStrict: settings.strict)
+      if let refusal = verdict.refusal { throw refusal }
+      guard let known = try await compared.comparison.result(isStopped: { false }),
+        let plan = try await compared.planNew(known, settings, in: nil, isStopped: { false })
+      else { return nil }
+      verdict.changes = try await compared.findings(known)
+      return try await show(plan, verdict, skips: known.groups)
+    }
+    try await store.close()
+    return status ?? .stopped
+  }
+
   /// Says how many items the service has already, as far as the database knows. The plan is shown all the same where
   /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
   private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
@@ -71,7 +105,7 @@ struct DryRun {
     do {
       let store = try await StoreOpener.openForReading(path)
       let before = try await store.acceptedBefore(
-        session, sentTo: resolved.settings.baseURL, in: nil, isStopped: { false })
+        session, in: KnownScope(resolved.settings, except: nil), isStopped: { false })
       try await store.close()
       if let before { context.note(before.warning(items: plan.items, database: resolved.values.db)) }
     } catch let error as StoreError {
@@ -92,14 +126,15 @@ struct DryRun {
   }
 
   private func json(
-    _ plan: RunPlanner.Plan, _ forecast: Forecast, _ verdict: ManifestVerdict
+    _ plan: RunPlanner.Plan, _ forecast: Forecast, _ verdict: ManifestVerdict, skipped: Int
   ) -> String {
     var json = JSONWriter(.pretty)
     json.beginObject()
     json.key("plan")
     json.beginObject()
     for (key, value) in [
-      ("items", plan.items), ("repeated", plan.repeated), ("chunks", plan.chunks), ("bytes", plan.bytes),
+      ("items", plan.items), ("repeated", plan.repeated), ("skipped", skipped), ("chunks", plan.chunks),
+      ("bytes", plan.bytes),
     ] {
       json.key(key)
       json.value(value)

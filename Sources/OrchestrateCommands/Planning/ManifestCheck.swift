@@ -6,10 +6,12 @@ struct ManifestVerdict {
   let findings: FindingLog
   let manifest: String
   let isStrict: Bool
+  /// Items that earlier runs have with other content: no reason to refuse the manifest.
+  var changes = FindingLog()
 
   /// The findings as reports show them.
   var reported: [ReportedFinding] {
-    findings.kept.map { finding in
+    (findings.kept + changes.kept).prefix(FindingLog.keptLimit).map { finding in
       ReportedFinding(
         severity: finding.severity == .fatal ? .error : .warning, line: finding.line, column: finding.column,
         item: finding.item, message: finding.message)
@@ -17,11 +19,14 @@ struct ManifestVerdict {
   }
 
   /// Lines for a person; empty when there is nothing to say.
-  var text: String { ReportedFinding.text(reported, total: findings.total, path: manifest) }
+  var text: String { ReportedFinding.text(reported, total: total, path: manifest) }
+
+  /// All findings, shown or not.
+  private var total: Int { findings.total + changes.total }
 
   /// Writes `findings` and `findings_total` into an object.
   func write(to json: inout JSONWriter) {
-    ReportedFinding.write(reported, total: findings.total, to: &json)
+    ReportedFinding.write(reported, total: total, to: &json)
   }
 
   /// Why the manifest is refused; `nil` when it is good.
@@ -43,7 +48,7 @@ struct ManifestVerdict {
       return nil
     }
     var failure = CommandFailure(.badInput, code: "manifest_refused", message, remedy: remedy)
-    failure.findings = (reported, findings.total)
+    failure.findings = (reported, total)
     failure.manifest = manifest
     return failure
   }
@@ -75,15 +80,32 @@ enum ScratchStore {
   static func withPlan<T>(
     of settings: RunSettings, context: ProcessContext, _ body: (any PlanningSession) async throws -> T
   ) async throws -> T {
-    do {
+    try await translating { try await withPlain(of: settings, context: context, body) }
+  }
+
+  /// The same without a change of what the body throws, for one that also works on another store.
+  static func withPlain<T>(
+    of settings: RunSettings, context: ProcessContext, _ body: (any PlanningSession) async throws -> T
+  ) async throws -> T {
+    let (store, session) = try await translating {
       let store = try await StoreOpener.openTemporary(now: context.clock.now())
       let session = try await store.plan(
         RunDraft(
           createdAt: context.clock.now(), random: context.random.next(), name: nil, job: nil, manifest: "",
           manifestFile: nil, settings: settings))
-      let result = try await body(session)
-      try await store.close()
-      return result
+      return (store, session)
+    }
+    let result = try await body(session)
+    try await store.close()
+    return result
+  }
+
+  /// Says of what a temporary store throws what to do about it.
+  ///
+  /// - Throws: what the work throws; ``CommandFailure`` that names `TMPDIR` when there is no room for the database.
+  static func translating<T>(_ work: () async throws -> T) async throws -> T {
+    do {
+      return try await work()
     } catch let error as StoreError {
       switch error.code {
       case .unavailable, .full, .inputOutput:

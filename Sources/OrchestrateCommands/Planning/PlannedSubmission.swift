@@ -14,17 +14,27 @@ struct PlannedSubmission {
   private var console: RunConsole { execution.console }
   private var context: ProcessContext { console.context }
 
+  /// What planning came to.
+  enum Outcome {
+    /// The run can be sent.
+    case planned(any RunSession)
+    /// Every item is known, and the run is finished.
+    case nothingNew
+    /// It was stopped: the run stays in state `planning` and `resume` plans it again.
+    case stopped
+  }
+
   /// Plans.
   ///
-  /// - Returns: `nil` when it was stopped: the run stays in state `planning` and `resume` plans it again.
   /// - Throws: ``CommandFailure`` and the errors of the reader and the store; the run is then removed.
-  func plan(_ source: ManifestSource, isStopped: @Sendable () -> Bool) async throws -> (any RunSession)? {
+  func plan(_ source: ManifestSource, isStopped: @Sendable () -> Bool) async throws -> Outcome {
+    guard !settings.newOnly else { return try await planNew(source, isStopped: isStopped) }
     let plan: RunPlanner.Plan
     do {
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
       let planner = RunPlanner(settings: settings, session: planning, progress: progress)
       let made = try await progress.during { try await planner.plan(source, isStopped: isStopped) }
-      guard let made else { return nil }
+      guard let made else { return .stopped }
       plan = made
       let verdict = ManifestVerdict(findings: plan.findings, manifest: manifest, isStrict: settings.strict)
       if let refusal = verdict.refusal { throw refusal }
@@ -36,20 +46,77 @@ struct PlannedSubmission {
       try await planning.abandon()
       throw error
     }
-    if plan.limitReached, let limit = settings.limit {
-      context.note("--limit \(limit): reading stopped after \(plan.items) distinct items")
-    }
+    noteLimit(plan)
     switch try await planning.complete(plan.totals, at: context.clock.now()) {
     case .repeats(let earlier):
       try await planning.abandon()
       throw try await repetition(of: earlier)
     case .planned(let session):
-      context.note(
-        RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
-      execution.eventLog(of: planning.run)?.planned(
-        items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
+      noteRecorded(plan)
       if !isAgain { try await warnOfKnownItems(of: plan.items, isStopped: isStopped) }
-      return session
+      return .planned(session)
+    case .nothingNew, .outdated:
+      throw StoreError(.internal, "run \(planning.run) left nothing out, and was planned as if it had")
+    }
+  }
+
+  private func noteLimit(_ plan: RunPlanner.Plan) {
+    guard plan.limitReached, let limit = settings.limit else { return }
+    context.note("--limit \(limit): reading stopped after \(plan.items) distinct items")
+  }
+
+  private func noteRecorded(_ plan: RunPlanner.Plan) {
+    context.note(
+      RunProgressText(zone: context.zone).recorded(planning.run, items: plan.items, chunks: plan.chunks))
+    execution.eventLog(of: planning.run)?.planned(
+      items: plan.items, repeated: plan.repeated, chunks: plan.chunks)
+  }
+
+  /// Plans what is new.
+  private func planNew(_ source: ManifestSource, isStopped: @Sendable () -> Bool) async throws -> Outcome {
+    do {
+      let scope = KnownScope(settings, except: planning.run)
+      let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
+      return try await ComparedManifest.read(
+        source, settings, comparison: try await execution.store.comparison(scope), progress: progress,
+        context: context, isStopped: isStopped
+      ) { try await complete($0, isStopped: isStopped) } ?? .stopped
+    } catch let error as StoreError {
+      // What cannot be written cannot be removed either; `resume` plans the run again.
+      throw error
+    } catch {
+      try await planning.abandon()
+      throw error
+    }
+  }
+
+  /// Records what is new in a manifest; again, when another run was planned meanwhile.
+  private func complete(
+    _ manifest: ComparedManifest, isStopped: @Sendable () -> Bool
+  ) async throws -> Outcome? {
+    var verdict = ManifestVerdict(
+      findings: manifest.whole.findings, manifest: self.manifest, isStrict: settings.strict)
+    if let refusal = verdict.refusal { throw refusal }
+    while true {
+      guard let known = try await manifest.comparison.result(isStopped: isStopped),
+        let plan = try await manifest.planNew(known, settings, in: planning, isStopped: isStopped)
+      else { return nil }
+      let totals = PlanTotals(
+        items: plan.items, repeated: plan.repeated, digest: plan.digest,
+        skips: PlanTotals.Skips(
+          groups: known.groups, revision: known.revision, itemsDigest: plan.itemsDigest))
+      let completion = try await planning.complete(totals, at: context.clock.now())
+      if case .outdated = completion {
+        try await planning.clear()
+        continue
+      }
+      verdict.changes = try await manifest.findings(known)
+      if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }
+      for line in SkippedText(database: execution.database).lines(known.groups) { context.note(line) }
+      noteLimit(plan)
+      noteRecorded(plan)
+      if case .planned(let session) = completion { return .planned(session) }
+      return .nothingNew
     }
   }
 
@@ -58,7 +125,7 @@ struct PlannedSubmission {
   private func warnOfKnownItems(of items: Int, isStopped: @Sendable () -> Bool) async throws {
     do {
       let before = try await execution.store.acceptedBefore(
-        planning, sentTo: settings.baseURL, in: planning.run, isStopped: isStopped)
+        planning, in: KnownScope(settings, except: planning.run), isStopped: isStopped)
       if let before { context.note(before.warning(items: items, database: execution.database)) }
     } catch let error as StoreError {
       context.note(
@@ -98,7 +165,7 @@ extension AcceptedBefore {
     return
       "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items)) items were already accepted in "
       + (runs == 1 ? "run \(newest)" : "\(HumanNumber.text(runs)) earlier runs, the latest \(newest)")
-      + "; this run sends them again. `\(VisibleText.escape(export))` lists what that run sent"
+      + "; this run sends them again, --new-only leaves them out. `\(VisibleText.escape(export))` lists what that run sent"
   }
 }
 

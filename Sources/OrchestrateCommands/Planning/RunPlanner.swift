@@ -9,6 +9,8 @@ struct RunPlanner {
   let session: any PlanningSession
   /// Told how far the reading is.
   var progress: PlanningProgress?
+  /// Given the fingerprints of the items, where they are to be compared.
+  var comparison: (any KnownComparison)?
 
   /// What a manifest came to.
   struct Plan {
@@ -17,11 +19,24 @@ struct RunPlanner {
     var chunks = 0
     var bytes = 0
     var digest: [UInt8] = []
+    /// That of the items that are left, where some are left out.
+    var itemsDigest: [UInt8] = []
     var findings = FindingLog()
     var limitReached = false
+    /// Which items may share their file name with another of their index, where it was asked for.
+    var clashes = SequenceSet()
+    /// Where elements of the file are further on than the items, and how far, from that item on: elements that repeat an
+    /// earlier one are no items.
+    var elementOffsets: [(sequence: Int, offset: Int)] = []
 
     /// The totals as the store has them.
     var totals: PlanTotals { PlanTotals(items: items, repeated: repeated, digest: digest) }
+
+    /// The place in the file of an item, from 0.
+    func element(of sequence: Int) -> Int {
+      let place = elementOffsets.partitioningIndex { $0.sequence > sequence }
+      return sequence + (place > 0 ? elementOffsets[place - 1].offset : 0)
+    }
   }
 
   /// Reads and records.
@@ -30,7 +45,7 @@ struct RunPlanner {
   /// - Returns: `nil` when it was stopped.
   /// - Throws: ``ManifestError`` when the bytes cannot be read, ``StoreError``.
   func plan(_ source: ManifestSource, isStopped: () -> Bool) async throws -> Plan? {
-    let recorder = BatchRecorder(session)
+    let recorder = BatchRecorder(session, comparison: comparison)
     var reader = ManifestReader(
       source: source,
       options: ManifestReader.Options(maxItemBytes: settings.chunkBytes - 2, limit: settings.limit),
@@ -48,6 +63,7 @@ struct RunPlanner {
             progress?.read(bytes: reader.bytesRead, items: reader.itemCount)
             let chunks = planner.add(batch)
             plan.count(chunks)
+            if comparison != nil { plan.note(batch) }
             try await recorder.hand(batch, chunks: chunks)
           }
           return false
@@ -76,9 +92,56 @@ struct RunPlanner {
 }
 
 extension RunPlanner.Plan {
-  fileprivate mutating func count(_ planned: [PlannedChunk]) {
+  mutating func count(_ planned: [PlannedChunk]) {
     chunks += planned.count
     bytes += planned.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Notes what a plan of some of the items has to know of them.
+  fileprivate mutating func note(_ batch: ItemBatch) {
+    for sequence in batch.earlierClashes { clashes.insert(sequence) }
+    for (number, entry) in batch.entries.enumerated() {
+      let sequence = batch.firstSequence + number
+      if entry.nameClashes { clashes.insert(sequence) }
+      if entry.element - sequence != elementOffsets.last?.offset ?? 0 {
+        elementOffsets.append((sequence, entry.element - sequence))
+      }
+    }
+  }
+}
+
+/// Numbers of items, a bit for each.
+struct SequenceSet {
+  private var words: [UInt64] = []
+
+  /// Adds a number.
+  mutating func insert(_ sequence: Int) {
+    let word = sequence / 64
+    if word >= words.count { words += Array(repeating: 0, count: word + 1 - words.count) }
+    words[word] |= 1 << UInt64(sequence % 64)
+  }
+
+  /// Whether a number is there.
+  func contains(_ sequence: Int) -> Bool {
+    sequence / 64 < words.count && words[sequence / 64] & (1 << UInt64(sequence % 64)) != 0
+  }
+}
+
+extension RandomAccessCollection {
+  /// The first position from which on a condition holds, which holds from some position on.
+  fileprivate func partitioningIndex(where isPast: (Element) -> Bool) -> Index {
+    var (low, count) = (startIndex, self.count)
+    while count > 0 {
+      let half = count / 2
+      let middle = index(low, offsetBy: half)
+      if isPast(self[middle]) {
+        count = half
+      } else {
+        low = index(after: middle)
+        count -= half + 1
+      }
+    }
+    return low
   }
 }
 
@@ -121,9 +184,13 @@ final class BatchRecorder: EarlierItems {
   private let entries: AsyncStream<Entry>
   private let line: AsyncStream<Entry>.Continuation
 
+  /// Given the fingerprints of what is recorded.
+  private let comparison: (any KnownComparison)?
+
   /// A recorder of a plan; nothing is recorded before ``record()``.
-  init(_ session: any PlanningSession) {
+  init(_ session: any PlanningSession, comparison: (any KnownComparison)? = nil) {
     self.session = session
+    self.comparison = comparison
     (entries, line) = AsyncStream.makeStream()
   }
 
@@ -151,7 +218,14 @@ final class BatchRecorder: EarlierItems {
       }?.resume()
     }
     for await entry in entries {
-      try await session.append(entry.batch, chunks: entry.chunks)
+      if let comparison {
+        // While the store writes.
+        async let isRecorded: Void = session.append(entry.batch, chunks: entry.chunks)
+        try await comparison.add(entry.batch.fingerprints)
+        try await isRecorded
+      } else {
+        try await session.append(entry.batch, chunks: entry.chunks)
+      }
       state.withLockedValue { state in
         state.ahead -= 1
         return state.released()

@@ -45,7 +45,22 @@ struct RunExecution {
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isNew: Bool
   ) async throws -> ExitStatus {
     try await work(on: session, key: key, route: route, signals: signals, isCancelling: false, isNew: isNew)
-    return try await conclude(session.run)
+    let status = try await conclude(session.run)
+    try await indexKnownItems(isStopped: { signals.isAsked })
+    return status
+  }
+
+  /// Brings the index of known items up to date: the time is there now, and the next plan does not wait for it.
+  private func indexKnownItems(isStopped: @Sendable () -> Bool) async throws {
+    guard !isStopped() else { return }
+    do {
+      try await store.indexKnownItems(isStopped: isStopped)
+    } catch let error as StoreError {
+      // The run is recorded as it is, and what is missing is read when the next one is planned.
+      context.note(
+        "warning: the index of known items is not up to date: \(VisibleText.escape(error.description)); "
+          + "the next submission brings it up to date")
+    }
   }
 
   /// Sends what is left, or gives it up, and leaves the run.

@@ -14,17 +14,20 @@ package struct RunPage: Sendable {
     package let settlements: [SettlementSummary]
     /// What pictures are drawn from.
     package let insight: RunInsight
+    /// What it left out because earlier runs have it.
+    package let skips: [KnownGroup]
 
     /// What a page shows.
     package init(
       run: RunSummary, settings: RunSettings, causes: [CauseSummary], settlements: [SettlementSummary],
-      insight: RunInsight
+      insight: RunInsight, skips: [KnownGroup] = []
     ) {
       self.run = run
       self.settings = settings
       self.causes = causes
       self.settlements = settlements
       self.insight = insight
+      self.skips = skips
     }
   }
 
@@ -65,7 +68,9 @@ package struct RunPage: Sendable {
       PageSection("latency", "How long requests took", try LatencyChart(insight.latencies).html()),
       PageSection("slowest", "Slowest chunks", try SlowChunkTable.html(insight.slowest)),
       PageSection("settlements", "Lost answers", try SettlementTable(zone: zone).html(content.settlements)),
-      PageSection("facts", "Facts", try RunFacts(zone: zone).html(content.run)),
+      PageSection(
+        "facts", "Facts", try RunFacts(zone: zone, database: database, skips: content.skips).html(content.run)
+      ),
     ]
   }
 
@@ -266,6 +271,9 @@ struct RunFigures {
 /// Where a run came from, where it went, and when.
 struct RunFacts {
   let zone: LocalZone
+  let database: String?
+  /// What it left out because earlier runs have it.
+  let skips: [KnownGroup]
 
   /// The facts.
   func html(_ run: RunSummary) throws -> HTMLFragment {
@@ -280,6 +288,9 @@ struct RunFacts {
     if run.repeated > 0 {
       facts.append(
         Fact(name: "repeated", value: "\(HumanNumber.text(run.repeated, "item")) sent once only"))
+    }
+    for (place, line) in SkippedText(database: database).lines(skips).enumerated() {
+      facts.append(Fact(name: place == 0 ? "skipped" : "", value: line))
     }
     return try Self.template.render(Values(facts: facts))
   }

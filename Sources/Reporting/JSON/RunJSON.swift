@@ -52,6 +52,8 @@ package enum RunJSON {
     json.value(run.items)
     json.key("repeated")
     json.value(run.repeated)
+    json.key("skipped")
+    json.value(run.skipped)
     write(run.counts, to: &json)
     json.key("attempts")
     json.value(run.attempts)

@@ -148,12 +148,14 @@ package struct RunReport: Sendable {
   package var surplus: [SurplusRow]
   /// What is left of it, where a limit or a window holds it back.
   package var remaining: RemainingWork?
+  /// What it left out because earlier runs have it.
+  package var skips: [KnownGroup]
 
   /// A report in its parts.
   package init(
     run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
     settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline(),
-    surplus: [SurplusRow] = [], remaining: RemainingWork? = nil
+    surplus: [SurplusRow] = [], skips: [KnownGroup] = [], remaining: RemainingWork? = nil
   ) {
     self.run = run
     self.settings = settings
@@ -162,6 +164,7 @@ package struct RunReport: Sendable {
     self.timeline = timeline
     self.surplus = surplus
     self.remaining = remaining
+    self.skips = skips
   }
 
   /// Gathers a report of a run as it is at a moment. While the run goes on its parts may be milliseconds apart.
@@ -173,6 +176,7 @@ package struct RunReport: Sendable {
       causes: try await store.causes(of: run),
       settlements: try await store.settlements(of: run, limit: RunText.settlementsShown),
       timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run),
+      skips: try await store.skips(of: run),
       remaining: try await Self.remaining(of: summary, settings, in: store, at: now))
   }
 

@@ -49,7 +49,11 @@ package struct RunText: Sendable {
       let words = ForecastText(zone: zone, hasWindows: !report.settings.windows.isEmpty)
       text += "forecast: \(words.sentence(forecast, now: now))\n"
     }
-    text += steps(run, report.causes, report.settings) + "\n" + facts(run) + "\n" + states(run)
+    text += steps(run, report.causes, report.settings) + "\n" + facts(run)
+    if !report.skips.isEmpty {
+      text += SkippedText(database: database).lines(report.skips).map { "  \($0)\n" }.joined()
+    }
+    if run.items > 0 || run.skipped == 0 { text += "\n" + states(run) }
     text += "\n" + timeline.lines(run, report.timeline)
     if !report.causes.isEmpty {
       let commands = RunCommands(run: run.run, database: database)
@@ -148,6 +152,7 @@ package struct RunText: Sendable {
     var items = HumanNumber.text(run.items)
     if run.repeated > 0 { items += " (\(HumanNumber.text(run.repeated)) more repeat an earlier one)" }
     table.add("items", items)
+    if run.skipped > 0 { table.add("skipped", HumanNumber.text(run.skipped)) }
     // Of a handful of requests a pace says nothing.
     if let time = run.sendingTime, time >= .seconds(5), run.attempts >= 10 {
       let accepted = Double(run.counts.items(in: .accepted)) / time.inSeconds

@@ -10,6 +10,9 @@ enum RunHeadline {
         ? "planning: the manifest is being read; nothing was sent yet"
         : "planning: interrupted while the manifest was read; nothing was sent"
     }
+    if run.items == 0, run.skipped > 0 {
+      return "\(run.state.rawValue): nothing new, \(HumanNumber.text(run.skipped, "item")) skipped"
+    }
     let accepted = counts.items(in: .accepted)
     let left = counts.items(in: .pending, .submitting, .processing)
     var parts: [String] = []

@@ -165,7 +165,7 @@ struct RunRow {
   static let select = """
     SELECT run.id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest,
            destination, items, repeated, attempts, first_intent_at, last_outcome_at, wait.wait_until,
-           wait.wait_reason, wait.wait_ms
+           wait.wait_reason, wait.wait_ms, skipped
     FROM run LEFT JOIN budget AS wait ON wait.origin = run.origin
       -- The longest wait of a budget that the run uses up.
       AND wait.step = (SELECT b.step FROM budget AS b
@@ -198,7 +198,8 @@ struct RunRow {
       reason: row.optionalText(5).flatMap(PauseReason.init(rawValue:)), detail: row.optionalText(6),
       createdAt: Timestamp(milliseconds: Int64(row.int(7))),
       finishedAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) }, manifest: row.text(9),
-      destination: row.text(10), items: row.int(11), repeated: row.int(12), counts: StateCounts(),
+      destination: row.text(10), items: row.int(11), repeated: row.int(12), skipped: row.int(19),
+      counts: StateCounts(),
       attempts: row.int(13), sendingTime: sendingTime,
       wait: StoredWait(
         untilColumn: row.optionalInt(16), reason: row.optionalText(17), lengthColumn: row.optionalInt(18)),

@@ -53,6 +53,24 @@ extension SQLiteStore {
     }
   }
 
+  /// Items that a run left out because they were known.
+  package func skips(of run: RunID) async throws -> [KnownGroup] {
+    try await reader.read { connection in
+      try connection.rows(
+        """
+        SELECT kind, earlier, code, items FROM run_skipped WHERE run = ?
+        ORDER BY kind, earlier DESC, code
+        """, .integer(try Self.row(of: run, in: connection))
+      ) {
+        guard let kind = KnownClass(word: $0.text(0)), let earlier = RunID(rawValue: $0.text(1)) else {
+          throw StoreError(.damaged, "run \(run) left out items of the kind \"\($0.text(0))\"")
+        }
+        return KnownGroup(
+          kind: kind, run: earlier, code: $0.text(2).isEmpty ? nil : $0.text(2), items: $0.int(3))
+      }
+    }
+  }
+
   /// What the service says of single items; one page of it.
   package func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord] {
     try await reader.read { connection in

@@ -7,7 +7,8 @@ import NIOConcurrencyHelpers
 ///
 /// Open-file-description locks end when their process does, however it dies: that is what makes a take-over
 /// immediate. Byte 0 keeps checkpoints apart from commits, byte 1 migrations, byte 2 is for a look whether locks work,
-/// byte 3 is held while a run is being taken, and each run has the byte `4096 + run.id`.
+/// byte 3 is held while a run is being taken, byte 4 while the index of known items is written, and each run has the byte
+/// `4096 + run.id`.
 final class LockFile: Sendable {
   /// Byte that commits share and checkpoints take for themselves.
   static let checkpointByte: Int64 = 0
@@ -16,6 +17,8 @@ final class LockFile: Sendable {
   /// Byte that whoever takes a run shares with others who do, from before the run's lock is taken until the run has its
   /// new owner.
   static let takingByte: Int64 = 3
+  /// Byte that whoever writes the index of known items takes for itself.
+  static let knownItemsByte: Int64 = 4
   /// First byte of the runs.
   static let firstRunByte: Int64 = 4_096
 

@@ -129,7 +129,7 @@ struct Migrator {
 /// that are empty or gone.
 ///
 /// Every table is read but that of the items, which is most of the database and whose texts are checked before they are
-/// sent, and that of known items, which grows with every run and only serves a warning.
+/// sent, and that of known items, which grows with every run and has checksums of its own.
 enum IntegrityCheck {
   /// Looks at the structure of the tables and their indexes, and at the constraints of their columns
   /// (https://sqlite.org/pragma.html#pragma_quick_check).
@@ -137,7 +137,7 @@ enum IntegrityCheck {
   /// - Throws: ``StoreError`` with code `damaged` and the first thing that is wrong.
   static func check(_ connection: Connection, path: String) throws {
     let tables = try connection.rows(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('item_block', 'known_item') ORDER BY name"
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('item_block', 'known_page') ORDER BY name"
     ) { $0.text(0) }
     for table in tables {
       let found = try connection.first("SELECT quick_check FROM pragma_quick_check(?)", .text(table)) {

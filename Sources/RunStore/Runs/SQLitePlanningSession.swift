@@ -82,26 +82,49 @@ final class SQLitePlanningSession: PlanningSession {
     }
   }
 
-  func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] {
+  func fingerprints(from first: Int, limit: Int) async throws -> [ItemFingerprint] {
     try await store.reader.read { [row] connection in
-      var identities: [ItemIdentity] = []
+      var maker = FingerprintMaker()
+      var fingerprints: [ItemFingerprint] = []
       try ItemRows(run: row).forEach(first..<first + limit, in: connection) {
-        identities.append(ItemIdentity($1))
+        fingerprints.append(maker.fingerprint(of: $1))
       }
-      return identities
+      return fingerprints
+    }
+  }
+
+  func sources(from first: Int, limit: Int) async throws -> [StoredItem] {
+    try await store.reader.read { [row] connection in
+      var items: [StoredItem] = []
+      try ItemRows(run: row).forEachSource(first..<first + limit, limit: limit, in: connection) {
+        items.append(StoredItem(sequence: $0, source: $1))
+      }
+      return items
     }
   }
 
   private enum Completed: Sendable {
     case planned(owner: Int64, origin: Int64, destination: Int64)
     case repeats(RunID)
+    case nothingNew
+    case outdated
   }
 
   func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion {
     let flagged = clashes.withLockedValue { $0 }
     let completed = try await database.write { [row, run] connection -> Completed in
-      if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) { return .repeats(earlier) }
+      if let skips = totals.skips {
+        guard try SQLiteStore.knownRevision(in: connection) == skips.revision else { return .outdated }
+        try Self.record(skips, of: row, in: connection)
+      } else if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) {
+        return .repeats(earlier)
+      }
       try Self.markClashes(of: flagged, run: row, in: connection)
+      try SQLiteStore.reviseKnown(in: connection)
+      guard totals.items > 0 else {
+        try Self.finish(row, run, totals, at: now, in: connection)
+        return .nothingNew
+      }
       let changed = try connection.run(
         """
         UPDATE run SET state = 'running', items = ?, repeated = ?, manifest_digest = ?
@@ -113,16 +136,17 @@ final class SQLitePlanningSession: PlanningSession {
         SELECT owner, origin, (SELECT id FROM destination WHERE url = run.destination) FROM run WHERE id = ?
         """, .integer(row)
       ) { (Int64($0.int(0)), Int64($0.int(1)), Int64($0.int(2))) }
-      guard changed == 1, let found else {
-        throw StoreError(
-          .conflict, "run \(run) was planned, and another process took it over meanwhile",
-          remedy: "\(command: .report(run)) shows how it stands")
-      }
+      guard changed == 1, let found else { throw Self.takenOver(run) }
       return .planned(owner: found.0, origin: found.1, destination: found.2)
     }
     switch completed {
     case .repeats(let earlier):
       return .repeats(earlier)
+    case .outdated:
+      return .outdated
+    case .nothingNew:
+      database.locks.releaseRun(row)
+      return .nothingNew
     case .planned(let owner, let origin, let destination):
       try await database.checkpoint(truncating: false)
       return .planned(
@@ -130,6 +154,41 @@ final class SQLitePlanningSession: PlanningSession {
           store: store, row: row, run: run, owner: owner, origin: origin, destination: destination,
           settings: settings))
     }
+  }
+
+  /// Records what the run leaves out.
+  private static func record(
+    _ skips: PlanTotals.Skips, of row: Int64, in connection: Connection
+  ) throws {
+    for group in skips.groups {
+      try connection.run(
+        """
+        INSERT INTO run_skipped (run, kind, earlier, code, items) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (run, kind, earlier, code) DO UPDATE SET items = items + excluded.items
+        """, .integer(row), .text(group.kind.word), .text(group.run.rawValue), .text(group.code ?? ""),
+        .integer(group.items))
+    }
+    try connection.run(
+      "UPDATE run SET skipped = ?, items_digest = ? WHERE id = ?",
+      .integer(skips.groups.reduce(0) { $0 + $1.items }), .blob(skips.itemsDigest), .integer(row))
+  }
+
+  /// Ends a run of which every item is known.
+  private static func finish(
+    _ row: Int64, _ run: RunID, _ totals: PlanTotals, at now: Timestamp, in connection: Connection
+  ) throws {
+    let changed = try connection.run(
+      """
+      UPDATE run SET state = 'finished', finished_at = ?, items = 0, repeated = ?, manifest_digest = ?, request = NULL
+      WHERE id = ? AND state = 'planning'
+      """, .integer(now.milliseconds), .integer(totals.repeated), .blob(totals.digest), .integer(row))
+    guard changed == 1 else { throw takenOver(run) }
+  }
+
+  private static func takenOver(_ run: RunID) -> StoreError {
+    StoreError(
+      .conflict, "run \(run) was planned, and another process took it over meanwhile",
+      remedy: "\(command: .report(run)) shows how it stands")
   }
 
   /// Marks the chunks of items whose name another item has: in one walk along the chunks, and with one change for each

@@ -234,6 +234,7 @@ final class SQLiteRunSession: RunSession {
 
   func retry(_ states: Set<ChunkState>) async throws -> Recorded {
     try await changeCounted { [row] connection in
+      try SQLiteStore.reviseKnown(in: connection)
       for from in states.sorted(by: { $0.rawValue < $1.rawValue }) {
         let state = try from.after(.retried)
         try connection.run(

@@ -99,6 +99,8 @@ extension SQLiteStore: BatchStore {
       try await database.write { connection in
         let origin = try Self.origin(settings.origin, in: connection)
         try Self.noteDestination(settings.destination, in: connection)
+        // Its items are open at another service from now on, perhaps.
+        try Self.reviseKnown(in: connection)
         try connection.run(
           "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?", .text(text),
           .integer(origin), .text(settings.destination), .integer(row))
@@ -276,7 +278,8 @@ extension SQLiteStore: BatchStore {
         < (SELECT coalesce(b.wait_until, 0) FROM budget AS b WHERE b.origin = ?2 AND b.step = budget.step)
       """, .integer(first), .integer(other))
     try connection.run("DELETE FROM budget WHERE origin = ?", .integer(other))
-    try connection.run("DELETE FROM known_item WHERE origin = ?", .integer(other))
+    try connection.run(
+      "UPDATE known_segment SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
     try connection.run("DELETE FROM origin WHERE id = ?", .integer(other))
     connection.revise()
   }

@@ -33,7 +33,7 @@ struct ReadingCommandsTests {
     #expect(
       Set(summary.keys) == [
         "run_id", "name", "job", "state", "reason", "created_at", "finished_at", "manifest", "items",
-        "repeated",
+        "repeated", "skipped",
         "chunks", "items_by_state", "attempts", "sending_seconds",
       ])
     #expect(summary["state"] as? String == "paused")

@@ -35,7 +35,9 @@ struct BatchRecorderTests {
       [recorded.withLockedValue { Array(String($0.count).utf8) }]
     }
 
-    func identities(from first: Int, limit: Int) async throws -> [ItemIdentity] { [] }
+    func fingerprints(from first: Int, limit: Int) async throws -> [ItemFingerprint] { [] }
+    func sources(from first: Int, limit: Int) async throws -> [StoredItem] { [] }
+    func clear() async throws {}
     func add(_ chunks: [PlannedChunk]) async throws {}
     func complete(_ totals: PlanTotals, at now: Timestamp) async throws -> PlanCompletion { .repeats(run) }
     func abandon() async throws {}

@@ -50,6 +50,7 @@ struct JobFileTests {
       bisect: false
       limit: 1000
       strict: true
+      new-only: true
       aws-profile: media archive
       s3-region: eu-central-1
       s3-endpoint: https://s3.example.org/
@@ -88,6 +89,7 @@ struct JobFileTests {
     expected.run.bisect = false
     expected.run.limit = 1_000
     expected.run.strict = true
+    expected.run.newOnly = true
     expected.run.objects.profile = "media archive"
     expected.run.objects.region = "eu-central-1"
     expected.run.objects.endpoint = "https://s3.example.org/"

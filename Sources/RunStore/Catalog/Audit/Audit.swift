@@ -156,7 +156,7 @@ struct AuditedRun: Sendable, Equatable {
   /// - Throws: ``StoreError`` with code `no_such_run` when it is gone.
   static func read(_ row: Int64, in connection: Connection) throws -> AuditedRun {
     let found = try connection.first(
-      "SELECT state, items, attempts, owner, manifest_digest, reason, finished_at, settings FROM run WHERE id = ?",
+      "SELECT state, items, attempts, owner, coalesce(items_digest, manifest_digest), reason, finished_at, settings FROM run WHERE id = ?",
       .integer(row)
     ) {
       let (steps, fault) = Self.steps($0.text(7))

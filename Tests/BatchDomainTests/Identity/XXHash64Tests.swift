@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RunStore
+@testable import BatchDomain
 
 @Suite("XXH64")
 struct XXHash64Tests {
