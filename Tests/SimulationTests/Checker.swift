@@ -14,6 +14,42 @@ struct Checker {
   /// Every promise that was not kept, in words.
   var violations: [String] {
     coverage + (scenario.settings.profile == .v1_3 ? makings : takings) + endings + moves + attempts
+      + outside + limits
+  }
+
+  /// No request begins outside the windows, nor one that could end outside.
+  private var outside: [String] {
+    let settings = scenario.settings
+    do {
+      guard let calendar = try settings.calendar() else { return [] }
+      return requests.compactMap { request in
+        let time = calendar.openTime(at: request.at, lasting: settings.timeout)
+        guard let time, time.opens <= request.at else {
+          return "request \(request.number) began at \(request.at), outside the windows"
+        }
+        return nil
+      }
+    } catch {
+      return ["the windows cannot be followed: \(error)"]
+    }
+  }
+
+  /// No window of a limit has more items than it permits. The machine's clock is not set in such a scenario.
+  private var limits: [String] {
+    var found: [String] = []
+    for rate in scenario.settings.itemRates {
+      // The steps of one item are told apart by what they carry.
+      for sent in [requests.filter(\.isFirstStep), requests.filter { !$0.isFirstStep }] {
+        for (place, request) in sent.enumerated() {
+          let items = sent[...place].reversed().prefix { request.at.since($0.at) < rate.window.duration }
+            .reduce(0) { $0 + $1.items.count }
+          if items > rate.count {
+            found.append("\(items) items by request \(request.number) in a window of \(rate)")
+          }
+        }
+      }
+    }
+    return found
   }
 
   /// Chunks that stand for their items: those that were not divided.
@@ -183,4 +219,9 @@ struct Checker {
     }
     return found
   }
+}
+
+extension ServiceModel.Request {
+  /// Whether it is no request that indexes what another one made.
+  fileprivate var isFirstStep: Bool { !items.contains { $0.object.hasPrefix("index ") } }
 }

@@ -31,6 +31,8 @@ struct Scenario: Sendable {
   var changesSettings = false
   /// Objects of which no asset can be used; with profile v1.3.
   var failingAssets: Set<String> = []
+  /// Whether the run is planned without the windows: what the simulation has to notice.
+  var ignoresWindows = false
   /// Whether a request is answered from a task that is nobody's child: what the simulation has to notice.
   var strays = false
 

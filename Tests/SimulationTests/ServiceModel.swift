@@ -25,6 +25,8 @@ final class ServiceModel: Sendable {
   struct Request: Sendable {
     let number: Int
     let items: [Item]
+    /// What the machine's clock showed.
+    let at: Timestamp
   }
 
   private struct Task {
@@ -66,7 +68,7 @@ final class ServiceModel: Sendable {
       Item(index: $0["index_id"] as? String ?? "", object: $0["object"] as? String ?? "")
     }
     return state.withLockedValue { state in
-      state.requests.append(Request(number: state.requests.count, items: items))
+      state.requests.append(Request(number: state.requests.count, items: items, at: timeline.now))
       return state.requests[state.requests.count - 1]
     }
   }

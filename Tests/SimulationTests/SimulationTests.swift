@@ -53,10 +53,17 @@ struct SimulationTests {
   func oneSeed() async throws {
     let seed = try #require(Self.one)
     let name = Self.environment["SIMULATION_CONDITION"]
-    let condition =
-      name == "today"
-      ? ConditionTests.Condition("today", AssetsSimulationTests.today)
-      : ConditionTests.conditions.first { $0.name == name }
+    let condition: ConditionTests.Condition? =
+      switch name {
+      case "today": ConditionTests.Condition("today", AssetsSimulationTests.today)
+      case "nights": ConditionTests.Condition("nights", NightsSimulationTests.nights)
+      case "nights-today":
+        ConditionTests.Condition("nights-today") {
+          AssetsSimulationTests.today(&$0)
+          NightsSimulationTests.nights(&$0)
+        }
+      default: ConditionTests.conditions.first { $0.name == name }
+      }
     let simulation = try await Simulation { scenario in condition?.apply(&scenario) }
     let result = await withCheckedContinuation { continuation in
       Thread.detachNewThread { continuation.resume(returning: simulation.play(seed, keepsLines: true)) }

@@ -148,7 +148,13 @@ final class World: Sendable {
         looks += 1
         if ending == .cancelled { errand = .cancel }
       }
-      await rest(for: isCalm(number) ? .seconds(7_200) : downTime())
+      if case .left(.paused(.window, _)) = fate, let opening = scenario.settings.windowWait(at: timeline.now)
+      {
+        // Whoever reads when the run can go on resumes it then, or a little later.
+        await rest(for: opening.until.since(timeline.now) + dice.spread(0...4))
+      } else {
+        await rest(for: isCalm(number) ? .seconds(7_200) : downTime())
+      }
       if scenario.setsClock, !isCalm(number), dice.chance(0.5) { setClock() }
       if let run, case .left(.paused(let reason, _)) = fate { await reconsider(run, reason) }
     }
@@ -201,6 +207,9 @@ final class World: Sendable {
       default: break
       }
       throw error
+    } catch  where process.isDead {
+      // Its last sleep ended with it.
+      return .died
     }
   }
 
@@ -271,10 +280,12 @@ final class World: Sendable {
   }
 
   private func plan(in store: SQLiteStore) async throws -> any RunSession {
+    var settings = scenario.settings
+    if scenario.ignoresWindows { settings.windows = [] }
     let planning = try await store.plan(
       RunDraft(
         createdAt: timeline.now, random: random.next(), name: nil, job: nil, manifest: "-", manifestFile: nil,
-        isAgain: true, settings: scenario.settings))
+        isAgain: true, settings: settings))
     let batch = scenario.batch
     var planner = ChunkPlanner(maxItems: scenario.settings.chunkSize, maxBytes: scenario.settings.chunkBytes)
     try await planning.append(batch, chunks: planner.add(batch))
