@@ -63,6 +63,29 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test("the next night leaves out what is there, and a list for another generation of the API is new")
+  func onlyWhatIsNew() async throws {
+    let scene = try await scene(videos: 6)
+    #expect(try await submit(scene).status == 0)
+    let again = try await submit(scene, "--new-only")
+    #expect(again.status == 0, "\(again.diagnostics)")
+    let document = try #require(try json(again.output)["run"] as? [String: Any])
+    #expect(document["items"] as? Int == 0)
+    #expect(document["skipped"] as? Int == 6)
+    let list = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    for (profile, added, unchanged) in [("v1.3", 0, 6), ("v1.2", 6, 0)] {
+      let difference = try await run(
+        ["diff", "-", "--base-url", scene.server.address, "--profile", profile, "--format", "json"], scene,
+        input: list.output)
+      #expect(difference.status == 0, "\(difference.diagnostics)")
+      #expect(try json(difference.output)["added"] as? Int == added)
+      #expect(try json(difference.output)["unchanged"] as? Int == unchanged)
+    }
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 6 && tally.surplus.isEmpty)
+    await scene.server.stop()
+  }
+
   @Test("lost answers of both steps are settled: nothing is lost and nothing is there twice")
   func lostAnswers() async throws {
     let scene = try await scene(

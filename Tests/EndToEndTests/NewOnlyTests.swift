@@ -69,6 +69,40 @@ struct NewOnlyTests {
     await scene.server.stop()
   }
 
+  @Test("a run that died while it was planned is planned again by resume, with what is new only")
+  func plannedAgain() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let first = try scene.folder.write((0..<20).map { item($0) }.joined(separator: "\n"), to: "first.jsonl")
+    #expect(try await scene.submit(first).status == 0)
+    let second = try scene.folder.write((0..<25).map { item($0) }.joined(separator: "\n"), to: "second.jsonl")
+    let killed = try await OrchestrateProcess.run(
+      ["submit", second, "--new-only"] + scene.here,
+      environment: scene.environment.merging(["ORCHESTRATE_KILL_AT": "in_planning:1"]) { $1 })
+    #expect(killed.status == 128 + SIGKILL)
+    let resumed = try await scene.orchestrate("resume", "latest", "--format", "json")
+    #expect(resumed.status == 0, "\(resumed.diagnostics)")
+    #expect(try run(resumed.output)["items"] as? Int == 5)
+    #expect(try run(resumed.output)["skipped"] as? Int == 20)
+    #expect(try await scene.orchestrate("verify", "latest").status == 0)
+    #expect(Set(scene.server.ledger.acceptedCounts.values) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("a run without anything new tells whoever is told how runs end, and its records are sound")
+  func nothingNewIsTold() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let manifest = try scene.folder.write((0..<5).map { item($0) }.joined(separator: "\n"), to: "list.jsonl")
+    #expect(try await scene.submit(manifest).status == 0)
+    let told = scene.folder.file("told.txt")
+    let result = try await scene.submit(
+      manifest, "--new-only", "--notify-command", #"["sh", "-c", "cat > '\#(told)'"]"#)
+    #expect(result.status == 0, "\(result.diagnostics)")
+    let notice = try String(contentsOfFile: told, encoding: .utf8)
+    #expect(notice.contains("finished: nothing new, 5 items skipped"), "\(notice)")
+    #expect(try await scene.orchestrate("verify", "latest").status == 0)
+    await scene.server.stop()
+  }
+
   @Test("a changed item is sent with a finding, which --strict does not refuse")
   func changed() async throws {
     let scene = try await Scene { $0.taskStep = .zero }

@@ -90,7 +90,7 @@ struct ResumeCommand: Subcommand {
       case .stopped:
         return try await execution.conclude(id, isLeft: true)
       case .nothingNew:
-        return try await execution.conclude(id)
+        return try await execution.concludeNothingNew(id)
       case .planned(let session):
         return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
       }

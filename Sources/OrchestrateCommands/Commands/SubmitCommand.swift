@@ -126,7 +126,7 @@ struct SubmitCommand: Subcommand {
       context.note("stopped while planning run \(planning.run): nothing was sent")
       return try await execution.conclude(planning.run, isLeft: true)
     case .nothingNew:
-      return try await execution.conclude(planning.run)
+      return try await execution.concludeNothingNew(planning.run)
     case .planned(let session):
       return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
     }

@@ -70,7 +70,7 @@ struct RunExecution {
   ) async throws {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
-    let notices = try await notices(of: session)
+    let notices = try await notices(of: session.run)
     let connection = try await ServiceConnections.open(
       settings, run: session.run, key: key, route: route, in: context)
     if !isCancelling, try await !mayBegin(session, connection, isNew: isNew) {
@@ -134,6 +134,15 @@ struct RunExecution {
     return false
   }
 
+  /// Tells how a run ended of which every item was known, and writes the result.
+  func concludeNothingNew(_ run: RunID) async throws -> ExitStatus {
+    let result = await RunNotices.during(
+      try await notices(of: run), look: { try await store.summary(of: run) }
+    ) { .finished }
+    _ = try result.get()
+    return try await conclude(run)
+  }
+
   /// Writes how a run stands.
   ///
   /// - Parameter isLeft: whether this process owns it still, but does nothing more about it.
@@ -173,9 +182,9 @@ extension RunExecution {
   private static let secretVariables = [KeySource.variable] + SubmitSettings.secretVariables
 
   /// Who tells others about a run; `nil` when nobody is to be told.
-  func notices(of session: any RunSession) async throws -> RunNotices? {
+  func notices(of run: RunID) async throws -> RunNotices? {
     guard !targets.isEmpty else { return nil }
-    let summary = try await store.summary(of: session.run)
+    let summary = try await store.summary(of: run)
     let notifier = Notifier(
       targets: targets,
       transport: HTTPNoticeTransport(userAgent: "orchestrate/\(OrchestrateCommand.version)"),
@@ -185,7 +194,7 @@ extension RunExecution {
     return RunNotices(
       of: summary, notifier: notifier, clock: context.clock,
       text: RunNoticeText(
-        zone: context.zone, commands: RunCommands(run: session.run, database: database)))
+        zone: context.zone, commands: RunCommands(run: run, database: database)))
   }
 }
 

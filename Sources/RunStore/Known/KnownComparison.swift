@@ -106,7 +106,7 @@ actor SQLiteKnownComparison: KnownComparison {
       return KnownResult(
         classes: Array(repeating: .new, count: count), counts: [.new: count], revision: revision)
     }
-    let reasons = try await store.reader.read { try KnownReasons($0) }
+    let reasons = try await store.reader.read { try KnownReasons($0, areRecorded: false) }
     // What is open is read first: what becomes accepted meanwhile is found there or afterwards, or both.
     guard
       let open = isAnyKind
@@ -134,8 +134,8 @@ actor SQLiteKnownComparison: KnownComparison {
       !isStopped()
     }
     guard isWhole else { return nil }
-    // Reasons that were recorded meanwhile have the numbers that the entries have.
-    let recorded = try await store.reader.read { try KnownReasons($0) }
+    // Some may have been recorded meanwhile.
+    let recorded = try await store.reader.read { try KnownReasons($0, areRecorded: false) }
     let names = try await runs(tally.runs)
     return tally.result(revision: revision, runs: names) { recorded.code(of: $0) ?? reasons.code(of: $0) }
   }

@@ -13,22 +13,32 @@ struct KnownPlace: Sendable, Hashable {
 final class KnownReasons: Sendable {
   private struct State {
     var numbers: [String: Int]
+    var next: Int
     var new: [(number: Int, code: String)] = []
   }
 
   private let state: NIOLockedValueBox<State>
 
+  /// The first number of a reason that is not to be recorded: nobody else gives out such numbers.
+  private static let firstTemporary = 1 << 23
+
   /// The reasons of a store.
-  init(_ connection: Connection) throws {
+  ///
+  /// - Parameter areRecorded: whether numbers that are given out will be recorded, by whoever writes the index.
+  init(_ connection: Connection, areRecorded: Bool) throws {
     let rows = try connection.rows("SELECT code, id FROM known_reason") { ($0.text(0), $0.int(1)) }
-    state = NIOLockedValueBox(State(numbers: Dictionary(rows) { first, _ in first }))
+    let last = rows.map(\.1).max() ?? 0
+    state = NIOLockedValueBox(
+      State(
+        numbers: Dictionary(rows) { first, _ in first }, next: areRecorded ? last + 1 : Self.firstTemporary))
   }
 
   /// The number of a reason.
   func number(of code: String) -> Int {
     state.withLockedValue { state in
       if let number = state.numbers[code] { return number }
-      let number = (state.numbers.values.max() ?? 0) + 1
+      let number = state.next
+      state.next += 1
       state.numbers[code] = number
       state.new.append((number, code))
       return number
@@ -127,7 +137,7 @@ extension SQLiteStore: KnownItems {
     guard try database.locks.lock(LockFile.knownItemsByte, exclusive: true) else { return false }
     defer { database.locks.unlock(LockFile.knownItemsByte) }
     try await removeLeftovers()
-    let reasons = try await reader.read { try KnownReasons($0) }
+    let reasons = try await reader.read { try KnownReasons($0, areRecorded: true) }
     let isRead = try await forEachSlice(of: unread, reasons: reasons, isStopped: isStopped) { slice, whole in
       var written: [Int64] = []
       for (place, entries) in slice { written.append(try await write(entries, to: place)) }
