@@ -5,6 +5,7 @@ contenders and prints the median of the ratios of the rounds. Peak memory is tha
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -331,7 +333,7 @@ class Bench:
         self.row("10,000,000 against 1,000,000 items", f"{ratio:.1f} times", "", "", "", "", "", self.judge(round(ratio, 1), 14, False))
 
     def known(self):
-        """What it costs to look for a million items among a million that were accepted before."""
+        """What it costs to leave out a million items that were accepted before, in another order than then."""
         path = self.manifest(1_000_000)
         other = self.folder / "known.json"
         if not other.exists():
@@ -339,24 +341,37 @@ class Bench:
             random.Random(1).shuffle(items)
             items.append(dict(items[0], object="s3://media-west/new.mp4"))
             other.write_text(json.dumps(items, indent=2), encoding="utf-8")
-        figures = {"empty": [], "known": []}
-        for _ in range(self.runs):
-            self.fresh()
-            figures["empty"].append(self.planned(other))
+
+        def accepted():
             self.fresh()
             self.orchestrate(
                 "submit", str(path), "--base-url", self.accepting, "--chunk-size", "1000", "--concurrency",
                 str(CONCURRENCY))
-            figures["known"].append(self.planned(other, self.accepting))
-        self.row(
-            "plan 1,000,001 items, 1,000,000 of them accepted before", f"{middle(figures['known']):.3g} s",
-            "the same without them", f"{middle(figures['empty']):.3g} s",
-            f"{middle(figures['known']) / middle(figures['empty']):.2f}", peak(figures["known"]), peak(figures["empty"]), "")
 
-    def planned(self, path, address=None):
-        """Seconds and peak of a dry run, which plans and looks for known items."""
-        result = self.orchestrate("submit", str(path), "--dry-run", "--base-url", address or self.accepting)
-        return result.seconds, result.peak
+        def forgotten():
+            """As a store of a version that had no index: it is filled from the runs, once."""
+            accepted()
+            with contextlib.closing(sqlite3.connect(self.folder / "store.db")) as store, store:
+                for table in ("known_page", "known_segment", "known_run"):
+                    store.execute(f"DELETE FROM {table}")
+
+        def planned(prepare, *options, address=None, expecting=0):
+            def run():
+                prepare()
+                result = self.orchestrate(
+                    "submit", str(other), "--base-url", address or self.accepting, *options, expecting=expecting)
+                return result.seconds, result.peak
+            return run
+
+        found = self.rounds({
+            "--new-only": planned(accepted, "--new-only"),
+            "planning all of it": planned(self.fresh, address=self.refusing, expecting=4),
+            "--new-only --dry-run": planned(accepted, "--new-only", "--dry-run"),
+            "--new-only, the index filled first": planned(forgotten, "--new-only"),
+        })
+        what = "1,000,001 items, 1,000,000 of them accepted before, in another order: --new-only"
+        self.compare(what, found, "--new-only", "s", False, {"planning all of it": 2})
+        self.row("memory of that", peak(found["--new-only"]), "", "", "", "", "", "")
 
     # Surroundings.
 
