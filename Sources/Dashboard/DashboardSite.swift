@@ -125,7 +125,8 @@ struct DashboardPages: Sendable {
     let content = RunPage.Content(
       run: summary, settings: try await site.store.settings(of: run), causes: gathered.causes,
       settlements: try await site.store.settlements(of: run, limit: RunPage.settlementsShown),
-      insight: gathered.insight, skips: try await site.store.skips(of: run))
+      insight: gathered.insight, skips: try await site.store.skips(of: run), surplus: gathered.surplus,
+      leftOvers: gathered.leftOvers)
     let page = RunPage(now: site.clock.now(), zone: site.zone, database: site.database)
     var sections = try page.sections(content)
     if let actions = site.actions {
@@ -160,6 +161,10 @@ actor GatheredCache {
     let insight: RunInsight
     /// Why items are not accepted.
     let causes: [CauseSummary]
+    /// What requests made twice at the service.
+    let surplus: [SurplusRow]
+    /// What steps made for items that do not use it.
+    let leftOvers: LeftOvers
   }
 
   private struct Entry {
@@ -187,7 +192,9 @@ actor GatheredCache {
     }
     let start = clock.elapsed()
     let gathered = Gathered(
-      insight: try await store.insight(into: run.run), causes: try await store.causes(of: run.run))
+      insight: try await store.insight(into: run.run), causes: try await store.causes(of: run.run),
+      surplus: try await store.surplus(of: run.run),
+      leftOvers: try await store.leftOvers(of: run.run, limit: RunPage.leftOversShown))
     if entries.count >= Self.limit, let oldest = entries.min(by: { $0.value.at < $1.value.at }) {
       entries[oldest.key] = nil
     }

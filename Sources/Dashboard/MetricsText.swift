@@ -30,11 +30,25 @@ enum MetricsText {
       guard let oldest = runs.last, runs.count == page else { break }
       last = oldest.run
     }
-    return text(states: states, runs: shown)
+    var unused: [RunID: Unused] = [:]
+    for run in shown {
+      unused[run.run] = Unused(
+        surplus: try await store.surplus(of: run.run).count,
+        leftOver: try await store.leftOvers(of: run.run, limit: 0).total)
+    }
+    return text(states: states, runs: shown, unused: unused)
+  }
+
+  /// What is at the service and used by nothing.
+  struct Unused {
+    /// Made twice, because an answer was lost.
+    let surplus: Int
+    /// Made for items that do not use it.
+    let leftOver: Int
   }
 
   /// Metrics of these runs.
-  static func text(states: [RunState: Int], runs: [RunSummary]) -> String {
+  static func text(states: [RunState: Int], runs: [RunSummary], unused: [RunID: Unused] = [:]) -> String {
     var text = head("orchestrate_runs", "gauge", "Runs by state.")
     for state in RunState.allCases {
       text += line("orchestrate_runs", [("state", state.rawValue)], states[state, default: 0])
@@ -67,6 +81,14 @@ enum MetricsText {
       guard let wait = run.wait else { continue }
       text += line(
         "orchestrate_wait_until_seconds", [("run", run.run.rawValue)], Int(wait.until.milliseconds / 1_000))
+    }
+    text += head(
+      "orchestrate_unused", "gauge", "What a run made at the service and does not use, by reason.")
+    for run in runs {
+      guard let found = unused[run.run] else { continue }
+      for (reason, count) in [("surplus", found.surplus), ("left_over", found.leftOver)] {
+        text += line("orchestrate_unused", [("run", run.run.rawValue), ("reason", reason)], count)
+      }
     }
     return text
   }

@@ -44,6 +44,30 @@ struct DetailTests {
     #expect(try await text.items(items(0), limit: nil) == "no matching rows\n")
   }
 
+  @Test("items of a service of several steps are shown with their step and the ids that it gave")
+  func steps() async throws {
+    let pages = ItemPages { _, _ in
+      DetailPage(
+        rows: [
+          ItemSummary(
+            sequence: 0, indexID: "i", object: "s3://b/k", state: .accepted, chunk: ChunkNumber(0),
+            attempts: 2,
+            step: .index, externalIDs: [.upload: "asset-1", .index: "indexed-1"]),
+          ItemSummary(
+            sequence: 1, indexID: "i", object: "s3://b/l", state: .processing, chunk: ChunkNumber(1),
+            attempts: 1, step: .upload),
+        ], next: nil)
+    }
+    let lines = try await text.items(pages, limit: nil).split(separator: "\n").map {
+      $0.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+    }
+    #expect(
+      lines == [
+        "ITEM STATE STEP ATTEMPTS OBJECT ASSET INDEXED ASSET LAST ANSWER",
+        "0 accepted index 2 s3://b/k asset-1 indexed-1", "1 processing upload 1 s3://b/l - -",
+      ])
+  }
+
   @Test("a limit holds for every form")
   func limit() async throws {
     let pages = ItemPages(most: 7) { from, limit in

@@ -307,6 +307,49 @@ struct RunSessionConformance {
     _ = try claimed(await session.claim(.index, at: free))
   }
 
+  /// What was made is left over once nothing is to use it: not while it is, or while it is being used.
+  func leftOversAreWhatNothingUses() async throws {
+    let (store, session) = try await steppedSession()
+    func left() async throws -> [String] {
+      let found = try await store.leftOvers(of: session.run, limit: 10)
+      #expect(found.total == found.rows.count)
+      return found.rows.map { "\($0.item) \($0.step.rawValue) \($0.externalID) \($0.state.rawValue)" }
+    }
+    func upload(_ id: String, at seconds: Int) async throws -> ProcessingChunk {
+      let chunk = try claimed(await session.claim(.upload, at: start + .seconds(seconds)))
+      var taken = result(chunk, .accepted, .stepAccepted)
+      taken.externalID = id
+      _ = try await session.record(taken)
+      return try #require(
+        try await session.processingChunks(after: nil, limit: 5).first { $0.number == chunk.number })
+    }
+    // The first is made again, and then used; the second is refused by the service.
+    let failed = try await upload("asset-0", at: 0)
+    #expect(try await left().isEmpty)
+    _ = try await session.record(
+      ProcessingResult(of: failed, at: start + .seconds(5), event: .requeued, nextStep: .upload))
+    #expect(try await left() == ["0 upload asset-0 pending"])
+    let good = try await upload("asset-1", at: 10)
+    #expect(good.number == failed.number)
+    #expect(try await left() == ["0 upload asset-0 processing"])
+    _ = try await session.record(
+      ProcessingResult(of: good, at: start + .seconds(15), event: .stepDone, nextStep: .index))
+    let next = try claimed(await session.claim(.index, at: start + .seconds(20)))
+    var indexed = result(next, .accepted, .accepted)
+    indexed.externalID = "indexed-0"
+    _ = try await session.record(indexed)
+    #expect(try await left() == ["0 upload asset-0 accepted"])
+    let refused = try await upload("asset-2", at: 30)
+    _ = try await session.record(ProcessingResult(of: refused, at: start + .seconds(35), event: .refused))
+    #expect(
+      try await left() == [
+        "0 upload asset-0 accepted", "\(refused.items.lowerBound) upload asset-2 rejected",
+      ])
+    let cut = try await store.leftOvers(of: session.run, limit: 1)
+    #expect(cut.rows.map(\.externalID) == ["asset-0"] && cut.total == 2)
+    #expect(try await store.leftOvers(of: session.run, limit: 0) == LeftOvers(rows: [], total: 2))
+  }
+
   func settlingKeepsIdsAndSurplus() async throws {
     let (store, session) = try await steppedSession()
     let lost = try claimed(await session.claim(.upload, at: start))
@@ -658,6 +701,7 @@ struct RunSessionConformance {
     ("steps follow one another", { try await $0.stepsFollowOneAnother() }),
     ("a refusal may reopen the step before", { try await $0.refusalMayReopenTheStepBefore() }),
     ("budgets are apart", { try await $0.budgetsAreApart() }),
+    ("left over is what nothing uses", { try await $0.leftOversAreWhatNothingUses() }),
     ("settling keeps ids and surplus", { try await $0.settlingKeepsIdsAndSurplus() }),
     (
       "processing that fails is told, and can be cancelled",

@@ -56,6 +56,12 @@ package protocol RunCatalog: Sendable {
   /// Items that the run left out because they were known, by kind, run and reason, the latest run first.
   func skips(of run: RunID) async throws -> [KnownGroup]
 
+  /// What steps of a run made at the service for chunks that do not use it: those that are rejected, failed or cancelled,
+  /// and those whose step was, or is to be, done again. None with a service of one step.
+  ///
+  /// - Parameter limit: rows to return at most; the total is that of all.
+  func leftOvers(of run: RunID, limit: Int) async throws -> LeftOvers
+
   /// What the service says of single items, in order, from a sequence number on; most items have no record.
   func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord]
 

@@ -60,6 +60,43 @@ package struct SurplusRow: Sendable, Equatable {
   }
 }
 
+/// What a step made at the service for a chunk that does not use it: its items were given up since, or it was made again.
+package struct LeftOverRow: Sendable, Equatable {
+  /// Sequence number of the first item of its chunk.
+  package var item: Int
+  /// The step whose request made it.
+  package var step: ChunkStep
+  /// The service's id.
+  package var externalID: String
+  /// The state of the chunk now.
+  package var state: ChunkState
+
+  /// A row as the store has it.
+  package init(item: Int, step: ChunkStep, externalID: String, state: ChunkState) {
+    self.item = item
+    self.step = step
+    self.externalID = externalID
+    self.state = state
+  }
+}
+
+/// The first of all that steps of a run left over at the service.
+package struct LeftOvers: Sendable, Equatable {
+  /// Nothing.
+  package static let none = LeftOvers(rows: [], total: 0)
+
+  /// The first rows, in order of items.
+  package var rows: [LeftOverRow]
+  /// How many there are in all.
+  package var total: Int
+
+  /// Rows and their total.
+  package init(rows: [LeftOverRow], total: Int) {
+    self.rows = rows
+    self.total = total
+  }
+}
+
 /// One item of a run that has the video that was looked for.
 package struct ObjectAppearance: Sendable, Equatable {
   /// The run.

@@ -133,6 +133,8 @@ struct HTMLReport {
         run: try await store.summary(of: run), settings: try await store.settings(of: run),
         causes: try await store.causes(of: run),
         settlements: try await store.settlements(of: run, limit: RunPage.settlementsShown),
-        insight: try await store.insight(into: run), skips: try await store.skips(of: run)))
+        insight: try await store.insight(into: run), skips: try await store.skips(of: run),
+        surplus: try await store.surplus(of: run),
+        leftOvers: try await store.leftOvers(of: run, limit: RunPage.leftOversShown)))
   }
 }

@@ -16,11 +16,15 @@ package struct RunPage: Sendable {
     package let insight: RunInsight
     /// What it left out because earlier runs have it.
     package let skips: [KnownGroup]
+    /// What requests made twice at the service.
+    package let surplus: [SurplusRow]
+    /// What steps made for items that do not use it.
+    package let leftOvers: LeftOvers
 
     /// What a page shows.
     package init(
       run: RunSummary, settings: RunSettings, causes: [CauseSummary], settlements: [SettlementSummary],
-      insight: RunInsight, skips: [KnownGroup] = []
+      insight: RunInsight, skips: [KnownGroup] = [], surplus: [SurplusRow] = [], leftOvers: LeftOvers = .none
     ) {
       self.run = run
       self.settings = settings
@@ -28,6 +32,8 @@ package struct RunPage: Sendable {
       self.settlements = settlements
       self.insight = insight
       self.skips = skips
+      self.surplus = surplus
+      self.leftOvers = leftOvers
     }
   }
 
@@ -37,6 +43,8 @@ package struct RunPage: Sendable {
 
   /// Verdicts that ``Content`` is to have, at most.
   package static let settlementsShown = SettlementTable.shown + 1
+  /// Rows of what is left over that ``Content`` is to have, at most.
+  package static let leftOversShown = LeftOverTable.shown
 
   /// Pages as of a moment.
   ///
@@ -68,6 +76,9 @@ package struct RunPage: Sendable {
       PageSection("latency", "How long requests took", try LatencyChart(insight.latencies).html()),
       PageSection("slowest", "Slowest chunks", try SlowChunkTable.html(insight.slowest)),
       PageSection("settlements", "Lost answers", try SettlementTable(zone: zone).html(content.settlements)),
+      PageSection(
+        "leftovers", "Left over at the service",
+        try LeftOverTable.html(content.surplus, content.leftOvers)),
       PageSection(
         "facts", "Facts", try RunFacts(zone: zone, database: database, skips: content.skips).html(content.run)
       ),

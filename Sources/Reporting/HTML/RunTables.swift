@@ -175,3 +175,63 @@ struct SettlementTable {
     {{/isCut}}
     """)
 }
+
+/// What is at the service and used by nothing, so that a person can delete it.
+enum LeftOverTable {
+  /// Rows shown of each kind.
+  static let shown = 100
+
+  /// The table; empty when nothing is left over.
+  static func html(_ surplus: [SurplusRow], _ leftOvers: LeftOvers) throws -> HTMLFragment {
+    let total = surplus.count + leftOvers.total
+    guard total > 0 else { return .empty }
+    let rows =
+      surplus.prefix(shown).map { row($0.item, $0.step, $0.externalID, "made twice: an answer was lost") }
+      + leftOvers.rows.prefix(shown).map { row($0.item, $0.step, $0.externalID, why($0.state)) }
+    return try template.render(
+      Values(
+        total: HumanNumber.text(total), rows: rows,
+        more: total > rows.count ? "\(HumanNumber.text(total - rows.count)) more are not shown." : nil))
+  }
+
+  private static func row(_ item: Int, _ step: ChunkStep, _ id: String, _ why: String) -> Row {
+    Row(
+      item: HumanNumber.text(item), step: step.rawValue, id: VisibleText.escape(id, cutAt: 80), why: why)
+  }
+
+  private static func why(_ state: ChunkState) -> String {
+    switch state {
+    case .rejected, .failed, .cancelled: "the item is \(state.rawValue)"
+    default: "the step is done again"
+    }
+  }
+
+  private struct Row {
+    let item: String
+    let step: String
+    let id: String
+    let why: String
+  }
+
+  private struct Values {
+    let total: String
+    let rows: [Row]
+    let more: String?
+  }
+
+  private static let template = HTMLTemplate(
+    """
+    <p>{{total}} in all. Nothing uses them; deleting them at the service is up to you.</p>
+    <div class="scroll"><table>
+    <thead><tr><th class="n">item</th><th>step</th><th>id</th><th>why</th></tr></thead>
+    <tbody>
+    {{#rows}}
+    <tr><td class="n">{{item}}</td><td>{{step}}</td><td class="id">{{id}}</td><td>{{why}}</td></tr>
+    {{/rows}}
+    </tbody>
+    </table></div>
+    {{#more}}
+    <p class="quiet">{{more}}</p>
+    {{/more}}
+    """)
+}

@@ -146,6 +146,8 @@ package struct RunReport: Sendable {
   package var timeline: RunTimeline
   /// What its requests made at the service beside what is used.
   package var surplus: [SurplusRow]
+  /// What its steps made for items that do not use it.
+  package var leftOvers: LeftOvers
   /// What is left of it, where a limit or a window holds it back.
   package var remaining: RemainingWork?
   /// What it left out because earlier runs have it.
@@ -155,7 +157,8 @@ package struct RunReport: Sendable {
   package init(
     run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
     settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline(),
-    surplus: [SurplusRow] = [], skips: [KnownGroup] = [], remaining: RemainingWork? = nil
+    surplus: [SurplusRow] = [], leftOvers: LeftOvers = .none, skips: [KnownGroup] = [],
+    remaining: RemainingWork? = nil
   ) {
     self.run = run
     self.settings = settings
@@ -163,6 +166,7 @@ package struct RunReport: Sendable {
     self.settlements = settlements
     self.timeline = timeline
     self.surplus = surplus
+    self.leftOvers = leftOvers
     self.remaining = remaining
     self.skips = skips
   }
@@ -176,6 +180,7 @@ package struct RunReport: Sendable {
       causes: try await store.causes(of: run),
       settlements: try await store.settlements(of: run, limit: RunText.settlementsShown),
       timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run),
+      leftOvers: try await store.leftOvers(of: run, limit: RunText.leftOversShown),
       skips: try await store.skips(of: run),
       remaining: try await Self.remaining(of: summary, settings, in: store, at: now))
   }

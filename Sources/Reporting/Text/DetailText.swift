@@ -26,12 +26,25 @@ package struct DetailText: Sendable {
 
   /// One line per item.
   package func items(_ pages: ItemPages, limit: Int?) async throws -> String {
-    var table = TextTable(.right, .left, .right, .right, .left, .left)
-    table.add("ITEM", "STATE", "CHUNK", "ATTEMPTS", "OBJECT", "LAST ANSWER")
-    return try await text(pages, limit, &table) { item in
+    let (rows, more) = try await first(pages, limit)
+    // Only a service of several steps gives ids, and its chunks have one item.
+    guard rows.contains(where: { $0.step != nil }) else {
+      var table = TextTable(.right, .left, .right, .right, .left, .left)
+      table.add("ITEM", "STATE", "CHUNK", "ATTEMPTS", "OBJECT", "LAST ANSWER")
+      return text(rows, more, &table) { item in
+        [
+          String(item.sequence), item.state.rawValue, item.chunk.description, String(item.attempts),
+          VisibleText.escape(item.object.rawValue, cutAt: 200), answer(nil, item.code, item.message),
+        ]
+      }
+    }
+    var table = TextTable(.right, .left, .left, .right, .left, .left, .left, .left)
+    table.add("ITEM", "STATE", "STEP", "ATTEMPTS", "OBJECT", "ASSET", "INDEXED ASSET", "LAST ANSWER")
+    return text(rows, more, &table) { item in
       [
-        String(item.sequence), item.state.rawValue, item.chunk.description, String(item.attempts),
-        VisibleText.escape(item.object.rawValue, cutAt: 200), answer(nil, item.code, item.message),
+        String(item.sequence), item.state.rawValue, item.step?.rawValue ?? "-", String(item.attempts),
+        VisibleText.escape(item.object.rawValue, cutAt: 200), id(item.assetID), id(item.indexedAssetID),
+        answer(nil, item.code, item.message),
       ]
     }
   }
@@ -52,14 +65,32 @@ package struct DetailText: Sendable {
   private func text<Row, Cursor>(
     _ pages: RowPages<Row, Cursor>, _ limit: Int?, _ table: inout TextTable, cells: (Row) -> [String]
   ) async throws -> String {
+    let (rows, more) = try await first(pages, limit)
+    return text(rows, more, &table, cells: cells)
+  }
+
+  /// The rows that are shown, and what is said of those that are not.
+  private func first<Row, Cursor>(
+    _ pages: RowPages<Row, Cursor>, _ limit: Int?
+  ) async throws -> (rows: [Row], more: String) {
     let shown = min(limit ?? Self.rowLimit, Self.mostRows)
     let (rows, hasMore) = try await pages.first(shown)
+    return (
+      rows,
+      hasMore && limit != shown
+        ? "more rows are not shown: raise --limit, or use --format csv or json\n" : ""
+    )
+  }
+
+  private func text<Row>(
+    _ rows: [Row], _ more: String, _ table: inout TextTable, cells: (Row) -> [String]
+  ) -> String {
     guard !rows.isEmpty else { return "no matching rows\n" }
     for row in rows { table.add(cells(row)) }
-    return table.text()
-      + (hasMore && limit != shown
-        ? "more rows are not shown: raise --limit, or use --format csv or json\n" : "")
+    return table.text() + more
   }
+
+  private func id(_ id: String?) -> String { id.map { VisibleText.escape($0, cutAt: 80) } ?? "-" }
 
   private func answer(_ status: Int?, _ code: String?, _ message: String?) -> String {
     VisibleText.answer(status, code, message, cutAt: 100)

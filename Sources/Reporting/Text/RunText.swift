@@ -61,6 +61,7 @@ package struct RunText: Sendable {
     }
     if !report.settlements.isEmpty { text += "\n" + SettlementText(zone: zone).text(report.settlements) }
     if !report.surplus.isEmpty { text += "\n" + surplus(report.surplus) }
+    if report.leftOvers.total > 0 { text += "\n" + leftOvers(report.leftOvers, run) }
     return text
   }
 
@@ -87,6 +88,27 @@ package struct RunText: Sendable {
       rows.count > Self.surplusShown ? "  and \(HumanNumber.text(rows.count - Self.surplusShown)) more\n" : ""
     return "left over at the service, made twice by requests whose answers were lost; nothing uses it:\n"
       + table.text(indent: "  ") + more
+  }
+
+  /// Rows of what steps made for nothing that ``report(_:)`` is to be given, at most.
+  package static let leftOversShown = 10
+
+  private func leftOvers(_ found: LeftOvers, _ run: RunSummary) -> String {
+    var table = TextTable(.right, .left, .left, .left)
+    table.add("ITEM", "STEP", "ID", "ITEM IS")
+    for row in found.rows.prefix(Self.leftOversShown) {
+      table.add(
+        HumanNumber.text(row.item), row.step.rawValue, VisibleText.escape(row.externalID, cutAt: 80),
+        row.state.rawValue)
+    }
+    var text =
+      "left over at the service, of items that were not accepted and of steps that are done again "
+      + "(\(HumanNumber.text(found.total)) in all); nothing uses it:\n" + table.text(indent: "  ")
+    if found.total > Self.leftOversShown {
+      let report = RunCommands(run: run.run, database: database).report
+      text += "  all ids that the service gave: \(VisibleText.escape(report)) --attempts --format csv\n"
+    }
+    return text
   }
 
   private func headline(_ run: RunSummary) -> String {

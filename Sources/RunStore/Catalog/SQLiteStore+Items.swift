@@ -10,7 +10,7 @@ extension SQLiteStore {
   ) async throws -> DetailPage<ItemSummary, Int> {
     try await reader.read { connection in
       let row = try Self.row(of: run, in: connection)
-      let hasSteps = try Self.hasSteps(row, in: connection)
+      let hasSteps = try Self.steps(of: row, in: connection) != nil
       let leaves = try Leaf.read(row, from: sequence, limit: Self.leafPage, in: connection)
       var items: [ItemSummary] = []
       for leaf in leaves where filter.matches(leaf.state, endedAt: leaf.lastAt) {
@@ -30,10 +30,11 @@ extension SQLiteStore {
     }
   }
 
-  /// Whether the service of a run takes its chunks in several steps.
-  private static func hasSteps(_ run: Int64, in connection: Connection) throws -> Bool {
+  /// How many steps the service of a run takes for a chunk; `nil` when it is one.
+  private static func steps(of run: Int64, in connection: Connection) throws -> Int? {
     let text = try connection.first("SELECT settings FROM run WHERE id = ?", .integer(run)) { $0.text(0) }
-    return try StoredSettings.read(text ?? "").profile.steps.count > 1
+    let steps = try StoredSettings.read(text ?? "").profile.steps.count
+    return steps > 1 ? steps : nil
   }
 
   /// What requests of a run made at the service beside what is used.
@@ -68,6 +69,40 @@ extension SQLiteStore {
         return KnownGroup(
           kind: kind, run: earlier, code: $0.text(2).isEmpty ? nil : $0.text(2), items: $0.int(3))
       }
+    }
+  }
+
+  /// Attempts whose id nothing uses. A chunk that was accepted at the first try of each step has none; the others are few.
+  private static let leftOver = """
+    FROM chunk AS c JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number
+    WHERE c.run = ?1 AND (c.state <> 'accepted' OR c.attempts > ?2) AND a.external_id IS NOT NULL
+      AND (c.state IN ('rejected', 'failed', 'cancelled')
+        OR (c.state IN ('pending', 'submitting', 'unknown') AND c.step = a.step)
+        OR EXISTS (
+          SELECT 1 FROM attempt AS b WHERE b.run = a.run AND b.chunk = a.chunk AND b.number > a.number
+            AND b.step = a.step AND b.external_id IS NOT NULL))
+    """
+
+  /// What steps of a run left over at the service.
+  package func leftOvers(of run: RunID, limit: Int) async throws -> LeftOvers {
+    try await reader.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      guard let steps = try Self.steps(of: row, in: connection) else { return .none }
+      let total = try connection.first(
+        "SELECT count(*) \(Self.leftOver)", .integer(row), .integer(steps)
+      ) { $0.int(0) }
+      guard let total, total > 0, limit > 0 else { return LeftOvers(rows: [], total: total ?? 0) }
+      let rows = try connection.rows(
+        """
+        SELECT c.first_item, a.step, a.external_id, c.state \(Self.leftOver)
+        ORDER BY c.number, a.number LIMIT ?3
+        """, .integer(row), .integer(steps), .integer(limit)
+      ) {
+        LeftOverRow(
+          item: $0.int(0), step: ChunkStep(rawValue: $0.text(1)), externalID: $0.text(2),
+          state: try Self.state($0.text(3)))
+      }
+      return LeftOvers(rows: rows, total: total)
     }
   }
 

@@ -53,6 +53,27 @@ struct RunPageTests {
     #expect(html.contains("seen &lt;there&gt;"))
   }
 
+  @Test("what nothing uses at the service is listed with its id and the reason, and the total")
+  func leftOvers() throws {
+    let plain = Self.content()
+    let html = try page.document(
+      RunPage.Content(
+        run: plain.run, settings: plain.settings, causes: [], settlements: [], insight: plain.insight,
+        surplus: [
+          SurplusRow(item: 4, step: .upload, externalID: "twice<1>", seenAt: Samples.created)
+        ],
+        leftOvers: LeftOvers(
+          rows: [
+            LeftOverRow(item: 7, step: .upload, externalID: "asset-7", state: .rejected),
+            LeftOverRow(item: 8, step: .upload, externalID: "asset-8", state: .accepted),
+          ], total: 1_200)))
+    #expect(html.contains("<h2>Left over at the service</h2>\n<p>1,201 in all."))
+    #expect(html.contains("<td class=\"id\">twice&lt;1&gt;</td><td>made twice: an answer was lost</td>"))
+    #expect(html.contains("<td class=\"id\">asset-7</td><td>the item is rejected</td>"))
+    #expect(html.contains("<td class=\"id\">asset-8</td><td>the step is done again</td>"))
+    #expect(html.contains("1,198 more are not shown."))
+  }
+
   @Test("it needs no script and nothing from elsewhere")
   func selfContained() throws {
     let html = try page.document(Self.content())
@@ -113,7 +134,7 @@ struct RunPageTests {
     let sections = try page.sections(content)
     #expect(
       sections.filter { $0.content == .empty }.map(\.id) == [
-        "causes", "throughput", "map", "latency", "slowest", "settlements",
+        "causes", "throughput", "map", "latency", "slowest", "settlements", "leftovers",
       ])
     #expect(try sections.map(\.id) == page.sections(Self.content()).map(\.id))
   }
