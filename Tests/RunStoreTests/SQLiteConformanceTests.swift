@@ -14,4 +14,16 @@ struct SQLiteConformanceTests {
     })
     try await rule.check(suite)
   }
+
+  @Test("the store knows items as the rule says", arguments: KnownItemsConformance.all.map(\.name))
+  func knownItems(name: String) async throws {
+    let rule = try #require(KnownItemsConformance.all.first { $0.name == name })
+    let folder = try TemporaryFolder()
+    var made = 0
+    let suite = KnownItemsConformance(makeStore: {
+      made += 1
+      return try await SQLiteStore.open(path: folder.file("store-\(made).db"), now: TestStore.start)
+    })
+    try await rule.check(suite)
+  }
 }

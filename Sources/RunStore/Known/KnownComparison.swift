@@ -12,9 +12,13 @@ actor SQLiteKnownComparison: KnownComparison {
   private var temporary: Database?
   private var lastSegment: Int64 = 0
 
-  init(_ scope: KnownScope, store: SQLiteStore) {
+  private let sliceSize: Int
+
+  /// - Parameter sliceSize: items that are sorted in memory.
+  init(_ scope: KnownScope, store: SQLiteStore, sliceSize: Int = KnownPages.sliceSize) {
     self.scope = scope
     self.store = store
+    self.sliceSize = sliceSize
   }
 
   func add(_ items: [ItemFingerprint]) async throws {
@@ -22,10 +26,10 @@ actor SQLiteKnownComparison: KnownComparison {
       slice.append(KnownEntry(item, sequence: count))
       count += 1
     }
-    guard slice.count >= KnownPages.sliceSize else { return }
+    guard slice.count >= sliceSize else { return }
     let full = slice
     slice = []
-    slice.reserveCapacity(KnownPages.sliceSize)
+    slice.reserveCapacity(sliceSize)
     spilled.append(try await spill(full.sorted(by: KnownEntry.precedes)))
   }
 
