@@ -86,7 +86,7 @@ struct ResumeCommand: Subcommand {
     try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
     if summary.state == .planning {
-      switch try await planAgain(id, settings, in: execution, signals) {
+      switch try await PlannedSubmission.again(id, settings, in: execution, signals) {
       case .stopped:
         return try await execution.conclude(id, isLeft: true)
       case .nothingNew:
@@ -157,30 +157,5 @@ struct ResumeCommand: Subcommand {
           + "at the old address stay held")
     }
     return settings
-  }
-
-  private func planAgain(
-    _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
-  ) async throws -> PlannedSubmission.Outcome {
-    let store = execution.store
-    let remedy: Remedy = "nothing was sent; submit the manifest again"
-    guard let recorded = try await store.manifestFile(of: run) else {
-      throw CommandFailure(
-        .badInput, code: "manifest_gone",
-        "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
-        remedy: remedy)
-    }
-    let source = try ManifestSource(path: recorded.path)
-    guard source.file.map(ManifestFile.init) == recorded else {
-      throw CommandFailure(
-        .badInput, code: "manifest_changed",
-        "run \(run) died while it was being planned, and its manifest "
-          + "\(VisibleText.escape(recorded.path)) has changed since", remedy: remedy)
-    }
-    let planning = try await store.planAgain(run)
-    let submission = PlannedSubmission(
-      planning: planning, settings: settings, manifest: recorded.path, execution: execution)
-    execution.console.tidy(signals, "exited immediately: nothing was sent")
-    return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 }

@@ -37,6 +37,11 @@ struct SubmitCommand: Subcommand {
   var again = false
 
   @Flag(
+    name: .customLong("continue"), inversion: .prefixedNo,
+    help: "Continue the job's unfinished run if there is one, else start a new one. Needs --job.")
+  var continues = false
+
+  @Flag(
     name: .customLong("dry-run"), inversion: .prefixedNo,
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
@@ -55,6 +60,12 @@ struct SubmitCommand: Subcommand {
   func validate() throws {
     guard manifest != nil || job != nil else {
       throw ValidationError("Nothing to submit: give a manifest, or a job file with --job.")
+    }
+    guard !continues || job != nil else {
+      throw ValidationError("--continue looks for the unfinished run of a job: name the job file with --job.")
+    }
+    guard !continues || !isDryRun else {
+      throw ValidationError("--dry-run shows the plan of a new run: leave --continue out.")
     }
     try eventOptions.check(show.format)
   }
@@ -81,8 +92,8 @@ struct SubmitCommand: Subcommand {
     let route = try context.route(to: resolved.settings.baseURL)
     try await ServiceConnections.requireCredentials(resolved.settings, in: context)
     try OpenFileLimit.requireRoom()
-    // Opened before the store is, so that a mistyped path leaves nothing behind.
-    let source = try ManifestSource(path: path)
+    // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
+    let opened = continues ? nil : try ManifestSource(path: path)
     let signals = await StopSignals()
     let database = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     try refuseDatabaseAsManifest(path, database)
@@ -94,7 +105,13 @@ struct SubmitCommand: Subcommand {
       targets: resolved.values.notices)
     do {
       return try await EventOutput.flushing(events) {
-        try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
+        if continues, let job {
+          let continuation = JobContinuation(
+            job: job, resolved: resolved, execution: execution, key: key, signals: signals)
+          if let status = try await continuation.perform() { return status }
+        }
+        let source = try opened ?? ManifestSource(path: path)
+        return try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
       }
     } catch let error as any AdvisedError {
       // The database of a job file has to be named, too.

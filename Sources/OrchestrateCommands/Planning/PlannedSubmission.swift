@@ -154,6 +154,36 @@ struct PlannedSubmission {
   }
 }
 
+extension PlannedSubmission {
+  /// Plans a run again whose process died while it was planned.
+  ///
+  /// - Throws: ``CommandFailure`` when its manifest cannot be read again, or is another one now.
+  static func again(
+    _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
+  ) async throws -> Outcome {
+    let store = execution.store
+    let remedy: Remedy = "nothing was sent; submit the manifest again"
+    guard let recorded = try await store.manifestFile(of: run) else {
+      throw CommandFailure(
+        .badInput, code: "manifest_gone",
+        "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
+        remedy: remedy)
+    }
+    let source = try ManifestSource(path: recorded.path)
+    guard source.file.map(ManifestFile.init) == recorded else {
+      throw CommandFailure(
+        .badInput, code: "manifest_changed",
+        "run \(run) died while it was being planned, and its manifest "
+          + "\(VisibleText.escape(recorded.path)) has changed since", remedy: remedy)
+    }
+    let planning = try await store.planAgain(run)
+    let submission = PlannedSubmission(
+      planning: planning, settings: settings, manifest: recorded.path, execution: execution)
+    execution.console.tidy(signals, "exited immediately: nothing was sent")
+    return try await submission.plan(source, isStopped: { signals.isAsked })
+  }
+}
+
 extension AcceptedBefore {
   /// What is said before items are sent that the service has already.
   ///

@@ -1,0 +1,103 @@
+import BatchDomain
+import Foundation
+import Reporting
+import ServiceHTTP
+
+/// `submit --continue`: goes on with a job's unfinished run, once what its finished runs hold as unknown was settled.
+struct JobContinuation {
+  /// Path of the job file as it was given.
+  let job: String
+  let resolved: ResolvedSettings
+  let execution: RunExecution
+  let key: APIKey
+  let signals: StopSignals
+
+  private var store: any BatchStore { execution.store }
+  private var context: ProcessContext { execution.context }
+
+  /// Runs that are read at a time.
+  private static let pageSize = 200
+
+  /// Does what is left of earlier runs.
+  ///
+  /// - Returns: how the run that goes on ended; `nil` when there is none, and a new one is to begin.
+  func perform() async throws -> ExitStatus? {
+    let runs = try await runs()
+    for run in runs.reversed() where run.state == .finished && run.counts.items(in: .unknown) > 0 {
+      context.note("run \(run.run) of this job holds unknown items; the service is asked about them first")
+      let settings = try await changedSettings(of: run)
+      let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
+      try await execution.work(
+        on: session, key: key, route: try context.route(to: settings.baseURL), signals: signals,
+        isCancelling: false)
+      if signals.isAsked { return try await execution.conclude(run.run) }
+    }
+    guard let unfinished = runs.first(where: { [.planning, .running, .paused].contains($0.state) }) else {
+      return nil
+    }
+    try await store.refuseOwned(unfinished.run)
+    context.note("run \(unfinished.run) of this job is unfinished and goes on; no new run is made")
+    return try await resume(unfinished)
+  }
+
+  private func resume(_ run: RunSummary) async throws -> ExitStatus {
+    let settings = try await changedSettings(of: run)
+    let route = try context.route(to: settings.baseURL)
+    if run.state == .planning {
+      switch try await PlannedSubmission.again(run.run, settings, in: execution, signals) {
+      case .stopped: return try await execution.conclude(run.run, isLeft: true)
+      case .nothingNew: return try await execution.conclude(run.run)
+      case .planned(let session):
+        return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
+      }
+    }
+    let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
+    let standing = try await session.standing()
+    context.note(
+      RunProgressText(zone: context.zone).resumed(run.run, items: standing.items, counts: standing.counts))
+    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: false)
+  }
+
+  /// What the job and the command line say holds from now on, as far as it may change once a run is planned.
+  private func changedSettings(of run: RunSummary) async throws -> RunSettings {
+    let stored = try await store.settings(of: run.run)
+    let settings = resolved.applied(to: stored)
+    if settings != stored { try await store.change(settings, of: run.run) }
+    return settings
+  }
+
+  /// The runs of the job, the newest first.
+  private func runs() async throws -> [RunSummary] {
+    var found: [RunSummary] = []
+    var before: RunID?
+    while true {
+      let page = try await store.summaries(before: before, limit: Self.pageSize)
+      found += try page.filter { try isOfJob($0) }
+      guard let last = page.last, page.count == Self.pageSize else { return found }
+      before = last.run
+    }
+  }
+
+  /// Whether a run was made from the job file, however its path was written then.
+  private func isOfJob(_ run: RunSummary) throws -> Bool {
+    guard let other = run.job else { return false }
+    return try other == job || absolute(other) == absolute(job)
+  }
+
+  private func absolute(_ path: String) throws -> String {
+    URL(fileURLWithPath: try context.path(path)).standardized.path
+  }
+}
+
+extension ResolvedSettings {
+  /// The settings of a planned run with those changed that were given and may change.
+  fileprivate func applied(to stored: RunSettings) -> RunSettings {
+    var changed = SubmitSettings()
+    changed.run = stored
+    let given = Set(effective.filter { $0.source != .builtIn }.map(\.key))
+    for setting in SubmitSettings.table where setting.resuming == .changes && given.contains(setting.key) {
+      setting.take(&changed, values)
+    }
+    return changed.run
+  }
+}

@@ -1,0 +1,122 @@
+import BatchDomain
+import Foundation
+import TestSupport
+import Testing
+import TransferSimulator
+
+/// The real program as a timer starts it: a job that goes on where it was left, inside its windows.
+@Suite("Unattended")
+struct ContinueTests {
+  /// Writes a job of the scene and returns its path.
+  private func job(_ scene: Scene, _ more: String = "") throws -> String {
+    try scene.folder.write(
+      """
+      name: nightly
+      manifest: list.json
+      base-url: \(scene.server.address)
+      settle-delay: 200ms
+      settle-grace: 200ms
+      chunk-size: 5
+      concurrency: 1
+      new-only: true
+      \(more)
+      """, to: "nightly.yaml")
+  }
+
+  private func start(
+    _ scene: Scene, _ job: String, _ more: String..., environment: [String: String] = [:]
+  ) async throws -> OrchestrateProcess.Ending {
+    try await OrchestrateProcess.run(
+      ["submit", "--job", job, "--continue", "--format", "json"] + more,
+      environment: scene.environment.merging(environment) { $1 })
+  }
+
+  private func run(_ ending: OrchestrateProcess.Ending) throws -> [String: Any] {
+    try #require(try json(ending.output)["run"] as? [String: Any], "\(ending.diagnostics)")
+  }
+
+  @Test("an unfinished run of the job goes on, also without its manifest; the next night begins a new one")
+  func goesOn() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let manifest = try scene.manifest(30, name: "list.json")
+    let job = try job(scene)
+    let killed = try await start(scene, job, environment: ["ORCHESTRATE_KILL_AT": "after_send:2"])
+    #expect(killed.status == 128 + SIGKILL)
+    // The export of the night is not there yet, and the job file has other settings by now.
+    try FileManager.default.removeItem(atPath: manifest)
+    let other = try self.job(scene, "max-attempts: 5")
+    let resumed = try await start(scene, other)
+    #expect(resumed.status == 0, "\(resumed.diagnostics)")
+    let first = try run(resumed)
+    #expect(first["items"] as? Int == 30)
+    #expect(scene.timesTaken(30) == [1])
+    _ = try scene.manifest(40, name: "list.json")
+    let next = try await start(scene, other)
+    #expect(next.status == 0, "\(next.diagnostics)")
+    let second = try run(next)
+    #expect(second["run_id"] as? String != first["run_id"] as? String)
+    #expect(second["items"] as? Int == 10 && second["skipped"] as? Int == 30)
+    #expect(scene.timesTaken(40) == [1])
+    // Its path may be written in another way.
+    #expect(try await start(scene, scene.folder.path + "/./nightly.yaml").status == 0)
+    await scene.server.stop()
+  }
+
+  @Test("what a finished run holds is settled first, then a new run begins")
+  func settlesFirst() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.faults = [try FaultRule(text: "reset-after@2")]
+    }
+    _ = try scene.manifest(20, name: "list.json")
+    let job = try job(scene)
+    let held = try await start(scene, job, "--on-unknown", "hold")
+    #expect(held.status == 7, "\(held.diagnostics)")
+    let next = try await start(scene, job, "--on-unknown", "check")
+    #expect(next.status == 0, "\(next.diagnostics)")
+    #expect(next.diagnostics.contains("holds unknown items"))
+    #expect(try run(next)["items"] as? Int == 0 && run(next)["skipped"] as? Int == 20)
+    #expect(scene.timesTaken(20) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("outside its window a job pauses at once with --exit-outside, sends nothing, and goes on inside")
+  func window() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    _ = try scene.manifest(20, name: "list.json")
+    let job = try job(scene, "timezone: UTC\nexit-outside: true")
+    let now = CivilTime(SystemTime.now)
+    // From two hours ahead for an hour, and from an hour ago for three.
+    let (closed, open) = (window(now, from: 2, to: 3), window(now, from: 23, to: 2))
+    let paused = try await start(scene, job, "--window", closed)
+    #expect(paused.status == 3, "\(paused.diagnostics)")
+    #expect(try run(paused)["reason"] as? String == "window")
+    #expect(paused.diagnostics.contains("the next sending window opens at"))
+    #expect(scene.server.ledger.entries.isEmpty)
+    let resumed = try await start(scene, job, "--window", open)
+    #expect(resumed.status == 0, "\(resumed.diagnostics)")
+    #expect(try run(resumed)["run_id"] as? String == run(paused)["run_id"] as? String)
+    #expect(scene.timesTaken(20) == [1])
+    await scene.server.stop()
+  }
+
+  private func window(_ now: CivilTime, from first: Int, to last: Int) -> String {
+    func hour(_ hours: Int) -> String { "\(((now.hour + hours) % 24).padded(2)):\(now.minute.padded(2))" }
+    return "\(hour(first))-\(hour(last))"
+  }
+
+  @Test("without a job, and with a dry run, it is wrong usage")
+  func usage() async throws {
+    let scene = try await Scene()
+    let manifest = try scene.manifest(3, name: "list.json")
+    #expect(try await scene.orchestrate("submit", manifest, "--continue").status == 64)
+    #expect(
+      try await scene.orchestrate("submit", "--job", try job(scene), "--continue", "--dry-run").status == 64)
+    await scene.server.stop()
+  }
+}
+
+/// The time of day of this machine.
+private enum SystemTime {
+  static var now: Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)) }
+}
