@@ -5,17 +5,18 @@ import TransferSimulator
 /// One manifest, sent to its end through a number of kills.
 struct CrashRun {
   static let key = "tlk_0123456789ABCDEFGHIJ"
-  static let index = "629d807aa9e2a3a33a92c00b"
   /// A run that does not end after so many resumes without a kill never ends.
   static let longestEnd = 20
 
   private let program: String
+  private let profile: ServedProfile
   private let items: Int
   private let folder: URL
   private let server: SimulatorServer
 
-  init(program: String, items: Int, listingLag: Duration, seed: UInt64) async throws {
+  init(program: String, profile: ServedProfile, items: Int, listingLag: Duration, seed: UInt64) async throws {
     self.program = program
+    self.profile = profile
     self.items = items
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("crash-score-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -23,27 +24,22 @@ struct CrashRun {
     configuration.apiKey = Self.key
     configuration.seed = seed
     configuration.delay = .milliseconds(40)
-    configuration.taskStep = .zero
     configuration.listingLag = listingLag
     configuration.throttleWait = .seconds(1)
-    configuration.faults = [
-      FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.02),
-      FaultRule(.errorAccepted, share: 0.02), FaultRule(.throttle, share: 0.01),
-    ]
+    profile.serve(items, in: &configuration)
     server = try await SimulatorServer.start(configuration)
   }
 
   /// Submits, kills and resumes; then lets the run end, and counts.
   func play(kills: Int, random: inout SeededNumbers, into score: inout CrashScore.Score) async throws {
     let manifest = folder.appendingPathComponent("manifest.jsonl")
-    let lines = (0..<items).map {
-      #"{"index_id":"\#(Self.index)","language":"en","object":"\#(Self.object($0))"}"# + "\n"
-    }
-    try Data(lines.joined().utf8).write(to: manifest)
-    var arguments = [
-      "submit", manifest.path, "--base-url", server.address, "--settle-delay", "300ms", "--chunk-size", "20",
-      "--concurrency", "6",
-    ]
+    try profile.manifest(items).write(to: manifest)
+    var arguments =
+      [
+        "submit", manifest.path, "--base-url", server.address, "--settle-delay", "300ms", "--concurrency",
+        "6",
+      ]
+      + profile.options
     var isOver = false
     for _ in 0..<kills where !isOver {
       let requests = server.ledger.transferCount
@@ -75,13 +71,20 @@ struct CrashRun {
   }
 
   private func count(into score: inout CrashScore.Score) async throws {
-    let states = try reportedStates()
-    let taken = server.ledger.acceptedCounts
-    for item in 0..<items {
-      let times = taken[ElementKey(indexID: Self.index, object: Self.object(item))] ?? 0
-      if times > 1 { score.duplicated += 1 }
+    let report: Report = try document(of: "report", "latest")
+    let shown: ItemsReport = try document(of: "report", "latest", "--items")
+    let states = report.states
+    let rows = Dictionary(shown.items.map { ($0.item, $0) }) { first, _ in first }
+    let surplus = Set(report.surplus.map(\.external_id))
+    for (item, taken) in profile.taken(of: items, by: server).enumerated() {
+      if taken.times > 1 { score.duplicated += 1 }
+      let beside = max(0, taken.assets.count - 1)
+      score.surplus += beside
+      score.unreported += max(0, beside - taken.assets.count { surplus.contains($0) })
       switch states[item] {
-      case "accepted": if times == 0 { score.lost += 1 }
+      case "accepted":
+        let isFound = rows[item].map { $0.asset_id.map(taken.indexed.contains) ?? (profile == .v1) }
+        if taken.times == 0 || isFound != true { score.lost += 1 }
       case "unknown": score.undecided += 1
       case nil: score.lost += 1
       default: break
@@ -92,19 +95,14 @@ struct CrashRun {
     if verify.terminationStatus != 0 { score.inconsistent += 1 }
   }
 
-  /// The state of each item, from the leaf chunks of the report.
-  private func reportedStates() throws -> [Int: String] {
+  /// What a command prints with `--format json`.
+  private func document<Document: Decodable>(of arguments: String...) throws -> Document {
     // Through a file: Foundation's readers of pipes end the process when a signal interrupts them.
     let file = folder.appendingPathComponent("report.json")
     try Data().write(to: file)
-    let process = try start(["report", "latest", "--format", "json"], output: FileHandle(forWritingTo: file))
+    let process = try start(arguments + ["--format", "json"], output: FileHandle(forWritingTo: file))
     process.waitUntilExit()
-    let document = try JSONDecoder().decode(Report.self, from: Data(contentsOf: file))
-    var states: [Int: String] = [:]
-    for chunk in document.chunks where chunk.state != "split" {
-      for item in chunk.first_item..<chunk.first_item + chunk.item_count { states[item] = chunk.state }
-    }
-    return states
+    return try JSONDecoder().decode(Document.self, from: Data(contentsOf: file))
   }
 
   private struct Report: Decodable {
@@ -114,22 +112,43 @@ struct CrashRun {
       let state: String
     }
 
+    struct Surplus: Decodable {
+      let external_id: String
+    }
+
     let chunks: [Chunk]
+    let surplus: [Surplus]
+
+    /// The state of each item, from the leaf chunks.
+    var states: [Int: String] {
+      var states: [Int: String] = [:]
+      for chunk in chunks where chunk.state != "split" {
+        for item in chunk.first_item..<chunk.first_item + chunk.item_count { states[item] = chunk.state }
+      }
+      return states
+    }
+  }
+
+  private struct ItemsReport: Decodable {
+    struct Item: Decodable {
+      let item: Int
+      let asset_id: String?
+    }
+
+    let items: [Item]
   }
 
   private func start(_ arguments: [String], output: FileHandle? = nil) throws -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
-    process.environment = [
+    process.environment = profile.environment(server).merging([
       "TWELVELABS_API_KEY": Self.key, "ORCHESTRATE_DB": folder.appendingPathComponent("store.db").path,
-    ]
+    ]) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output ?? FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
     return process
   }
-
-  private static func object(_ item: Int) -> String { "s3://media-west/a/\(item).mp4" }
 }
