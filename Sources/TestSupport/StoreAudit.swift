@@ -51,10 +51,11 @@ package enum StoreAudit {
       """
     ),
     (
-      "a chunk accepted twice, or tried after it was accepted",
+      "a step of a chunk accepted twice, or tried after it or the last step was accepted",
       """
       SELECT a.run || ' ' || a.chunk AS thing FROM attempt AS a JOIN attempt AS later
         ON later.run = a.run AND later.chunk = a.chunk AND later.number > a.number
+        AND (later.step = a.step OR a.step = 'index')
       WHERE a.outcome = 'accepted'
       """
     ),

@@ -72,7 +72,15 @@ final class SteppedService: ServiceModule {
 
   /// The requests in the order they came.
   var sent: [(step: ChunkStep, chunk: ChunkNumber)] { state.withLockedValue { $0.sent } }
-  /// Things that a step made, by chunk.
+  /// The ids of what a step made, by chunk.
+  func ids(_ step: ChunkStep) -> [ChunkNumber: [String]] {
+    state.withLockedValue { state in
+      state.made.filter { $0.value.step == step }.reduce(into: [:]) {
+        $0[$1.value.chunk, default: []].append($1.key)
+      }
+    }
+  }
+  /// How many things a step made, by chunk.
   func made(_ step: ChunkStep) -> [ChunkNumber: Int] {
     state.withLockedValue { state in
       state.made.values.filter { $0.step == step }.reduce(into: [:]) { $0[$1.chunk, default: 0] += 1 }

@@ -26,9 +26,42 @@ struct ResumedRun {
     }
   }
 
+  /// A service of two steps to which the second item's first answer of the first step and the fourth's of the second
+  /// are lost, the third item's first request of the first step and the first's of the second, and which has to be
+  /// polled twice between the steps.
+  static func steppedModel() -> SteppedService {
+    SteppedService(looking: { _, look in
+      look < 1 ? .working(status: "processing") : .done(mediaLength: nil)
+    }) { step, chunk, request in
+      guard request == 0 else { return .take() }
+      return switch (step, chunk.rawValue) {
+      case (.upload, 1), (.index, 3): .takeAndLose
+      case (.upload, 2), (.index, 0): .lose
+      default: .take()
+      }
+    }
+  }
+
   let path: String
   let clock: ManualClock
-  let service: any TransfersAPI
+  private let profile: ServiceProfile
+  private let service: @Sendable (any RunSession) -> any ServiceModule
+
+  /// A run of the default profile.
+  init(path: String, clock: ManualClock, service: any TransfersAPI) {
+    self.path = path
+    self.clock = clock
+    profile = .v1
+    self.service = { .transfers(service, $0) }
+  }
+
+  /// A run of two steps.
+  init(path: String, clock: ManualClock, service: SteppedService) {
+    self.path = path
+    self.clock = clock
+    profile = .v1_3
+    self.service = { _ in service }
+  }
 
   /// Lives as one process: from opening the store to leaving the run, or to the first error.
   ///
@@ -53,7 +86,7 @@ struct ResumedRun {
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     defer { stopper.finish() }
     let loop = RunLoop(
-      session: session, service: .transfers(service, session), clock: clock, random: SeededRandom(seed: 1),
+      session: session, service: service(session), clock: clock, random: SeededRandom(seed: 1),
       observer: EventLog())
     return try await withThrowingTaskGroup(of: RunExit?.self) { group in
       group.addTask { try await loop.run(stops: stops) }
@@ -90,6 +123,7 @@ struct ResumedRun {
 
   private func plan(_ store: SQLiteStore) async throws -> any RunSession {
     var settings = RunSettings()
+    settings.profile = profile
     settings.concurrency = 2
     settings.settleDelay = .seconds(1)
     settings.maxWait = .seconds(120)
@@ -103,6 +137,20 @@ struct ResumedRun {
     get throws {
       try Raw.query("SELECT 1 FROM attempt WHERE number = 1 AND outcome = 'accepted'", in: path).count
     }
+  }
+
+  /// The ids that the store has of each chunk's steps, and what its own audit finds.
+  func records() async throws -> (ids: [ChunkStep: [ChunkNumber: [String]]], problems: [String]) {
+    let store = try await SQLiteStore.open(path: path, now: clock.now())
+    let run = try await store.summaries(before: nil, limit: 1)[0].run
+    var ids: [ChunkStep: [ChunkNumber: [String]]] = [:]
+    for row in try await store.items(of: run, matching: RowFilter(), from: 0, limit: Self.items).rows {
+      for (step, id) in row.externalIDs { ids[step, default: [:]][row.chunk, default: []].append(id) }
+    }
+    // The made-up manifest has no digest.
+    let problems = try await store.audit(run, listing: 10).problems.filter { $0.check != .manifestDigest }
+    try await store.close()
+    return (ids, problems.map { "\($0.row) \($0.message)" })
   }
 
   /// Items whose fate is not known.

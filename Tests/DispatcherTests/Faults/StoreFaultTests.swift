@@ -31,6 +31,44 @@ struct StoreFaultTests {
 
   @Test("the loop ends with that error or in spite of it, and resumed it finishes", arguments: cases)
   func everyCall(tested: Case) async throws {
+    try await sweep(tested) { path, clock in
+      let service = ResumedRun.model(on: clock)
+      return Scene(run: ResumedRun(path: path, clock: clock, service: service)) { call in
+        #expect(service.taken.count == ResumedRun.items, "call \(call): lost")
+        #expect(Set(service.taken.values) == [1], "call \(call): taken twice")
+      }
+    }
+  }
+
+  @Test("a run of two steps as well: both are done once for each item, with the ids kept", arguments: cases)
+  func everyCallOfTwoSteps(tested: Case) async throws {
+    try await sweep(tested) { path, clock in
+      let service = ResumedRun.steppedModel()
+      let run = ResumedRun(path: path, clock: clock, service: service)
+      return Scene(run: run) { call in
+        let records = try await run.records()
+        #expect(records.problems == [], "call \(call)")
+        for step in service.steps {
+          let made = service.ids(step)
+          #expect(made.count == ResumedRun.items, "call \(call): \(step) lost")
+          #expect(made.values.allSatisfy { $0.count == 1 }, "call \(call): \(step) twice")
+          #expect(records.ids[step] == made, "call \(call): ids of \(step)")
+        }
+        let brought = Set(service.brought.flatMap { chunk, ids in ids.map { [chunk.description, $0] } })
+        let uploaded = Set(
+          service.ids(.upload).flatMap { chunk, ids in ids.map { [chunk.description, $0] } })
+        #expect(brought == uploaded, "call \(call): indexed with another id")
+      }
+    }
+  }
+
+  /// A run on a fresh store, and what has to hold when it has finished.
+  private struct Scene {
+    let run: ResumedRun
+    let check: (_ call: Int) async throws -> Void
+  }
+
+  private func sweep(_ tested: Case, _ make: (_ path: String, ManualClock) -> Scene) async throws {
     let made = try TemporaryFolder()
     try await SQLiteStore.open(path: made.file("store.db"), now: ManualClock().now()).close()
     var call = 1 - tested.step
@@ -43,23 +81,20 @@ struct StoreFaultTests {
         try FileManager.default.copyItem(atPath: made.file(file), toPath: folder.file(file))
       }
       let storage = try FaultyFolder(folder)
-      let clock = ManualClock()
-      let service = ResumedRun.model(on: clock)
-      let run = ResumedRun(path: folder.file("store.db"), clock: clock, service: service)
+      let scene = make(folder.file("store.db"), ManualClock())
       storage.arm(tested.fault, at: call, lasting: tested.isLasting)
       do {
-        try await run.live()
+        try await scene.run.live()
         survived += 1
       } catch {
         let found = try #require(error as? StoreError, "call \(call): \(error)")
         #expect(found.code == tested.code, "call \(call): \(found)")
       }
       wasTouched = storage.disarm() > 0
-      #expect(try StoreAudit.problems(in: run.path) == [], "after call \(call)")
-      #expect(try await run.finish(), "call \(call)")
-      #expect(service.taken.count == ResumedRun.items, "call \(call): lost")
-      #expect(Set(service.taken.values) == [1], "call \(call): taken twice")
-      #expect(try StoreAudit.problems(in: run.path) == [], "after call \(call) and a resume")
+      #expect(try StoreAudit.problems(in: scene.run.path) == [], "after call \(call)")
+      #expect(try await scene.run.finish(), "call \(call)")
+      try await scene.check(call)
+      #expect(try StoreAudit.problems(in: scene.run.path) == [], "after call \(call) and a resume")
     }
     #expect(call > tested.calls)
     // A refusal that passes does not end the run.
