@@ -172,13 +172,18 @@ private struct PlainFields {
     return end.map { start + 1..<$0 }
   }
 
+  private static let objectName = Array("object".utf8)
+  private static let indexName = Array("index_id".utf8)
+  private static let languageName = Array("language".utf8)
+  private static let transcriptionName = Array("transcription".utf8)
+
   private static func name(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Name? {
     let name = UnsafeBufferPointer(rebasing: text[range])
     switch name.count {
-    case 6 where name.elementsEqual("object".utf8): return .object
-    case 8 where name.elementsEqual("index_id".utf8): return .index
-    case 8 where name.elementsEqual("language".utf8): return .language
-    case 13 where name.elementsEqual("transcription".utf8): return .transcription
+    case 6 where name.elementsEqual(objectName): return .object
+    case 8 where name.elementsEqual(indexName): return .index
+    case 8 where name.elementsEqual(languageName): return .language
+    case 13 where name.elementsEqual(transcriptionName): return .transcription
     default: return nil
     }
   }

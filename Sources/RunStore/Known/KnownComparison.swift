@@ -138,6 +138,7 @@ actor SQLiteKnownComparison: KnownComparison {
       !isStopped()
     }
     guard isWhole else { return nil }
+    tally.finish()
     // Some may have been recorded meanwhile.
     let recorded = try await store.reader.read { try KnownReasons($0, areRecorded: false) }
     let names = try await runs(tally.runs)
@@ -266,11 +267,15 @@ private struct KnownTally {
   /// What counts as known, the strongest first.
   private let kinds: [KnownClass]
   private var classes: [KnownClass]
-  private var counts: [KnownClass: Int] = [:]
+  /// By ``KnownClass/rawValue``.
+  private var counts = Array(repeating: 0, count: KnownClass.allCases.count)
   private var groups: [Group: Int] = [:]
+  /// The group of the last item, and how many there were in a row: most items are of one run.
+  private var latest: (group: Group, items: Int)?
   private var changes: [(sequence: Int, run: Int64)] = []
   private var acceptedItems = 0
   private var acceptingRuns: Set<Int64> = []
+  private var lastAcceptingRun: Int64?
 
   init(items: Int, except: Int64?, kinds: [KnownClass]) {
     self.kinds = kinds
@@ -287,7 +292,7 @@ private struct KnownTally {
   mutating func add(_ group: [(source: Int, entry: KnownEntry)], mine: Int) {
     guard let first = group.first, first.source < mine else { return }
     guard let last = group.last, last.source >= mine else {
-      counts[.new, default: 0] += group.count
+      counts[Int(KnownClass.new.rawValue)] += group.count
       return
     }
     let ours = group.prefix { $0.source < mine }
@@ -297,21 +302,24 @@ private struct KnownTally {
     let accepting = known.lazy.filter { $0.known.kind == .accepted }
     if !accepting.isEmpty {
       acceptedItems += ours.count
-      for entry in accepting { acceptingRuns.insert(entry.known.run) }
+      for entry in accepting where entry.known.run != lastAcceptingRun {
+        acceptingRuns.insert(entry.known.run)
+        lastAcceptingRun = entry.known.run
+      }
     }
     for (_, entry) in ours { add(entry, known) }
   }
 
   private mutating func add(_ item: KnownEntry, _ known: [KnownEntry]) {
     guard let latest = known.map(\.known.run).max() else {
-      counts[.new, default: 0] += 1
+      counts[Int(KnownClass.new.rawValue)] += 1
       return
     }
     for kind in kinds {
       let same = known.filter { $0.content == item.content && $0.known.kind == kind }
       if let mark = same.map(\.known).max(by: { $0.run < $1.run }) {
         note(item, kind)
-        groups[Group(kind: kind, run: mark.run, reason: mark.reason), default: 0] += 1
+        count(Group(kind: kind, run: mark.run, reason: mark.reason))
         return
       }
     }
@@ -325,7 +333,22 @@ private struct KnownTally {
 
   private mutating func note(_ item: KnownEntry, _ kind: KnownClass) {
     classes[item.sequence] = kind
-    counts[kind, default: 0] += 1
+    counts[Int(kind.rawValue)] += 1
+  }
+
+  private mutating func count(_ group: Group) {
+    if latest?.group == group {
+      latest?.items += 1
+    } else {
+      finish()
+      latest = (group, 1)
+    }
+  }
+
+  /// Takes the last items in; called before anything is asked.
+  mutating func finish() {
+    if let latest { groups[latest.group, default: 0] += latest.items }
+    latest = nil
   }
 
   func result(revision: Int, runs: [Int64: RunID], reason: (Int) -> String?) -> KnownResult {
@@ -343,7 +366,12 @@ private struct KnownTally {
       classes: classes, groups: found,
       changes: changes.compactMap { change in
         runs[change.run].map { ChangedItem(sequence: change.sequence, run: $0) }
-      }, counts: counts,
+      },
+      counts: Dictionary(
+        uniqueKeysWithValues: KnownClass.allCases.compactMap { kind in
+          let items = counts[Int(kind.rawValue)]
+          return items > 0 ? (kind, items) : nil
+        }),
       acceptedBefore: newest.map {
         AcceptedBefore(items: acceptedItems, runs: acceptingRuns.count, newest: $0)
       }, revision: revision)
