@@ -69,16 +69,31 @@ struct StorageFaultTests {
     "whatever call fails while a run is sent, the next process finishes it: nothing lost, nothing twice",
     arguments: faults)
   func everyCallOfSending(fault: FaultyFolder.Fault, isLasting: Bool) async throws {
+    try await sweepSending(fault, isLasting, step: Self.step(isLasting), .v1)
+  }
+
+  /// The calls of two steps are of the same kinds, only more: whether a change is whole or not there is what is left to
+  /// find out about those that only two steps make.
+  @Test(
+    "nor anything of a run of two steps, whose ids are kept",
+    arguments: [FaultyFolder.Fault.diskFull, .syncError])
+  func everyCallOfTwoSteps(fault: FaultyFolder.Fault) async throws {
+    try await sweepSending(fault, false, step: 1, .v1_3)
+  }
+
+  private func sweepSending(
+    _ fault: FaultyFolder.Fault, _ isLasting: Bool, step: Int, _ profile: ServiceProfile
+  ) async throws {
     let expected = Self.expectation(of: fault)
     let made = try TemporaryFolder()
     try await SQLiteStore.open(path: made.file("store.db"), now: TestStore.start).close()
-    let calls = try await sweep(step: Self.step(isLasting)) { call in
+    let calls = try await sweep(step: step) { call in
       let folder = try TemporaryFolder()
       for file in ["store.db", "store.db-wal"] {
         try FileManager.default.copyItem(atPath: made.file(file), toPath: folder.file(file))
       }
       let storage = try FaultyFolder(folder)
-      let run = SmallRun(path: folder.file("store.db"))
+      let run = SmallRun(path: folder.file("store.db"), profile: profile)
       storage.arm(fault, at: call, lasting: isLasting)
       let error = await failure { try await run.live() }
       let failed = storage.disarm()
@@ -86,9 +101,10 @@ struct StorageFaultTests {
       try checkDurable(run, call: call)
       // A new process, on storage that works again.
       try await run.live()
-      #expect(Set(run.taken.keys) == SmallRun.names, "call \(call): lost")
+      #expect(Set(run.taken.keys) == run.expected, "call \(call): lost")
       #expect(Set(run.taken.values) == [1], "call \(call): taken twice")
       try checkFinished(run, call: call)
+      if profile == .v1_3 { #expect(try ids(in: run) == run.expected, "call \(call): ids") }
       return failed > 0
     }
     #expect(calls >= expected.sending)
@@ -122,6 +138,11 @@ struct StorageFaultTests {
     let states = try Raw.query("SELECT state FROM chunk ORDER BY number", in: run.path)
     #expect(states.count == SmallRun.chunks, "call \(call)")
     #expect(run.acceptances.allSatisfy { states[$0] == "accepted" }, "call \(call): \(states)")
+    #expect(try run.ids.isSubset(of: ids(in: run)), "call \(call): ids")
+  }
+
+  private func ids(in run: SmallRun) throws -> Set<String> {
+    Set(try Raw.query("SELECT external_id FROM attempt WHERE external_id IS NOT NULL", in: run.path))
   }
 
   private func checkFinished(_ run: SmallRun, call: Int) throws {
