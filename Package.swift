@@ -95,7 +95,7 @@ let package = Package(
         .embedInCode("0005_item_blocks.sql"), .embedInCode("0006_length_of_waits.sql"),
         .embedInCode("0007_cancelling.sql"), .embedInCode("0008_order_of_intents.sql"),
         .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
-        .embedInCode("0011_known_items_in_segments.sql"),
+        .embedInCode("0011_known_items_in_segments.sql"), .embedInCode("0012_tracking.sql"),
       ],
       swiftSettings: swiftSettings),
     module(
@@ -118,8 +118,8 @@ let package = Package(
     module(
       "Dashboard",
       [
-        "BatchDomain", "Reporting", hummingbird, hummingbirdCore, httpTypes, logging, nioConcurrencyHelpers,
-        nioCore,
+        "BatchDomain", "Reporting", crypto, hummingbird, hummingbirdCore, httpTypes, logging,
+        nioConcurrencyHelpers, nioCore,
       ]),
     module("ChildProcesses", [subprocess, systemPackage]),
     module("S3Signing", ["BatchDomain", crypto]),
@@ -201,7 +201,7 @@ let package = Package(
     tests(
       "DashboardTests",
       [
-        "Dashboard", "BatchDomain", "Reporting", "RunStore", "TestSupport", asyncHTTPClient,
+        "Dashboard", "BatchDomain", "Reporting", "RunStore", "TestSupport", asyncHTTPClient, crypto,
         nioConcurrencyHelpers,
         nioCore, nioHTTP1,
       ]),

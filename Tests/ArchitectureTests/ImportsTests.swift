@@ -24,7 +24,7 @@ struct ImportsTests {
     "Dispatcher": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([
-      "Reporting", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
+      "Reporting", "Crypto", "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
     ]),
     "ChildProcesses": Set(["Subprocess", "System", "SystemPackage"]).union(system),
     "S3Signing": domain.union(["Crypto"]),

@@ -137,6 +137,12 @@ final class ModelService: TransfersAPI {
     }
   }
 
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow {
+    let row = state.withLockedValue { $0.rows.first { $0.id == id } }
+    guard let row else { throw .refused(Answer(status: 404)) }
+    return row
+  }
+
   private func follow(_ reply: Reply, _ names: [String]) async -> Result<Answer, TransportFailure> {
     switch reply {
     case .accept:

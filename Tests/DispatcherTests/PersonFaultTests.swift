@@ -172,6 +172,8 @@ private final class RoomyService: TransfersAPI {
     return await model.submit(unit)
   }
 
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow { try await model.task(id) }
+
   func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
     try await model.listTasks(index: index, page: page)
   }

@@ -124,6 +124,6 @@ extension ServiceModule where Self == TransfersService {
   /// The service of today's default profile, whose requests a model answers.
   static func transfers(_ api: any TransfersAPI, _ session: any RunSession) -> Self {
     TransfersService(
-      api, profile: session.settings.profile, destination: session.settings.destination)
+      api, profile: session.settings.profile, clock: ManualClock(), destination: session.settings.destination)
   }
 }

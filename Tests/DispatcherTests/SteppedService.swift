@@ -150,6 +150,8 @@ final class SteppedService: ServiceModule {
 
   func division(of items: Range<Int>, because cause: Division.Cause) -> Division? { nil }
 
+  func tracking() -> any TrackingStrategy { UnlistedVideos() }
+
   func settling(_ context: SettlingContext) -> any SettlingStrategy {
     Strategy(service: self, context: context)
   }
@@ -179,5 +181,20 @@ final class SteppedService: ServiceModule {
         return readings
       }
     }
+  }
+}
+
+/// A service that lists nothing.
+private struct UnlistedVideos: TrackingStrategy {
+  let isByID = true
+
+  func mark(of item: SentItem) -> String? { item.externalID }
+
+  func page(_ page: Int, of index: IndexID, gate: any ReadingGate) async -> TrackingAnswer<ListedPage> {
+    .missing("there is no listing")
+  }
+
+  func reason(of id: String, in index: IndexID, gate: any ReadingGate) async -> TrackingAnswer<String?> {
+    .value(nil)
   }
 }

@@ -412,19 +412,6 @@ struct RunSessionConformance {
     #expect(cancelled.moved.chunks[.processing] == -1)
   }
 
-  func itemRecordsAreKept() async throws {
-    let (store, session) = try await session()
-    let step = ChunkStep(rawValue: "index")
-    let first = ItemRecord(sequence: 7, step: step, at: start, status: "indexing", externalID: "x")
-    let other = ItemRecord(sequence: 2, step: step, at: start, status: "failed", code: "c", message: "m")
-    try await session.keep([first, other])
-    #expect(try await store.itemRecords(of: session.run, from: 0, limit: 9) == [other, first])
-    let later = ItemRecord(sequence: 7, step: step, at: start + .seconds(1), status: "ready", externalID: "x")
-    try await session.keep([later])
-    #expect(try await store.itemRecords(of: session.run, from: 3, limit: 9) == [later])
-    #expect(try await store.itemRecords(of: session.run, from: 0, limit: 1) == [other])
-  }
-
   func movesAddUp() async throws {
     let (_, session) = try await session(chunkSize: 5)
     var counts = try await session.standing().counts
@@ -707,7 +694,6 @@ struct RunSessionConformance {
       "processing that fails is told, and can be cancelled",
       { try await $0.processingThatFailsIsToldAndCanBeCancelled() }
     ),
-    ("records of items are kept", { try await $0.itemRecordsAreKept() }),
     ("what changes move adds up", { try await $0.movesAddUp() }),
     ("controls are accepted chunks", { try await $0.controlsAreAcceptedChunksOfTheIndex() }),
     ("a take-over makes unknown", { try await $0.takeOverMakesUnknownOfWhatWasUnderWay() }),

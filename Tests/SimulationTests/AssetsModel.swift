@@ -215,6 +215,14 @@ struct SimulatedAssets: AssetsAPI {
     }
   }
 
+  func indexedAsset(_ id: String, in index: IndexID) async throws(ListingFailure) -> IndexedAssetRow {
+    let found = try await read("indexed asset \(id)", isList: false) {
+      model.listIndexed(page: 1, limit: .max) { $0.id == id }.first
+    }
+    guard let found else { throw .refused(Answer(status: 404)) }
+    return found
+  }
+
   func index(_ id: IndexID) async throws(ListingFailure) -> IndexDescription {
     try await read("index \(id)", isList: false) { IndexDescription(models: ["marengo3.0"]) }
   }

@@ -61,10 +61,6 @@ struct SimulatedSession: RunSession {
     }
   }
 
-  func keep(_ records: [ItemRecord]) async throws {
-    try await change("keep \(records.count) item records") { try await base.keep(records) }
-  }
-
   func unknownChunks(after: ChunkNumber?, limit: Int) async throws -> [UnknownChunk] {
     try await read("unknown", { "\($0.map(\.number.rawValue))" }) {
       try await base.unknownChunks(after: after, limit: limit)

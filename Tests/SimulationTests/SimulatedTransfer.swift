@@ -42,6 +42,10 @@ struct SimulatedTransfer: TransfersAPI {
     }
   }
 
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow {
+    throw .refused(Answer(status: 404))
+  }
+
   func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
     let gone = ListingFailure.transport(
       TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))

@@ -217,7 +217,8 @@ final class World: Sendable {
     let settings = session.settings
     guard settings.profile == .v1_3 else {
       return TransfersService(
-        SimulatedTransfer(process: process), profile: settings.profile, destination: settings.destination)
+        SimulatedTransfer(process: process), profile: settings.profile, clock: process,
+        destination: settings.destination)
     }
     return AssetsService(
       SimulatedAssets(process: process, model: assets), urls: SimulatedURLs(), run: session.run,

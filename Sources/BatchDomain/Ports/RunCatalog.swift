@@ -1,7 +1,7 @@
 /// The reading side of a store: what reports, exports, look-ups, pictures and audits need. It changes nothing.
 ///
 /// Calls that give rows read a bounded part of the store, so that no read transaction outlives one page.
-package protocol RunCatalog: Sendable {
+package protocol RunCatalog: TrackingRecords {
   /// Finds the run a person means: a whole id, the beginning of one, or `latest`.
   ///
   /// - Throws: ``StoreError`` with code `no_such_run`; its remedy lists the candidates when several fit.
@@ -61,9 +61,6 @@ package protocol RunCatalog: Sendable {
   ///
   /// - Parameter limit: rows to return at most; the total is that of all.
   func leftOvers(of run: RunID, limit: Int) async throws -> LeftOvers
-
-  /// What the service says of single items, in order, from a sequence number on; most items have no record.
-  func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord]
 
   /// Attempts in order of chunk and number, leaving out those up to `after`. The filter's state is that of the chunk
   /// now; an attempt that is under way counts as ended now.

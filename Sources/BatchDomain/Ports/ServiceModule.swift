@@ -37,6 +37,9 @@ package protocol ServiceModule: Sendable {
   /// A strategy that finds out what became of unknown chunks of one run, with nothing remembered yet.
   func settling(_ context: SettlingContext) -> any SettlingStrategy
 
+  /// How the service says what became of items that it accepted.
+  func tracking() -> any TrackingStrategy
+
   /// Asks the service for as little as possible, to see whether it answers and accepts the key.
   func probe() async -> ProbeResult
 }

@@ -39,7 +39,7 @@ package protocol StoreAdministration: RunControl {
 }
 
 /// A run that this process owns.
-package protocol RunSession: WorkQueue, SettlingEvidence, ItemRecords {}
+package protocol RunSession: WorkQueue, SettlingEvidence {}
 
 extension RunSession {
   /// Intents that the run has recorded so far.
@@ -47,7 +47,7 @@ extension RunSession {
 }
 
 /// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
-package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration {}
+package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracking {}
 
 /// Asks the owner of a run for something.
 package protocol RunControl: Sendable {

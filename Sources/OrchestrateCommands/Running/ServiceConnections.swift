@@ -50,7 +50,8 @@ enum ServiceConnections {
     case .v1, .v1_1, .v1_2:
       let requests = TransfersHTTP(endpoint, profile: settings.profile, clock: context.clock)
       return OpenService(
-        service: TransfersService(requests, profile: settings.profile, destination: settings.destination),
+        service: TransfersService(
+          requests, profile: settings.profile, clock: context.clock, destination: settings.destination),
         assets: nil, executor: requests.executor, preflight: { _, _ in Preflight() },
         shutdown: { await requests.shutdown() })
     case .v1_3:

@@ -105,25 +105,6 @@ extension SQLiteStore {
       return LeftOvers(rows: rows, total: total)
     }
   }
-
-  /// What the service says of single items; one page of it.
-  package func itemRecords(of run: RunID, from sequence: Int, limit: Int) async throws -> [ItemRecord] {
-    try await reader.read { connection in
-      let row = try Self.row(of: run, in: connection)
-      return try connection.rows(
-        """
-        SELECT position, step, said_at, status, external_id, code, message FROM item_record
-        WHERE position >= ? AND position < ? ORDER BY position LIMIT ?
-        """, .integer(ItemPosition.of(run: row, sequence: sequence)),
-        .integer(ItemPosition.of(run: row + 1, sequence: 0)), .integer(limit)
-      ) {
-        ItemRecord(
-          sequence: ItemPosition.sequence(at: Int64($0.int(0))), step: ChunkStep(rawValue: $0.text(1)),
-          at: Timestamp(milliseconds: Int64($0.int(2))), status: $0.text(3), externalID: $0.optionalText(4),
-          code: $0.optionalText(5), message: $0.optionalText(6))
-      }
-    }
-  }
 }
 
 /// A chunk that was not split: each item of a run is in exactly one.

@@ -62,21 +62,4 @@ extension SQLiteRunSession {
         .integer(result.at.milliseconds), .integer(row), .integer(result.chunk.rawValue))
     }
   }
-
-  func keep(_ records: [ItemRecord]) async throws {
-    try await change { [row] connection, _ in
-      for record in records {
-        try connection.run(
-          """
-          INSERT INTO item_record (position, step, said_at, status, external_id, code, message)
-          VALUES (?, ?, ?, ?, ?, ?, ?)
-          ON CONFLICT (position) DO UPDATE
-            SET step = excluded.step, said_at = excluded.said_at, status = excluded.status,
-                external_id = excluded.external_id, code = excluded.code, message = excluded.message
-          """, .integer(ItemPosition.of(run: row, sequence: record.sequence)), .text(record.step.rawValue),
-          .integer(record.at.milliseconds), .text(record.status), .text(record.externalID),
-          .text(record.code), .text(record.message))
-      }
-    }
-  }
 }

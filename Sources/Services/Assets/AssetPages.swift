@@ -28,12 +28,27 @@ package struct AssetPages: Sendable {
   ///
   /// - Throws: `UnreadablePage` when the body has no array `data`, or a row has no `_id`.
   package func indexedAssets(_ body: [UInt8]) throws(UnreadablePage) -> [IndexedAssetRow] {
-    try rows(body, of: "the list of indexed assets") { id, row in
-      IndexedAssetRow(
-        id: id, asset: row["asset_id"]?.string,
-        index: row["index"]?["_id"]?.string.map { IndexID($0) },
-        createdAt: row["created_at"]?.string.flatMap(LenientTimestamp.parse))
+    try rows(body, of: "the list of indexed assets") { id, row in indexedAsset(id, row) }
+  }
+
+  /// An indexed asset.
+  ///
+  /// - Throws: `UnreadablePage` when the body is no object with an `_id`.
+  package func indexedAsset(_ body: [UInt8]) throws(UnreadablePage) -> IndexedAssetRow {
+    guard let json = LenientJSON.parse(body), let id = id(of: json) else {
+      throw UnreadablePage("the indexed asset has no usable `_id`")
     }
+    return indexedAsset(id, json)
+  }
+
+  private func indexedAsset(_ id: String, _ row: LenientJSON) -> IndexedAssetRow {
+    let status = row["status"]?.string
+    return IndexedAssetRow(
+      id: id, asset: row["asset_id"]?.string,
+      index: row["index"]?["_id"]?.string.map { IndexID($0) },
+      createdAt: row["created_at"]?.string.flatMap(LenientTimestamp.parse),
+      status: status.map { scrubber.scrub($0) },
+      reason: status == "failed" ? VideoStatus.reason(in: row, scrubber: scrubber) : nil)
   }
 
   /// An index.

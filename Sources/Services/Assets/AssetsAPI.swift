@@ -38,6 +38,11 @@ package protocol AssetsAPI: Sendable {
   /// - Throws: `ListingFailure`.
   func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow]
 
+  /// An indexed asset of an index.
+  ///
+  /// - Throws: `ListingFailure`.
+  func indexedAsset(_ id: String, in index: IndexID) async throws(ListingFailure) -> IndexedAssetRow
+
   /// An index.
   ///
   /// - Throws: `ListingFailure`.
@@ -171,10 +176,19 @@ package struct IndexedAssetRow: Sendable, Equatable {
   package var index: IndexID?
   /// When it was made, by the service's clock; `nil` when that cannot be read.
   package var createdAt: Timestamp?
+  /// What the service makes of it, in its own word; `nil` where it says none.
+  package var status: String?
+  /// Why it failed, in the service's words, without secrets.
+  package var reason: String?
 
   /// A row as it was decoded.
-  package init(id: String, asset: String? = nil, index: IndexID? = nil, createdAt: Timestamp? = nil) {
+  package init(
+    id: String, asset: String? = nil, index: IndexID? = nil, createdAt: Timestamp? = nil,
+    status: String? = nil, reason: String? = nil
+  ) {
     self.id = id
+    self.status = status
+    self.reason = reason
     self.asset = asset
     self.index = index
     self.createdAt = createdAt
@@ -230,6 +244,11 @@ enum AssetPaths {
 
   /// Where assets are added to an index.
   static func indexedAssets(in index: IndexID) -> String { "\(Self.index(index))/indexed-assets" }
+
+  /// An indexed asset of an index.
+  static func indexedAsset(_ id: String, in index: IndexID) -> String {
+    "\(indexedAssets(in: index))/\(PercentEncoding.query(id.utf8))"
+  }
 
   /// A page of the indexed assets of an index, newest first.
   static func indexedAssets(in index: IndexID, page: Int, limit: Int) -> String {

@@ -151,6 +151,14 @@ package final class AssetsHTTP: AssetsAPI {
     }
   }
 
+  package func indexedAsset(
+    _ id: String, in index: IndexID
+  ) async throws(ListingFailure) -> IndexedAssetRow {
+    try await read(AssetPaths.indexedAsset(id, in: index)) { pages, bytes throws(UnreadablePage) in
+      try pages.indexedAsset(bytes)
+    }
+  }
+
   package func index(_ id: IndexID) async throws(ListingFailure) -> IndexDescription {
     try await read(AssetPaths.index(id)) { pages, bytes throws(UnreadablePage) in try pages.index(bytes) }
   }

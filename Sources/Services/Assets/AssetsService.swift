@@ -196,6 +196,10 @@ package final class AssetsService: ServiceModule {
     AssetSettling(api: api, run: run, context: context)
   }
 
+  package func tracking() -> any TrackingStrategy {
+    IndexedAssetTracking(api: api, clock: clock, detail: { [self] in detail(of: $0, $1) })
+  }
+
   /// The moment, for what a person is told.
   var now: Timestamp { clock.now() }
 

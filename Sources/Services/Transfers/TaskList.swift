@@ -2,7 +2,7 @@ internal import BatchDomain
 package import ServiceHTTP
 
 /// Reads a page of the service's list of tasks:
-/// `{"data": [{"_id", "created_at", "metadata" or "system_metadata": {"filename"}}, ...]}`.
+/// `{"data": [{"_id", "created_at", "status", "metadata" or "system_metadata": {"filename"}}, ...]}`.
 ///
 /// What is missing from a list is evidence that a request was not received. So a page in which anything cannot be
 /// understood is not read at all, rather than read without that row.
@@ -30,19 +30,31 @@ package struct TaskPageDecoder: Sendable {
     var rows: [TaskRow] = []
     rows.reserveCapacity(data.count)
     for (position, element) in data.enumerated() {
-      guard let id = element["_id"]?.string, !id.isEmpty else {
-        throw UnreadablePage("row \(position + 1) of the list of tasks has no `_id`")
-      }
-      let fileName = (element["metadata"]?["filename"] ?? element["system_metadata"]?["filename"])?.string
-      if checksKey, scrubber.findsKey(in: id) || fileName.map(scrubber.findsKey) == true {
-        throw UnreadablePage("row \(position + 1) of the list of tasks shows the API key")
-      }
-      rows.append(
-        TaskRow(
-          id: id, fileName: fileName.map(FileName.init),
-          createdAt: element["created_at"]?.string.flatMap(LenientTimestamp.parse)))
+      rows.append(try row(element, "row \(position + 1) of the list of tasks"))
     }
     return rows
+  }
+
+  /// One task.
+  ///
+  /// - Throws: `UnreadablePage` when the body is no object with an `_id`.
+  package func task(_ body: [UInt8]) throws(UnreadablePage) -> TaskRow {
+    guard let json = LenientJSON.parse(body) else { throw UnreadablePage("the task is not JSON") }
+    return try row(json, "the task")
+  }
+
+  private func row(_ task: LenientJSON, _ what: String) throws(UnreadablePage) -> TaskRow {
+    guard let id = task["_id"]?.string, !id.isEmpty else { throw UnreadablePage("\(what) has no `_id`") }
+    let fileName = (task["metadata"]?["filename"] ?? task["system_metadata"]?["filename"])?.string
+    if checksKey, scrubber.findsKey(in: id) || fileName.map(scrubber.findsKey) == true {
+      throw UnreadablePage("\(what) shows the API key")
+    }
+    let status = task["status"]?.string
+    return TaskRow(
+      id: id, fileName: fileName.map(FileName.init),
+      createdAt: task["created_at"]?.string.flatMap(LenientTimestamp.parse),
+      status: status.map { scrubber.scrub($0) },
+      reason: status == "failed" ? VideoStatus.reason(in: task, scrubber: scrubber) : nil)
   }
 }
 

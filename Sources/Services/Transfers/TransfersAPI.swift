@@ -18,9 +18,14 @@ package protocol TransfersAPI: Sendable {
   ///   - page: page number from 1.
   /// - Throws: `ListingFailure`.
   func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow]
+
+  /// Reads one task.
+  ///
+  /// - Throws: `ListingFailure`.
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow
 }
 
-/// One row of the service's list of tasks, as far as settling needs it.
+/// One row of the service's list of tasks, as far as settling and tracking need it.
 package struct TaskRow: Sendable, Equatable {
   /// The task's id; rows may come twice while a list is read page by page.
   package var id: String
@@ -28,10 +33,18 @@ package struct TaskRow: Sendable, Equatable {
   package var fileName: FileName?
   /// When the service made the task, by its own clock; `nil` when it cannot be read.
   package var createdAt: Timestamp?
+  /// What the service makes of the video, in its own word; `nil` where it says none.
+  package var status: String?
+  /// Why it failed, in the service's words, without secrets.
+  package var reason: String?
 
   /// A row as it was decoded.
-  package init(id: String, fileName: FileName?, createdAt: Timestamp?) {
+  package init(
+    id: String, fileName: FileName?, createdAt: Timestamp?, status: String? = nil, reason: String? = nil
+  ) {
     self.id = id
+    self.status = status
+    self.reason = reason
     self.fileName = fileName
     self.createdAt = createdAt
   }
@@ -58,6 +71,9 @@ extension ServiceProfile {
     case .v1_3: "/v1.3/tasks"
     }
   }
+
+  /// Path of one task.
+  func taskPath(_ id: String) -> String { "\(tasksPath)/\(PercentEncoding.query(id.utf8))" }
 
   /// The most rows a page of the list of tasks may have; the service refuses more.
   package var listPageLimit: Int {

@@ -76,6 +76,21 @@ package final class TransfersHTTP: TransfersAPI {
     }
   }
 
+  /// Reads one task.
+  ///
+  /// - Throws: `ListingFailure`, as `PageReader` has it; `transport` when no whole answer came.
+  package func task(_ id: String) async throws(ListingFailure) -> TaskRow {
+    let result = await requester.send(
+      HTTPRequest(profile.taskPath(id)), timeout: Self.listTimeout, bodyLimit: Self.pageByteLimit)
+    switch result {
+    case .failure(let failure): throw .transport(failure)
+    case .success(let answer):
+      return try await pages.page(answer, now: clock.now()) { [decoder] bytes throws(UnreadablePage) in
+        try decoder.task(bytes)
+      }
+    }
+  }
+
   private func read(_ answer: Answer) -> Answer { reader.read(answer, now: clock.now()) }
 }
 

@@ -5,15 +5,20 @@ internal import ServiceHTTP
 /// ids are given, and a lost answer is looked up in the list of tasks.
 package struct TransfersService: ServiceModule {
   private let api: any TransfersAPI
+  private let clock: any BatchClock
   private let wrongEndpoint: String
 
   /// The service behind some requests.
   ///
   /// - Parameters:
   ///   - profile: the version of the service that is expected.
+  ///   - clock: when pages were read.
   ///   - destination: the address that chunks are sent to, for messages.
-  package init(_ api: any TransfersAPI, profile: ServiceProfile, destination: String) {
+  package init(
+    _ api: any TransfersAPI, profile: ServiceProfile, clock: any BatchClock, destination: String
+  ) {
     self.api = api
+    self.clock = clock
     wrongEndpoint =
       "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue); accounts of today need "
       + "--profile v1.3"
@@ -36,6 +41,10 @@ package struct TransfersService: ServiceModule {
 
   package func settling(_ context: SettlingContext) -> any SettlingStrategy {
     WitnessSettling(api: api, context: context)
+  }
+
+  package func tracking() -> any TrackingStrategy {
+    TaskTracking(api: api, clock: clock, wrongEndpoint: wrongEndpoint)
   }
 
   package func probe() async -> ProbeResult {

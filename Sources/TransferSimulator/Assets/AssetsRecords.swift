@@ -140,6 +140,10 @@ struct IndexedAsset: Sendable {
       ),
     ]
     if isDetailed, let metadata, !metadata.isEmpty { members.append(("user_metadata", metadata.json)) }
+    // Nobody documents it, and some do.
+    if isDetailed, status == "failed", id.utf8.last.map({ $0.isMultiple(of: 2) }) == true {
+      members.append(("error", .object([("message", "The video has no audio track")])))
+    }
     return .object(members)
   }
 }

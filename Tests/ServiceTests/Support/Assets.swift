@@ -102,7 +102,7 @@ final class ModelAssets: AssetsAPI {
 
   /// Kinds of requests.
   enum Call: Sendable, Hashable {
-    case create, add, byIDs, list, named, ofAsset, ofIndex, index
+    case create, add, byIDs, list, named, ofAsset, ofIndex, index, indexedAsset
   }
 
   let pageLimit: Int
@@ -180,6 +180,14 @@ final class ModelAssets: AssetsAPI {
     try answer(.ofIndex) { model in
       self.page(model.indexed.filter { $0.index == index }, page, pageLimit)
     }
+  }
+
+  func indexedAsset(_ id: String, in index: IndexID) async throws(ListingFailure) -> IndexedAssetRow {
+    let found = try answer(.indexedAsset) { model in
+      model.indexed.first { $0.id == id && $0.index == index }
+    }
+    guard let found else { throw .missing }
+    return found
   }
 
   func index(_ id: IndexID) async throws(ListingFailure) -> IndexDescription {

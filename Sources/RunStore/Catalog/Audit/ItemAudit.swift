@@ -82,10 +82,10 @@ struct ItemAudit: AuditPass {
     findings.add(.items, row, "\(expected.count == 1 ? "is" : "are") missing, expected every item once")
   }
 
-  /// What the service says of items is about items of the run.
+  /// What is known of items at the service is about items of the run.
   private func checkRecords(in connection: Connection, _ findings: inout AuditFindings) throws {
     let strayed = try connection.first(
-      "SELECT position FROM item_record WHERE position >= ? AND position < ? LIMIT 1",
+      "SELECT position FROM tracked_item WHERE position >= ? AND position < ? LIMIT 1",
       .integer(ItemPosition.of(run: run.row, sequence: run.items)),
       .integer(ItemPosition.of(run: run.row + 1, sequence: 0))
     ) { ItemPosition.sequence(at: Int64($0.int(0))) }
