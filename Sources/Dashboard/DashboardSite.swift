@@ -122,17 +122,20 @@ struct DashboardPages: Sendable {
   func parts(of run: RunID) async throws -> Parts {
     let summary = try await site.store.summary(of: run)
     let gathered = try await insights.gathered(of: summary, from: site.store)
+    let tracking = try await site.store.tracking(of: run)
     let content = RunPage.Content(
       run: summary, settings: try await site.store.settings(of: run), causes: gathered.causes,
       settlements: try await site.store.settlements(of: run, limit: RunPage.settlementsShown),
       insight: gathered.insight, skips: try await site.store.skips(of: run), surplus: gathered.surplus,
-      leftOvers: gathered.leftOvers)
+      leftOvers: gathered.leftOvers, tracking: tracking)
     let page = RunPage(now: site.clock.now(), zone: site.zone, database: site.database)
     var sections = try page.sections(content)
     if let actions = site.actions {
       sections.insert(try ActionForms.section(summary, token: actions.token), at: 1)
     }
-    return Parts(sections: sections, isOver: summary.state == .finished || summary.state == .cancelled)
+    // What the service works on may still change, while somebody looks.
+    let isOver = summary.state == .finished || summary.state == .cancelled
+    return Parts(sections: sections, isOver: isOver && tracking.map { $0.states.open == 0 } ?? true)
   }
 
   private func document(of sections: [PageSection], title: String, script: String?) throws -> Response {

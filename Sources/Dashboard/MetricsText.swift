@@ -36,7 +36,9 @@ enum MetricsText {
         surplus: try await store.surplus(of: run.run).count,
         leftOver: try await store.leftOvers(of: run.run, limit: 0).total)
     }
-    return text(states: states, runs: shown, unused: unused)
+    var tracked: [RunID: TrackingSummary] = [:]
+    for run in shown { tracked[run.run] = try await store.tracking(of: run.run) }
+    return text(states: states, runs: shown, unused: unused, tracked: tracked)
   }
 
   /// What is at the service and used by nothing.
@@ -48,7 +50,10 @@ enum MetricsText {
   }
 
   /// Metrics of these runs.
-  static func text(states: [RunState: Int], runs: [RunSummary], unused: [RunID: Unused] = [:]) -> String {
+  static func text(
+    states: [RunState: Int], runs: [RunSummary], unused: [RunID: Unused] = [:],
+    tracked: [RunID: TrackingSummary] = [:]
+  ) -> String {
     var text = head("orchestrate_runs", "gauge", "Runs by state.")
     for state in RunState.allCases {
       text += line("orchestrate_runs", [("state", state.rawValue)], states[state, default: 0])
@@ -89,6 +94,23 @@ enum MetricsText {
       for (reason, count) in [("surplus", found.surplus), ("left_over", found.leftOver)] {
         text += line("orchestrate_unused", [("run", run.run.rawValue), ("reason", reason)], count)
       }
+    }
+    text += head(
+      "orchestrate_tracked_items", "gauge", "Accepted items of a tracked run by their state at the service.")
+    for run in runs {
+      guard let tracking = tracked[run.run] else { continue }
+      for state in TrackedState.allCases {
+        text += line(
+          "orchestrate_tracked_items", [("run", run.run.rawValue), ("state", state.rawValue)],
+          tracking.states[state])
+      }
+    }
+    text += head(
+      "orchestrate_tracked_at_seconds", "gauge", "When the service was last asked about a run, in Unix time.")
+    for run in runs {
+      guard let lookedAt = tracked[run.run]?.lookedAt else { continue }
+      text += line(
+        "orchestrate_tracked_at_seconds", [("run", run.run.rawValue)], Int(lookedAt.milliseconds / 1_000))
     }
     return text
   }

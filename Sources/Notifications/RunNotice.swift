@@ -15,6 +15,8 @@ package struct RunNotice: Sendable, Equatable {
     case paused
     /// Nothing is sent for more than ten minutes; sending goes on by itself.
     case waiting
+    /// The accepted items were followed to their end, or as long as was wished.
+    case tracked
   }
 
   /// What happened.
@@ -29,14 +31,17 @@ package struct RunNotice: Sendable, Equatable {
   package var waitUntil: Timestamp?
   /// The command to run next; `nil` when there is nothing to do.
   package var next: String?
+  /// What the service makes of the accepted items; `nil` for other events.
+  package var tracking: TrackingSummary?
   /// When it happened.
   package var at: Timestamp
 
   /// A notice in its parts.
   package init(
     event: Event, text: String, run: RunSummary, attempts: Int?, waitUntil: Timestamp? = nil,
-    next: String? = nil, at: Timestamp
+    next: String? = nil, tracking: TrackingSummary? = nil, at: Timestamp
   ) {
+    self.tracking = tracking
     self.event = event
     self.text = text
     self.run = run
@@ -66,7 +71,7 @@ struct NoticeDocument: Encodable {
     case runID = "run_id"
     case name, job, state, reason, items
     case itemsByState = "items_by_state"
-    case chunks, attempts
+    case chunks, attempts, tracking
     case waitUntil = "wait_until"
     case next
     case createdAt = "created_at"
@@ -92,6 +97,10 @@ struct NoticeDocument: Encodable {
     try members.encode(notice.attempts, forKey: .attempts)
     try members.encode(notice.waitUntil?.description, forKey: .waitUntil)
     try members.encode(notice.next, forKey: .next)
+    try members.encode(
+      notice.tracking.map { tracking in
+        Dictionary(uniqueKeysWithValues: TrackedState.allCases.map { ($0.rawValue, tracking.states[$0]) })
+      }, forKey: .tracking)
     try members.encode(run.createdAt.description, forKey: .createdAt)
     try members.encode(run.finishedAt?.description, forKey: .finishedAt)
     try members.encode(notice.at.description, forKey: .at)

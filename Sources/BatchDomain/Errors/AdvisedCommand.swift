@@ -67,6 +67,14 @@ package struct AdvisedCommand: Sendable, Equatable {
     AdvisedCommand("export \(run) --state \(list(states))")
   }
 
+  /// Follows the accepted items of a run until each is indexed or failed.
+  package static func track(_ run: RunID) -> AdvisedCommand { AdvisedCommand("track \(run) --wait") }
+
+  /// Writes the accepted items of which the service makes that as a manifest.
+  package static func export(_ run: RunID, _ state: TrackedState) -> AdvisedCommand {
+    AdvisedCommand("export \(run) --state \(state.exportWord)")
+  }
+
   /// What the file is called in which items are corrected.
   package static let correctedFile = "corrected.json"
 

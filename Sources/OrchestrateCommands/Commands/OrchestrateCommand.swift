@@ -24,8 +24,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      SubmitCommand.self, ResumeCommand.self, ReportCommand.self, ListCommand.self, ValidateCommand.self,
-      ExportCommand.self, DiffCommand.self,
+      SubmitCommand.self, ResumeCommand.self, TrackCommand.self, ReportCommand.self, ListCommand.self,
+      ValidateCommand.self, ExportCommand.self, DiffCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
       BackupCommand.self, StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)

@@ -36,6 +36,11 @@ struct ResumeCommand: Subcommand {
     help: "End a wait that the service asked for, for every run of this database that sends to it.")
   var ignoresWait = false
 
+  @Flag(
+    name: .customLong("track"),
+    help: "Once everything is sent, follow the accepted items until each is indexed or failed.")
+  var tracks = false
+
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
@@ -62,7 +67,7 @@ struct ResumeCommand: Subcommand {
     let events = try eventOptions.open(beside: path, manifest: manifest, in: context)
     let execution = RunExecution(
       console: console, store: store, database: storeOptions.path, format: show.format, events: events,
-      targets: targets)
+      targets: targets, tracks: tracks)
     return try await EventOutput.flushing(events) { try await resume(summary, execution) }
   }
 
@@ -71,7 +76,8 @@ struct ResumeCommand: Subcommand {
     let signals = await StopSignals()
     let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
-      return try await execution.conclude(id)
+      guard tracks else { return try await execution.conclude(id) }
+      return try await track(summary, execution, signals)
     }
     try await store.refuseOwned(id)
     guard summary.state != .cancelled else {
@@ -105,6 +111,20 @@ struct ResumeCommand: Subcommand {
       context.note("warning: run \(id) was last worked on by the host \(VisibleText.escape(host))")
     }
     return try await execution.execute(session, key: key, route: route, signals: signals, isNew: false)
+  }
+
+  /// Follows the items of a run in which nothing is left to send.
+  private func track(
+    _ run: RunSummary, _ execution: RunExecution, _ signals: StopSignals
+  ) async throws -> ExitStatus {
+    let context = execution.context
+    let key = try await KeySource.key(
+      commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
+    let settings = try await changedSettings(of: run.run, in: execution.store, context)
+    let tracking = TrackExecution(
+      execution: execution, key: key, route: try context.route(to: settings.baseURL), signals: signals)
+    let ending = try await tracking.follow(run, settings, patience: settings.maxWait)
+    return try await tracking.conclude(run.run, ending)
   }
 
   /// Puts items back that were rejected or failed; not in a run whose owner died while it cancelled it, which goes on

@@ -46,6 +46,11 @@ struct SubmitCommand: Subcommand {
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
+  @Flag(
+    name: .customLong("track"),
+    help: "Once everything is sent, follow the accepted items until each is indexed or failed.")
+  var tracks = false
+
   @OptionGroup(title: "Plan") var plan: SettingOptions<PlanSettings>
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
@@ -102,7 +107,7 @@ struct SubmitCommand: Subcommand {
     let name = nameToShow(resolved, context)
     let execution = RunExecution(
       console: console, store: store, database: name, format: show.format, events: events,
-      targets: resolved.values.notices)
+      targets: resolved.values.notices, tracks: tracks)
     do {
       return try await EventOutput.flushing(events) {
         if continues, let job {

@@ -1,4 +1,5 @@
 package import BatchDomain
+import Dispatcher
 import ManifestListing
 import Reporting
 import S3Access
@@ -53,6 +54,26 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
     } else {
       self = .done
     }
+  }
+
+  /// The status of a run whose accepted items were followed.
+  ///
+  /// - Parameters:
+  ///   - ending: how following them ended.
+  ///   - failed: accepted items that the service could not index.
+  init(of ending: Tracker.Ending, failed: Int) {
+    switch ending {
+    case .final: self = failed > 0 ? .lost : .done
+    case .open: self = .held
+    case .stopped, .failed: self = .stopped
+    case .refused: self = .refused
+    }
+  }
+
+  /// The status of a run that was sent and whose items were followed: what has to be done first.
+  init(sent: ExitStatus, tracked: ExitStatus) {
+    let order: [ExitStatus] = [.refused, .stopped, .held, .lost, .done]
+    self = order.first { $0 == sent || $0 == tracked } ?? sent
   }
 
   /// The status of a command that S3 did not serve.

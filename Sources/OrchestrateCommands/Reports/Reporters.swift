@@ -135,6 +135,7 @@ struct HTMLReport {
         settlements: try await store.settlements(of: run, limit: RunPage.settlementsShown),
         insight: try await store.insight(into: run), skips: try await store.skips(of: run),
         surplus: try await store.surplus(of: run),
-        leftOvers: try await store.leftOvers(of: run, limit: RunPage.leftOversShown)))
+        leftOvers: try await store.leftOvers(of: run, limit: RunPage.leftOversShown),
+        tracking: try await store.tracking(of: run)))
   }
 }

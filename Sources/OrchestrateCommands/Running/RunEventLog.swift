@@ -75,6 +75,15 @@ final class RunEventLog: RunObserver {
     }
   }
 
+  /// The service was asked what became of the accepted items.
+  func tracking(_ tracking: TrackingSummary) {
+    write("tracking") { json in
+      json.key("looked_at")
+      json.value(tracking.lookedAt)
+      TrackingJSON.writeStates(tracking.states, to: &json)
+    }
+  }
+
   /// The run was left.
   ///
   /// - Parameters:

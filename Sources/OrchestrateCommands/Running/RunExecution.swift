@@ -15,6 +15,8 @@ struct RunExecution {
   var events: EventOutput?
   /// Who is told about the run.
   var targets = NoticeTargets()
+  /// Whether the accepted items are followed once nothing is left to send.
+  var tracks = false
 
   /// The command's context; notes go above a live display.
   var context: ProcessContext { console.context }
@@ -45,9 +47,21 @@ struct RunExecution {
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isNew: Bool
   ) async throws -> ExitStatus {
     try await work(on: session, key: key, route: route, signals: signals, isCancelling: false, isNew: isNew)
-    let status = try await conclude(session.run)
+    let status = try await concludeTracked(session, key: key, route: route, signals: signals)
     try await indexKnownItems(isStopped: { signals.isAsked })
     return status
+  }
+
+  /// Follows the accepted items, where that is wished and nothing is left to send, and writes the result.
+  private func concludeTracked(
+    _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
+  ) async throws -> ExitStatus {
+    guard tracks, case let run = try await store.summary(of: session.run), run.state == .finished else {
+      return try await conclude(session.run)
+    }
+    let tracking = TrackExecution(execution: self, key: key, route: route, signals: signals)
+    let ending = try await tracking.follow(run, session.settings, patience: session.settings.maxWait)
+    return try await tracking.conclude(run.run, ending)
   }
 
   /// Brings the index of known items up to date: the time is there now, and the next plan does not wait for it.
@@ -153,7 +167,7 @@ struct RunExecution {
     let isReadable = await events?.flush() ?? true
     // The result comes after the events: a reader that does not read these does not read it either.
     guard isReadable || events?.isStandardOutput != true else { return ExitStatus(of: summary) }
-    do {
+    try await delivering(run) {
       switch format {
       case .text:
         let text = RunText(now: context.clock.now(), zone: context.zone, database: database)
@@ -161,11 +175,22 @@ struct RunExecution {
         if isLeft { report.run.isLive = false }
         try await context.deliver(text.report(report))
       case .json:
+        let layout: JSONWriter.Layout = events?.isStandardOutput == true ? .compact : .pretty
         try await context.deliver(
-          RunJSON.document(summary, events?.isStandardOutput == true ? .compact : .pretty))
+          tracks
+            ? TrackingJSON.document(summary, try await store.tracking(of: run), layout)
+            : RunJSON.document(summary, layout))
       }
+    }
+    return ExitStatus(of: summary)
+  }
+
+  /// Writes a result; that nobody reads it changes nothing about the command's status, which still tells it.
+  func delivering(_ run: RunID, _ deliver: () async throws -> Void) async throws {
+    do {
+      try await deliver()
     } catch is OutputClosed {
-      // Nobody reads the result; the status still tells it.
+      // That is the reader's decision.
     } catch let failure as OutputFailed where failure.isClosed {
       context.note("warning: \(failure.reason): the result is not shown")
     } catch is OutputStuck {
@@ -173,7 +198,6 @@ struct RunExecution {
         "warning: standard output is not being read, so the result was not written; "
           + "`\(RunCommands(run: run, database: database).report)` shows it")
     }
-    return ExitStatus(of: summary)
   }
 }
 
@@ -183,18 +207,26 @@ extension RunExecution {
 
   /// Who tells others about a run; `nil` when nobody is to be told.
   func notices(of run: RunID) async throws -> RunNotices? {
+    guard let notifier = notifier() else { return nil }
+    return RunNotices(
+      of: try await store.summary(of: run), notifier: notifier, clock: context.clock,
+      text: noticeText(of: run))
+  }
+
+  /// Tells others; `nil` when nobody is to be told.
+  func notifier() -> Notifier? {
     guard !targets.isEmpty else { return nil }
-    let summary = try await store.summary(of: run)
-    let notifier = Notifier(
+    return Notifier(
       targets: targets,
       transport: HTTPNoticeTransport(userAgent: "orchestrate/\(OrchestrateCommand.version)"),
       runner: ProcessRunner(),
       environment: CommandEnvironment.of(context.environment, without: Self.secretVariables),
       clock: context.clock, say: { [context] in context.note($0) })
-    return RunNotices(
-      of: summary, notifier: notifier, clock: context.clock,
-      text: RunNoticeText(
-        zone: context.zone, commands: RunCommands(run: run, database: database)))
+  }
+
+  /// What others are told about a run.
+  func noticeText(of run: RunID) -> RunNoticeText {
+    RunNoticeText(zone: context.zone, commands: RunCommands(run: run, database: database))
   }
 }
 

@@ -20,12 +20,16 @@ package struct RunPage: Sendable {
     package let surplus: [SurplusRow]
     /// What steps made for items that do not use it.
     package let leftOvers: LeftOvers
+    /// What the service makes of the accepted items; `nil` when nobody ever tracked the run.
+    package let tracking: TrackingSummary?
 
     /// What a page shows.
     package init(
       run: RunSummary, settings: RunSettings, causes: [CauseSummary], settlements: [SettlementSummary],
-      insight: RunInsight, skips: [KnownGroup] = [], surplus: [SurplusRow] = [], leftOvers: LeftOvers = .none
+      insight: RunInsight, skips: [KnownGroup] = [], surplus: [SurplusRow] = [], leftOvers: LeftOvers = .none,
+      tracking: TrackingSummary? = nil
     ) {
+      self.tracking = tracking
       self.run = run
       self.settings = settings
       self.causes = causes
@@ -68,6 +72,8 @@ package struct RunPage: Sendable {
         try RunHeader(now: now, zone: zone, database: database).html(
           content.run, causes: content.causes, settings: content.settings)),
       PageSection("figures", try RunFigures.html(content.run)),
+      PageSection(
+        "tracking", "At the service", try TrackingTable(zone: zone).html(content.tracking)),
       PageSection("causes", "Causes", try causes.html(content.causes, of: content.run, content.settings)),
       PageSection(
         "throughput", "Items accepted over time",

@@ -2,7 +2,7 @@ package import BatchDomain
 
 /// The report of a run as a JSON document.
 package enum ReportJSON {
-  /// `{"run": RUN, "causes": [...], "timeline": {...}, "chunks": [...]}` with a line end, the chunks written page by
+  /// `{"run": RUN, "causes": [...], "timeline": {...}, "surplus": [...], "tracking": {...}, "chunks": [...]}` with a line end, the chunks written page by
   /// page.
   ///
   /// - Parameter commands: the command lines that are advised.
@@ -32,6 +32,7 @@ package enum ReportJSON {
       json.endObject()
     }
     json.endArray()
+    TrackingJSON.write(report.tracking, to: &json)
     json.key("chunks")
     json.beginArray()
     try await chunks.forEachPage { page in

@@ -152,13 +152,15 @@ package struct RunReport: Sendable {
   package var remaining: RemainingWork?
   /// What it left out because earlier runs have it.
   package var skips: [KnownGroup]
+  /// What the service makes of its accepted items; `nil` when nobody ever tracked it.
+  package var tracking: TrackingSummary?
 
   /// A report in its parts.
   package init(
     run: RunSummary, settings: RunSettings = RunSettings(), causes: [CauseSummary] = [],
     settlements: [SettlementSummary] = [], timeline: RunTimeline = RunTimeline(),
     surplus: [SurplusRow] = [], leftOvers: LeftOvers = .none, skips: [KnownGroup] = [],
-    remaining: RemainingWork? = nil
+    remaining: RemainingWork? = nil, tracking: TrackingSummary? = nil
   ) {
     self.run = run
     self.settings = settings
@@ -169,6 +171,7 @@ package struct RunReport: Sendable {
     self.leftOvers = leftOvers
     self.remaining = remaining
     self.skips = skips
+    self.tracking = tracking
   }
 
   /// Gathers a report of a run as it is at a moment. While the run goes on its parts may be milliseconds apart.
@@ -182,7 +185,8 @@ package struct RunReport: Sendable {
       timeline: try await store.timeline(of: run), surplus: try await store.surplus(of: run),
       leftOvers: try await store.leftOvers(of: run, limit: RunText.leftOversShown),
       skips: try await store.skips(of: run),
-      remaining: try await Self.remaining(of: summary, settings, in: store, at: now))
+      remaining: try await Self.remaining(of: summary, settings, in: store, at: now),
+      tracking: try await store.tracking(of: run))
   }
 
   private static func remaining(

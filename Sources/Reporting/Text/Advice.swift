@@ -186,6 +186,12 @@ package struct RunCommands: Sendable {
   /// Writes the items in these states as a manifest.
   package func export(_ states: [ChunkState]) -> String { text(.export(run, states)) }
 
+  /// Follows the accepted items until each is indexed or failed.
+  package var track: String { text(.track(run)) }
+
+  /// Writes the accepted items of which the service makes that as a manifest.
+  package func export(_ state: TrackedState) -> String { text(.export(run, state)) }
+
   /// Writes the items in these states to a file in which they can be corrected.
   package func exportToCorrect(_ states: [ChunkState]) -> String { text(.exportToCorrect(run, states)) }
 

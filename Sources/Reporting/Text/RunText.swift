@@ -54,6 +54,7 @@ package struct RunText: Sendable {
       text += SkippedText(database: database).lines(report.skips).map { "  \($0)\n" }.joined()
     }
     if run.items > 0 || run.skipped == 0 { text += "\n" + states(run) }
+    if let tracking = report.tracking { text += "\n" + self.tracking(run, tracking) }
     text += "\n" + timeline.lines(run, report.timeline)
     if !report.causes.isEmpty {
       let commands = RunCommands(run: run.run, database: database)
@@ -63,6 +64,11 @@ package struct RunText: Sendable {
     if !report.surplus.isEmpty { text += "\n" + surplus(report.surplus) }
     if report.leftOvers.total > 0 { text += "\n" + leftOvers(report.leftOvers, run) }
     return text
+  }
+
+  /// What the service makes of the accepted items of a run.
+  package func tracking(_ run: RunSummary, _ tracking: TrackingSummary) -> String {
+    TrackingText(zone: zone, commands: RunCommands(run: run.run, database: database)).block(tracking)
   }
 
   /// A run in two lines or three, above a table of its parts.

@@ -119,6 +119,19 @@ package struct RunNoticeText: Sendable {
       + "\(accepted) of \(HumanNumber.text(run.items, "item")) accepted; the run continues automatically"
   }
 
+  /// What became of the accepted items: `orchestrate run <id> (night) at the service: indexed 480 of 500, 20 failed`.
+  package func tracked(_ run: RunSummary, _ tracking: TrackingSummary) -> String {
+    let line = "\(subject(run)) at the service: \(TrackingText.sentence(tracking))"
+    guard let reason = tracking.reasons.first else { return line }
+    return line + ": \(VisibleText.escape(TrackingText.words(reason), cutAt: 200))"
+  }
+
+  /// The command to run once the accepted items were followed; `nil` when all of them are indexed.
+  package func next(_ tracking: TrackingSummary) -> String? {
+    if tracking.states[.failed] > 0 { return commands.export(.failed) }
+    return tracking.states.open > 0 ? commands.track : nil
+  }
+
   /// The command to run next; `nil` when there is nothing to do.
   package func next(_ run: RunSummary) -> String? {
     if run.state == .paused { return commands.resume(pausedFor: run.reason) }

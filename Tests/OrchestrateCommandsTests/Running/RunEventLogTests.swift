@@ -46,6 +46,7 @@ struct RunEventLogTests {
     log.observe(.settled(chunk: ChunkNumber(3), verdict: .received, evidence: "seen"))
     log.observe(.held(chunk: ChunkNumber(3), why: "no control"))
     log.observe(.storeTrouble("full"))
+    log.tracking(TrackingSummary(lookedAt: clock.now(), states: [.ready: 2, .failed: 1]))
     for cause in [
       StopCause.asked, .cancelled, .paused(.account, detail: "401"), .store(StoreError(.full, "full")),
     ] {

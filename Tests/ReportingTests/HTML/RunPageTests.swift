@@ -134,7 +134,7 @@ struct RunPageTests {
     let sections = try page.sections(content)
     #expect(
       sections.filter { $0.content == .empty }.map(\.id) == [
-        "causes", "throughput", "map", "latency", "slowest", "settlements", "leftovers",
+        "tracking", "causes", "throughput", "map", "latency", "slowest", "settlements", "leftovers",
       ])
     #expect(try sections.map(\.id) == page.sections(Self.content()).map(\.id))
   }
