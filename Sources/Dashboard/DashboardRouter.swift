@@ -25,7 +25,7 @@ struct DashboardRouter {
   /// All routes; every one of them, the unknown ones included, is behind the guard.
   func router() -> Router<Context> {
     let router = Router(context: Context.self, options: [.autoGenerateHeadEndpoints])
-    router.add(middleware: SiteGuard<Context>(port: port))
+    router.add(middleware: SiteGuard<Context>(port: port, takesWebhooks: site.webhooks != nil))
     router.get("/") { _, _ in try await pages.runs() }
     router.get("/runs/:run") { _, context in try await pages.run(try await run(in: context)) }
     router.get("/search") { request, _ in
@@ -51,6 +51,9 @@ struct DashboardRouter {
         return Answer.text("too many pages are open\n", status: .serviceUnavailable)
       }
       return RunEvents(run: run, pages: pages, clock: site.clock).response(holding: slot)
+    }
+    if let webhooks = site.webhooks {
+      router.post(RouterPath(WebhookReceiver.path)) { request, _ in try await webhooks.answer(request) }
     }
     if let actions = site.actions { add(RunActions(site: site, actions: actions, port: port), to: router) }
     return router

@@ -16,6 +16,8 @@ package struct DashboardSite: Sendable {
   package let actions: Actions?
   /// Where the marks of pages come from.
   package let random: any RandomSource
+  /// Takes webhooks of the service; `nil` for a dashboard that takes none.
+  package let webhooks: WebhookReceiver?
 
   /// What a dashboard needs to change something.
   package struct Actions: Sendable {
@@ -35,8 +37,9 @@ package struct DashboardSite: Sendable {
   package init(
     store: any RunCatalog & RunControl, clock: any BatchClock, zone: LocalZone,
     database: String? = nil,
-    actions: Actions? = nil, random: any RandomSource
+    actions: Actions? = nil, webhooks: WebhookReceiver? = nil, random: any RandomSource
   ) {
+    self.webhooks = webhooks
     self.store = store
     self.clock = clock
     self.zone = zone

@@ -36,7 +36,8 @@ struct DashboardStage: Sendable {
 
   /// Starts a dashboard, runs `body`, and stops it whatever happens.
   static func run(
-    allowsActions: Bool = false, seed: UInt64 = 1, _ body: (DashboardStage) async throws -> Void
+    allowsActions: Bool = false, seed: UInt64 = 1, webhookSecret: String? = nil,
+    _ body: (DashboardStage) async throws -> Void
   ) async throws {
     let folder = try TemporaryFolder()
     let clock = ManualClock()
@@ -54,8 +55,9 @@ struct DashboardStage: Sendable {
     let random = SeededRandom(seed: seed)
     let site = DashboardSite(
       store: store, clock: clock, zone: .utc,
-      actions: allowsActions ? DashboardSite.Actions(launcher: launcher, random: random) : nil, random: random
-    )
+      actions: allowsActions ? DashboardSite.Actions(launcher: launcher, random: random) : nil,
+      webhooks: webhookSecret.map { WebhookReceiver(secret: $0, tracking: store, clock: clock) },
+      random: random)
     let server = try await DashboardServer.start(port: 0, site: site)
     let client = HTTPClient(
       eventLoopGroupProvider: .singleton,

@@ -16,6 +16,7 @@ struct DashboardCommand: Subcommand {
       EXAMPLES
         orchestrate dashboard
         orchestrate dashboard --port 9000 --allow-actions
+        orchestrate dashboard --webhook-secret-file webhook-secret
       """)
 
   @Option(
@@ -25,6 +26,13 @@ struct DashboardCommand: Subcommand {
 
   @Flag(name: .customLong("allow-actions"), help: "Also show buttons to pause, resume and cancel runs.")
   var allowActions = false
+
+  @Option(
+    name: .customLong("webhook-secret-file"),
+    help: ArgumentHelp(
+      "File with the secret of the service's webhook: POST /webhook then makes `track --wait` look sooner.",
+      valueName: "file"))
+  var webhookSecretFile: String?
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
@@ -52,7 +60,7 @@ struct DashboardCommand: Subcommand {
 
   private func site(in context: ProcessContext) async throws -> DashboardSite {
     let path = try storeOptions.resolved(in: context)
-    guard allowActions else {
+    guard allowActions || webhookSecretFile != nil else {
       return DashboardSite(
         store: try await StoreOpener.openForReading(path), clock: context.clock, zone: context.zone,
         database: storeOptions.path, random: context.random)
@@ -60,12 +68,21 @@ struct DashboardCommand: Subcommand {
     guard try StoreOpener.exists(at: path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
+    var secret: String?
+    if let webhookSecretFile {
+      secret = try await KeyFile(
+        path: try context.path(webhookSecretFile), what: "the secret of the webhook",
+        code: "secret_unreadable"
+      ).word()
+    }
     let store = try await StoreOpener.open(path, clock: context.clock)
     let launcher = ProgramLauncher(
       database: try StoreOpener.withoutLinks(path), environment: context.environment)
     return DashboardSite(
       store: store, clock: context.clock, zone: context.zone, database: storeOptions.path,
-      actions: DashboardSite.Actions(launcher: launcher, random: context.random), random: context.random)
+      actions: allowActions ? DashboardSite.Actions(launcher: launcher, random: context.random) : nil,
+      webhooks: secret.map { WebhookReceiver(secret: $0, tracking: store, clock: context.clock) },
+      random: context.random)
   }
 }
 

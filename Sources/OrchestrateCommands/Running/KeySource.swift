@@ -26,10 +26,14 @@ enum KeySource {
   }
 }
 
-/// A file that holds the key: a regular file, or a pipe such as `<(pass show service)` or `/dev/stdin`.
+/// A file that holds the key, or another secret: a regular file, or a pipe such as `<(pass show service)` or `/dev/stdin`.
 struct KeyFile {
   /// Where it is.
   let path: String
+  /// What it holds, for messages.
+  var what = "the API key"
+  /// The code of the failure to read it.
+  var code: CommandFailure.Code = "key_unreadable"
 
   /// Bytes a key file may have: many times what a key needs.
   static let maximumBytes = 64 << 10
@@ -38,7 +42,18 @@ struct KeyFile {
   ///
   /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``ServiceHTTPError`` when what is in it
   ///   cannot be a key.
-  func key() async throws -> APIKey {
+  func key() async throws -> APIKey { try APIKey(try await text()) }
+
+  /// Reads a secret of one word: what stands between white space.
+  ///
+  /// - Throws: ``CommandFailure`` with the reason.
+  func word() async throws -> String {
+    let words = try await text().split(whereSeparator: \.isWhitespace)
+    guard words.count == 1 else { throw failure("it has \(words.count) words, and a secret is one") }
+    return String(words[0])
+  }
+
+  private func text() async throws -> String {
     let bytes = try await withCheckedThrowingContinuation { continuation in
       Thread.detachNewThread {
         do {
@@ -54,7 +69,7 @@ struct KeyFile {
       throw failure(
         "it is empty", remedy: "put the key into it; from a pipe, check the command that writes the key")
     }
-    return try APIKey(text)
+    return text
   }
 
   private func read() throws -> [UInt8] {
@@ -110,7 +125,7 @@ struct KeyFile {
     _ reason: String, remedy: Remedy = "name a file that holds the key and nothing else"
   ) -> CommandFailure {
     CommandFailure(
-      .badInput, code: "key_unreadable",
-      "failed to read the API key from \(VisibleText.escape(path)): \(reason)", remedy: remedy)
+      .badInput, code: code,
+      "failed to read \(what) from \(VisibleText.escape(path)): \(reason)", remedy: remedy)
   }
 }
