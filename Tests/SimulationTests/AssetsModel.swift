@@ -197,6 +197,14 @@ struct SimulatedAssets: AssetsAPI {
     try await read("look at \(ids.count)", isList: false) { model.rows(ids: ids) }
   }
 
+  func asset(_ id: String) async throws(ListingFailure) -> AssetRow {
+    let found = try await read("look at \(id.suffix(4))", isList: false) { model.rows(ids: [id]).first }
+    guard let found else {
+      throw .refused(Answer(status: 404, code: "not_found", body: .json))
+    }
+    return found
+  }
+
   func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
     try await read("list \(page)") {
       model.list(page: page, limit: limit).filter { row in fileName == nil || row.fileName == fileName }

@@ -285,6 +285,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
   }
 
   func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow] { [] }
+  func asset(_ id: String) async throws(ListingFailure) -> AssetRow { throw .refused(Answer(status: 404)) }
   func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] { [] }
   func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] { [] }
 

@@ -24,6 +24,16 @@ package struct AssetPages: Sendable {
     try rows(body, of: "the list of assets") { id, row in asset(id, row) }
   }
 
+  /// One asset.
+  ///
+  /// - Throws: `UnreadablePage` when the body is no object with an `_id`.
+  package func asset(_ body: [UInt8]) throws(UnreadablePage) -> AssetRow {
+    guard let json = LenientJSON.parse(body), let id = id(of: json) else {
+      throw UnreadablePage("the description of the asset has no usable `_id`")
+    }
+    return asset(id, json)
+  }
+
   /// The indexed assets of a page, in its order.
   ///
   /// - Throws: `UnreadablePage` when the body has no array `data`, or a row has no `_id`.

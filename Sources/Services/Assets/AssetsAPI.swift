@@ -20,6 +20,11 @@ package protocol AssetsAPI: Sendable {
   /// - Throws: `ListingFailure`.
   func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow]
 
+  /// The asset of this id, which a list may not show yet.
+  ///
+  /// - Throws: `ListingFailure`; one that says what is asked for does not exist where there is no such asset.
+  func asset(_ id: String) async throws(ListingFailure) -> AssetRow
+
   /// A page of the list of assets, newest first.
   ///
   /// - Parameters:
@@ -227,6 +232,9 @@ enum AssetPaths {
     let query = ids.map { "asset_ids=\(PercentEncoding.query($0.utf8))&" }.joined()
     return "\(assets)?\(query)page=1&page_limit=\(limit)"
   }
+
+  /// One asset.
+  static func asset(_ id: String) -> String { "\(assets)/\(PercentEncoding.query(id.utf8))" }
 
   /// A page of the list of assets, which is newest first always.
   static func assets(page: Int, limit: Int, fileName: FileName?) -> String {

@@ -127,6 +127,10 @@ package final class AssetsHTTP: AssetsAPI {
     }
   }
 
+  package func asset(_ id: String) async throws(ListingFailure) -> AssetRow {
+    try await read(AssetPaths.asset(id)) { pages, bytes throws(UnreadablePage) in try pages.asset(bytes) }
+  }
+
   package func assets(
     page: Int, limit: Int, fileName: FileName?
   ) async throws(ListingFailure) -> [AssetRow] {

@@ -136,11 +136,12 @@ package final class AssetsService: ServiceModule {
       // A service that does not keep to the ids lists others, and leaves out some that it has.
       let isComplete = rows.allSatisfy { ids.contains($0.id) }
       for chunk in asked {
-        guard let row = chunk.externalID.flatMap({ byID[$0] }) else {
-          if isComplete { result.readings[chunk.number] = .gone }
-          continue
+        guard let id = chunk.externalID else { continue }
+        if let row = byID[id] {
+          result.readings[chunk.number] = try await read(row, of: chunk, reading)
+        } else if isComplete {
+          result.readings[chunk.number] = try await readAlone(id, of: chunk, reading)
         }
-        result.readings[chunk.number] = try await read(row, of: chunk, reading)
       }
     } catch {
       result.failure = error.reason
@@ -149,6 +150,21 @@ package final class AssetsService: ServiceModule {
       }
     }
     return result
+  }
+
+  /// What an asset that the list leaves out says about its chunk: the list may be behind, and what is taken to be gone is
+  /// made again.
+  private func readAlone(
+    _ id: String, of chunk: ProcessingChunk, _ reading: GatedReading
+  ) async throws(GatedReading.Failure) -> PollResult.Reading? {
+    let row: AssetRow
+    do throws(GatedReading.Failure) {
+      row = try await reading { () throws(ListingFailure) in try await api.asset(id) }
+    } catch {
+      guard error.isMissing else { throw error }
+      return .gone
+    }
+    return row.id == id ? try await read(row, of: chunk, reading) : nil
   }
 
   /// What an asset says about its chunk.

@@ -140,6 +140,18 @@ import Testing
     #expect(model.calls.entries == [.byIDs])
   }
 
+  @Test func `an asset that the list does not show yet is not gone`() async throws {
+    let model = ModelAssets(.init(unlisted: [AssetRow(id: "a1", status: "ready")]))
+    let result = try await poll(model, [processing()])
+    #expect(result.readings[ChunkNumber(17)] == .done(mediaLength: nil))
+    #expect(model.calls.entries == [.byIDs, .byID])
+    // What cannot be looked up is not gone either.
+    model.change { $0.failures[.byID] = .throttled }
+    let unread = try await poll(model, [processing()])
+    #expect(unread.readings.isEmpty)
+    #expect(unread.failure != nil)
+  }
+
   @Test func `a failed asset whose address had ended is sent again`() async throws {
     let failed = AssetRow(id: "a1", status: "failed", message: "no access")
     // What an earlier process sent: its address lived as long as the setting says.

@@ -96,13 +96,15 @@ final class ModelAssets: AssetsAPI {
     var failures: [Call: ListingFailure] = [:]
     /// Whether the list by ids ignores them.
     var ignoresIDs = false
+    /// Assets that lists do not show yet.
+    var unlisted: [AssetRow] = []
     /// What happens to the model after a request of that kind, once.
     var after: [Call: @Sendable (inout Model) -> Void] = [:]
   }
 
   /// Kinds of requests.
   enum Call: Sendable, Hashable {
-    case create, add, byIDs, list, named, ofAsset, ofIndex, index, indexedAsset
+    case create, add, byIDs, byID, list, named, ofAsset, ofIndex, index, indexedAsset
   }
 
   let pageLimit: Int
@@ -162,6 +164,12 @@ final class ModelAssets: AssetsAPI {
     try answer(.byIDs) { model in
       page(model.assets.filter { model.ignoresIDs || ids.contains($0.id) }, 1, pageLimit)
     }
+  }
+
+  func asset(_ id: String) async throws(ListingFailure) -> AssetRow {
+    let found = try answer(.byID) { model in (model.assets + model.unlisted).first { $0.id == id } }
+    guard let found else { throw .missing }
+    return found
   }
 
   func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
