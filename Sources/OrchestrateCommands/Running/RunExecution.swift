@@ -85,6 +85,7 @@ struct RunExecution {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
     let notices = try await notices(of: session.run)
+    if !isCancelling { try await sayForecast(session, settings) }
     let connection = try await ServiceConnections.open(
       settings, run: session.run, key: key, route: route, in: context)
     if !isCancelling, try await !mayBegin(session, connection, isNew: isNew) {
@@ -93,7 +94,6 @@ struct RunExecution {
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database),
       catalog: store)
-    if !isCancelling { try await sayForecast(session, settings) }
     let events = eventLog(of: session.run)
     let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
