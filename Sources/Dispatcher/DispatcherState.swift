@@ -462,7 +462,7 @@ extension DispatcherState {
     tell(.waitOver)
   }
 
-  /// Holds back whoever would send; pauses the run where it is not to be waited for.
+  /// Gives no slot before a window opens; with `--exit-outside`, pauses the run instead.
   private mutating func waitForWindow(until opening: Timestamp) -> Admission {
     guard hasPending else { return .wait }
     if settings.exitsOutside {
@@ -476,7 +476,7 @@ extension DispatcherState {
     return .wait
   }
 
-  /// Pauses the run where every request that is left could only leave in a later window, and that is not to be waited for.
+  /// With `--exit-outside`, pauses the run once every request that is left can only leave in a later window.
   private mutating func pauseUntilLaterWindow(now: Moment) {
     guard settings.exitsOutside, hours.opening == nil, !isSendingOver, hasPending, working == 0,
       openUnknowns == 0, !isProcessing, !waiting.senders.isEmpty

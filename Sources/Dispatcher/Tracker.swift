@@ -1,7 +1,7 @@
 package import BatchDomain
 import NIOConcurrencyHelpers
 
-/// Follows the accepted items of a run until the service says what became of each, whoever owns the run.
+/// Follows the accepted items of a run until the service says what became of each. It need not own the run.
 ///
 /// Here is when the service is asked and how far back; how it is asked and what its answer says is the
 /// ``TrackingStrategy``'s, and what is known is the store's: a process that goes on after a crash goes on at the page at

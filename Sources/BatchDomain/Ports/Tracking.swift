@@ -11,7 +11,7 @@ package protocol TrackingRecords: Sendable {
 
 /// The port that keeps what becomes of accepted items: rows only for runs that somebody tracks.
 ///
-/// Whoever tracks a run need not own it: several processes may do so at a time, and each change is whole by itself. An
+/// A process that tracks a run need not own it: several processes may do so at a time, and each change is whole by itself. An
 /// item whose state is final keeps it, but where its name stands for others that are not.
 package protocol Tracking: TrackingRecords {
   /// Begins to follow items that were accepted since this was last asked, some of them.
@@ -60,7 +60,7 @@ package protocol Tracking: TrackingRecords {
   /// - Parameter reason: the service's words; `nil` where it gives no reason.
   func explain(_ item: UnexplainedItem, reason: String?) async throws
 
-  /// Asks whoever tracks a run of this store to look soon.
+  /// Asks the processes that track runs of this store to look soon.
   func requestLook(at now: Timestamp) async throws
 
   /// When a look was last asked for; `nil` when it never was.

@@ -113,7 +113,7 @@ package struct RemainingWork: Sendable {
     calendar = try settings.calendar()
   }
 
-  /// What is left of a run of so many chunks and items, with what earlier requests used of the service's limits.
+  /// What is left of a run with that many open chunks and items, with what earlier requests used of the service's limits.
   ///
   /// - Parameter catalog: where runs are recorded; `nil` where none are.
   /// - Returns: `nil` where neither a limit nor a window holds the run back.
@@ -172,7 +172,7 @@ package struct RemainingWork: Sendable {
     var openings: Set<Timestamp> = []
   }
 
-  /// Requests are played in groups of so many that there are some thousands of groups.
+  /// The number of groups that requests are played in, about: one by one, a million would take too long.
   private static let groups = 4_000
 
   private func play(_ step: Step, from now: Timestamp) -> Played {
@@ -272,7 +272,7 @@ private struct PlayedLimit {
     used = sent.reduce(0) { $0 + $1.load }
   }
 
-  /// When so many requests are within the limit, at a moment or after it; `nil` at that moment.
+  /// When that many requests are within the limit, at a moment or after it; `nil` at that moment.
   mutating func whenFree(for requests: Int, at moment: Timestamp) -> Timestamp? {
     while first < sent.count, sent[first].at + window <= moment {
       used -= sent[first].load

@@ -130,7 +130,7 @@ struct SubmitCommand: Subcommand {
   ) async throws -> ExitStatus {
     let (store, context) = (execution.store, execution.context)
     var settings = resolved.settings
-    // Whoever insists has all of it sent, also when it is planned again.
+    // With --again all of it is sent, also when it is planned again.
     if again { settings.newOnly = false }
     let planning = try await store.plan(
       RunDraft(
