@@ -55,6 +55,9 @@ package final class HTTPNoticeTransport: NoticeTransport {
     self.userAgent = userAgent
   }
 
+  /// A client must not go while it is open, and whoever fails between may not get as far as ``shutdown()``.
+  deinit { client.shutdown { _ in } }
+
   package func send(_ body: String?, to address: NoticeAddress) async throws -> Int {
     var request = HTTPClientRequest(url: address.text)
     request.headers.add(name: "User-Agent", value: userAgent)

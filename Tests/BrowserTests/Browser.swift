@@ -1,5 +1,6 @@
 import Foundation
 import NIOConcurrencyHelpers
+import ProgramSupport
 import TestSupport
 
 /// A headless Chromium that is spoken to in the DevTools protocol, through pipes
@@ -18,36 +19,28 @@ final class Browser: Sendable {
     var watchers: [CheckedContinuation<Void, Never>] = []
   }
 
-  private let process: Process
-  private let commands: FileHandle
+  private let process: SpawnedProgram
   private let folder: TemporaryFolder
   private let state = NIOLockedValueBox(State())
 
   init() throws {
     folder = try TemporaryFolder()
-    process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
     // It reads what it is told from descriptor 3 and answers on 4.
-    process.arguments = [
-      "-c", "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>&2", "sh", "--headless", "--remote-debugging-pipe",
-      "--user-data-dir=\(folder.path)", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
-      "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-      "--disable-sync",
-      // Its own sandbox does not work for root.
-      geteuid() == 0 ? "--no-sandbox" : "--disable-default-apps",
-    ]
-    process.environment = ["PATH": "/usr/bin:/bin", "HOME": folder.path]
-    let input = Pipe()
-    let output = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    commands = input.fileHandleForWriting
-    try process.run()
+    process = try SpawnedProgram(
+      [
+        "/bin/sh", "-c", "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>&2", "sh", "--headless",
+        "--remote-debugging-pipe", "--user-data-dir=\(folder.path)", "--no-first-run", "--disable-gpu",
+        "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+        "--disable-extensions", "--disable-sync",
+        // Its own sandbox does not work for root.
+        geteuid() == 0 ? "--no-sandbox" : "--disable-default-apps",
+      ],
+      environment: ["PATH": "/usr/bin:/bin", "HOME": folder.path], input: .pipe, output: .pipe,
+      diagnostics: .nowhere)
     Thread.detachNewThread { [self] in
       while true {
         // A pipe that cannot be read ends as one that has nothing more; the test then fails for what it waits for.
-        let data = (try? output.fileHandleForReading.nextBytes()) ?? Data()
+        let data = (try? process.output?.nextBytes()) ?? Data()
         took(data)
         if data.isEmpty { return }
       }
@@ -56,8 +49,8 @@ final class Browser: Sendable {
 
   /// Ends it.
   func close() {
-    process.terminate()
-    process.waitUntilExit()
+    process.send(SIGTERM)
+    process.wait()
   }
 
   /// Asks for something and waits for the answer.
@@ -71,7 +64,7 @@ final class Browser: Sendable {
     }
     var message: [String: Any] = ["id": id, "method": method, "params": parameters]
     if let session { message["sessionId"] = session }
-    try commands.write(contentsOf: JSONSerialization.data(withJSONObject: message) + Data([0]))
+    try process.input?.write(contentsOf: JSONSerialization.data(withJSONObject: message) + Data([0]))
     await wait { $0.replies[id] != nil || $0.isGone }
     guard let data = state.withLockedValue({ $0.replies.removeValue(forKey: id) }) else {
       throw Failure(message: "the browser ended before it answered \(method)")

@@ -86,7 +86,7 @@ struct DashboardStage: Sendable {
       request.headers.replaceOrAdd(name: "Content-Type", value: "application/x-www-form-urlencoded")
       request.body = .bytes(ByteBuffer(string: body))
     }
-    let response = try await client.execute(request, timeout: .seconds(30))
+    let response = try await client.execute(request, timeout: .minutes(5))
     let content = try await response.body.collect(upTo: 4 << 20)
     return Reply(
       status: Int(response.status.code), headers: response.headers, body: String(buffer: content))

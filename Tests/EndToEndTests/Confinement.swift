@@ -22,17 +22,10 @@ enum Confinement {
   static let canDropPrivileges = succeeds(underPermissionBits + ["true"])
 
   private static func succeeds(_ words: [String]) -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
     do {
-      try process.run()
+      return try SpawnedProgram(words, diagnostics: .nowhere).wait() == 0
     } catch {
       return false
     }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
   }
 }

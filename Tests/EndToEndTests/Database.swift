@@ -9,14 +9,6 @@ enum Database {
   }
 
   static func query(_ sql: String, in path: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-    process.arguments = ["-readonly", path, sql]
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let data = try output.fileHandleForReading.remainingBytes()
-    process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
+    try SpawnedProgram.run(["/usr/bin/sqlite3", "-readonly", path, sql]).output
   }
 }

@@ -10,15 +10,9 @@ struct InstallTests {
     let prefix = folder.file("prefix")
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("scripts/install")
-    let process = Process()
-    process.executableURL = script
-    process.arguments = ["--prefix", prefix, "--build-dir", OrchestrateProcess.products.path]
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    let (status, said) = try SpawnedProgram.run(
+      [script.path, "--prefix", prefix, "--build-dir", OrchestrateProcess.products.path])
+    #expect(status == 0)
     #expect(said.contains("installed \(prefix)/bin/orchestrate\n"))
     #expect(FileManager.default.isExecutableFile(atPath: "\(prefix)/bin/orchestrate"))
     for completions in [

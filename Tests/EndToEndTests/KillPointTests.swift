@@ -51,16 +51,12 @@ struct KillPointTests {
 
     let folder = try TemporaryFolder()
     func object(_ more: String...) throws -> Data {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       let file = folder.file("kill-points-\(more.count).o")
-      process.arguments =
+      let words =
         ["swiftc", "-O", "-parse-as-library", "-package-name", "orchestrate", "-emit-object", "-o", file]
         + more
         + [root.appendingPathComponent("Sources/KillPoints/KillPoint.swift").path]
-      try process.run()
-      process.waitUntilExit()
-      try #require(process.terminationStatus == 0)
+      try #require(try SpawnedProgram.run(words).status == 0)
       return try Data(contentsOf: URL(fileURLWithPath: file))
     }
     let switches = Data("ORCHESTRATE_KILL_AT".utf8)

@@ -75,32 +75,12 @@ struct LiveRunTests {
   func nohup() async throws {
     let scene = try await Scene { $0.delay = .milliseconds(100) }
     let manifest = try scene.manifest(60)
-    let shell = Process()
-    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-    let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
-    shell.arguments =
-      [
-        "-c", "trap '' HUP; exec \"$0\" \"$@\" >/dev/null 2>&1", binary, "submit", manifest, "--chunk-size",
-        "5",
-      ] + scene.here
-    shell.environment = scene.environment
-    let status = try await withCheckedThrowingContinuation {
-      (continuation: CheckedContinuation<Int32, any Error>) in
-      shell.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-      do {
-        try shell.run()
-      } catch {
-        shell.terminationHandler = nil
-        continuation.resume(throwing: error)
-        return
-      }
-      let id = shell.processIdentifier
-      Task {
-        try await scene.server.ledger.waitFor(transfers: 3)
-        kill(id, SIGHUP)
-      }
-    }
-    #expect(status == 0)
+    let process = try OrchestrateProcess(
+      ["submit", manifest, "--chunk-size", "5"] + scene.here, environment: scene.environment,
+      through: ["/bin/sh", "-c", "trap '' HUP; exec \"$0\" \"$@\" >/dev/null 2>&1"])
+    try await scene.server.ledger.waitFor(transfers: 3)
+    process.send(SIGHUP)
+    #expect(await process.ended().status == 0)
     #expect(scene.timesTaken(60) == [1])
     await scene.server.stop()
   }
@@ -108,20 +88,13 @@ struct LiveRunTests {
   @Test("a closed terminal stops nothing")
   func lostTerminal() async throws {
     let scene = try await Scene { $0.delay = .milliseconds(50) }
-    let shell = Process()
-    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-    let binary = OrchestrateProcess.products.appendingPathComponent("orchestrate").path
     // Both readers are gone before the first line is written.
-    shell.arguments =
-      [
-        "-o", "pipefail", "-c", "exec \"$0\" \"$@\" 2> >(exec true) > >(exec true)", binary, "submit",
-        try scene.manifest(60), "--chunk-size", "5",
-      ] + scene.here
-    shell.environment = scene.environment
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      shell.terminationHandler = { _ in continuation.resume() }
-      do { try shell.run() } catch { continuation.resume(throwing: error) }
-    }
+    let process = try OrchestrateProcess(
+      ["submit", try scene.manifest(60), "--chunk-size", "5"] + scene.here, environment: scene.environment,
+      through: [
+        "/bin/bash", "-o", "pipefail", "-c", "exec \"$0\" \"$@\" 2> >(exec true) > >(exec true)",
+      ])
+    await process.ended()
     #expect(scene.timesTaken(60) == [1])
     let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
     #expect((report["run"] as? [String: Any])?["state"] as? String == "finished")

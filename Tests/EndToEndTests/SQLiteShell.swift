@@ -3,33 +3,28 @@ import TestSupport
 
 /// The sqlite3 of the system kept open, as another program that uses the database.
 final class SQLiteShell {
-  private let process = Process()
-  private let input = Pipe()
-  private let output = Pipe()
+  private let process: SpawnedProgram
 
   /// Opens a database, with some patience for other programs.
   init(_ path: String) throws {
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-    process.arguments = ["-cmd", ".timeout 20000", path]
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
+    process = try SpawnedProgram(
+      ["/usr/bin/sqlite3", "-cmd", ".timeout 20000", path], input: .pipe, output: .pipe)
   }
 
   /// Hands it statements.
   func run(_ sql: String) throws {
-    try input.fileHandleForWriting.write(contentsOf: Data((sql + "\n").utf8))
+    try process.input?.write(contentsOf: Data((sql + "\n").utf8))
   }
 
   /// The next thing it says, once it says it.
   func line() throws -> String {
-    String(decoding: try output.fileHandleForReading.nextBytes(), as: UTF8.self)
+    String(decoding: try process.output?.nextBytes() ?? Data(), as: UTF8.self)
       .trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   /// Ends it.
   func close() throws {
-    try input.fileHandleForWriting.close()
-    process.waitUntilExit()
+    try process.input?.close()
+    process.wait()
   }
 }

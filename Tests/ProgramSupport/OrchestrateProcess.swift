@@ -28,7 +28,7 @@ package final class OrchestrateProcess: Sendable {
     }
   }
 
-  private let process: Process
+  private let process: SpawnedProgram
   private let state = NIOLockedValueBox(State())
 
   /// Where the package's products are: beside the test bundle.
@@ -39,32 +39,23 @@ package final class OrchestrateProcess: Sendable {
     _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
     program: String = "orchestrate", through: [String] = []
   ) throws {
-    process = Process()
     let path = Self.products.appendingPathComponent(program).path
-    process.executableURL = URL(fileURLWithPath: through.isEmpty ? path : "/usr/bin/env")
-    process.arguments = through.isEmpty ? arguments : through + [path] + arguments
-    process.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"].merging(environment) { $1 }
-    let output = Pipe()
-    let diagnostics = Pipe()
-    process.standardOutput = output
-    process.standardError = diagnostics
+    process = try SpawnedProgram(
+      through + [path] + arguments,
+      environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"].merging(environment) { $1 },
+      input: input == nil ? .nowhere : .pipe, output: .pipe, diagnostics: .pipe)
+    follow()
     if let input {
-      let pipe = Pipe()
-      process.standardInput = pipe
-      try process.run(reading: output, diagnostics, into: self)
-      try pipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-      try pipe.fileHandleForWriting.close()
-    } else {
-      process.standardInput = FileHandle.nullDevice
-      try process.run(reading: output, diagnostics, into: self)
+      try process.input?.write(contentsOf: Data(input.utf8))
+      try process.input?.close()
     }
   }
 
   /// Its process id.
-  package var id: Int32 { process.processIdentifier }
+  package var id: Int32 { process.id }
 
   /// Sends it a signal.
-  package func send(_ signal: Int32) { kill(id, signal) }
+  package func send(_ signal: Int32) { process.send(signal) }
 
   /// Suspends until it ended and all it wrote was read.
   @discardableResult
@@ -128,7 +119,29 @@ package final class OrchestrateProcess: Sendable {
     }
   }
 
-  fileprivate func took(_ data: Data, isDiagnostics: Bool) {
+  /// Takes what it writes and its end, each on a thread of its own: plain blocking calls see the end of a pipe and of a
+  /// process whatever else the process does.
+  private func follow() {
+    for (stream, isDiagnostics) in [(process.output, false), (process.diagnostics, true)] {
+      Thread.detachNewThread { [self] in
+        while true {
+          // A pipe that cannot be read ends as one that has nothing more; the tests then miss what they look for.
+          let data = (try? stream?.nextBytes()) ?? Data()
+          took(data, isDiagnostics: isDiagnostics)
+          if data.isEmpty { return }
+        }
+      }
+    }
+    Thread.detachNewThread { [self] in
+      let status = process.wait()
+      change { state in
+        state.status = status
+        state.open -= 1
+      }
+    }
+  }
+
+  private func took(_ data: Data, isDiagnostics: Bool) {
     change { state in
       if data.isEmpty {
         state.open -= 1
@@ -140,15 +153,6 @@ package final class OrchestrateProcess: Sendable {
     }
   }
 
-  fileprivate func exited(_ process: Process) {
-    let status =
-      process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
-    change { state in
-      state.status = status
-      state.open -= 1
-    }
-  }
-
   private func change(_ body: (inout State) -> Void) {
     let watchers = state.withLockedValue { state in
       body(&state)
@@ -156,27 +160,5 @@ package final class OrchestrateProcess: Sendable {
       return state.watchers
     }
     for watcher in watchers { watcher.resume() }
-  }
-}
-
-/// Held while a program is started.
-private let starting = NIOLock()
-
-extension Process {
-  fileprivate func run(reading output: Pipe, _ diagnostics: Pipe, into owner: OrchestrateProcess) throws {
-    terminationHandler = { owner.exited($0) }
-    // Foundation was seen to crash here once, while hundreds of tests opened and closed descriptors and started programs.
-    try starting.withLock { try run() }
-    // Plain blocking reads on threads of their own see the end of a pipe whatever else the process does.
-    for (pipe, isDiagnostics) in [(output, false), (diagnostics, true)] {
-      Thread.detachNewThread {
-        while true {
-          // A pipe that cannot be read ends as one that has nothing more; the tests then miss what they look for.
-          let data = (try? pipe.fileHandleForReading.nextBytes()) ?? Data()
-          owner.took(data, isDiagnostics: isDiagnostics)
-          if data.isEmpty { return }
-        }
-      }
-    }
   }
 }

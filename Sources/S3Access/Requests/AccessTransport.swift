@@ -125,6 +125,11 @@ package final class HTTPAccessTransport: AccessTransport {
     proxied = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 
+  /// A client must not go while it is open, and whoever fails between may not get as far as ``shutdown()``.
+  deinit {
+    for client in [direct, proxied].compactMap(\.self) { client.shutdown { _ in } }
+  }
+
   package func send(_ request: AccessRequest, limit: Int) async throws -> AccessAnswer {
     try await TimeLimit.run(request.timeout, clock: clock) { [self] in
       try await exchange(request, limit: limit)

@@ -221,7 +221,7 @@ extension Probe {
   fileprivate func head(_ path: String) async throws -> Reply {
     var request = HTTPClientRequest(url: server.address + path)
     request.method = .HEAD
-    let response = try await client.execute(request, timeout: .seconds(30))
+    let response = try await client.execute(request, timeout: .minutes(5))
     return Reply(status: Int(response.status.code), headers: response.headers, body: "")
   }
 }

@@ -72,7 +72,7 @@ struct Probe: Sendable {
     if let key { request.headers.add(name: "X-Api-Key", value: key) }
     if let type { request.headers.add(name: "Content-Type", value: type) }
     if let body { request.body = .bytes(ByteBuffer(string: body)) }
-    let response = try await client.execute(request, timeout: .seconds(30))
+    let response = try await client.execute(request, timeout: .minutes(5))
     let content = try await response.body.collect(upTo: 64 << 20)
     return Reply(
       status: Int(response.status.code), headers: response.headers, body: String(buffer: content))
