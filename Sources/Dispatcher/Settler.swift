@@ -3,7 +3,7 @@ import KillPoints
 
 /// Finds out what became of unknown chunks, by asking the service, while sending goes on beside it.
 ///
-/// Only the unknown chunk waits, and looks at a chunk are `--settle-delay` apart. What a look says is the service's own
+/// Only the unknown chunk waits, and looks at a chunk are `--settle-delay` apart, later up to a minute. What a look says is the service's own
 /// ``SettlingStrategy`` to tell; here is when the next look is due, what `--on-unknown` says, and what a verdict does.
 struct Settler {
   let session: any RunSession
@@ -16,6 +16,11 @@ struct Settler {
   static let batch = 1_000
   /// Looks at a chunk after which it is left to a person, once nothing more is sent that could become a witness.
   static let idleLooks = 10
+  /// Looks that say nothing while more is sent, after which each pause is twice the one before: it may be hours until a
+  /// window opens or a quota permits another request, and listings are requests, too.
+  static let quickLooks = 10
+  /// The longest such pause, unless `--settle-delay` is longer.
+  static let longestPause: Duration = .seconds(60)
   /// The least time between two looks, whatever `--settle-delay` says: a listing is a request, too.
   static let shortestDelay: Duration = .milliseconds(200)
   /// The longest a process waits for a moment before which nothing can be concluded; later it is for `resume`.
@@ -139,7 +144,11 @@ struct Settler {
       return try await conclude(chunk, .partlyReceived, conclusion, isSeen: isSeen, &state)
     case .unconfirmed: break
     case .open(let notBefore):
-      if canSendMore { break }
+      if canSendMore {
+        known.openLooks += 1
+        known.nextLook = clock.elapsed() + pause(after: known.openLooks)
+        break
+      }
       if let notBefore, case let left = notBefore.since(clock.now()), left > .zero {
         known.nextLook = max(known.nextLook, clock.elapsed() + left)
         if left <= Self.longestWait { break }
@@ -153,6 +162,13 @@ struct Settler {
       return try await hold(chunk, reading.evidence, &state)
     }
     state.cases[chunk.number] = known
+  }
+
+  /// The pause after so many looks that said nothing while more is sent.
+  private func pause(after looks: Int) -> Duration {
+    // At most sixteen times the delay: who asks for short ones waits no minute once the last chunk was sent.
+    let doublings = min(max(0, looks - Self.quickLooks), 4)
+    return min(delay * (1 << doublings), max(delay, Self.longestPause))
   }
 
   /// Who says what became of a chunk, and how that is known.
@@ -287,6 +303,8 @@ struct SettlingCase {
   let attempt: Int
   /// The chunk is not looked at before that moment of ``BatchClock/elapsed()``.
   var nextLook: Duration
+  /// Looks that said nothing while more was sent that could become a witness.
+  var openLooks = 0
   /// Looks that said nothing since nothing more was sent that could become a witness.
   var idleLooks = 0
   /// Whether it is left to a person.
