@@ -98,6 +98,26 @@ struct WindowRunTests {
     #expect(actions.woken == [.sender(0): .leave])
   }
 
+  @Test("while a closed window keeps a lost answer from being decided, the service is asked ever more rarely")
+  func looksBecomeRarer() async throws {
+    let scene = try await RunScene(items: 3) { settings in
+      settings.windows = [
+        SendingWindow(opens: 15 * 60 + 7, closes: 15 * 60 + 10),
+        SendingWindow(opens: 23 * 60, closes: 23 * 60 + 30),
+      ]
+      settings.zone = "UTC"
+      settings.rates = [Rate(count: 2, window: .hour)]
+      settings.concurrency = 1
+      settings.settleDelay = .seconds(1)
+    }
+    // Only a request that leaves eight hours later can become a witness.
+    let service = ModelService(clock: scene.clock) { request, _ in request == 1 ? .lose : .accept }
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    // Each second it would be 28,000 times.
+    #expect(service.listings < 3_000, "\(service.listings)")
+  }
+
   @Test("nothing is sent outside, all of it is sent in the end, and lost answers are settled outside")
   func wholeRun() async throws {
     let scene = try await RunScene(items: 300) { settings in

@@ -44,7 +44,7 @@ struct SettleTests {
     #expect(
       try await scene.orchestrate("settle", "latest", "--chunk", "2", "--as", "not-received").status == 0)
     #expect(scene.timesTaken(10) == [0, 1])
-    let resumed = try await scene.orchestrate("resume", "latest")
+    let resumed = try await scene.orchestrate("resume", "latest", "--timeout", "5m")
     #expect(resumed.status == 0, "\(resumed.diagnostics)")
     #expect(scene.timesTaken(10) == [1])
     await scene.server.stop()
