@@ -111,7 +111,8 @@ let package = Package(
       name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore],
       path: "Sources/Services/Transfers", exclude: ["README.md"], swiftSettings: swiftSettings),
     .target(
-      name: "AssetsService", dependencies: ["BatchDomain", "ServiceHTTP", crypto, nioCore],
+      name: "AssetsService",
+      dependencies: ["BatchDomain", "ServiceHTTP", crypto, nioConcurrencyHelpers, nioCore],
       path: "Sources/Services/Assets", exclude: ["README.md"], swiftSettings: swiftSettings),
     module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),

@@ -20,7 +20,7 @@ struct ImportsTests {
       "CZlib", "KillPoints", "NIOCore", "NIOExtras", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS",
       "FoundationEssentials",
     ]).union(system),
-    "Services": domain.union(["ServiceHTTP", "NIOCore", "Crypto", "Synchronization"]).union(system),
+    "Services": domain.union(["ServiceHTTP", "NIOConcurrencyHelpers", "NIOCore", "Crypto"]).union(system),
     "Dispatcher": domain.union(["KillPoints", "NIOConcurrencyHelpers"]),
     "Reporting": domain.union(["Mustache"]),
     "Dashboard": ports.union([

@@ -1,7 +1,7 @@
 package import BatchDomain
+internal import NIOConcurrencyHelpers
 internal import NIOCore
 package import ServiceHTTP
-internal import Synchronization
 
 /// The requests of profile v1.3 over HTTP.
 ///
@@ -23,7 +23,7 @@ package final class AssetsHTTP: AssetsAPI {
   private let reader: AnswerReader
   private let pages: PageReader
   private let decoder: AssetPages
-  private let lead = Mutex<Duration?>(nil)
+  private let lead = NIOLockedValueBox<Duration?>(nil)
 
   /// A client that has not connected yet.
   ///
@@ -55,7 +55,7 @@ package final class AssetsHTTP: AssetsAPI {
 
   /// How far the clock of this machine is ahead of the service's, by the date of the last answer to a request that only
   /// reads, to a second; `nil` as long as none said it.
-  package var clockLead: Duration? { lead.withLock { $0 } }
+  package var clockLead: Duration? { lead.withLockedValue { $0 } }
 
   // MARK: Requests that make something
 
@@ -178,7 +178,7 @@ package final class AssetsHTTP: AssetsAPI {
     case .success(let answer):
       let now = clock.now()
       if let date = answer.headers["date"].lazy.compactMap({ HTTPDate.parse($0, now: now) }).first {
-        lead.withLock { $0 = now.since(date) }
+        lead.withLockedValue { $0 = now.since(date) }
       }
       return try await pages.page(answer, now: now) { [decoder] bytes throws(UnreadablePage) in
         try decode(decoder, bytes)

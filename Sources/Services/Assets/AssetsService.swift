@@ -1,6 +1,6 @@
 package import BatchDomain
+internal import NIOConcurrencyHelpers
 internal import ServiceHTTP
-internal import Synchronization
 
 /// The service of profile v1.3: a chunk is one item and needs two requests. The service fetches the video from a URL and
 /// makes an asset of it, which is polled until it is ready; then the asset is added to an index. Each answer has an id, and
@@ -13,7 +13,7 @@ package final class AssetsService: ServiceModule {
   private let urlLifetime: Duration
   private let wrongEndpoint: String
   /// When the URL that an asset was made of stops working, by chunk: as long as its asset is not ready.
-  private let urlEnds = Mutex<[ChunkNumber: Timestamp]>([:])
+  private let urlEnds = NIOLockedValueBox<[ChunkNumber: Timestamp]>([:])
 
   /// The service behind some requests.
   ///
@@ -66,7 +66,7 @@ package final class AssetsService: ServiceModule {
     } catch {
       return Self.result(of: error)
     }
-    urlEnds.withLock { $0[unit.chunk] = url.expiresAt ?? Self.never }
+    urlEnds.withLockedValue { $0[unit.chunk] = url.expiresAt ?? Self.never }
     let result = AssetOutcomes.result(
       of: await api.create(
         NewAsset(
@@ -113,10 +113,10 @@ package final class AssetsService: ServiceModule {
 
   /// Whether the URL that an asset was made of has ended.
   private func hasEnded(urlOf chunk: ProcessingChunk, at now: Timestamp) -> Bool {
-    now >= urlEnds.withLock { $0[chunk.number] } ?? chunk.acceptedAt + urlLifetime
+    now >= urlEnds.withLockedValue { $0[chunk.number] } ?? chunk.acceptedAt + urlLifetime
   }
 
-  private func forget(_ chunk: ChunkNumber) { urlEnds.withLock { $0[chunk] = nil } }
+  private func forget(_ chunk: ChunkNumber) { urlEnds.withLockedValue { $0[chunk] = nil } }
 
   // MARK: Polling
 
