@@ -261,10 +261,11 @@ private struct PersistentRecords: SettlingRecords {
   let persistently: StoreRetry
 
   func witnesses(
-    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
   ) async throws -> [Witness] {
     try await persistently {
-      try await session.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+      try await session.witnesses(
+        index: index, intents: intents, begunAfter: moment, newestFirst: newestFirst, limit: limit)
     }
   }
 

@@ -193,7 +193,9 @@ struct StoringCostTests {
     let sends = try await sessions[0].sends(of: [index: ["000007.mp4", "none"]], since: start)
     #expect(sends.map(\.name) == ["000007.mp4"])
     #expect(
-      try await sessions[0].witnesses(index: index, intents: 0..<Int.max, newestFirst: true, limit: 5).count
+      try await sessions[0].witnesses(
+        index: index, intents: 0..<Int.max, begunAfter: nil, newestFirst: true, limit: 5
+      ).count
         == 5)
     #expect(try await store.database.statements == statements)
   }

@@ -68,6 +68,29 @@ struct SettlingTests {
     if !comes { #expect(scene.clock.now().since(start) >= .seconds(60)) }
   }
 
+  @Test(
+    "what a gateway may hold is settled while sending goes on, however many chunks are sent within the grace")
+  func heldByGatewayInAFastRun() async throws {
+    let scene = try await RunScene(items: 400) {
+      $0.concurrency = 2
+      $0.settleDelay = .seconds(1)
+      $0.settleGrace = .seconds(5)
+    }
+    // Ten requests a second, and the newest of them are never listed yet.
+    let service = ModelService(clock: scene.clock, listingLag: .seconds(3)) { request, _ in
+      request == 3 ? .answer(Answer(status: 504)) : .after(.milliseconds(200), .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    #expect(Set(service.taken.values) == [1])
+    #expect(service.taken.count == 400)
+    let settled = try #require(
+      scene.events.all.firstIndex { if case .settled = $0 { true } else { false } })
+    let accepted = scene.events.all[..<settled].compactMap { event in
+      if case .progress(let counts) = event { counts.items(in: .accepted) } else { nil }
+    }.last
+    #expect(try #require(accepted) < 300)
+  }
+
   @Test("a broken connection needs no grace")
   func brokenWithoutGrace() async throws {
     let scene = try await RunScene(items: 12) {

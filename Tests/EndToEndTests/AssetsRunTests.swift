@@ -101,6 +101,17 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test("while the list is behind, the last upload is not sent again because the list does not show it")
+  func lostBehindASlowList() async throws {
+    let scene = try await scene(videos: 4, faults: ["upload/reset-after@4"]) { $0.listingLag = .seconds(3) }
+    let ending = try await submit(scene, "--settle-grace", "200ms")
+    #expect(ending.status == 0, "\(ending.diagnostics)\(ending.output)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 4)
+    #expect(tally.assets.values.allSatisfy { $0 == 1 }, "\(tally)")
+    await scene.server.stop()
+  }
+
   @Test("no credential, no signature and no session is anywhere but in memory")
   func secrets() async throws {
     let scene = try await scene(videos: 5, faults: ["upload/error-accepted@2"])

@@ -144,15 +144,17 @@ struct RunSessionConformance {
     }
     let index: IndexID = "rare"
     func chunks(_ intents: Range<Int>, newestFirst: Bool, _ limit: Int) async throws -> [Int] {
-      try await session.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
-        .map(\.chunk.rawValue)
+      try await session.witnesses(
+        index: index, intents: intents, begunAfter: nil, newestFirst: newestFirst, limit: limit
+      ).map(\.chunk.rawValue)
     }
     #expect(try await chunks(0..<Int.max, newestFirst: true, 5) == [290, 5])
     #expect(try await chunks(0..<Int.max, newestFirst: false, 5) == [5, 290])
     #expect(try await chunks(0..<Int.max, newestFirst: true, 1) == [290])
     #expect(try await chunks(20..<Int.max, newestFirst: false, 1) == [290])
     #expect(try await chunks(20..<280, newestFirst: false, 5) == [])
-    let names = try await session.witnesses(index: index, intents: 0..<Int.max, newestFirst: false, limit: 1)
+    let names = try await session.witnesses(
+      index: index, intents: 0..<Int.max, begunAfter: nil, newestFirst: false, limit: 1)
     #expect(names.first?.names == ["000010.mp4"])
   }
 
@@ -365,7 +367,7 @@ struct RunSessionConformance {
       try await session.acceptance(of: .upload, after: unknown.endedAfter)
         == StepAcceptance(
           chunk: other.number, externalID: "asset-2", startedAt: start + .seconds(2),
-          acceptedAt: start + .seconds(3)))
+          acceptedAt: start + .seconds(3), index: "629d807aa9e2a3a33a92c00b"))
     #expect(try await session.acceptance(of: .index, after: 0) == nil)
     let settlement = Settlement(
       chunk: lost.number, attempt: 1, verdict: .received, authority: .listing, evidence: Evidence("listed"),
@@ -386,8 +388,9 @@ struct RunSessionConformance {
       try await session.acceptance(of: .index, after: unknown.endedAfter)
         == StepAcceptance(
           chunk: lost.number, externalID: "indexed-0", startedAt: start + .seconds(10),
-          acceptedAt: start + .seconds(11), externalIDs: [.upload: "asset-0"]))
-    #expect(try await session.spentIDs(among: ["asset-0", "asset-2", "foreign"]).isEmpty)
+          acceptedAt: start + .seconds(11), externalIDs: [.upload: "asset-0"],
+          index: "629d807aa9e2a3a33a92c00b"))
+    #expect(try await session.spentIDs(among: ["asset-0", "asset-2", "indexed-0", "foreign"]).isEmpty)
     let working = try #require(try await session.processingChunks(after: nil, limit: 5).first)
     _ = try await session.record(
       ProcessingResult(of: working, at: start + .seconds(11), event: .requeued, code: "asset_failed"))
@@ -457,16 +460,24 @@ struct RunSessionConformance {
     _ = try await session.record(result(second, .accepted, .accepted))
     let index = IndexID("629d807aa9e2a3a33a92c00b")
     let always = 0..<Int.max
-    let all = try await session.witnesses(index: index, intents: always, newestFirst: true, limit: 5)
+    let all = try await session.witnesses(
+      index: index, intents: always, begunAfter: nil, newestFirst: true, limit: 5)
     #expect(all.map(\.chunk) == [second.number, first.number])
-    let oldest = try await session.witnesses(index: index, intents: always, newestFirst: false, limit: 1)
+    let oldest = try await session.witnesses(
+      index: index, intents: always, begunAfter: nil, newestFirst: false, limit: 1)
     #expect(oldest.map(\.chunk) == [first.number])
+    let soonest = try await session.witnesses(
+      index: index, intents: always, begunAfter: all[0].startedAt, newestFirst: false, limit: 1)
+    #expect(soonest.map(\.chunk) == [first.number])
+    let none = try await session.witnesses(
+      index: index, intents: always, begunAfter: all[1].startedAt, newestFirst: false, limit: 1)
+    #expect(none.isEmpty)
     let later = try await session.witnesses(
-      index: index, intents: 2..<Int.max, newestFirst: true, limit: 5)
+      index: index, intents: 2..<Int.max, begunAfter: nil, newestFirst: true, limit: 5)
     #expect(later.map(\.chunk) == [second.number])
     #expect(later[0].intent == 2)
     let other = try await session.witnesses(
-      index: IndexID("other"), intents: always, newestFirst: true, limit: 5)
+      index: IndexID("other"), intents: always, begunAfter: nil, newestFirst: true, limit: 5)
     #expect(other.isEmpty)
   }
 

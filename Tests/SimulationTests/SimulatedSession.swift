@@ -68,10 +68,11 @@ struct SimulatedSession: RunSession {
   }
 
   func witnesses(
-    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
   ) async throws -> [Witness] {
     try await read("witnesses", { "\($0.map(\.chunk.rawValue))" }) {
-      try await base.witnesses(index: index, intents: intents, newestFirst: newestFirst, limit: limit)
+      try await base.witnesses(
+        index: index, intents: intents, begunAfter: moment, newestFirst: newestFirst, limit: limit)
     }
   }
 

@@ -110,9 +110,10 @@ package protocol SettlingRecords: Sendable {
   ///
   /// - Parameters:
   ///   - intents: only attempts whose place among the run's intents is one of these.
+  ///   - moment: only attempts that were begun later than that; `nil` for any.
   ///   - newestFirst: the order, and with `limit` the choice.
   func witnesses(
-    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
   ) async throws -> [Witness]
 
   /// Everything that this store sent to the run's service under these file names: by chunks of other runs, by chunks

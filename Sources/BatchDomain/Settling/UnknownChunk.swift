@@ -174,13 +174,16 @@ package struct StepAcceptance: Sendable, Equatable {
   package var acceptedAt: Timestamp
   /// The ids that the service gave to what earlier steps of the chunk made, the latest of each step.
   package var externalIDs: [ChunkStep: String]
+  /// The index that receives its items; `nil` where they go to several.
+  package var index: IndexID?
 
   /// An acceptance as the store has it.
   package init(
     chunk: ChunkNumber, externalID: String, startedAt: Timestamp, acceptedAt: Timestamp,
-    externalIDs: [ChunkStep: String] = [:]
+    externalIDs: [ChunkStep: String] = [:], index: IndexID? = nil
   ) {
     self.externalIDs = externalIDs
+    self.index = index
     self.chunk = chunk
     self.externalID = externalID
     self.startedAt = startedAt

@@ -56,12 +56,13 @@ extension SQLiteRunSession {
   }
 
   func witnesses(
-    index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+    index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
   ) async throws -> [Witness] {
     var found: [Witness] = []
     var left = intents
     while found.count < limit, !left.isEmpty {
-      let page = try await witnesses(index: index, page: left, newestFirst: newestFirst)
+      let page = try await witnesses(
+        index: index, page: left, begunAfter: moment, newestFirst: newestFirst)
       found += page.witnesses.prefix(limit - found.count)
       guard let last = page.last else { break }
       left = newestFirst ? left.lowerBound..<last : last + 1..<left.upperBound
@@ -76,7 +77,7 @@ extension SQLiteRunSession {
   ///
   /// - Returns: them, and the intent up to which it was looked; `nil` when there are no more.
   private func witnesses(
-    index: IndexID, page intents: Range<Int>, newestFirst: Bool
+    index: IndexID, page intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool
   ) async throws -> (witnesses: [Witness], last: Int?) {
     let destination = Origin.canonical(settings.destination)
     return try await reader.read { [self] connection in
@@ -89,14 +90,14 @@ extension SQLiteRunSession {
         FROM attempt AS a INDEXED BY attempt_intent
         CROSS JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
         CROSS JOIN destination AS d ON d.id = a.destination
-        WHERE a.run = ? AND a.intent >= ? AND a.intent < ? AND a.outcome = 'accepted'
+        WHERE a.run = ? AND a.intent >= ? AND a.intent < ? AND a.outcome = 'accepted' AND a.started_at > ?
           AND (c.index_id IS NULL OR c.index_id = ?)
           AND NOT EXISTS (SELECT 1 FROM attempt AS before
                           WHERE before.run = a.run AND before.chunk = a.chunk AND before.number < a.number
                             AND (before.outcome = 'unknown' OR before.outcome = 'content' OR before.outcome = 'index'))
         ORDER BY a.intent \(newestFirst ? "DESC" : "ASC") LIMIT ?
         """, .integer(row), .integer(intents.lowerBound), .integer(intents.upperBound),
-        .text(index.rawValue), .integer(Self.witnessesPerRead)
+        .integer(moment?.milliseconds ?? .min), .text(index.rawValue), .integer(Self.witnessesPerRead)
       ) { row in
         (
           witness: Witness(
@@ -221,15 +222,18 @@ extension SQLiteRunSession {
     try await reader.read { [self] connection in
       let found = try connection.first(
         """
-        SELECT chunk, external_id, started_at, finished_at FROM attempt INDEXED BY attempt_intent
-        WHERE run = ? AND intent > ? AND step = ? AND outcome = 'accepted' AND external_id IS NOT NULL
-        ORDER BY intent DESC LIMIT 1
+        SELECT a.chunk, a.external_id, a.started_at, a.finished_at, c.index_id
+        FROM attempt AS a INDEXED BY attempt_intent
+        CROSS JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+        WHERE a.run = ? AND a.intent > ? AND a.step = ? AND a.outcome = 'accepted' AND a.external_id IS NOT NULL
+        ORDER BY a.intent DESC LIMIT 1
         """, .integer(row), .integer(intents), .text(step.rawValue)
       ) {
         StepAcceptance(
           chunk: ChunkNumber($0.int(0)), externalID: $0.text(1),
           startedAt: Timestamp(milliseconds: Int64($0.int(2))),
-          acceptedAt: Timestamp(milliseconds: Int64($0.int(3))))
+          acceptedAt: Timestamp(milliseconds: Int64($0.int(3))), index: $0.optionalText(4).map { IndexID($0) }
+        )
       }
       guard var found, step != settings.profile.firstStep else { return found }
       found.externalIDs = try externalIDs(of: found.chunk, in: connection)
@@ -246,7 +250,8 @@ extension SQLiteRunSession {
           """
           SELECT a.external_id FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
           WHERE a.run = ? AND a.external_id IN (SELECT value FROM json_each(?))
-            AND (c.state = 'rejected' OR c.state = 'failed' OR c.step = a.step AND c.state <> 'processing'
+            AND (c.state = 'rejected' OR c.state = 'failed'
+                 OR c.step = a.step AND c.state <> 'processing' AND c.state <> 'accepted'
                  OR EXISTS (SELECT 1 FROM attempt AS later
                             WHERE later.run = a.run AND later.chunk = a.chunk AND later.step = a.step
                               AND later.number > a.number AND later.external_id IS NOT NULL))

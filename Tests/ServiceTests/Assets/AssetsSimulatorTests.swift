@@ -84,7 +84,7 @@ struct AssetsSimulatorTests {
   /// A store that knows of nothing else.
   private struct Records: SettlingRecords {
     func witnesses(
-      index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+      index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
     ) async throws -> [Witness] { [] }
     func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] { [] }
     func listingLag(of index: IndexID) async throws -> ListingLag? { nil }

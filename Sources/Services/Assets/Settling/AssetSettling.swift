@@ -2,8 +2,9 @@ internal import BatchDomain
 internal import ServiceHTTP
 
 /// Finds out what became of unknown chunks: of an upload by the item's tag in the list of assets, of an index step by the
-/// list of indexed assets of its asset. Present is proof; absence counts only when two looks agree, beside a witness or
-/// after a time that is long for this service. `docs/settling.md` says it in full.
+/// list of indexed assets of its asset. Present is proof; absence counts only when two looks agree, beside a witness or,
+/// where the list shows what was accepted last, after a time that is long for this service. `docs/settling.md` says it
+/// in full.
 struct AssetSettling: SettlingStrategy {
   private let api: any AssetsAPI
   private let run: RunID
@@ -21,7 +22,7 @@ struct AssetSettling: SettlingStrategy {
     ///
     /// - Parameters:
     ///   - witness: an accepted chunk of the same step that was begun later and that the same list shows.
-    ///   - unshown: accepted chunks of the same step that were begun later and that it does not show.
+    ///   - unshown: accepted chunks of the same step, the newest ones, that it does not show.
     case absent(witness: ChunkNumber?, unshown: [StepAcceptance])
     /// Nothing can be concluded from this look, in words.
     case unclear(String)
@@ -47,9 +48,13 @@ struct AssetSettling: SettlingStrategy {
     let lookedAt = context.clock.now()
     memory.watch(now: lookedAt, elapsed: context.clock.elapsed())
     do {
+      for step in Set(chunks.map(\.step)) {
+        memory.watch(try await context.evidence.acceptance(of: step, after: 0), of: step)
+      }
       for chunk in chunks {
         let newest = try await context.evidence.acceptance(of: chunk.step, after: chunk.endedAfter)
-        memory.learn(newest, for: chunk)
+        // What was begun while the request could still arrive can never be a witness.
+        if let newest, wasBegunLater(newest, than: chunk) { memory.learn(newest, for: chunk) }
       }
       var readings = try await lookAtUploads(chunks.filter { $0.step == .upload }, lookedAt: lookedAt)
       readings.merge(try await lookAtIndexing(chunks.filter { $0.step != .upload }, lookedAt: lookedAt)) {
@@ -91,7 +96,9 @@ struct AssetSettling: SettlingStrategy {
       }
     }
     let open = chunks.filter { tags[$0.number] != nil }
-    guard let earliest = open.map(\.startedAt).min() else { return readings }
+    guard !open.isEmpty else { return readings }
+    let acceptances = acceptances(of: .upload, beside: open)
+    let earliest = (open.map(\.startedAt) + acceptances.map(\.startedAt)).min() ?? lookedAt
     let snapshot: AssetSnapshot
     switch try await attempt({ sweep throws(GatedReading.Failure) in
       try await sweep.assets(since: earliest - AssetSweep.clockMargin, items: Set(tags.values), run: run)
@@ -101,15 +108,16 @@ struct AssetSettling: SettlingStrategy {
       for chunk in open { readings[chunk.number] = self.open(chunk, failure.reason) }
       return readings
     }
-    try await note(open, isShown: { snapshot.own.contains($0.externalID) }, lookedAt: lookedAt) { _ in
-      Self.listOfAssets
-    }
+    let unshown = try await note(
+      acceptances.filter { snapshot.readBackTo <= $0.startedAt - AssetSweep.clockMargin },
+      isShown: { snapshot.own.contains($0.externalID) }, lookedAt: lookedAt, list: Self.listOfAssets)
     let spent = try await spentIDs(among: snapshot.tagged.values.flatMap { $0 }.map(\.id))
     for chunk in open {
       let tag = tags[chunk.number] ?? ""
       var sight = sight(
-        of: chunk, (snapshot.tagged[tag] ?? []).filter { !spent.contains($0.id) }, in: snapshot)
-      if !snapshot.isWhole {
+        of: chunk, (snapshot.tagged[tag] ?? []).filter { !spent.contains($0.id) }, in: snapshot,
+        unshown: unshown)
+      if snapshot.readBackTo > chunk.startedAt - AssetSweep.clockMargin {
         if case .present = sight {} else { sight = try await narrowed(chunk, tag: tag) }
       }
       readings[chunk.number] = try await conclude(
@@ -118,7 +126,9 @@ struct AssetSettling: SettlingStrategy {
     return readings
   }
 
-  private func sight(of chunk: UnknownChunk, _ rows: [AssetRow], in snapshot: AssetSnapshot) -> Sight {
+  private func sight(
+    of chunk: UnknownChunk, _ rows: [AssetRow], in snapshot: AssetSnapshot, unshown: [StepAcceptance]
+  ) -> Sight {
     if let present = Self.present(rows) { return present }
     let since = chunk.startedAt - AssetSweep.clockMargin
     if let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }),
@@ -128,16 +138,14 @@ struct AssetSettling: SettlingStrategy {
         "the list of assets shows its file name at that time without the metadata that was sent with it, so that it "
           + "cannot be told whose asset that is")
     }
-    let later = witnesses(for: chunk)
-    let witness = later.first { snapshot.own.contains($0.externalID) }
+    let witness = witnesses(for: chunk).first { snapshot.own.contains($0.externalID) }
     if snapshot.own.isEmpty, !snapshot.bare.isEmpty {
       // Perhaps metadata is not kept at all, and one of these is the chunk's.
       return .unclear(
         "the list of assets shows \(snapshot.bare.count) of that time without metadata, and none that shows the "
           + "metadata of this run")
     }
-    return .absent(
-      witness: witness?.chunk, unshown: later.filter { !snapshot.own.contains($0.externalID) })
+    return .absent(witness: witness?.chunk, unshown: unshown)
   }
 
   /// Of several assets of one item the one that is used has not failed, where there is such a one, and has the smallest
@@ -171,7 +179,8 @@ struct AssetSettling: SettlingStrategy {
     _ chunks: [UnknownChunk], lookedAt: Timestamp
   ) async throws -> [ChunkNumber: SettlingReading] {
     var readings: [ChunkNumber: SettlingReading] = [:]
-    var lists = IndexedAssetLists(windowStart: chunks.map(\.startedAt).min() ?? lookedAt)
+    let times = chunks.map(\.startedAt) + memory.watched(of: .index).map(\.startedAt)
+    var lists = IndexedAssetLists(windowStart: times.min() ?? lookedAt)
     for chunk in chunks {
       guard let item = chunk.items.first, let asset = chunk.externalIDs[.upload],
         Self.obstacle(chunk) == nil
@@ -192,22 +201,22 @@ struct AssetSettling: SettlingStrategy {
       if let first = usable.first {
         sight = .present(id: first, isDone: true, surplus: Array(usable.dropFirst()))
       } else {
-        var shown: [StepAcceptance] = []
-        var unshown: [StepAcceptance] = []
-        for candidate in witnesses(for: chunk) {
+        var shown: Set<String> = []
+        var lookedUp: [StepAcceptance] = []
+        for acceptance in acceptances(of: chunk.step, beside: [chunk]) {
           // Without its asset it cannot be looked up; it says nothing then.
-          guard let own = candidate.externalIDs[.upload],
-            case .success(let found) = try await indexedAssets(of: own, in: item.index, &lists)
+          guard let own = acceptance.externalIDs[.upload],
+            case .success(let found) = try await indexedAssets(
+              of: own, in: acceptance.index ?? item.index, &lists)
           else { continue }
-          if found.contains(candidate.externalID) {
-            shown.append(candidate)
-          } else {
-            unshown.append(candidate)
-          }
+          lookedUp.append(acceptance)
+          if found.contains(acceptance.externalID) { shown.insert(acceptance.externalID) }
         }
-        try await note(
-          [chunk], isShown: { shown.contains($0) }, lookedAt: lookedAt, list: { _ in item.index })
-        sight = .absent(witness: shown.first?.chunk, unshown: unshown)
+        let unshown = try await note(
+          lookedUp, isShown: { [shown] in shown.contains($0.externalID) }, lookedAt: lookedAt,
+          list: item.index)
+        let witness = witnesses(for: chunk).first { shown.contains($0.externalID) }
+        sight = .absent(witness: witness?.chunk, unshown: unshown)
       }
       readings[chunk.number] = try await conclude(
         sight, chunk, list: item.index, listed: ids.count, lookedAt: lookedAt)
@@ -305,15 +314,28 @@ struct AssetSettling: SettlingStrategy {
       )
     }
     guard witness == nil else { return nil }
-    // A list that does not show what was accepted later is behind at least as far as that.
     let behind = unshown.map { memory.passed(from: $0.startedAt, to: lookedAt) }.max() ?? .zero
-    let lag = max(behind, try await context.evidence.listingLag(of: list)?.lag ?? .zero)
-    let needed = max(context.delay, lag) * 2
+    let longest = try await longestLag(of: list)
+    let needed = max(context.delay, behind, longest) * 2
+    let notBefore = end + needed + skipped
+    if let newest = unshown.last {
+      // The list is behind, and by how far is not known before it shows what was accepted. Then twice that has to pass.
+      return (
+        "\(what) shows neither it nor chunk \(newest.chunk), which was accepted: it is behind",
+        notBefore > lookedAt ? notBefore : lookedAt + max(context.delay, behind)
+      )
+    }
     guard passed < needed else { return nil }
-    let why =
-      unshown.first.map { "\(what) shows neither it nor chunk \($0.chunk), accepted after it" }
-      ?? "\(what) does not show it, and may be behind"
-    return (why, end + needed + skipped)
+    return ("\(what) does not show it, and may be behind", notBefore)
+  }
+
+  /// The longest lag that the run has seen, of this list or of another one.
+  private func longestLag(of list: IndexID) async throws -> Duration {
+    var longest = memory.longestLag
+    for known in [list, Self.listOfAssets] {
+      longest = max(longest, try await context.evidence.listingLag(of: known)?.lag ?? .zero)
+    }
+    return longest
   }
 
   private mutating func open(
@@ -328,9 +350,20 @@ struct AssetSettling: SettlingStrategy {
   /// What was begun later is known from the order of the intents, which no change of the machine's clock disturbs; the
   /// times have to agree.
   private func witnesses(for chunk: UnknownChunk) -> [StepAcceptance] {
+    memory.candidates(for: chunk).filter { wasBegunLater($0, than: chunk) }
+  }
+
+  /// Whether an accepted chunk was begun after the request of an unknown one could arrive, by their times.
+  private func wasBegunLater(_ acceptance: StepAcceptance, than chunk: UnknownChunk) -> Bool {
     let end = arrival(of: chunk)
-    let counted = chunk.mayArriveLater ? end + memory.skipped(since: chunk.endedAt) : end
-    return memory.candidates(for: chunk).filter { $0.startedAt > counted }
+    return acceptance.startedAt > (chunk.mayArriveLater ? end + memory.skipped(since: chunk.endedAt) : end)
+  }
+
+  /// Accepted chunks of a step that say how far its list is behind, each once, in the order of their beginnings.
+  private func acceptances(of step: ChunkStep, beside chunks: [UnknownChunk]) -> [StepAcceptance] {
+    var seen: Set<String> = []
+    return (memory.watched(of: step) + chunks.flatMap { memory.candidates(for: $0) })
+      .filter { seen.insert($0.externalID).inserted }.sorted { $0.startedAt < $1.startedAt }
   }
 
   /// The moment from which on the request of the last attempt can no longer arrive.
@@ -339,20 +372,28 @@ struct AssetSettling: SettlingStrategy {
   }
 
   /// Learns from which accepted chunks a list shows how far it is behind.
+  ///
+  /// - Parameter acceptances: those that the list would show, in the order of their beginnings.
+  /// - Returns: the newest ones, as far as the list shows none that was begun later. What is missing before one that is
+  ///   shown is no lag, and what came to nothing may have been deleted.
   private mutating func note(
-    _ chunks: [UnknownChunk], isShown: (StepAcceptance) -> Bool, lookedAt: Timestamp,
-    list: (UnknownChunk) -> IndexID
-  ) async throws {
-    for chunk in chunks {
-      for candidate in memory.candidates(for: chunk) {
-        guard let lag = memory.note(candidate, isShown: isShown(candidate), at: lookedAt) else { continue }
-        try await remember(lag, of: list(chunk))
-      }
+    _ acceptances: [StepAcceptance], isShown: (StepAcceptance) -> Bool, lookedAt: Timestamp, list: IndexID
+  ) async throws -> [StepAcceptance] {
+    for acceptance in acceptances {
+      guard let lag = memory.note(acceptance, isShown: isShown(acceptance), at: lookedAt) else { continue }
+      try await remember(lag, of: list)
     }
+    let shownUpTo = acceptances.filter(isShown).map(\.startedAt).max()
+    let unshown = acceptances.filter { acceptance in
+      !isShown(acceptance) && shownUpTo.map { acceptance.startedAt >= $0 } ?? true
+    }
+    let spent = try await spentIDs(among: unshown.map(\.externalID))
+    return unshown.filter { !spent.contains($0.externalID) }
   }
 
   /// Keeps the longest lag that the run has seen.
-  private func remember(_ lag: ListingLag, of list: IndexID) async throws {
+  private mutating func remember(_ lag: ListingLag, of list: IndexID) async throws {
+    memory.keep(lag.lag)
     let known = try await context.evidence.listingLag(of: list)
     if known.map({ $0.lag < lag.lag }) ?? true { try await context.evidence.remember(lag, of: list) }
   }

@@ -5,7 +5,8 @@ internal import BatchDomain
 struct AssetSettlingMemory {
   /// A difference between the machine's clock and the time that passed that is no mere adjustment.
   private static let tolerance: Duration = .seconds(1)
-  /// Accepted chunks that are remembered for an unknown one, at most: the first ones are the likeliest to be listed.
+  /// Accepted chunks that are remembered for an unknown one, and for a step, at most: the first ones are the likeliest to
+  /// be listed.
   private static let candidateLimit = 5
 
   private struct Case {
@@ -15,13 +16,18 @@ struct AssetSettlingMemory {
     var absentSince: Timestamp?
     /// Whether any look saw nothing of it.
     var wasMissing = false
-    /// Accepted chunks of its step that were begun later, in the order in which they were learnt of.
+    /// Accepted chunks of its step that were begun after its request could arrive, in the order in which they were learnt
+    /// of.
     var candidates: [StepAcceptance] = []
   }
 
   private var cases: [ChunkNumber: Case] = [:]
+  /// Accepted chunks that say how far the list is behind, by step, in the order in which they were learnt of.
+  private var watched: [ChunkStep: [StepAcceptance]] = [:]
   /// Ids that a look did not show.
   private var missing: Set<String> = []
+  /// The longest lag of a list that was measured.
+  private(set) var longestLag: Duration = .zero
   private var last: (now: Timestamp, elapsed: Duration)
   /// When the clock was found to have been set forward, and how far.
   private var stepsForward: [(noticedAt: Timestamp, by: Duration)] = []
@@ -55,17 +61,19 @@ struct AssetSettlingMemory {
     cases[chunk.number] = known
   }
 
-  /// Learns of an accepted chunk that was begun after the last attempt of an unknown one had ended.
-  mutating func learn(_ acceptance: StepAcceptance?, for chunk: UnknownChunk) {
-    change(chunk) { known in
-      guard let acceptance, !known.candidates.contains(acceptance) else { return }
-      // Of many, the newest gives way: while sending is fast it is always inside the list's lag.
-      if known.candidates.count == Self.candidateLimit { known.candidates.removeLast() }
-      known.candidates.append(acceptance)
-    }
+  /// Learns of an accepted chunk that was begun after the request of an unknown one could arrive.
+  mutating func learn(_ acceptance: StepAcceptance, for chunk: UnknownChunk) {
+    change(chunk) { Self.add(acceptance, to: &$0.candidates) }
   }
 
-  /// Accepted chunks that were begun after the last attempt of an unknown one had ended.
+  /// Of many, the newest gives way: while sending is fast it is always inside the list's lag.
+  private static func add(_ acceptance: StepAcceptance, to known: inout [StepAcceptance]) {
+    guard !known.contains(acceptance) else { return }
+    if known.count == candidateLimit { known.removeLast() }
+    known.append(acceptance)
+  }
+
+  /// Accepted chunks that were begun after the request of an unknown one could arrive.
   func candidates(for chunk: UnknownChunk) -> [StepAcceptance] { cases[chunk.number]?.candidates ?? [] }
 
   /// A look saw nothing of the chunk.
@@ -92,6 +100,19 @@ struct AssetSettlingMemory {
   mutating func forget(_ chunk: UnknownChunk) { cases[chunk.number] = nil }
 
   // MARK: Lags
+
+  /// Learns of the newest accepted chunk of a step, whenever it was begun; those before it that no look has shown stay.
+  mutating func watch(_ newest: StepAcceptance?, of step: ChunkStep) {
+    var known = watched[step, default: []].filter { missing.contains($0.externalID) }
+    if let newest { Self.add(newest, to: &known) }
+    watched[step] = known
+  }
+
+  /// The newest accepted chunk of a step, and those before it that no look has shown.
+  func watched(of step: ChunkStep) -> [StepAcceptance] { watched[step, default: []] }
+
+  /// Keeps a lag that was measured.
+  mutating func keep(_ lag: Duration) { longestLag = max(longestLag, lag) }
 
   /// Learns whether a list shows an accepted chunk.
   ///

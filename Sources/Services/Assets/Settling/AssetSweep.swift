@@ -13,8 +13,8 @@ struct AssetSnapshot: Sendable {
   var own: Set<String> = []
   /// Assets without any metadata.
   var bare: [AssetRow] = []
-  /// Whether every asset of the window was read: else there may be more of them.
-  var isWhole = true
+  /// The moment back to which every asset was read, by the service's clock: there may be more of them before.
+  var readBackTo: Timestamp
 }
 
 /// Reads lists of the service, newest first, back to the start of a window.
@@ -43,9 +43,9 @@ struct AssetSweep {
   func assets(
     since windowStart: Timestamp, items: Set<String>, run: RunID
   ) async throws(GatedReading.Failure) -> AssetSnapshot {
-    var snapshot = AssetSnapshot(takenAt: clock.now())
+    var snapshot = AssetSnapshot(takenAt: clock.now(), readBackTo: windowStart)
     var seen: Set<String> = []
-    snapshot.isWhole = try await rows(
+    snapshot.readBackTo = try await rows(
       since: windowStart, cap: Self.pageCap,
       page: { page throws(ListingFailure) in
         try await api.assets(page: page, limit: api.pageLimit, fileName: nil)
@@ -91,7 +91,7 @@ struct AssetSweep {
   ) async throws(GatedReading.Failure) -> [String: [String]] {
     var byAsset: [String: [String]] = [:]
     var seen: Set<String> = []
-    let isWhole = try await rows(
+    let reach = try await rows(
       since: windowStart, cap: Self.pageCap,
       page: { page throws(ListingFailure) in try await api.indexedAssets(in: index, page: page) },
       id: \.id, createdAt: \.createdAt
@@ -100,7 +100,7 @@ struct AssetSweep {
       if let asset = row.asset { byAsset[asset, default: []].append(row.id) }
       return false
     }
-    guard isWhole else {
+    guard reach <= windowStart else {
       throw .listing(
         .refused(
           Answer(
@@ -130,19 +130,26 @@ struct AssetSweep {
   /// - Parameters:
   ///   - cap: the most pages.
   ///   - take: takes a row and says whether it was there before.
-  /// - Returns: whether the window was read whole.
+  /// - Returns: the moment back to which the list was read: the start of the window, or later where the window has more
+  ///   pages than that.
   private func rows<Row>(
     since windowStart: Timestamp, cap: Int,
     page read: (Int) async throws(ListingFailure) -> [Row], id: KeyPath<Row, String>,
     createdAt: KeyPath<Row, Timestamp?>, take: (Row) -> Bool
-  ) async throws(GatedReading.Failure) -> Bool {
+  ) async throws(GatedReading.Failure) -> Timestamp {
     var page = 1
+    var reach = windowStart
     while true {
       let rows = try await reading { () throws(ListingFailure) in try await read(page) }
       for row in rows { _ = take(row) }
       if rows.allSatisfy({ row in row[keyPath: createdAt].map { $0 < windowStart } ?? false }) { break }
       page += 1
-      guard page <= cap else { return false }
+      guard page <= cap else {
+        // What has no time says nothing about how far the list was read.
+        let newest = rows.compactMap { $0[keyPath: createdAt] }.max() ?? clock.now()
+        reach = max(windowStart, newest) + .milliseconds(1)
+        break
+      }
     }
     // What was made meanwhile is on the first pages.
     var again = 1
@@ -153,6 +160,6 @@ struct AssetSweep {
       if isKnown || rows.isEmpty { break }
       again += 1
     }
-    return true
+    return reach
   }
 }

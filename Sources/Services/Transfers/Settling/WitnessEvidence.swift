@@ -39,7 +39,10 @@ struct WitnessEvidence {
       guard let earliest = concerned.map(\.startedAt).min(), let first = concerned.map(\.intent).min(),
         let last = concerned.map(\.endedAfter).max()
       else { continue }
-      var known = try await witnesses(of: index, before: first, after: last)
+      let held = concerned.filter(\.mayArriveLater).map {
+        HeldRequest(end: memory.end(of: $0, grace: context.grace), endedAfter: $0.endedAfter)
+      }
+      var known = try await witnesses(of: index, before: first, after: last, held: held)
       let clashing = (known.later + known.earlier).filter(\.namesClash)
       let sends = try await sends(in: index, of: concerned, beside: clashing)
       let counts = counts(of: concerned, in: index, among: sends)
@@ -97,19 +100,40 @@ struct WitnessEvidence {
     found.evidence[index]?.recordedLag = memory.isContradicted(index) ? nil : recorded
   }
 
+  /// A request that something on the way may hold.
+  private struct HeldRequest {
+    /// When it can no longer arrive.
+    let end: Timestamp
+    /// How many intents the run had when its attempt had ended.
+    let endedAfter: Int
+  }
+
   /// The accepted chunks an absence is judged by.
   ///
   /// Those soonest after the last of the attempts come first: while sending is fast, the newest are always inside
-  /// the listing's lag.
+  /// the listing's lag. What was begun within the grace of an attempt proves nothing about it, and may be more than is
+  /// looked at; so those soonest after the grace are looked at as well, behind the first and the last grace that is over.
+  ///
+  /// - Parameter held: the requests that something on the way may hold.
   private func witnesses(
-    of index: IndexID, before first: Int, after last: Int
+    of index: IndexID, before first: Int, after last: Int, held: [HeldRequest]
   ) async throws -> (later: [CountedWitness], earlier: [CountedWitness]) {
     var later = try await store.witnesses(
-      index: index, intents: last + 1..<Int.max, newestFirst: false, limit: Self.witnessesPerLook)
-    let newest = try await store.witnesses(index: index, intents: 0..<Int.max, newestFirst: true, limit: 1)
+      index: index, intents: last + 1..<Int.max, begunAfter: nil, newestFirst: false,
+      limit: Self.witnessesPerLook)
+    let now = clock.now()
+    let over = held.filter { $0.end <= now }.sorted { $0.end < $1.end }
+    for request in over.count > 1 ? [over[0], over[over.count - 1]] : over {
+      let found = try await store.witnesses(
+        index: index, intents: request.endedAfter + 1..<Int.max, begunAfter: request.end, newestFirst: false,
+        limit: Self.witnessesPerLook)
+      later += found.filter { !later.contains($0) }
+    }
+    let newest = try await store.witnesses(
+      index: index, intents: 0..<Int.max, begunAfter: nil, newestFirst: true, limit: 1)
     later += newest.filter { !later.contains($0) }
     let earlier = try await store.witnesses(
-      index: index, intents: 0..<first, newestFirst: true, limit: Self.witnessesPerLook)
+      index: index, intents: 0..<first, begunAfter: nil, newestFirst: true, limit: Self.witnessesPerLook)
     return (later.map(CountedWitness.init), earlier.map(CountedWitness.init))
   }
 

@@ -29,6 +29,16 @@ struct WitnessMemory {
     return steps.last
   }
 
+  /// The moment from which on the request of a chunk's last attempt can no longer arrive. Time that only the clock says has
+  /// passed does not count.
+  ///
+  /// - Parameter grace: how long a gateway may hold a request.
+  func end(of chunk: UnknownChunk, grace: Duration) -> Timestamp {
+    let end = chunk.arrivesBefore(grace: grace)
+    guard chunk.mayArriveLater else { return end }
+    return steps.reduce(end) { $1.by > .zero && $1.noticedAt > chunk.endedAt ? $0 + $1.by : $0 }
+  }
+
   /// Forgets what is known of witnesses up to an intent: the clock that timed them was set back.
   mutating func forget(upTo intent: Int) {
     distrusted = intent

@@ -11,14 +11,14 @@ import Testing
   private final class Records: SettlingRecords {
     struct State {
       var spent: Set<String> = []
-      var acceptances: [ChunkStep: StepAcceptance] = [:]
+      var acceptances: [(step: ChunkStep, intent: Int, acceptance: StepAcceptance)] = []
       var lags: [IndexID: ListingLag] = [:]
     }
 
     let state = NIOLockedValueBox(State())
 
     func witnesses(
-      index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+      index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
     ) async throws -> [Witness] { [] }
     func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] { [] }
     func listingLag(of index: IndexID) async throws -> ListingLag? {
@@ -29,7 +29,10 @@ import Testing
     }
     func intents() async throws -> Int { 0 }
     func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
-      state.withLockedValue { $0.acceptances[step] }
+      state.withLockedValue { state in
+        state.acceptances.filter { $0.step == step && $0.intent > intents }.max { $0.intent < $1.intent }?
+          .acceptance
+      }
     }
     func spentIDs(among ids: Set<String>) async throws -> Set<String> {
       state.withLockedValue { $0.spent.intersection(ids) }
@@ -78,13 +81,17 @@ import Testing
       item: item ?? tag.item, run: sampleRun)
   }
 
+  /// Another chunk of the run is accepted; its intent comes before or after the end of the attempt in question.
   private func accepted(
-    _ id: String, _ seconds: Int, step: ChunkStep = .upload, asset: String? = nil, chunk: Int = 9
+    _ id: String, _ seconds: Int, step: ChunkStep = .upload, asset: String? = nil, index: IndexID? = nil,
+    chunk: Int = 9
   ) {
+    let acceptance = StepAcceptance(
+      chunk: ChunkNumber(chunk), externalID: id, startedAt: start + .seconds(seconds),
+      acceptedAt: start + .seconds(seconds + 1), externalIDs: asset.map { [.upload: $0] } ?? [:], index: index
+    )
     records.state.withLockedValue {
-      $0.acceptances[step] = StepAcceptance(
-        chunk: ChunkNumber(chunk), externalID: id, startedAt: start + .seconds(seconds),
-        acceptedAt: start + .seconds(seconds + 1), externalIDs: asset.map { [.upload: $0] } ?? [:])
+      $0.acceptances.append((step, seconds > 10 ? 111 + seconds : max(1, 100 + seconds), acceptance))
     }
   }
 
@@ -203,6 +210,98 @@ import Testing
     var strategy = try strategy(ModelAssets())
     // 85 s behind at least: nothing counts before 170 s have passed.
     #expect(try await look(&strategy, unknown(), at: 100).finding == .open(notBefore: start + .seconds(180)))
+  }
+
+  @Test func `while the list lacks what was accepted last, nothing is concluded, however long that takes`()
+    async throws
+  {
+    // Begun before the attempt ended, it can be no witness, and the list does not show it.
+    accepted("b0", 4)
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(), at: 70).finding == .open(notBefore: start + .seconds(142)))
+    #expect(isOpen(try await look(&strategy, unknown(), at: 142)))
+    #expect(isOpen(try await look(&strategy, unknown(), at: 290)))
+    let late = asset("b0", 4, item: "other")
+    model.change { $0.assets = [late] }
+    // It took at most 296 s, and twice that has to pass.
+    #expect(try await look(&strategy, unknown(), at: 300).finding == .open(notBefore: start + .seconds(602)))
+    #expect(records.state.withLockedValue { $0.lags[IndexID("")]?.lag } == .seconds(296))
+    #expect(try await look(&strategy, unknown(), at: 601).finding == .open(notBefore: start + .seconds(602)))
+    #expect(try await look(&strategy, unknown(), at: 602).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(), at: 632).finding == .notReceived)
+  }
+
+  @Test func `the same holds for what was begun long after the attempt, and accepted just now`() async throws
+  {
+    accepted("b1", 110)
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(), at: 111).finding == .open(notBefore: start + .seconds(141)))
+    #expect(isOpen(try await look(&strategy, unknown(), at: 141)))
+    let late = asset("b1", 110, item: "other")
+    model.change { $0.assets = [late] }
+    #expect(try await look(&strategy, unknown(), at: 171).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(), at: 201).finding == .notReceived)
+  }
+
+  @Test func `a list that shows what was accepted last is read as far back as that`() async throws {
+    accepted("b0", -500)
+    let own = asset("b0", -500, item: "other")
+    let rows = (0..<20).map { number in
+      AssetRow(
+        id: "c\(number)", status: "ready", fileName: "x.mp4", createdAt: start - .seconds(200 + number),
+        hasMetadata: true, item: nil, run: "another")
+    }
+    let model = ModelAssets(.init(assets: rows), pageLimit: 3)
+    var strategy = try strategy(model)
+    #expect(isOpen(try await look(&strategy, unknown(), at: 70)))
+    model.change { $0.assets.append(own) }
+    // Missing once, it counts as having taken 600 s.
+    #expect(
+      try await look(&strategy, unknown(), at: 100).finding == .open(notBefore: start + .seconds(1_210)))
+    var other = try self.strategy(model)
+    records.state.withLockedValue { $0.lags = [:] }
+    #expect(try await look(&other, unknown(), at: 110).finding == .unconfirmed)
+  }
+
+  @Test func `what is missing before an asset that is shown is no lag`() async throws {
+    accepted("b0", 3)
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    #expect(isOpen(try await look(&strategy, unknown(), at: 20)))
+    accepted("b1", 5)
+    let shown = asset("b1", 5, item: "other")
+    model.change { $0.assets = [shown] }
+    #expect(try await look(&strategy, unknown(), at: 70).finding == .unconfirmed)
+  }
+
+  @Test func `an accepted asset that came to nothing is not waited for`() async throws {
+    accepted("b0", 4)
+    records.state.withLockedValue { $0.spent = ["b0"] }
+    var strategy = try strategy(ModelAssets())
+    #expect(try await look(&strategy, unknown(), at: 70).finding == .unconfirmed)
+  }
+
+  @Test func `what is accepted within the grace takes the place of no witness`() async throws {
+    let held = unknown(status: 504, code: nil, loss: .answered)
+    let model = ModelAssets()
+    var strategy = try strategy(model)
+    for (number, second) in [15, 25, 35, 45, 55, 65].enumerated() {
+      accepted("c\(number)", second)
+      let row = asset("c\(number)", second, item: "other \(number)")
+      model.change { $0.assets.insert(row, at: 0) }
+      #expect(isOpen(try await look(&strategy, held, at: second + 1)))
+    }
+    // While sending goes on, the list never shows the newest.
+    accepted("w1", 71)
+    #expect(isOpen(try await look(&strategy, held, at: 75)))
+    accepted("w2", 100)
+    let witness = asset("w1", 71, item: "other")
+    model.change { $0.assets.insert(witness, at: 0) }
+    #expect(try await look(&strategy, held, at: 105).finding == .unconfirmed)
+    accepted("w3", 130)
+    #expect(try await look(&strategy, held, at: 135).finding == .notReceived)
   }
 
   @Test func `an acceptance that is missing at one look and shown at the next measures the list`()
@@ -374,6 +473,42 @@ import Testing
     let reading = try await look(&strategy, unknown(.index), at: 50)
     #expect(reading.finding == .notReceived)
     #expect(reading.evidence.witnesses == [ChunkNumber(9)])
+  }
+
+  @Test func `a later one of another index is looked for there`() async throws {
+    accepted("x5", 11, step: .index, asset: "b1", index: "i2")
+    let model = ModelAssets(.init(indexed: [indexed("x5", asset: "b1", index: "i2")]))
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(.index), at: 20).finding == .unconfirmed)
+  }
+
+  @Test(arguments: [true, false])
+  func `while an index step that was accepted last is not listed, nothing is concluded`(
+    hasListOfAsset: Bool
+  ) async throws {
+    accepted("x0", -5, step: .index, asset: "b0", index: "i1")
+    let model = ModelAssets(.init(failures: hasListOfAsset ? [:] : [.ofAsset: .missing]))
+    var strategy = try strategy(model)
+    #expect(
+      try await look(&strategy, unknown(.index), at: 70).finding == .open(notBefore: start + .seconds(160)))
+    #expect(isOpen(try await look(&strategy, unknown(.index), at: 160)))
+    var row = indexed("x0", asset: "b0")
+    row.createdAt = start - .seconds(5)
+    model.change { [row] in $0.indexed = [row] }
+    // It took at most 170 s.
+    #expect(
+      try await look(&strategy, unknown(.index), at: 165).finding == .open(notBefore: start + .seconds(350)))
+    #expect(try await look(&strategy, unknown(.index), at: 350).finding == .unconfirmed)
+    #expect(try await look(&strategy, unknown(.index), at: 380).finding == .notReceived)
+  }
+
+  @Test func `the longest lag of the run counts, whichever list had it`() async throws {
+    records.state.withLockedValue {
+      $0.lags[IndexID("")] = ListingLag(acceptedAt: start, lag: .seconds(100))
+    }
+    var strategy = try strategy(ModelAssets())
+    #expect(
+      try await look(&strategy, unknown(.index), at: 100).finding == .open(notBefore: start + .seconds(210)))
   }
 
   @Test func `a later one whose asset is not known is no witness, and time decides`() async throws {

@@ -20,10 +20,14 @@ import Testing
     let isHeld: Bool
     /// When the service made what was asked for; `nil` if the request never arrived.
     let made: Int?
+    /// A chunk that was begun shortly before the attempt ended, and accepted.
+    let before: (begun: Int, accepted: Int)?
     /// How far the lists are behind.
     let lag: Int
     /// Later chunks: when each was begun, and when it was accepted.
     let later: [(begun: Int, accepted: Int)]
+    /// All chunks that are accepted beside it, in the order of their intents.
+    var others: [(begun: Int, accepted: Int)] { (before.map { [$0] } ?? []) + later }
     /// When our clock is set forward, and how far.
     let jump: (at: Int, by: Int)?
     let random: SeededRandom
@@ -38,8 +42,11 @@ import Testing
       isHeld = draw(0...1) == 0
       let arrival = draw(0...(isHeld ? end + AssetSettlingWalkTests.grace - 1 : end))
       made = draw(0...1) == 0 ? arrival : nil
-      // Without a witness, twice the settle delay is all that there is to go by, and the second look one delay later.
-      lag = draw(0...3 * AssetSettlingWalkTests.delay - 2)
+      let begunBefore = end - draw(0...min(end, AssetSettlingWalkTests.delay))
+      before = draw(0...1) == 0 ? (begunBefore, begunBefore + draw(0...5)) : nil
+      // Without a chunk that was accepted before, twice the settle delay is all that there is to go by, and the second
+      // look one delay later.
+      lag = draw(0...(before == nil ? Self.shortLag : 400))
       var later: [(begun: Int, accepted: Int)] = []
       var begun = end
       for _ in 0..<draw(0...4) {
@@ -50,15 +57,26 @@ import Testing
       jump = draw(0...3) == 0 ? (end + draw(1...100), draw(2...3_600)) : nil
     }
 
+    /// The longest lag that settling gets along with when it cannot see it.
+    static let shortLag = 3 * AssetSettlingWalkTests.delay - 2
+
     /// What our clock shows when so much time has passed.
     func shown(_ seconds: Int) -> Int { seconds + (jump.map { seconds >= $0.at ? $0.by : 0 } ?? 0) }
   }
 
   private final class Records: SettlingRecords {
-    let state = NIOLockedValueBox((acceptance: StepAcceptance?.none, lags: [IndexID: ListingLag]()))
+    struct State {
+      /// In the order of their intents.
+      var acceptances: [StepAcceptance] = []
+      /// Whether the first of them was begun before the attempt ended.
+      var isBefore = false
+      var lags: [IndexID: ListingLag] = [:]
+    }
+
+    let state = NIOLockedValueBox(State())
 
     func witnesses(
-      index: IndexID, intents: Range<Int>, newestFirst: Bool, limit: Int
+      index: IndexID, intents: Range<Int>, begunAfter moment: Timestamp?, newestFirst: Bool, limit: Int
     ) async throws -> [Witness] { [] }
     func sends(of names: [IndexID: Set<FileName>], since moment: Timestamp) async throws -> [NamedSend] { [] }
     func listingLag(of index: IndexID) async throws -> ListingLag? {
@@ -69,7 +87,9 @@ import Testing
     }
     func intents() async throws -> Int { 0 }
     func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
-      state.withLockedValue { $0.acceptance }
+      state.withLockedValue { state in
+        state.acceptances.dropFirst(intents > 0 && state.isBefore ? 1 : 0).last
+      }
     }
     func spentIDs(among ids: Set<String>) async throws -> Set<String> { [] }
   }
@@ -103,20 +123,22 @@ import Testing
       }
       clock.advance(by: .seconds(next - passed))
       passed = next
-      let fails = course.random.next() % 8 == 0
+      // A long lag is seen when the first look is made: there is a chunk that it does not show.
+      let fails = course.random.next() % 8 == 0 && (look > 0 || course.lag <= Course.shortLag)
       model.change { [passed] in
         show(course, at: passed, from: start, tag: tag, in: &$0)
         $0.failures = fails ? [.list: .broken, .ofAsset: .broken] : [:]
       }
-      let newest = course.later.enumerated().last { $0.element.accepted <= passed }
+      let accepted = course.others.enumerated().filter { $0.element.accepted <= passed }
       records.state.withLockedValue {
-        $0.acceptance = newest.map { number, later in
+        $0.acceptances = accepted.map { number, other in
           StepAcceptance(
             chunk: ChunkNumber(10 + number), externalID: "w\(number)",
-            startedAt: start + .seconds(course.shown(later.begun)),
-            acceptedAt: start + .seconds(course.shown(later.accepted)),
+            startedAt: start + .seconds(course.shown(other.begun)),
+            acceptedAt: start + .seconds(course.shown(other.accepted)),
             externalIDs: [.upload: "of-w\(number)"])
         }
+        $0.isBefore = course.before != nil
       }
       let reading = try #require(
         try await strategy.look(at: [chunk], canSendMore: look % 2 == 0)?[chunk.number])
@@ -141,7 +163,7 @@ import Testing
   private func show(
     _ course: Course, at passed: Int, from start: Timestamp, tag: ItemTag, in model: inout ModelAssets.Model
   ) {
-    var made: [(id: String, at: Int, item: String)] = course.later.enumerated().map {
+    var made: [(id: String, at: Int, item: String)] = course.others.enumerated().map {
       ("w\($0)", $1.begun, "other \($0)")
     }
     if let mine = course.made { made.append(("mine", mine, tag.item)) }
