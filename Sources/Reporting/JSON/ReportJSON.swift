@@ -2,8 +2,8 @@ package import BatchDomain
 
 /// The report of a run as a JSON document.
 package enum ReportJSON {
-  /// `{"run": RUN, "causes": [...], "timeline": {...}, "surplus": [...], "tracking": {...}, "chunks": [...]}` with a line end, the chunks written page by
-  /// page.
+  /// `{"run": RUN, "causes": [...], "timeline": {...}, "surplus": [...], "left_over": n, "tracking": {...}, "chunks": [...]}`
+  /// with a line end, the chunks written page by page.
   ///
   /// - Parameter commands: the command lines that are advised.
   package static func write(
@@ -32,6 +32,7 @@ package enum ReportJSON {
       json.endObject()
     }
     json.endArray()
+    json.member("left_over", report.leftOvers.total)
     TrackingJSON.write(report.tracking, to: &json)
     json.key("chunks")
     json.beginArray()

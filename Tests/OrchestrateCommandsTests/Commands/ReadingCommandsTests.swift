@@ -28,7 +28,8 @@ struct ReadingCommandsTests {
     let run = try await stage.planRun()
     #expect(try await stage.run(ReportCommand.self, run.rawValue, "--format", "json") == .done)
     let document = try object(stage.output.written)
-    #expect(Set(document.keys) == ["run", "causes", "timeline", "surplus", "tracking", "chunks"])
+    #expect(
+      Set(document.keys) == ["run", "causes", "timeline", "surplus", "left_over", "tracking", "chunks"])
     let summary = try #require(document["run"] as? [String: Any])
     #expect(
       Set(summary.keys) == [
