@@ -204,20 +204,26 @@ struct AssetsRunTests {
     return (ending.status, found)
   }
 
-  @Test("doctor looks at index, bucket, object and clock, and the service hears nothing of the object")
+  @Test(
+    "doctor looks at index, bucket, object and clock; without an index the service hears nothing of the object"
+  )
   func doctorLooks() async throws {
     let missing = "000000000000000000000000"
     let scene = try await scene(videos: 3) { $0.goneIndexes = [missing] }
     let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
     let items = try JSONSerialization.jsonObject(with: Data(manifest.output.utf8)) as? [[String: Any]]
     let object = try #require(items?.first?["object"] as? String)
-    let all = try await checks(
-      scene, "--index-id", Scene.index, "--bucket", Self.bucket, "--probe", object)
+    let index = try await checks(scene, "--index-id", Scene.index, "--bucket", Self.bucket)
+    #expect(index.found["index"]?[0] == "ok", "\(index.found)")
+    #expect(index.found["index"]?[1].contains("marengo") == true, "\(index.found["index"] ?? [])")
+    let all = try await checks(scene, "--bucket", Self.bucket, "--probe", object)
     #expect(all.status == 0, "\(all.found)")
-    for check in ["service", "credentials", "index", "bucket", "object", "clock"] {
+    for check in ["service", "credentials", "bucket", "object", "clock"] {
       #expect(all.found[check]?[0] == "ok", "\(check): \(all.found[check] ?? [])")
     }
-    #expect(all.found["index"]?[1].contains("marengo") == true, "\(all.found["index"] ?? [])")
+    for check in ["index", "upload", "indexing"] {
+      #expect(all.found[check]?[0] == "skipped", "\(check): \(all.found[check] ?? [])")
+    }
     #expect(all.found["object"]?[1].contains("can be read with a signed URL") == true)
     #expect(
       all.found["clock"]?[1] == "this machine's clock is less than a minute from that of the service and S3")
@@ -230,11 +236,52 @@ struct AssetsRunTests {
     #expect(wrong.found["index"]?[1].contains("does not exist for this key") == true)
     #expect(wrong.found["bucket"]?[0] == "ok")
     #expect(wrong.found["object"]?[1] == "there is no object s3://\(Self.bucket)/not-there.mp4")
+    #expect(wrong.found["upload"]?[0] == "skipped" && wrong.found["indexing"]?[0] == "skipped")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.isEmpty)
 
     let nowhere = try await checks(scene, "--bucket", "no-such-bucket")
     #expect(nowhere.status == 1)
     #expect(nowhere.found["bucket"]?[1].contains("there is no bucket") == true, "\(nowhere.found)")
     #expect(nowhere.found["object"]?[0] == "skipped" && nowhere.found["index"]?[0] == "skipped")
+    await scene.server.stop()
+  }
+
+  @Test("doctor takes one object through both steps where an index is named, once, and says what came of it")
+  func doctorProbe() async throws {
+    let scene = try await scene(videos: 3) {
+      $0.assets?.uploadBudgets = [RequestBudget(limit: 60, window: .seconds(60))]
+    }
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    let items = try JSONSerialization.jsonObject(with: Data(manifest.output.utf8)) as? [[String: Any]]
+    let object = try #require(items?.first?["object"] as? String)
+    let taken = try await checks(scene, "--index-id", Scene.index, "--probe", object)
+    #expect(taken.status == 0, "\(taken.found)")
+    let upload = taken.found["upload"] ?? []
+    let indexing = taken.found["indexing"] ?? []
+    #expect(upload.first == "ok" && upload[1].contains("from a signed URL: asset"), "\(upload)")
+    #expect(upload[1].contains("with its metadata"), "\(upload)")
+    #expect(upload[1].contains("X-RateLimit-Request-Remaining: 59"), "\(upload)")
+    #expect(indexing.first == "ok" && indexing[1].contains("took the asset: indexed asset"), "\(indexing)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.assets.count == 1 && tally.indexed.values.reduce(0, +) == 1)
+    #expect((tally.assetsTwice, tally.indexedTwice) == (0, 0))
+    await scene.server.stop()
+  }
+
+  @Test("doctor says when the service cannot fetch from signed URLs, and does not index")
+  func doctorProbeFails() async throws {
+    // A URL that is signed for GET answers 403 to HEAD.
+    let scene = try await scene(videos: 1) { $0.assets?.fetch = .headThenGet }
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    let items = try JSONSerialization.jsonObject(with: Data(manifest.output.utf8)) as? [[String: Any]]
+    let object = try #require(items?.first?["object"] as? String)
+    let refused = try await checks(scene, "--index-id", Scene.index, "--probe", object)
+    #expect(refused.status == 1)
+    let upload = refused.found["upload"] ?? []
+    #expect(upload.first == "problem" && upload[1].contains("could not use it"), "\(upload)")
+    #expect(upload.last?.contains("signed URL") == true, "\(upload)")
+    #expect(refused.found["indexing"]?[0] == "skipped")
+    #expect(scene.server.assets.tally(at: scene.server.now).indexed.isEmpty)
     await scene.server.stop()
   }
 

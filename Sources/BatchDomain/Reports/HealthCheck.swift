@@ -1,12 +1,12 @@
 /// One thing that `orchestrate doctor` checks before a run is trusted to this machine, and what it found.
 ///
-/// The checks spend no quota, change no record and do not create what they look for:
+/// The checks change no record, do not create what they look for, and spend no quota, but for one of them that says so:
 ///
 /// - The service is asked for one row of its list of tasks, without an index, or of assets with profile v1.3. A 4xx that
 ///   speaks of the request itself still proves that the service is there and did not refuse the key; so does being
 ///   throttled.
 /// - With profile v1.3 an index is only described, a bucket is only asked about, and of an object one byte is read from S3.
-///   The service never hears of the object.
+///   Only where an index is named beside the object, the service hears of it: it is taken through both steps.
 /// - The database is opened for reading only, and never migrated or made. Permissions are asked of the system (`access`),
 ///   since opening the file by other means than SQLite drops SQLite's locks.
 /// - Locks are tried, not assumed: a byte that one descriptor has locked must be refused to another. Some network file
@@ -30,6 +30,10 @@ package struct HealthCheck: Sendable, Equatable {
     case bucket
     /// With profile v1.3: whether the object that was named can be read as the service reads it.
     case object
+    /// With profile v1.3: whether the service fetches that object from a signed URL.
+    case upload
+    /// With profile v1.3: whether the service takes the object's asset into the index that was named.
+    case indexing
     /// With profile v1.3: how far the clock of this machine is from those of the service and of S3.
     case clock
     /// Whether the database is there and may be read and written.

@@ -200,6 +200,87 @@ enum IndexHealth {
   }
 }
 
+/// Puts what taking one object through both steps showed into words.
+enum TrialHealth {
+  /// Neither step was taken.
+  static func skipped(_ why: String) -> [HealthCheck] {
+    [HealthCheck(.upload, .skipped, why), HealthCheck(.indexing, .skipped, why)]
+  }
+
+  /// - Parameter limits: for each request that made something, in order, the header lines of its answer that speak of
+  ///   limits.
+  static func checks(_ trial: AssetTrial, index: IndexID, limits: [[String]]) -> [HealthCheck] {
+    let upload = check(trial.upload, limits: limits.first ?? [])
+    guard let step = trial.index else {
+      return [upload, HealthCheck(.indexing, .skipped, "not checked: there is no asset")]
+    }
+    return [upload, check(step, index: index, limits: limits.dropFirst().first ?? [])]
+  }
+
+  private static func check(_ upload: AssetTrial.Upload, limits: [String]) -> HealthCheck {
+    switch upload {
+    case .failed(let why, let id):
+      let made = id.map { " (asset \($0), which stays there)" } ?? ""
+      return HealthCheck(
+        .upload, .problem, "\(sentence(why))\(made); \(said(limits))",
+        remedy: """
+          check that the object is a video that the service takes, and that policies of the bucket let anybody with a \
+          signed URL fetch it, from any network
+          """)
+    case .ready(let seen):
+      let start =
+        "the service fetched the object from a signed URL: asset \(seen.id) was ready after "
+        + HumanDuration.text(seen.readyAfter)
+      guard let listed = seen.listedAfter else {
+        return HealthCheck(
+          .upload, .ok,
+          "\(start); the list of assets did not show it within \(patience); \(said(limits))",
+          remedy: "give submit a longer --settle-delay: lost answers are settled by that list")
+      }
+      let shown = "\(start); the list of assets showed it after \(HumanDuration.text(listed))"
+      guard seen.showsTag else {
+        return HealthCheck(
+          .upload, .ok, "\(shown), without the metadata that was sent with it; \(said(limits))",
+          remedy: """
+            expect lost answers of this step to be held: without metadata nothing tells whose an asset is
+            """)
+      }
+      return HealthCheck(.upload, .ok, "\(shown), with its metadata; \(said(limits))")
+    }
+  }
+
+  private static func check(_ step: AssetTrial.Index, index: IndexID, limits: [String]) -> HealthCheck {
+    let name = VisibleText.escape(index.rawValue, cutAt: 60)
+    switch step {
+    case .failed(let why):
+      return HealthCheck(
+        .indexing, .problem, "index \(name) did not take the asset: \(why); \(said(limits))",
+        remedy: "look at the index and the limits of the account in the service's dashboard")
+    case .accepted(let id, let listedAfter):
+      let start = "index \(name) took the asset: indexed asset \(id)"
+      guard let listedAfter else {
+        return HealthCheck(
+          .indexing, .ok,
+          "\(start); the list of its asset did not show it within \(patience); \(said(limits))",
+          remedy: "give submit a longer --settle-delay: lost answers are settled by that list")
+      }
+      return HealthCheck(
+        .indexing, .ok,
+        "\(start); the list of its asset showed it after \(HumanDuration.text(listedAfter)); \(said(limits))")
+    }
+  }
+
+  private static var patience: String { HumanDuration.text(AssetsService.listPatience) }
+
+  private static func said(_ limits: [String]) -> String {
+    guard !limits.isEmpty else { return "its answer named no limit" }
+    return "its answer named limits: "
+      + limits.map { VisibleText.escape($0, cutAt: 80) }.joined(separator: ", ")
+  }
+
+  private static func sentence(_ why: String) -> String { VisibleText.escape(why, cutAt: 400) }
+}
+
 /// Compares the clock of this machine with those it has to agree with.
 enum ClockHealth {
   /// From here on a difference is worth a word: the clock is not kept, and may go on to drift.

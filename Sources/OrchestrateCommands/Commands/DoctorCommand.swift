@@ -1,6 +1,7 @@
 import ArgumentParser
 import AssetsService
 import BatchDomain
+import NIOConcurrencyHelpers
 import Reporting
 import S3Signing
 import ServiceHTTP
@@ -10,10 +11,13 @@ struct DoctorCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check key, service, database, disk space and SQLite.",
     discussion: """
-      Exits with 0 when it finds no problem, else with 1. It sends no items and creates no database.
+      Exits with 0 when it finds no problem, else with 1. It creates no database, and sends no items but the one of --probe.
 
       --index-id, --bucket and --probe check what a run of profile v1.3 needs, and stand for --profile v1.3. The object of \
-      --probe is only read, one byte of it, from S3: the service does not hear of it.
+      --probe alone is only read, one byte of it, from S3. With --index-id the service is given it as well: it is uploaded, \
+      waited for up to 5 minutes, and added to that index, as a run would do, outside of every run. The service bills what \
+      it indexes. The check says what the service's documentation leaves open: whether it fetches signed URLs, how soon its \
+      lists show what it has, and which limits its answers name. What it makes stays there, with the ids that are shown.
 
       EXAMPLES
         orchestrate doctor
@@ -39,7 +43,7 @@ struct DoctorCommand: Subcommand {
     help: ArgumentHelp(
       """
       Check that this object can be read: one signed HEAD, and one GET of its first byte with a signed URL, as the \
-      service fetches it. Its size and storage class are looked at.
+      service fetches it. Its size and storage class are looked at. With --index-id, it is then uploaded and indexed.
       """, valueName: "s3://bucket/key"),
     transform: { try DoctorCommand.object($0) })
   var probe: ObjectName?
@@ -85,7 +89,7 @@ struct DoctorCommand: Subcommand {
     let service = await service(
       key.key, settings, isProfileGiven: isAboutAssets || layer.given.contains("profile"), context)
     var checks = [key.check, service.check]
-    if settings.profile == .v1_3 { checks += await assets(settings, service, context) }
+    if settings.profile == .v1_3 { checks += await assets(settings, key.key, service, context) }
     checks += await store(in: context)
     switch format {
     case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
@@ -96,7 +100,7 @@ struct DoctorCommand: Subcommand {
 
   /// What a run of profile v1.3 needs beside the service.
   private func assets(
-    _ settings: RunSettings, _ service: ServiceFindings, _ context: ProcessContext
+    _ settings: RunSettings, _ key: APIKey?, _ service: ServiceFindings, _ context: ProcessContext
   ) async -> [HealthCheck] {
     let found = await AccessChecks(
       access: settings.objects, bucket: bucket, probe: probe, context: context
@@ -107,10 +111,41 @@ struct DoctorCommand: Subcommand {
     let leads = [("the service", service.lead), ("S3", found.lead)].compactMap { whose, lead in
       lead.map { (whose: whose, lead: $0) }
     }
-    return [
-      found.credentials, index, found.bucket, found.object,
-      ClockHealth.check(leads, isRefused: found.isRefusedForTime),
-    ]
+    let clock = ClockHealth.check(leads, isRefused: found.isRefusedForTime)
+    var checks = [found.credentials, index, found.bucket, found.object]
+    // That these credentials may not list the bucket is in nobody's way.
+    let isReady =
+      [service.check, index, found.object].allSatisfy { $0.status == .ok } && clock.status != .problem
+    if let key, let probe, let indexID, isReady {
+      checks += await trial(of: probe, into: IndexID(indexID), settings, key, context)
+    } else {
+      checks += TrialHealth.skipped(
+        probe == nil || indexID == nil
+          ? "not checked: name an object with --probe and an index with --index-id"
+          : "not checked: the service, the index, the object or the clock has a problem")
+    }
+    return checks + [clock]
+  }
+
+  /// Takes the object through both steps.
+  private func trial(
+    of object: ObjectName, into index: IndexID, _ settings: RunSettings, _ key: APIKey,
+    _ context: ProcessContext
+  ) async -> [HealthCheck] {
+    let limits = NIOLockedValueBox<[[String]]>([])
+    do {
+      let connection = try await ServiceConnections.open(
+        settings, run: RunID(createdAt: context.clock.now(), random: context.random.next()), key: key,
+        route: try context.route(to: settings.baseURL), in: context,
+        onLimits: { lines in limits.withLockedValue { $0.append(lines) } })
+      guard let service = connection.assets?.service else { return [] }
+      context.noteProgress("doctor: the object is sent to the service; it may take minutes to fetch it")
+      let trial = await service.trial(of: object, into: index)
+      await connection.shutdown()
+      return TrialHealth.checks(trial, index: index, limits: limits.withLockedValue { $0 })
+    } catch {
+      return [HealthCheck(.upload, failure: error)] + TrialHealth.skipped("not checked: see upload").suffix(1)
+    }
   }
 
   private func key(_ file: String?, _ context: ProcessContext) async -> (check: HealthCheck, key: APIKey?) {

@@ -39,9 +39,12 @@ struct Preflight: Sendable, Equatable {
 enum ServiceConnections {
   /// The module of a run's profile; nothing is connected yet.
   ///
+  /// - Parameter onLimits: with profile v1.3, is told the header lines of each answer to a request that makes something
+  ///   which speak of limits.
   /// - Throws: ``ConfigurationError`` and ``S3Error`` for settings of S3 that cannot be used.
   static func open(
-    _ settings: RunSettings, run: RunID, key: APIKey, route: ServiceRoute, in context: ProcessContext
+    _ settings: RunSettings, run: RunID, key: APIKey, route: ServiceRoute, in context: ProcessContext,
+    onLimits: (@Sendable ([String]) -> Void)? = nil
   ) async throws -> OpenService {
     let endpoint = ServiceEndpoint(
       baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
@@ -57,7 +60,8 @@ enum ServiceConnections {
     case .v1_3:
       let register = SecretRegister()
       let objects = try await BucketOpener.open(settings.objects, in: context) { register.add($0) }
-      let requests = AssetsHTTP(endpoint, clock: context.clock, register: register)
+      let requests = AssetsHTTP(
+        endpoint, clock: context.clock, register: register, onLimits: onLimits)
       let service = AssetsService(
         requests, urls: objects.urls, run: run, urlLifetime: settings.objects.urlLifetime,
         clock: context.clock,

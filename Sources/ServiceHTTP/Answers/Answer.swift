@@ -106,6 +106,14 @@ package struct AnswerHeaders: Sendable, Equatable, ExpressibleByDictionaryLitera
   /// Values of all lines of that name, in order.
   package subscript(name: String) -> [String] { lines.filter { $0.isNamed(name) }.map(\.value) }
 
+  /// The lines that speak of limits of the service, as `name: value`, in order.
+  package var limitLines: [String] {
+    lines.filter { line in
+      let name = line.name.lowercased()
+      return name.hasPrefix("x-ratelimit") || name.hasPrefix("ratelimit") || name == "retry-after"
+    }.map { "\($0.name): \($0.value)" }
+  }
+
   /// Whether there is a line of any of these names.
   func contains(anyOf names: [String]) -> Bool {
     lines.contains { line in names.contains { line.isNamed($0) } }

@@ -23,6 +23,7 @@ package final class AssetsHTTP: AssetsAPI {
   private let reader: AnswerReader
   private let pages: PageReader
   private let decoder: AssetPages
+  private let onLimits: (@Sendable ([String]) -> Void)?
   private let lead = NIOLockedValueBox<Duration?>(nil)
 
   /// A client that has not connected yet.
@@ -31,11 +32,13 @@ package final class AssetsHTTP: AssetsAPI {
   ///   - endpoint: where to send, and how.
   ///   - clock: time for time-outs and for dates in answers.
   ///   - register: secrets that become known later, and that must not be in what is returned either: those of S3.
+  ///   - onLimits: is told, of each answer to a request that makes something, the header lines that speak of limits.
   ///   - onHead: is told the status when the head of an answer came, before its body is read; for tests.
   package init(
     _ endpoint: ServiceEndpoint, clock: any BatchClock, register: SecretRegister? = nil,
-    onHead: (@Sendable (Int) -> Void)? = nil
+    onLimits: (@Sendable ([String]) -> Void)? = nil, onHead: (@Sendable (Int) -> Void)? = nil
   ) {
+    self.onLimits = onLimits
     self.clock = clock
     self.register = register
     requester = HTTPRequester(endpoint, clock: clock, register: register, onHead: onHead)
@@ -85,6 +88,7 @@ package final class AssetsHTTP: AssetsAPI {
     let result = await requester.send(
       HTTPRequest(path, body: body), timeout: timeout, bodyLimit: Self.answerLimit)
     return result.map { answer in
+      if let onLimits { onLimits(answer.headers.limitLines.map { requester.scrubber.scrub($0) }) }
       let made = made(by: answer)
       let reader = made == nil ? secret.map(self.reader(hiding:)) ?? reader : reader
       var words = reader.read(answer, now: clock.now(), limits: limits)

@@ -6,12 +6,12 @@ internal import ServiceHTTP
 /// makes an asset of it, which is polled until it is ready; then the asset is added to an index. Each answer has an id, and
 /// a lost one is settled by the item's tag or by the asset.
 package final class AssetsService: ServiceModule {
-  private let api: any AssetsAPI
-  private let urls: any ObjectURLSource
-  private let run: RunID
-  private let clock: any BatchClock
+  let api: any AssetsAPI
+  let urls: any ObjectURLSource
+  let run: RunID
+  let clock: any BatchClock
+  let wrongEndpoint: String
   private let urlLifetime: Duration
-  private let wrongEndpoint: String
   /// When the URL that an asset was made of stops working, by chunk: as long as its asset is not ready.
   private let urlEnds = NIOLockedValueBox<[ChunkNumber: Timestamp]>([:])
 
@@ -91,7 +91,7 @@ package final class AssetsService: ServiceModule {
   }
 
   /// Why nothing was sent, where there is no address of the object.
-  private static func result(of error: ObjectURLError) -> SubmissionResult {
+  static func result(of error: ObjectURLError) -> SubmissionResult {
     switch error {
     case .paused(let reason, let detail):
       SubmissionResult(

@@ -2,6 +2,7 @@ import ArgumentParser
 import AssetsService
 import BatchDomain
 import Foundation
+import Reporting
 import ServiceHTTP
 import TestSupport
 import Testing
@@ -12,7 +13,9 @@ import TransfersService
 @Suite("doctor")
 struct DoctorCommandTests {
   /// What is checked with profile v1.3 only.
-  private static let ofAssets: [HealthCheck.Subject] = [.credentials, .index, .bucket, .object, .clock]
+  private static let ofAssets: [HealthCheck.Subject] = [
+    .credentials, .index, .bucket, .object, .upload, .indexing, .clock,
+  ]
 
   @Test("without a key the service is not asked, nothing is made, and the status is 1")
   func noKey() async throws {
@@ -45,7 +48,7 @@ struct DoctorCommandTests {
         checks.compactMap { $0["check"] as? String } == HealthCheck.Subject.allCases.map(\.rawValue))
       let states = checks.compactMap { $0["status"] as? String }
       #expect(
-        states.prefix(7) == ["problem", "skipped", "problem", "skipped", "skipped", "skipped", "skipped"])
+        Array(states.prefix(9)) == ["problem", "skipped", "problem"] + Array(repeating: "skipped", count: 6))
       #expect((checks[2]["message"] as? String)?.hasPrefix("no AWS credentials were found") == true)
     }
   }
@@ -111,6 +114,52 @@ struct DoctorCommandTests {
     #expect(check.status == index.status, "\(check)")
     #expect(check.message.contains(index.says), "\(check)")
     #expect((check.remedy != nil) == (check.status == .problem))
+  }
+
+  private static let seen = AssetTrial.Seen(
+    id: "a1", readyAfter: .milliseconds(2_100), listedAfter: .milliseconds(250), showsTag: true)
+
+  static let trials: [(trial: AssetTrial, upload: String, indexing: String, says: [String])] = [
+    (
+      AssetTrial(upload: .ready(seen), index: .accepted(id: "x1", listedAfter: .milliseconds(500))), "ok",
+      "ok",
+      [
+        "from a signed URL: asset a1 was ready after 2.1s; the list of assets showed it after 250ms, with its metadata",
+        "its answer named limits: X-RateLimit-Request-Remaining: 59",
+        "index i1 took the asset: indexed asset x1; the list of its asset showed it after 500ms",
+        "its answer named no limit",
+      ]
+    ),
+    (
+      AssetTrial(
+        upload: .ready(
+          AssetTrial.Seen(id: "a1", readyAfter: .zero, listedAfter: .seconds(1), showsTag: false)),
+        index: .accepted(id: "x1", listedAfter: nil)), "ok", "ok",
+      ["without the metadata that was sent with it", "did not show it within 1m", "--settle-delay"]
+    ),
+    (
+      AssetTrial(
+        upload: .ready(
+          AssetTrial.Seen(id: "a1", readyAfter: .zero, listedAfter: nil, showsTag: false)),
+        index: .failed("HTTP 400 index_full")), "ok", "problem",
+      ["did not show it within 1m", "index i1 did not take the asset: HTTP 400 index_full"]
+    ),
+    (
+      AssetTrial(upload: .failed("the service could not use it: no access", id: "a1")), "problem", "skipped",
+      ["no access (asset a1, which stays there)", "any network"]
+    ),
+  ]
+
+  @Test("what one object showed on its way through both steps is put into words", arguments: trials.indices)
+  func trial(row: Int) {
+    let trial = Self.trials[row]
+    let checks = TrialHealth.checks(
+      trial.trial, index: "i1", limits: [["X-RateLimit-Request-Remaining: 59"], []])
+    #expect(checks.map(\.subject) == [.upload, .indexing])
+    #expect(checks.map(\.status.rawValue) == [trial.upload, trial.indexing])
+    let text = HealthText.text(checks)
+    for words in trial.says { #expect(text.contains(words), "\(text)") }
+    #expect(checks.allSatisfy { $0.status != .problem || $0.remedy != nil })
   }
 
   @Test("a key that cannot be read is a problem, never shown")
