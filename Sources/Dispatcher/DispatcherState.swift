@@ -311,9 +311,10 @@ extension DispatcherState {
     case .itemRate(let rate): announce(lane, until: until, reason: "the limit on items \(rate)", now: now)
     case .mediaRate(let rate): announce(lane, until: until, reason: "the limit on media \(rate)", now: now)
     case .wait(let reason):
-      hold(
-        lane: lane, lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed),
-        now: now)
+      let wait = lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed)
+      // As if the service had told this process: at its end, requests do not leave all at once.
+      lanes[lane].gate.resume(wait)
+      hold(lane: lane, wait, now: now)
     }
     giveBack(slot)
   }

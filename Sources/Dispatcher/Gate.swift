@@ -203,8 +203,10 @@ struct Gate: Equatable, Sendable {
       max(since, time.lowerBound) == since ? time.upperBound : since + (time.upperBound - time.lowerBound)
   }
 
-  /// Closes for a wait that an earlier process was asked for.
+  /// Closes for a wait that another process was asked for, earlier or just now. As after one's own, sending starts gradually.
   mutating func resume(_ wait: Wait) {
+    allowed = 1
+    if let closedUntil, closedUntil >= wait.until { return }
     closedUntil = wait.until
     reason = wait.reason
   }

@@ -256,6 +256,24 @@ struct SlotTests {
   }
 }
 
+@Suite("Dispatcher's machine: other runs of the store")
+struct OtherRunsTests {
+  @Test("a wait that another run was told ends with one request, not with all that may be under way")
+  func waitOfAnother() {
+    var machine = Machine(concurrency: 4)
+    machine.warmUp()
+    let slot = machine.slot()
+    machine.wait(0..<1)
+    let moment = machine.now.wall + .seconds(60)
+    let actions = machine.handle(.foundNothingBefore(moment, .wait("the service asks to wait"), slot))
+    #expect(actions.waits == [StoredWait(until: moment, reason: "the service asks to wait")])
+    machine.wait(0..<4)
+    machine.pass(60)
+    #expect(machine.handle(.alarm).woken == [.sender(0): .claim(slot)])
+    #expect(machine.answer(slot, .accepted).woken.count == 2)
+  }
+}
+
 @Suite("Dispatcher's machine: budgets")
 struct BudgetTests {
   static let first = Budget("index")
