@@ -34,5 +34,6 @@ package enum Migrations {
       number: 11, name: "0011_known_items_in_segments.sql",
       sql: PackageResources._011_known_items_in_segments_sql),
     Step(number: 12, name: "0012_tracking.sql", sql: PackageResources._012_tracking_sql),
+    Step(number: 13, name: "0013_rate_shares.sql", sql: PackageResources._013_rate_shares_sql),
   ]
 }

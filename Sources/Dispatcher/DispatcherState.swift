@@ -267,10 +267,8 @@ extension DispatcherState {
       case .go:
         working += 1
         if hasSeveralSteps, step == firstStep { begun += 1 }
-        if lanes[lane].announcedWait != nil {
-          lanes[lane].announcedWait = nil
-          tell(.waitOver)
-        }
+        // One that asks before the end of its wait may have to go on waiting.
+        if let announced = lanes[lane].announcedWait, announced.until <= now.elapsed { endWait(lane) }
         return .claim(Slot(step: step, epoch: pendingEpoch))
       case .wait(let until): closed.append((lane, until))
       case .full: break
@@ -307,9 +305,11 @@ extension DispatcherState {
     if slot.epoch == pendingEpoch { lanes[lane].earliestClaim = until }
     switch why {
     case .ready: break
-    case .rate(let rate): announce(lane, until: until, reason: "the rate limit \(rate)", now: now)
-    case .itemRate(let rate): announce(lane, until: until, reason: "the limit on items \(rate)", now: now)
-    case .mediaRate(let rate): announce(lane, until: until, reason: "the limit on media \(rate)", now: now)
+    case .rate, .itemRate, .mediaRate: announce(lane, until: until, reason: why.text, now: now)
+    case .share(let limit, let end):
+      // It asks again before that; told once, it is not told each time.
+      let end = now.elapsed + max(left, end.since(now.wall))
+      announce(lane, until: end, reason: "other runs go first within \(limit.text)", now: now)
     case .wait(let reason):
       let wait = lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed)
       // As if the service had told this process: at its end, requests do not leave all at once.
@@ -408,6 +408,12 @@ extension DispatcherState {
       let end = now.wall(at: wait.until)
       stop(for: .paused(.throttled, detail: "\(wait.reason) until \(end), which is longer than --max-wait"))
     }
+  }
+
+  private mutating func endWait(_ lane: Int) {
+    guard lanes[lane].announcedWait != nil else { return }
+    lanes[lane].announcedWait = nil
+    tell(.waitOver)
   }
 
   /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
@@ -658,6 +664,7 @@ extension DispatcherState {
 
   /// A chunk is no longer pending.
   private mutating func take(_ claimed: ClaimedChunk) {
+    if let lane = lanes.firstIndex(where: { $0.step == claimed.step }) { endWait(lane) }
     counts += claimed.moved
     guard counts.chunks(in: .pending) == 0 else { return }
     for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = true }
@@ -689,5 +696,19 @@ extension DispatcherState {
             + "more than --max-failures \(settings.maxFailures.text)"))
     }
     changed()
+  }
+}
+
+extension Claim.NotBefore {
+  /// What holds a request back, in words.
+  fileprivate var text: String {
+    switch self {
+    case .rate(let rate): "the rate limit \(rate)"
+    case .itemRate(let rate): "the limit on items \(rate)"
+    case .mediaRate(let rate): "the limit on media \(rate)"
+    case .share(let limit, _): limit.text
+    case .wait(let reason): reason
+    case .ready: "the time of the next try"
+    }
   }
 }

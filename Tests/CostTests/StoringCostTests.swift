@@ -139,6 +139,50 @@ struct StoringCostTests {
     #expect(steps[1] < 2_000, "\(steps)")
   }
 
+  @Test("a claim that a rate refuses writes nothing for a run alone, and once where another run goes on")
+  func refusedClaims() async throws {
+    let folder = try TemporaryFolder()
+    let watched = try FaultyFolder(folder)
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
+    var settings = RunSettings()
+    settings.rates = [Rate(count: 5, window: .hour)]
+    var sessions: [any RunSession] = []
+    func plan() async throws {
+      sessions.append(
+        try await PlannedItems.plan(
+          (0..<20).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store, at: start,
+          random: UInt64(sessions.count)))
+    }
+    func syncsOfRefusals(_ session: any RunSession) async throws -> [Int] {
+      var syncs: [Int] = []
+      for _ in 0..<3 {
+        let before = watched.counts.syncs
+        guard case .notBefore(_, .rate) = try await session.claim(at: start) else {
+          throw StoreError(.conflict, "not refused")
+        }
+        syncs.append(watched.counts.syncs - before)
+      }
+      return syncs
+    }
+    try await plan()
+    var statements = try await store.database.statements
+    for _ in 0..<5 { _ = try await claim(sessions[0]) }
+    let alone = try await store.database.statements - statements
+    #expect(try await syncsOfRefusals(sessions[0]) == [0, 0, 0])
+    try await plan()
+    #expect(try await syncsOfRefusals(sessions[1]).dropFirst() == [0, 0])
+    #expect(try Raw.query("SELECT run FROM rate_share", in: folder.file("store.db")) == ["2"])
+    try await sessions[1].release(as: .paused(.signal, detail: nil), at: start)
+    #expect(try Raw.query("SELECT run FROM rate_share", in: folder.file("store.db")).isEmpty)
+    // Beside a run that does not wait, a claim costs two statements more at most.
+    try await plan()
+    settings.rates = [Rate(count: 15, window: .hour)]
+    try await plan()
+    statements = try await store.database.statements
+    for _ in 0..<5 { _ = try await claim(sessions[3]) }
+    #expect(try await store.database.statements - statements <= alone + 2 * 5)
+  }
+
   @Test("names that clash cost planning a walk along the chunks, and no change for each")
   func clashes() async throws {
     var statements: [Int] = []

@@ -258,6 +258,35 @@ struct SlotTests {
 
 @Suite("Dispatcher's machine: other runs of the store")
 struct OtherRunsTests {
+  @Test("while room is kept for other runs, it is asked for again soon, and told once until when")
+  func share() {
+    var machine = Machine(concurrency: 2)
+    machine.warmUp()
+    let slot = machine.slot()
+    machine.wait(0..<1)
+    let rate = Rate(count: 1, window: .minute)
+    let until = machine.now.wall + .seconds(600)
+    let told = StoredWait(until: until, reason: "other runs go first within the rate limit \(rate)")
+    func held(_ machine: inout Machine) -> [DispatcherAction] {
+      let moment = machine.now.wall + .seconds(1)
+      return machine.handle(.foundNothingBefore(moment, .share(of: .rate(rate), until: until), slot))
+    }
+    #expect(held(&machine) == [.tell(.waiting(told))])
+    #expect(machine.wait(0..<1) == [.setAlarm(machine.now.elapsed + .seconds(1))])
+    for _ in 0..<5 {
+      machine.pass(1)
+      #expect(machine.handle(.alarm) == [.wake(.sender(0), .claim(slot))])
+      #expect(held(&machine) == [])
+      #expect(machine.wait(0..<1) == [.setAlarm(machine.now.elapsed + .seconds(1))])
+    }
+    machine.pass(1)
+    _ = machine.handle(.alarm)
+    let chunk = ClaimedChunk(
+      number: ChunkNumber(9), attempt: 1, countedAttempts: 0, firstItem: 9, itemCount: 1, index: nil,
+      filePart: [], startedAt: machine.now.wall)
+    #expect(machine.handle(.claimed(chunk)) == [.tell(.waitOver)])
+  }
+
   @Test("a wait that another run was told ends with one request, not with all that may be under way")
   func waitOfAnother() {
     var machine = Machine(concurrency: 4)

@@ -32,6 +32,8 @@ struct LoadRateTests {
     }
     var starts: [Start] = []
     var refusals = 0
+    /// When runs that were held back were told that they may go.
+    var kept: [RunID: Timestamp] = [:]
     func items(_ window: Rate.Window, endingAt end: Timestamp) -> Int {
       starts.reversed().prefix { end.since($0.at) <= window.duration }.reduce(0) { $0 + $1.items }
     }
@@ -44,12 +46,14 @@ struct LoadRateTests {
         for place in sessions.indices {
           sessions[place] = try await store.take(sessions[place].run, isCancelling: false, at: clock.now())
         }
+        kept = [:]
       }
       let session = sessions[Int(random.next() % 2)]
       switch try await session.claim(at: clock.now()) {
       case .none: continue
       case .chunk(let chunk):
         starts.append(Start(at: clock.now(), items: chunk.itemCount))
+        kept[session.run] = kept[session.run].map { min($0, clock.now()) }
         for rate in settings.itemRates {
           #expect(items(rate.window, endingAt: clock.now()) <= rate.count, "request \(starts.count)")
         }
@@ -57,7 +61,17 @@ struct LoadRateTests {
         refusals += 1
         let next = session.run == sessions[0].run ? 3 : 7
         #expect(items(rate.window, endingAt: moment - .milliseconds(1)) + next > rate.count)
+        kept[session.run] = moment
         if random.next() % 2 == 0 { clock.advance(by: moment.since(clock.now())) }
+      case .notBefore(let moment, .share(.itemRate(let rate), let until)):
+        let next = session.run == sessions[0].run ? 3 : 7
+        #expect(items(rate.window, endingAt: clock.now()) + next <= rate.count)
+        #expect(
+          kept.contains {
+            $0.key != session.run && clock.now() < $0.value + RateShares.patience(rate.window)
+          })
+        #expect(moment <= until && moment <= clock.now() + .seconds(1))
+        kept[session.run] = until
       case .notBefore(_, let why):
         Issue.record("held back for \(why)")
         return

@@ -65,10 +65,13 @@ struct RatePropertyTests {
     }
     var starts: [Start] = []
     var refusals = 0
+    /// When runs that were held back were told that they may go.
+    var kept: [RunID: Timestamp] = [:]
     while starts.count < Self.chunks {
       clock.advance(by: gap(random))
       if random.next() % 25 == 0 {
         try await restart(&store, &senders, path: path, at: clock.now())
+        kept = [:]
       }
       let sender = senders[Int(random.next() % 2)]
       switch try await sender.session.claim(at: clock.now()) {
@@ -78,6 +81,7 @@ struct RatePropertyTests {
       case .chunk(let chunk):
         #expect(chunk.startedAt == clock.now())
         starts.append(Start(at: clock.now(), rates: sender.rates))
+        kept[sender.run] = kept[sender.run].map { min($0, clock.now()) }
         if random.next() % 2 == 0 { try await accept(chunk, in: sender.session, at: clock.now()) }
       case .notBefore(let moment, .rate(let rate)):
         refusals += 1
@@ -86,8 +90,18 @@ struct RatePropertyTests {
         #expect(count(of: starts, in: rate.window, endingAt: clock.now()) >= rate.count)
         #expect(count(of: starts, in: rate.window, endingAt: moment) < rate.count)
         #expect(count(of: starts, in: rate.window, endingAt: moment - .milliseconds(1)) >= rate.count)
+        kept[sender.run] = moment
         // Often the next request comes just then.
         if random.next() % 2 == 0 { clock.advance(by: moment.since(clock.now())) }
+      case .notBefore(let moment, .share(.rate(let rate), let until)):
+        // The limit has room, which another run was promised.
+        #expect(count(of: starts, in: rate.window, endingAt: clock.now()) < rate.count)
+        #expect(
+          kept.contains {
+            $0.key != sender.run && clock.now() < $0.value + RateShares.patience(rate.window)
+          })
+        #expect(moment <= until && moment <= clock.now() + .seconds(1))
+        kept[sender.run] = until
       case .notBefore(_, let why):
         Issue.record("held back for \(why)")
         return
@@ -211,7 +225,7 @@ struct RatePropertyTests {
       for claim in claims {
         switch claim {
         case .chunk: left.append(Start(at: clock.now(), rates: settings.rates))
-        case .notBefore(let moment, .rate): free = min(free ?? moment, moment)
+        case .notBefore(let moment, .rate), .notBefore(let moment, .share): free = min(free ?? moment, moment)
         case .notBefore, .none: Issue.record("\(claim)")
         }
       }

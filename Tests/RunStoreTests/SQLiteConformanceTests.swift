@@ -1,7 +1,8 @@
 import BatchDomain
-import RunStore
 import TestSupport
 import Testing
+
+@testable import RunStore
 
 @Suite("SQLite store against the port's rules")
 struct SQLiteConformanceTests {
@@ -24,6 +25,26 @@ struct SQLiteConformanceTests {
       made += 1
       return try await SQLiteStore.open(path: folder.file("store-\(made).db"), now: TestStore.start)
     })
+    try await rule.check(suite)
+  }
+
+  @Test("the store shares limits as the rule says", arguments: SharingConformance.all.map(\.name))
+  func sharing(name: String) async throws {
+    let rule = try #require(SharingConformance.all.first { $0.name == name })
+    let folder = try TemporaryFolder()
+    let storage = try FaultyFolder(folder)
+    defer { withExtendedLifetime(storage) {} }
+    var made = 0
+    let suite = SharingConformance(
+      makeStore: {
+        made += 1
+        return try await SQLiteStore.open(path: folder.file("store-\(made).db"), now: TestStore.start)
+      },
+      kill: { store, run in
+        let store = try #require(store as? SQLiteStore)
+        store.database.locks.releaseRun(
+          try await store.database.read { try SQLiteStore.row(of: run, in: $0) })
+      })
     try await rule.check(suite)
   }
 }

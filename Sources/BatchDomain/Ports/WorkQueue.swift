@@ -17,7 +17,8 @@ package protocol WorkQueue: Sendable {
   ///   - step: only chunks that need this step next are taken.
   ///   - now: when it is asked for, and the time of the intent, unless the store has a clock of its own: then the
   ///     intent has the time at which its change is made. A chunk whose `ready_at` is later is left alone, and so is
-  ///     every chunk while a rate limit of the settings is used up, by this run or any other of the same service.
+  ///     every chunk while a rate limit of the settings is used up, by this run or any other of the same service. Of runs
+  ///     that wait for room in the limits at the same time, the one that had least of it goes first.
   func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim
 
   /// Ends an attempt, moves its chunk, and takes the next one as ``claim(_:at:)`` does: both in one change, or neither.
@@ -85,13 +86,16 @@ package enum Claim: Sendable {
   case none
 
   /// Why nothing may be sent yet.
-  package enum NotBefore: Sendable, Equatable {
+  package indirect enum NotBefore: Sendable, Equatable {
     /// That limit is used up.
     case rate(Rate)
     /// That limit on items is used up.
     case itemRate(Rate)
     /// That limit on minutes of media is used up.
     case mediaRate(MediaRate)
+    /// What is left of that limit is kept for other runs of the store that wait for it and had less of it. It is asked
+    /// for again soon; until that moment at the latest it is kept for them.
+    case share(of: NotBefore, until: Timestamp)
     /// The service asked some run of this store to wait, for the reason given.
     case wait(String)
     /// Every pending chunk waits for its own next try.

@@ -148,6 +148,12 @@ final class LockFile: Sendable {
     return try isRunOwnedElsewhere(run)
   }
 
+  /// Whether a live process owns any other run, this process included.
+  func isAnyRunOwned(besides run: Int64) throws(StoreError) -> Bool {
+    if ownedRuns.withLockedValue({ $0.contains { $0 != run } }) { return true }
+    return try firstRunOwnedElsewhere() != nil
+  }
+
   /// Whether another open file, usually another process, holds the lock of a run. Takes no lock itself.
   func isRunOwnedElsewhere(_ run: Int64) throws(StoreError) -> Bool {
     try findLock(from: Self.firstRunByte + run, length: 1) != nil

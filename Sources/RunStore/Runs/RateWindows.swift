@@ -10,7 +10,7 @@ import NIOConcurrencyHelpers
 /// (``Connection/revision``). Nothing that is kept here has to survive the process.
 final class RateWindows: Sendable {
   /// The place of an intent in the order of the index `attempt_started`.
-  private struct Place: Equatable {
+  fileprivate struct Place: Equatable {
     var startedAt: Int64
     var run: Int64
     var chunk: Int64
@@ -215,6 +215,8 @@ final class RateWindows: Sendable {
 extension RateWindows {
   /// What a limit adds up of the requests in its window.
   enum LoadUnit: Hashable {
+    /// Requests.
+    case requests
     /// Items in a request.
     case items
     /// Milliseconds of media in a request.
@@ -223,6 +225,7 @@ extension RateWindows {
     /// Of the attempt `a`.
     fileprivate var column: String {
       switch self {
+      case .requests: "1"
       case .items: "(SELECT c.item_count FROM chunk AS c WHERE c.run = a.run AND c.number = a.chunk)"
       case .media: "coalesce(a.media_ms, 0)"
       }
@@ -236,33 +239,73 @@ extension RateWindows {
     in connection: Connection
   ) throws -> Timestamp? {
     try state.withLockedValue { state in
-      let (intents, newest) = try end(in: connection)
-      guard let newest else { return nil }
-      let left = timeLeft(ofThoseAhead: newest, over: window, at: now, &state)
-      let lifetime = lifetime(window, in: connection)
-      let key = LoadKey(unit: unit, window: window)
-      var loads: LoadWindow
-      if let known = state.loads[key], known.revision == connection.revision, known.lookedAt <= now,
-        known.lifetime >= lifetime, let moved = try move(known, unit, to: intents, in: connection)
-      {
-        loads = moved
-      } else {
-        loads = try read(unit, from: now - lifetime, newest: newest, in: connection)
-      }
-      loads.intents = intents
-      loads.revision = connection.revision
-      loads.lookedAt = now
-      loads.lifetime = lifetime
-      loads.dropThose(before: now - lifetime)
-      state.loads[key] = loads
+      guard let found = try look(unit, window, at: now, &state, in: connection) else { return nil }
       // Those ahead of a clock that was put back are a window old once a window has passed, whatever their times say.
-      let areOld = left.map { $0 <= .zero } ?? false
-      guard let last = loads.lastToLeave(for: load, within: limit, upTo: areOld ? now : nil) else {
+      let areOld = found.left.map { $0 <= .zero } ?? false
+      guard let last = found.loads.lastToLeave(for: load, within: limit, upTo: areOld ? now : nil) else {
         return nil
       }
-      guard let left, !areOld else { return last + lifetime }
-      return min(last + lifetime, now + left)
+      guard let left = found.left, !areOld else { return last + found.loads.lifetime }
+      return min(last + found.loads.lifetime, now + left)
     }
+  }
+
+  /// What is in a window now, as it is at the time of the call.
+  struct Use {
+    /// `nil` where nothing was ever sent.
+    fileprivate let loads: LoadWindow?
+
+    /// How much all of it comes to.
+    var total: Int { loads?.total ?? 0 }
+
+    /// When so much more would be within a limit if nothing else were sent; `nil` when it is at any time.
+    func whenFree(for load: Int, within limit: Int) -> Timestamp? {
+      guard let loads else { return nil }
+      return loads.lastToLeave(for: load, within: limit, upTo: nil).map { $0 + loads.lifetime }
+    }
+  }
+
+  /// What every run of the same service sent in the step, as far as it is in the window of a limit; `nil` while that cannot
+  /// be told by the times of requests, since the clock was put back.
+  func use(
+    of unit: LoadUnit, in window: Rate.Window, at now: Timestamp, in connection: Connection
+  ) throws -> Use? {
+    try state.withLockedValue { state in
+      guard let found = try look(unit, window, at: now, &state, in: connection) else {
+        return Use(loads: nil)
+      }
+      return found.left == nil ? Use(loads: found.loads) : nil
+    }
+  }
+
+  /// Brings what is known of a window up to date; `nil` where nothing was ever sent.
+  ///
+  /// - Returns: what is in it, and of requests that lie ahead of a clock that was put back, how long it is until they are a
+  ///   window old at the latest.
+  private func look(
+    _ unit: LoadUnit, _ window: Rate.Window, at now: Timestamp, _ state: inout State,
+    in connection: Connection
+  ) throws -> (loads: LoadWindow, left: Duration?)? {
+    let (intents, newest) = try end(in: connection)
+    guard let newest else { return nil }
+    let left = timeLeft(ofThoseAhead: newest, over: window, at: now, &state)
+    let lifetime = lifetime(window, in: connection)
+    let key = LoadKey(unit: unit, window: window)
+    var loads: LoadWindow
+    if let known = state.loads[key], known.revision == connection.revision, known.lookedAt <= now,
+      known.lifetime >= lifetime, let moved = try move(known, unit, to: intents, in: connection)
+    {
+      loads = moved
+    } else {
+      loads = try read(unit, from: now - lifetime, newest: newest, in: connection)
+    }
+    loads.intents = intents
+    loads.revision = connection.revision
+    loads.lookedAt = now
+    loads.lifetime = lifetime
+    loads.dropThose(upTo: now - lifetime)
+    state.loads[key] = loads
+    return (loads, left)
   }
 
   private func move(
@@ -304,7 +347,7 @@ extension RateWindows {
 
   /// What requests of a window had in them, in the order in which they began: up to some thousands one by one, more of
   /// them by groups, of which each counts as long as its last request.
-  private struct LoadWindow {
+  fileprivate struct LoadWindow {
     private struct Entry {
       var startedAt: Int64
       var load: Int
@@ -319,7 +362,7 @@ extension RateWindows {
     var lookedAt = Timestamp(milliseconds: .min)
     var lifetime: Duration = .zero
     private var entries: [Entry] = []
-    private var total = 0
+    private(set) var total = 0
 
     private static let mostEntries = 1 << 13
 
@@ -343,8 +386,8 @@ extension RateWindows {
       entries = groups
     }
 
-    mutating func dropThose(before moment: Timestamp) {
-      let gone = entries.prefix { $0.startedAt < moment.milliseconds }
+    mutating func dropThose(upTo moment: Timestamp) {
+      let gone = entries.prefix { $0.startedAt <= moment.milliseconds }
       total -= gone.reduce(0) { $0 + $1.load }
       entries.removeFirst(gone.count)
     }

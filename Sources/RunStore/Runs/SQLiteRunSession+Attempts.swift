@@ -40,29 +40,14 @@ extension SQLiteRunSession {
       let end = try end(of: wait, step: step, at: now, in: connection)
       if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
     }
-    for rate in settings.rates where rate.limits(step) {
-      if let free = try windows[step]?.whenFree(rate, at: now, in: connection), now < free {
-        // A clock that was set back leaves attempts in the future; no window is longer than itself.
-        let moment = min(free, now + rate.window.duration + .milliseconds(1))
-        return .success(.notBefore(moment, .rate(rate)))
-      }
-    }
-    for rate in settings.itemRates {
-      let free = try windows[step]?.whenFree(
-        rate.count, of: .items, in: rate.window, for: next.plan.items.count, at: now, in: connection)
-      if let free, now < free { return .success(.notBefore(free, .itemRate(rate))) }
-    }
-    if let media = next.media, step != settings.profile.firstStep {
-      for rate in settings.mediaRates {
-        let free = try windows[step]?.whenFree(
-          rate.minutes * 60_000, of: .media, in: rate.window, for: Int(media.millisecondsRoundedUp), at: now,
-          in: connection)
-        if let free, now < free { return .success(.notBefore(free, .mediaRate(rate))) }
-      }
-    }
     // No back-off is longer than its cap: a moment beyond is one of a clock that was put back since.
     guard next.readyAt <= now || next.readyAt.since(now) > BackOff.chunk.cap else {
       return .success(.notBefore(next.readyAt, .ready))
+    }
+    let load = RequestLoad(
+      items: next.plan.items.count, media: next.media.map { Int($0.millisecondsRoundedUp) })
+    if let delay = try delay(of: load, step, at: now, in: connection) {
+      return .success(.notBefore(delay.moment, delay.why))
     }
     let content: [UInt8]
     do {

@@ -273,6 +273,7 @@ final class SQLiteRunSession: RunSession {
       guard changed == 1 else {
         throw takenOver
       }
+      try endShares(in: connection)
     }
     // Whoever sees the new state may take the run at once.
     database.locks.releaseRun(row)
