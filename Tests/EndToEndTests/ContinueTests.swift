@@ -80,6 +80,27 @@ struct ContinueTests {
     await scene.server.stop()
   }
 
+  @Test("a signal stops the run that begins after a finished one was settled")
+  func signalAfterSettling() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.delay = .milliseconds(200)
+      $0.faults = [try FaultRule(text: "reset-after@2")]
+    }
+    _ = try scene.manifest(10, name: "list.json")
+    let job = try job(scene)
+    #expect(try await start(scene, job, "--on-unknown", "hold").status == 7)
+    _ = try scene.manifest(300, name: "list.json")
+    let process = try scene.start(
+      "submit", "--job", job, "--continue", "--on-unknown", "check", "--format", "json")
+    try await scene.server.ledger.waitFor(transfers: 4)
+    process.send(SIGTERM)
+    let ending = await process.ended()
+    #expect(ending.status == 3, "\(ending.diagnostics)")
+    #expect(try run(ending)["reason"] as? String == "signal")
+    await scene.server.stop()
+  }
+
   @Test("outside its window a job pauses at once with --exit-outside, sends nothing, and goes on inside")
   func window() async throws {
     let scene = try await Scene { $0.taskStep = .zero }

@@ -9,9 +9,6 @@ import UnixSignals
 ///
 /// SIGHUP keeps being ignored when it was ignored at the start, as under nohup.
 final class StopSignals: Sendable {
-  /// One element for the first signal.
-  let stops: AsyncStream<StopCause>
-
   private let flag: Flag
   private let listener: Task<Void, Never>
 
@@ -19,6 +16,15 @@ final class StopSignals: Sendable {
     let isRaised = Atomic(false)
     let endsAtOnce = Atomic(false)
     let farewell = NIOLockedValueBox<(@Sendable () -> Void)?>(nil)
+    private let listeners = NIOLockedValueBox<[AsyncStream<StopCause>.Continuation]>([])
+
+    /// Tells those who listen from now on, too.
+    func listen(_ listener: AsyncStream<StopCause>.Continuation) {
+      listeners.withLockedValue { $0.append(listener) }
+      if isRaised.load(ordering: .sequentiallyConsistent) { listener.yield(.asked) }
+    }
+
+    func tell() { for listener in listeners.withLockedValue({ $0 }) { listener.yield(.asked) } }
 
     /// Ends the process, with what has to be done before.
     func leave(_ status: Int32) -> Never {
@@ -29,20 +35,28 @@ final class StopSignals: Sendable {
 
   /// Starts to listen.
   init() async {
-    let (stops, continuation) = AsyncStream.makeStream(of: StopCause.self)
     let flag = Flag()
     let trapped: [UnixSignal] =
       Self.isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     let signals = await UnixSignalsSequence(trapping: trapped)
-    self.stops = stops
     self.flag = flag
     listener = Task {
       for await received in signals {
         if flag.endsAtOnce.load(ordering: .relaxed) { flag.leave(ExitStatus.stopped.rawValue) }
-        if flag.isRaised.exchange(true, ordering: .relaxed) { flag.leave(128 + Self.number(of: received)) }
-        continuation.yield(.asked)
+        if flag.isRaised.exchange(true, ordering: .sequentiallyConsistent) {
+          flag.leave(128 + Self.number(of: received))
+        }
+        flag.tell()
       }
     }
+  }
+
+  /// One element for the first signal, also when it came before. Each who listens needs a stream of its own: one whose
+  /// reader was cancelled has ended.
+  var stops: AsyncStream<StopCause> {
+    let (stops, continuation) = AsyncStream.makeStream(of: StopCause.self)
+    flag.listen(continuation)
+    return stops
   }
 
   /// Whether the first signal ends the process: true while it reads a pipe, which may be silent for ever, to plan a
