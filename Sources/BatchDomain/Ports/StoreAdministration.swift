@@ -190,12 +190,15 @@ package struct PlanTotals: Sendable, Equatable {
     package var revision: Int
     /// SHA-256 over the wire forms of the items that are left, 32 bytes.
     package var itemsDigest: [UInt8]
+    /// Whether a manifest without anything new that was submitted before makes no run of its own.
+    package var refusesRepeats: Bool
 
     /// What was left out.
-    package init(groups: [KnownGroup], revision: Int, itemsDigest: [UInt8]) {
+    package init(groups: [KnownGroup], revision: Int, itemsDigest: [UInt8], refusesRepeats: Bool = false) {
       self.groups = groups
       self.revision = revision
       self.itemsDigest = itemsDigest
+      self.refusesRepeats = refusesRepeats
     }
   }
 

@@ -126,6 +126,17 @@ struct EventOptions: ParsableArguments {
       to: try AppendedFile(path: events), isStandardOutput: false, patience: context.patience, say: say)
   }
 
+  /// Refuses a manifest that is the file for events: it would be written to while it is read.
+  ///
+  /// - Throws: ``CommandFailure`` with status 2.
+  func refuse(_ manifest: String, in context: ProcessContext) throws {
+    guard let events, !areOnOutput, Self.same(manifest, try context.path(events)) else { return }
+    throw CommandFailure(
+      .badInput, code: "events_not_writable",
+      "the file for events \(VisibleText.escape(events)) is the manifest or belongs to the database",
+      remedy: "name another file with --events")
+  }
+
   private static func same(_ one: String, _ other: String) -> Bool {
     FileIdentity(path: one).map { $0 == FileIdentity(path: other) } ?? false
   }

@@ -95,7 +95,7 @@ struct ResumeCommand: Subcommand {
       switch try await PlannedSubmission.again(id, settings, in: execution, signals) {
       case .stopped:
         return try await execution.conclude(id, isLeft: true)
-      case .nothingNew:
+      case .nothingNew, .submittedBefore:
         return try await execution.concludeNothingNew(id)
       case .planned(let session):
         return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)

@@ -81,16 +81,14 @@ struct SubmitCommand: Subcommand {
     let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
     let resolved = try settings(in: context)
-    guard let path = try resolved.values.manifest.map(context.path) else {
+    let named = resolved.values.manifests
+    guard let first = named.names.first else {
       throw CommandFailure(
         .badInput, code: "no_manifest", "the job file \(job ?? "") names no manifest",
         remedy: "add `manifest:` to it, or name the manifest on the command line")
     }
-    if isDryRun {
-      return try await DryRun(
-        resolved: resolved, manifest: path, format: show.format, console: console, isAgain: again
-      ).perform()
-    }
+    let path = try context.path(first)
+    guard !isDryRun else { return try await dryRun(named, path, resolved, console) }
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
       environment: context.environment)
@@ -98,25 +96,26 @@ struct SubmitCommand: Subcommand {
     try await ServiceConnections.requireCredentials(resolved.settings, in: context)
     try OpenFileLimit.requireRoom()
     // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
-    let opened = continues ? nil : try ManifestSource(path: path)
+    let opened = continues || named.areSeveral ? nil : try ManifestSource(path: path)
+    if !continues, named.areSeveral { _ = try named.files() }
     let signals = await StopSignals()
     let database = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
-    try refuseDatabaseAsManifest(path, database)
-    let events = try eventOptions.open(beside: database, manifest: path, in: context)
+    if !named.areSeveral { try refuseDatabaseAsManifest(path, database) }
+    let events = try eventOptions.open(
+      beside: database, manifest: named.areSeveral ? nil : path, in: context)
     let store = try await StoreOpener.open(database, clock: context.clock)
     let name = nameToShow(resolved, context)
-    let execution = RunExecution(
-      console: console, store: store, database: name, format: show.format, events: events,
-      targets: resolved.values.notices, tracks: tracks)
+    let submission = Submission(
+      resolved: resolved, key: key, route: route, signals: signals, database: database,
+      execution: RunExecution(
+        console: console, store: store, database: name, format: show.format, events: events,
+        targets: resolved.values.notices, tracks: tracks))
     do {
       return try await EventOutput.flushing(events) {
-        if continues, let job {
-          let continuation = JobContinuation(
-            job: job, resolved: resolved, execution: execution, key: key, signals: signals)
-          if let status = try await continuation.perform() { return status }
-        }
+        guard !named.areSeveral else { return try await submit(named, submission) }
+        if let continued = try await continuation(submission)?.perform() { return continued.status }
         let source = try opened ?? ManifestSource(path: path)
-        return try await submit(source, path, resolved, execution, key: key, route: route, signals: signals)
+        return try await submit(source, path, submission).status
       }
     } catch let error as any AdvisedError {
       // The database of a job file has to be named, too.
@@ -124,33 +123,122 @@ struct SubmitCommand: Subcommand {
     }
   }
 
-  private func submit(
-    _ source: ManifestSource, _ path: String, _ resolved: ResolvedSettings, _ execution: RunExecution,
-    key: APIKey, route: ServiceRoute, signals: StopSignals
+  /// What the submission of each manifest needs.
+  private struct Submission {
+    let resolved: ResolvedSettings
+    let key: APIKey
+    let route: ServiceRoute
+    let signals: StopSignals
+    /// Path of the database.
+    let database: String
+    var execution: RunExecution
+
+    /// The same with its result going through another console.
+    func delivering(through console: RunConsole) -> Submission {
+      var copy = self
+      copy.execution.console = console
+      return copy
+    }
+  }
+
+  /// What is left of earlier runs of the job; `nil` where nobody asks for that.
+  private func continuation(_ submission: Submission, isFirst: Bool = false) -> JobContinuation? {
+    guard continues, let job else { return nil }
+    return JobContinuation(
+      job: job, resolved: submission.resolved, execution: submission.execution, key: submission.key,
+      signals: submission.signals, isFirst: isFirst)
+  }
+
+  /// Submits several manifests, each as a run of its own.
+  private func submit(_ named: ManifestNames, _ submission: Submission) async throws -> ExitStatus {
+    let execution = submission.execution
+    var several = SeveralManifests(
+      console: execution.console, format: show.format, layout: jsonLayout, database: execution.database)
+    try await several.work(on: nil) { console in
+      try await continuation(submission.delivering(through: console), isFirst: true)?.perform().map {
+        SeveralManifests.Outcome(manifest: $0.manifest, status: $0.status)
+      }
+    }
+    var left = 0
+    if !several.isOver {
+      let files = try named.files()
+      for (number, file) in files.enumerated() {
+        guard !several.isOver, !submission.signals.isAsked else {
+          left = files.count - number
+          break
+        }
+        execution.context.note("manifest \(number + 1) of \(files.count): \(VisibleText.escape(file))")
+        try await several.work(on: file) { console in
+          try refuseDatabaseAsManifest(file, submission.database)
+          try eventOptions.refuse(file, in: console.context)
+          let (status, isSkipped) = try await submit(
+            try ManifestSource(path: file), file, submission.delivering(through: console),
+            isOneOfSeveral: true)
+          return SeveralManifests.Outcome(manifest: file, status: status, isSkipped: isSkipped)
+        }
+      }
+    }
+    return try await several.conclude(left: left)
+  }
+
+  private func dryRun(
+    _ named: ManifestNames, _ path: String, _ resolved: ResolvedSettings, _ console: RunConsole
   ) async throws -> ExitStatus {
+    func plan(_ path: String, _ console: RunConsole) async throws -> ExitStatus {
+      try await DryRun(
+        resolved: resolved, manifest: path, format: show.format, console: console, isAgain: again
+      ).perform()
+    }
+    guard named.areSeveral else { return try await plan(path, console) }
+    var several = SeveralManifests(
+      console: console, format: show.format, layout: jsonLayout, database: resolved.values.db)
+    let files = try named.files()
+    for (number, file) in files.enumerated() where !several.isOver {
+      console.context.note("manifest \(number + 1) of \(files.count): \(VisibleText.escape(file))")
+      try await several.work(on: file) { console in
+        SeveralManifests.Outcome(manifest: file, status: try await plan(file, console))
+      }
+    }
+    return try await several.conclude(left: 0)
+  }
+
+  /// Submits one manifest.
+  ///
+  /// - Parameter isOneOfSeveral: whether it is passed over where an earlier run has it.
+  /// - Returns: how that ended, and whether it was passed over.
+  private func submit(
+    _ source: ManifestSource, _ path: String, _ submission: Submission, isOneOfSeveral: Bool = false
+  ) async throws -> (status: ExitStatus, isSkipped: Bool) {
+    let (execution, signals) = (submission.execution, submission.signals)
     let (store, context) = (execution.store, execution.context)
-    var settings = resolved.settings
+    var settings = submission.resolved.settings
     // With --again all of it is sent, also when it is planned again.
     if again { settings.newOnly = false }
     let planning = try await store.plan(
       RunDraft(
-        createdAt: context.clock.now(), random: context.random.next(), name: resolved.values.name, job: job,
-        manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init), isAgain: again,
-        settings: settings))
+        createdAt: context.clock.now(), random: context.random.next(), name: submission.resolved.values.name,
+        job: job, manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init),
+        isAgain: again, settings: settings))
     execution.console.tidy(signals, "exited immediately: nothing was sent")
-    let submission = PlannedSubmission(
-      planning: planning, settings: settings, manifest: path, execution: execution, isAgain: again)
+    let planned = PlannedSubmission(
+      planning: planning, settings: settings, manifest: path, execution: execution, isAgain: again,
+      skipsRepeats: isOneOfSeveral)
     signals.endAtOnce(source.file == nil || path == "-")
-    let planned = try await submission.plan(source, isStopped: { signals.isAsked })
+    let outcome = try await planned.plan(source, isStopped: { signals.isAsked })
     signals.endAtOnce(false)
-    switch planned {
+    switch outcome {
     case .stopped:
       context.note("stopped while planning run \(planning.run): nothing was sent")
-      return try await execution.conclude(planning.run, isLeft: true)
+      return (try await execution.conclude(planning.run, isLeft: true), false)
     case .nothingNew:
-      return try await execution.concludeNothingNew(planning.run)
+      return (try await execution.concludeNothingNew(planning.run), false)
+    case .submittedBefore(let run):
+      try await execution.concludeSkipped(path, run)
+      return (.done, true)
     case .planned(let session):
-      return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
+      let status = try await execution.execute(
+        session, key: submission.key, route: submission.route, signals: signals, isNew: true)
+      return (status, false)
     }
   }
 
@@ -176,7 +264,7 @@ struct SubmitCommand: Subcommand {
     try sending.apply(to: &given)
     try objects.apply(to: &given)
     try notifications.apply(to: &given)
-    if let manifest { given.give("manifest", \.manifest, manifest) }
+    if let manifest { given.give("manifest", \.manifests, ManifestNames([manifest])) }
     if let path = storeOptions.path { given.give("db", \.db, path) }
     let jobFile = try job.map {
       try JobFile.load(try context.path($0), home: context.environment["HOME"] ?? "")

@@ -15,7 +15,7 @@ struct RunConsole {
   }
 
   /// The command's context; notes go above a live display.
-  let context: ProcessContext
+  private(set) var context: ProcessContext
   /// How progress is shown.
   let progress: Progress
   /// Standard error itself, below a live display.
@@ -71,6 +71,13 @@ struct RunConsole {
     diagnostics = context.diagnostics
     progress = .none
     logger = Self.logger(.text, .warning, context)
+  }
+
+  /// The same, with results going elsewhere.
+  func delivering(to output: any TextSink) -> RunConsole {
+    var copy = self
+    copy.context.output = output
+    return copy
   }
 
   /// Leaves the terminal in order when a signal ends the process at once, and says what to do then.

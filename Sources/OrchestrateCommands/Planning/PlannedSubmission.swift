@@ -10,6 +10,8 @@ struct PlannedSubmission {
   let execution: RunExecution
   /// Whether the person said that what was submitted before is to be sent again.
   var isAgain = false
+  /// Whether a manifest that was submitted before is passed over: it is one of several.
+  var skipsRepeats = false
 
   private var console: RunConsole { execution.console }
   private var context: ProcessContext { console.context }
@@ -20,6 +22,8 @@ struct PlannedSubmission {
     case planned(any RunSession)
     /// Every item is known, and the run is finished.
     case nothingNew
+    /// An earlier run has this manifest: nothing was recorded.
+    case submittedBefore(RunID)
     /// It was stopped: the run stays in state `planning` and `resume` plans it again.
     case stopped
   }
@@ -50,6 +54,7 @@ struct PlannedSubmission {
     switch try await planning.complete(plan.totals, at: context.clock.now()) {
     case .repeats(let earlier):
       try await planning.abandon()
+      guard !skipsRepeats else { return .submittedBefore(earlier) }
       throw try await repetition(of: earlier)
     case .planned(let session):
       noteRecorded(plan)
@@ -104,11 +109,17 @@ struct PlannedSubmission {
       let totals = PlanTotals(
         items: plan.items, repeated: plan.repeated, digest: plan.digest,
         skips: PlanTotals.Skips(
-          groups: known.groups, revision: known.revision, itemsDigest: plan.itemsDigest))
+          groups: known.groups, revision: known.revision, itemsDigest: plan.itemsDigest,
+          refusesRepeats: skipsRepeats))
       let completion = try await planning.complete(totals, at: context.clock.now())
-      if case .outdated = completion {
+      switch completion {
+      case .outdated:
         try await planning.clear()
         continue
+      case .repeats(let earlier):
+        try await planning.abandon()
+        return .submittedBefore(earlier)
+      case .planned, .nothingNew: break
       }
       verdict.changes = try await manifest.findings(known)
       if !verdict.text.isEmpty { context.note(verdict.text.trimmingLineEnd()) }

@@ -76,6 +76,14 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
     self = order.first { $0 == sent || $0 == tracked } ?? sent
   }
 
+  /// Which of several statuses a command ends with: the first that is there.
+  private static let order: [ExitStatus] = [
+    .bug, .usage, .store, .owned, .badInput, .refused, .stopped, .held, .lost, .done,
+  ]
+
+  /// The status of a command that did several things, one after the other.
+  init(worstOf statuses: [ExitStatus]) { self = Self.order.first(where: statuses.contains) ?? .done }
+
   /// The status of a command that S3 did not serve.
   init(of error: S3Error) {
     switch error.kind {

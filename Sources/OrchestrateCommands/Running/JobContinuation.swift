@@ -11,6 +11,8 @@ struct JobContinuation {
   let execution: RunExecution
   let key: APIKey
   let signals: StopSignals
+  /// Whether other runs follow.
+  var isFirst = false
 
   private var store: any BatchStore { execution.store }
   private var context: ProcessContext { execution.context }
@@ -20,8 +22,8 @@ struct JobContinuation {
 
   /// Does what is left of earlier runs.
   ///
-  /// - Returns: how the run that goes on ended; `nil` when there is none, and a new one is to begin.
-  func perform() async throws -> ExitStatus? {
+  /// - Returns: how the run that goes on ended, with its manifest; `nil` when there is none, and a new one is to begin.
+  func perform() async throws -> (manifest: String, status: ExitStatus)? {
     let runs = try await runs()
     for run in runs.reversed() where run.state == .finished && run.counts.items(in: .unknown) > 0 {
       context.note("run \(run.run) of this job holds unknown items; the service is asked about them first")
@@ -30,14 +32,16 @@ struct JobContinuation {
       try await execution.work(
         on: session, key: key, route: try context.route(to: settings.baseURL), signals: signals,
         isCancelling: false)
-      if signals.isAsked { return try await execution.conclude(run.run) }
+      if signals.isAsked { return (run.manifest, try await execution.conclude(run.run)) }
     }
     guard let unfinished = runs.first(where: { [.planning, .running, .paused].contains($0.state) }) else {
       return nil
     }
     try await store.refuseOwned(unfinished.run)
-    context.note("run \(unfinished.run) of this job is unfinished and goes on; no new run is made")
-    return try await resume(unfinished)
+    context.note(
+      "run \(unfinished.run) of this job is unfinished and goes on"
+        + (isFirst ? " first" : "; no new run is made"))
+    return (unfinished.manifest, try await resume(unfinished))
   }
 
   private func resume(_ run: RunSummary) async throws -> ExitStatus {
@@ -46,7 +50,7 @@ struct JobContinuation {
     if run.state == .planning {
       switch try await PlannedSubmission.again(run.run, settings, in: execution, signals) {
       case .stopped: return try await execution.conclude(run.run, isLeft: true)
-      case .nothingNew: return try await execution.conclude(run.run)
+      case .nothingNew, .submittedBefore: return try await execution.conclude(run.run)
       case .planned(let session):
         return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
       }

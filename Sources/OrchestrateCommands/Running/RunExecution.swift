@@ -6,7 +6,7 @@ import ServiceHTTP
 
 /// Works on a run this process owns until it has to be left, and says how it was left.
 struct RunExecution {
-  let console: RunConsole
+  var console: RunConsole
   let store: any BatchStore
   /// The database as the user named it, for commands that are shown.
   let database: String?
@@ -175,28 +175,52 @@ struct RunExecution {
         if isLeft { report.run.isLive = false }
         try await context.deliver(text.report(report))
       case .json:
-        let layout: JSONWriter.Layout = events?.isStandardOutput == true ? .compact : .pretty
-        try await context.deliver(
-          tracks
-            ? TrackingJSON.document(summary, try await store.tracking(of: run), layout)
-            : RunJSON.document(summary, layout))
+        try await context.deliver(try await document(of: summary))
       }
     }
     return ExitStatus(of: summary)
   }
 
+  private func document(of run: RunSummary) async throws -> String {
+    let layout: JSONWriter.Layout = events?.isStandardOutput == true ? .compact : .pretty
+    return tracks
+      ? TrackingJSON.document(run, try await store.tracking(of: run.run), layout)
+      : RunJSON.document(run, layout)
+  }
+
+  /// Says that a manifest is passed over because an earlier run has it, and writes how that run stands.
+  func concludeSkipped(_ manifest: String, _ run: RunID) async throws {
+    let summary = try await store.summary(of: run)
+    let isOpen = [.planning, .running, .paused].contains(summary.state)
+    context.note(
+      "manifest \(VisibleText.escape(manifest)) was already submitted as run \(run) and is skipped"
+        + (isOpen
+          ? "; that run is unfinished: `\(VisibleText.escape(RunCommands(run: run, database: database).resume))`"
+          : ""))
+    guard format == .json else { return }
+    try await delivering(run) { try await context.deliver(try await document(of: summary)) }
+  }
+
   /// Writes a result; that nobody reads it changes nothing about the command's status, which still tells it.
   func delivering(_ run: RunID, _ deliver: () async throws -> Void) async throws {
+    try await context.delivering(shownBy: RunCommands(run: run, database: database).report, deliver)
+  }
+}
+
+extension ProcessContext {
+  /// Writes a result that the command's status tells, too: that nobody reads it changes nothing about that.
+  ///
+  /// - Parameter command: shows the result.
+  func delivering(shownBy command: String, _ deliver: () async throws -> Void) async throws {
     do {
       try await deliver()
     } catch is OutputClosed {
       // That is the reader's decision.
     } catch let failure as OutputFailed where failure.isClosed {
-      context.note("warning: \(failure.reason): the result is not shown")
+      note("warning: \(failure.reason): the result is not shown")
     } catch is OutputStuck {
-      context.note(
-        "warning: standard output is not being read, so the result was not written; "
-          + "`\(RunCommands(run: run, database: database).report)` shows it")
+      note(
+        "warning: standard output is not being read, so the result was not written; `\(command)` shows it")
     }
   }
 }

@@ -9,8 +9,8 @@ package struct SubmitSettings: Sendable, Equatable {
   package var name: String?
   /// Free text about the job.
   package var description: String?
-  /// Path of the manifest, `-` for standard input; `nil` when nobody named one.
-  package var manifest: String?
+  /// The manifests; `-` is standard input.
+  package var manifests = ManifestNames()
   /// Path of the database as the command line, the environment or the job file has it.
   package var db: String?
   /// Path of the file that holds the API key.
@@ -31,8 +31,10 @@ package struct SubmitSettings: Sendable, Equatable {
         "description", \.description, SettingKind.text.optional, .none, resuming: .ignored,
         help: "Free text about the job."),
       Setting(
-        "manifest", \.manifest, SettingKind.path.optional, .none, resuming: .fixed, isStored: false,
-        help: "The list of items: a JSON array or JSON lines, plain or gzipped; - is standard input."),
+        "manifest", \.manifests, .manifests, .none, resuming: .fixed, isStored: false,
+        help:
+          "The list of items: a JSON array or JSON lines, plain or gzipped; - is standard input. Several, or a pattern such "
+          + "as lists/*.json, make a run each."),
     ] + RunSettings.table.map { $0.within(\.run) } + [
       Setting(
         "db", \.db, SettingKind.path.optional, .store, resuming: .asGiven, variable: DatabasePath.variable,

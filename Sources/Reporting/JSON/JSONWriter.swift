@@ -85,6 +85,13 @@ package struct JSONWriter {
   /// Writes a length of time in seconds with up to three decimals, `null` for `nil`.
   package mutating func seconds(_ duration: Duration?) { raw(duration.map(JSONText.seconds)) }
 
+  /// Writes a value that is a whole document of the same layout already.
+  package mutating func document(_ document: String) {
+    let indentation = String(repeating: "  ", count: isFilled.count)
+    let lines = document.split(separator: "\n")
+    raw(layout == .pretty ? lines.joined(separator: "\n" + indentation) : lines.joined())
+  }
+
   private mutating func raw(_ token: String?) {
     separate()
     text += token ?? "null"

@@ -115,6 +115,11 @@ final class SQLitePlanningSession: PlanningSession {
     let completed = try await database.write { [row, run] connection -> Completed in
       if let skips = totals.skips {
         guard try SQLiteStore.knownRevision(in: connection) == skips.revision else { return .outdated }
+        if skips.refusesRepeats, totals.items == 0,
+          let earlier = try Self.earlierRun(than: row, of: totals, in: connection)
+        {
+          return .repeats(earlier)
+        }
         try Self.record(skips, of: row, in: connection)
       } else if let earlier = try Self.earlierRun(than: row, of: totals, in: connection) {
         return .repeats(earlier)

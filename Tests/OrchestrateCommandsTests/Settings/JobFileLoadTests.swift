@@ -15,13 +15,13 @@ struct JobFileLoadTests {
   func jobsOfTheRepositoryLoadAndResolve(name: String) throws {
     let job = try JobFile.load(Self.jobs.appending(path: name).path, home: nil)
     let resolved = try SettingsLayers(jobFile: job.layer).resolve()
-    #expect(resolved.values.manifest != nil)
+    #expect(resolved.values.manifests.names.count == 1)
     #expect(resolved.values.name == String(name.dropLast(5)))
   }
 
   @Test func demoJobIsWhatTheDemoScriptCountsOn() throws {
     let job = try JobFile.load(Self.jobs.appending(path: "demo.yaml").path, home: nil)
-    #expect(job.layer.values.manifest == Self.jobs.path + "/../.build/demo/manifest.json")
+    #expect(job.layer.values.manifests.names == [Self.jobs.path + "/../.build/demo/manifest.json"])
     #expect(job.layer.values.run.chunkSize == 20)
     #expect(job.layer.values.run.concurrency == 6)
   }

@@ -62,7 +62,7 @@ struct JobFileTests {
     var expected = SubmitSettings()
     expected.name = "night"
     expected.description = "Two\nlines.\n"
-    expected.manifest = "jobs/videos.json"
+    expected.manifests = ManifestNames(["jobs/videos.json"], mayBePatterns: true)
     expected.run.baseURL = "https://example.org"
     expected.run.profile = .v1_3
     expected.run.chunkSize = 1
@@ -145,7 +145,8 @@ struct JobFileTests {
     ("strict: \"true\"", 9, "strict is the text \"true\" in quotes, expected true or false"),
     ("name: ~", 7, "name is nothing, expected a text"),
     ("name: \"\"", 7, "name is \"\", expected a text of 1 to 200 characters"),
-    ("manifest: [a, b]", 11, "manifest is a list, expected a text"),
+    ("name: [a, b]", 7, "name is a list, expected a text"),
+    ("manifest: [a, {b: c}]", 15, "manifest is a mapping, expected a text"),
     ("profile: v2", 10, "profile is \"v2\", expected one of v1, v1.1, v1.2"),
     ("rate: fast", 7, "rate is \"fast\", expected a rate such as"),
     ("rate: {a: 1}", 7, "rate is a mapping, expected"),
@@ -229,7 +230,14 @@ struct JobFileTests {
     ("jobs/a.yaml", "./~x", "jobs/~x"), ("a.yaml", "~", "/home/me"),
   ])
   func pathsAreRelativeToTheJobFile(file: String, path: String, result: String) throws {
-    #expect(try parse("manifest: \"\(path)\"", path: file, home: "/home/me/").layer.values.manifest == result)
+    #expect(
+      try parse("manifest: \"\(path)\"", path: file, home: "/home/me/").layer.values.manifests.names == [
+        result
+      ])
+    #expect(
+      try parse("manifest: [\"\(path)\", b]", path: file, home: "/home/me/").layer.values.manifests.names
+        .first
+        == result)
   }
 
   @Test func homePathWithoutAHomeIsRefused() {

@@ -8,7 +8,7 @@ struct SettingsLayersTests {
   @Test func defaultsHoldWhereNobodySaysAnything() throws {
     let resolved = try SettingsLayers().resolve()
     #expect(resolved.settings == RunSettings())
-    #expect(resolved.values.manifest == nil)
+    #expect(resolved.values.manifests.names.isEmpty)
     #expect(resolved.settings.bisect)
     #expect(resolved.effective.allSatisfy { $0.source == .builtIn })
     #expect(resolved.effective.map(\.key) == SubmitSettings.table.map(\.key))
