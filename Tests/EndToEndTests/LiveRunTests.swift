@@ -37,6 +37,28 @@ struct LiveRunTests {
     await scene.server.stop()
   }
 
+  @Test("beside another process that takes every place of a limit, a run of larger requests has its part")
+  func sharedLimit() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let (small, large) = (
+      try scene.manifest(600, name: "small.json", prefix: "small"),
+      try scene.manifest(160, name: "large.json", prefix: "large")
+    )
+    let limit = ["--item-rate", "40/s"] + scene.here
+    let process = try OrchestrateProcess(
+      ["submit", small, "--chunk-size", "1", "--concurrency", "16"] + limit, environment: scene.environment)
+    try await scene.server.ledger.waitFor(transfers: 60)
+    let ended = try await OrchestrateProcess.run(
+      ["submit", large, "--chunk-size", "20"] + limit, environment: scene.environment)
+    // Neither has to end before the other gets on.
+    #expect(ended.status == 0, "\(ended.diagnostics)")
+    #expect(scene.timesTaken(160, prefix: "large") == [1])
+    #expect(scene.timesTaken(600, prefix: "small") == [0, 1])
+    #expect(await process.ended().status == 0)
+    #expect(scene.timesTaken(600, prefix: "small") == [1])
+    await scene.server.stop()
+  }
+
   @Test("the first signal drains and ends with 3, and resume goes on", arguments: [SIGINT, SIGTERM, SIGHUP])
   func firstSignal(signal: Int32) async throws {
     let scene = try await Scene { $0.delay = .milliseconds(200) }

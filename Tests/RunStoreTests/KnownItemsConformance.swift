@@ -72,6 +72,51 @@ struct KnownItemsConformance {
   let scene = KnownScene()
 
   /// The rules, by name.
+  /// Of a manifest that is one of several, and was submitted before.
+  func repeatsOfNothingNew() async throws {
+    let store = try await makeStore()
+    func plan(_ random: UInt64) async throws -> any PlanningSession {
+      try await store.plan(
+        RunDraft(
+          createdAt: TestStore.start, random: random, name: nil, job: nil, manifest: "-", manifestFile: nil,
+          settings: KnownScene.settings()))
+    }
+    func totals(_ digest: UInt8, refusesRepeats: Bool, _ planning: any PlanningSession) async throws
+      -> PlanTotals
+    {
+      let known = try await scene.known([scene.source(0)], in: store, except: planning.run)
+      return PlanTotals(
+        items: 0, repeated: 0, digest: Array(repeating: digest, count: 32),
+        skips: PlanTotals.Skips(
+          groups: known.groups, revision: known.revision, itemsDigest: ContentDigest().finished(),
+          refusesRepeats: refusesRepeats))
+    }
+    _ = try await scene.run([scene.source(0)], in: store, random: 1) { _ in .accept }
+    let first = try await plan(2)
+    guard
+      case .nothingNew = try await first.complete(
+        totals(9, refusesRepeats: true, first), at: TestStore.start)
+    else {
+      Issue.record("a manifest that was not submitted before makes no run")
+      return
+    }
+    let again = try await plan(3)
+    guard
+      case .repeats(first.run) = try await again.complete(
+        totals(9, refusesRepeats: true, again), at: TestStore.start)
+    else {
+      Issue.record("a manifest that was submitted before makes a run")
+      return
+    }
+    guard
+      case .nothingNew = try await again.complete(
+        totals(9, refusesRepeats: false, again), at: TestStore.start)
+    else {
+      Issue.record("it makes none although it is to make one")
+      return
+    }
+  }
+
   static let all: [(name: String, check: @Sendable (KnownItemsConformance) async throws -> Void)] = [
     (
       "accepted, rejected with its reason, open and unknown items are told apart, with their run",
@@ -80,6 +125,10 @@ struct KnownItemsConformance {
     (
       "what was put back is open again, and what failed or was cancelled then is new",
       { try await $0.putBack() }
+    ),
+    (
+      "what is not new and was submitted before makes a run of its own only where it is to",
+      { try await $0.repeatsOfNothingNew() }
     ),
     (
       "other content is a change, and the same content in any earlier run is none",
