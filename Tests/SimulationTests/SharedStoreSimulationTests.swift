@@ -45,7 +45,9 @@ struct SharedStoreSimulationTests {
     func count(_ run: Int, _ from: Int, _ to: Int) -> Int {
       sent.count { $0.run == run && .seconds(from) <= $0.at && $0.at < .seconds(to) }
     }
-    #expect(abs(count(0, 0, 300) - count(1, 0, 300)) <= 10, "\(count(0, 0, 300)) and \(count(1, 0, 300))")
+    // The first of them has a window for itself.
+    let two = (0..<2).map { count($0, 60, 300) }
+    #expect(abs(two[0] - two[1]) <= 10, "\(two)")
     let three = (0..<3).map { count($0, 300, 900) }
     #expect((three.max() ?? 0) - (three.min() ?? 0) <= 10, "\(three)")
     // Nothing of the limit is lost: 180 requests in 18 windows.
