@@ -71,6 +71,29 @@ struct TrackingTests {
     try #require(try await store.tracking(of: run)).states
   }
 
+  @Test("an audit holds the counts of tracked items against the rows")
+  func audit() async throws {
+    let place = try await TestStore()
+    let session = try await run((0..<5).map { PlannedItems.source($0) }, in: place.store)
+    func problems() async throws -> [String] {
+      let audit = try await SQLiteStore.openForReading(path: place.path).audit(session.run, listing: 10)
+      return audit.problems.filter { $0.check == .totals }.map { "\($0.row) \($0.message)" }
+    }
+    #expect(try await problems().isEmpty)
+    #expect(try await follow(session.run, in: place.store) == 5)
+    #expect(try await problems().isEmpty)
+    try Raw.execute(
+      "UPDATE tracked_tally SET items = 4 WHERE state = 'not_seen'; INSERT INTO tracked_tally VALUES (1, 'ready', 1)",
+      in: place.path)
+    #expect(
+      try await problems() == [
+        "the tally of tracked items that are not_seen of run \(session.run) says 4 items, expected 5",
+        "the tally of tracked items that are ready of run \(session.run) says 1 items, expected 0",
+      ])
+    try Raw.execute("DELETE FROM tracked_tally", in: place.path)
+    #expect(try await problems().count == 1)
+  }
+
   @Test("a run that nobody tracks has no rows and no summary")
   func untracked() async throws {
     let place = try await TestStore()

@@ -23,6 +23,10 @@ extension SQLiteStore {
         chunks, of: start, wasLive: wasLive || isLive, &findings)
       if !isWhole { notes.append("run \(run) moves and is too large for its sums to be compared meanwhile") }
     }
+    if let tracked = try await walk(TrackedTotalsAudit(row), &findings), !tracked.isWhole {
+      notes.append(
+        "run \(run) is tracked meanwhile and is too large for its tracked items to be counted beside it")
+    }
     return RunAudit(
       run: run, checked: findings.checked, problems: findings.problems, problemsTotal: findings.total,
       notes: notes)

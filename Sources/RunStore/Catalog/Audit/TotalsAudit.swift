@@ -81,6 +81,84 @@ struct TotalsAudit {
   }
 }
 
+/// Whether the counts that are kept of tracked items are those of the rows.
+///
+/// Whoever tracks a run need not own it. Where items were moved while they were counted page by page, they are counted once
+/// more at one moment, unless there are too many.
+struct TrackedTotalsAudit: AuditPass {
+  private static let pageSize = 20_000
+
+  private let run: Int64
+  private var next: Int64
+  private var end: Int64 { (run + 1) << 40 }
+  /// What was kept when counting began.
+  private var before: [String: Int]?
+  private var counted: [String: Int] = [:]
+  /// Whether the counts could be compared.
+  private(set) var isWhole = true
+
+  /// The tracked items of a run, by the row of the run.
+  init(_ run: Int64) {
+    self.run = run
+    next = run << 40
+  }
+
+  mutating func page(in connection: Connection, _ findings: inout AuditFindings) throws -> Bool {
+    try connection.snapshot {
+      let kept = try kept(in: connection)
+      if before == nil { before = kept }
+      let page = try connection.rows(
+        """
+        SELECT state, count(*), max(position) FROM
+          (SELECT state, position FROM tracked_item WHERE position >= ? AND position < ? ORDER BY position LIMIT ?)
+        GROUP BY state
+        """, .integer(next), .integer(end), .integer(Self.pageSize)
+      ) { (state: $0.text(0), items: $0.int(1), last: Int64($0.int(2))) }
+      for part in page { counted[part.state, default: 0] += part.items }
+      if page.reduce(0, { $0 + $1.items }) == Self.pageSize, let last = page.map(\.last).max() {
+        next = last + 1
+        return true
+      }
+      if kept != before {
+        guard kept.values.reduce(0, +) <= TotalsAudit.countedAtOnce else {
+          isWhole = false
+          return false
+        }
+        counted = try countOnce(in: connection)
+      }
+      compare(kept, &findings)
+      return false
+    }
+  }
+
+  /// Items by state as they are kept; none where it is 0.
+  private func kept(in connection: Connection) throws -> [String: Int] {
+    var kept: [String: Int] = [:]
+    try connection.forEach(
+      "SELECT state, items FROM tracked_tally WHERE run = ? AND items <> 0", .integer(run)
+    ) { kept[$0.text(0)] = $0.int(1) }
+    return kept
+  }
+
+  private func countOnce(in connection: Connection) throws -> [String: Int] {
+    var sums: [String: Int] = [:]
+    try connection.forEach(
+      "SELECT state, count(*) FROM tracked_item WHERE position >= ? AND position < ? GROUP BY state",
+      .integer(run << 40), .integer(end)
+    ) { sums[$0.text(0)] = $0.int(1) }
+    return sums
+  }
+
+  private func compare(_ kept: [String: Int], _ findings: inout AuditFindings) {
+    for state in Set(kept.keys).union(counted.keys).sorted() {
+      let (found, expected) = (kept[state] ?? 0, counted[state] ?? 0)
+      guard found != expected else { continue }
+      findings.add(
+        .totals, "the tally of tracked items that are \(state)", "says \(found) items, expected \(expected)")
+    }
+  }
+}
+
 /// Whether chunks that were split and their children fit together.
 struct FamilyAudit {
   let row: Int64
