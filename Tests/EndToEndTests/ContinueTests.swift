@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import ProgramSupport
 import TestSupport
 import Testing
 import TransferSimulator
@@ -99,6 +100,41 @@ struct ContinueTests {
     #expect(ending.status == 3, "\(ending.diagnostics)")
     #expect(try run(ending)["reason"] as? String == "signal")
     await scene.server.stop()
+  }
+
+  @Test("a job that tracks is followed, and following that was killed goes on with the next start")
+  func tracked() async throws {
+    let scene = try await Scene { $0.taskStep = .seconds(600) }
+    _ = try scene.manifest(8, name: "list.json")
+    let job = try job(scene, "track: true")
+    let first = try OrchestrateProcess(
+      ["submit", "--job", job, "--continue", "--progress", "always"], environment: scene.environment)
+    await first.says("8 in progress")
+    first.send(SIGKILL)
+    _ = await first.ended()
+    // All was accepted: nothing of it goes on but following it. Of the new run all is known when it ends.
+    _ = try scene.manifest(10, name: "list.json")
+    scene.server.model.setTaskStep(.zero)
+    let second = try await start(scene, job)
+    #expect(second.status == 0, "\(second.diagnostics)")
+    #expect(second.diagnostics.contains("that are not indexed yet"))
+    #expect(try states(second.output) == ["ready": 2])
+    let runs = try json(try await scene.orchestrate("report", "--format", "json").output)["runs"]
+    let ids = try #require(runs as? [[String: Any]]).compactMap { $0["run_id"] as? String }
+    #expect(ids.count == 2)
+    #expect(
+      try states(try await scene.orchestrate("report", ids[1], "--format", "json").output) == ["ready": 8])
+    // What is final is not asked about again; and the command line may say no.
+    let third = try await start(scene, job, "--no-track")
+    #expect(third.status == 0 && !third.diagnostics.contains("not indexed yet"), "\(third.diagnostics)")
+    #expect(try json(third.output)["tracking"] == nil)
+    await scene.server.stop()
+  }
+
+  /// The states of tracked items in which there are any.
+  private func states(_ output: String) throws -> [String: Int] {
+    let tracking = try #require(try json(output)["tracking"] as? [String: Any], "\(output)")
+    return try #require(tracking["states"] as? [String: Int]).filter { $0.value > 0 }
   }
 
   @Test("outside its window a job pauses at once with --exit-outside, sends nothing, and goes on inside")

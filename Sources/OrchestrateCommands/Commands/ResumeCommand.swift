@@ -36,11 +36,6 @@ struct ResumeCommand: Subcommand {
     help: "End a wait that the service asked for, for every run of this database that sends to it.")
   var ignoresWait = false
 
-  @Flag(
-    name: .customLong("track"),
-    help: "Once everything is sent, follow the accepted items until each is indexed or failed.")
-  var tracks = false
-
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
@@ -67,7 +62,7 @@ struct ResumeCommand: Subcommand {
     let events = try eventOptions.open(beside: path, manifest: manifest, in: context)
     let execution = RunExecution(
       console: console, store: store, database: storeOptions.path, format: show.format, events: events,
-      targets: targets, tracks: tracks)
+      targets: targets, tracks: sending.values.tracks)
     return try await EventOutput.flushing(events) { try await resume(summary, execution) }
   }
 
@@ -76,7 +71,7 @@ struct ResumeCommand: Subcommand {
     let signals = await StopSignals()
     let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
-      guard tracks else { return try await execution.conclude(id) }
+      guard execution.tracks else { return try await execution.conclude(id) }
       return try await track(summary, execution, signals)
     }
     try await store.refuseOwned(id)
@@ -88,29 +83,12 @@ struct ResumeCommand: Subcommand {
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
-    let route = try context.route(to: settings.baseURL)
     try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
-    if summary.state == .planning {
-      switch try await PlannedSubmission.again(id, settings, in: execution, signals) {
-      case .stopped:
-        return try await execution.conclude(id, isLeft: true)
-      case .nothingNew, .submittedBefore:
-        return try await execution.concludeNothingNew(id)
-      case .planned(let session):
-        return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
-      }
+    return try await execution.goOn(summary, settings, key: key, signals: signals) { session in
+      if let retry { try await putBack(retry, in: session, context) }
+      if ignoresWait { try await endWait(of: session, context) }
     }
-    let session = try await store.take(id, isCancelling: false, at: context.clock.now())
-    if let retry { try await putBack(retry, in: session, context) }
-    if ignoresWait { try await endWait(of: session, context) }
-    let standing = try await session.standing()
-    context.note(
-      RunProgressText(zone: context.zone).resumed(id, items: standing.items, counts: standing.counts))
-    if let host = standing.formerHost {
-      context.note("warning: run \(id) was last worked on by the host \(VisibleText.escape(host))")
-    }
-    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: false)
   }
 
   /// Follows the items of a run in which nothing is left to send.

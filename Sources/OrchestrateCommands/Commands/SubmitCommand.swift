@@ -46,11 +46,6 @@ struct SubmitCommand: Subcommand {
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
-  @Flag(
-    name: .customLong("track"),
-    help: "Once everything is sent, follow the accepted items until each is indexed or failed.")
-  var tracks = false
-
   @OptionGroup(title: "Plan") var plan: SettingOptions<PlanSettings>
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
@@ -109,7 +104,7 @@ struct SubmitCommand: Subcommand {
       resolved: resolved, key: key, route: route, signals: signals, database: database,
       execution: RunExecution(
         console: console, store: store, database: name, format: show.format, events: events,
-        targets: resolved.values.notices, tracks: tracks))
+        targets: resolved.values.notices, tracks: resolved.values.tracks))
     do {
       return try await EventOutput.flushing(events) {
         guard !named.areSeveral else { return try await submit(named, submission) }

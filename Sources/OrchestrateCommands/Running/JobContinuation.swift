@@ -17,6 +17,9 @@ struct JobContinuation {
   private var store: any BatchStore { execution.store }
   private var context: ProcessContext { execution.context }
 
+  /// The time without a change after which nobody asks any more about items of a finished run.
+  private static let longestFollowed: Duration = .seconds(7 * 86_400)
+
   /// Runs that are read at a time.
   private static let pageSize = 200
 
@@ -34,6 +37,7 @@ struct JobContinuation {
         isCancelling: false)
       if signals.isAsked { return (run.manifest, try await execution.conclude(run.run)) }
     }
+    if execution.tracks { try await look(at: runs.reversed()) }
     guard let unfinished = runs.first(where: { [.planning, .running, .paused].contains($0.state) }) else {
       return nil
     }
@@ -41,25 +45,24 @@ struct JobContinuation {
     context.note(
       "run \(unfinished.run) of this job is unfinished and goes on"
         + (isFirst ? " first" : "; no new run is made"))
-    return (unfinished.manifest, try await resume(unfinished))
+    let status = try await execution.goOn(
+      unfinished, try await changedSettings(of: unfinished), key: key, signals: signals)
+    return (unfinished.manifest, status)
   }
 
-  private func resume(_ run: RunSummary) async throws -> ExitStatus {
-    let settings = try await changedSettings(of: run)
-    let route = try context.route(to: settings.baseURL)
-    if run.state == .planning {
-      switch try await PlannedSubmission.again(run.run, settings, in: execution, signals) {
-      case .stopped: return try await execution.conclude(run.run, isLeft: true)
-      case .nothingNew, .submittedBefore: return try await execution.conclude(run.run)
-      case .planned(let session):
-        return try await execution.execute(session, key: key, route: route, signals: signals, isNew: true)
-      }
+  /// Asks once more about accepted items of finished runs that somebody followed and that are neither ready nor failed, so
+  /// that following that was cut short goes on. Of runs in which nothing has changed for a week, nothing more is expected.
+  private func look(at runs: [RunSummary]) async throws {
+    for run in runs where run.state == .finished && !signals.isAsked {
+      guard let known = try await store.tracking(of: run.run), known.states.open > 0,
+        context.clock.now().since(known.changedAt ?? known.lookedAt ?? run.createdAt) < Self.longestFollowed
+      else { continue }
+      context.note("the service is asked about accepted items of run \(run.run) that are not indexed yet")
+      let settings = try await store.settings(of: run.run)
+      let tracking = TrackExecution(
+        execution: execution, key: key, route: try context.route(to: settings.baseURL), signals: signals)
+      tracking.note(try await tracking.follow(run, settings, patience: nil))
     }
-    let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
-    let standing = try await session.standing()
-    context.note(
-      RunProgressText(zone: context.zone).resumed(run.run, items: standing.items, counts: standing.counts))
-    return try await execution.execute(session, key: key, route: route, signals: signals, isNew: false)
   }
 
   /// What the job and the command line say holds from now on, as far as it may change once a run is planned.

@@ -42,6 +42,36 @@ struct RunExecution {
         + VisibleText.escape(RunCommands(run: run, database: database).report))
   }
 
+  /// Goes on with an unfinished run: plans it again where its process died while it was planned, else takes it; sends what
+  /// is left and writes the result.
+  ///
+  /// - Parameters:
+  ///   - settings: the run's, as they hold from now on.
+  ///   - prepare: what is done to a run that was taken before anything of it is sent.
+  func goOn(
+    _ run: RunSummary, _ settings: RunSettings, key: APIKey, signals: StopSignals,
+    _ prepare: (any RunSession) async throws -> Void = { _ in }
+  ) async throws -> ExitStatus {
+    let route = try context.route(to: settings.baseURL)
+    if run.state == .planning {
+      switch try await PlannedSubmission.again(run.run, settings, in: self, signals) {
+      case .stopped: return try await conclude(run.run, isLeft: true)
+      case .nothingNew, .submittedBefore: return try await concludeNothingNew(run.run)
+      case .planned(let session):
+        return try await execute(session, key: key, route: route, signals: signals, isNew: true)
+      }
+    }
+    let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
+    try await prepare(session)
+    let standing = try await session.standing()
+    context.note(
+      RunProgressText(zone: context.zone).resumed(run.run, items: standing.items, counts: standing.counts))
+    if let host = standing.formerHost {
+      context.note("warning: run \(run.run) was last worked on by the host \(VisibleText.escape(host))")
+    }
+    return try await execute(session, key: key, route: route, signals: signals, isNew: false)
+  }
+
   /// Sends what is left and writes the result.
   func execute(
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isNew: Bool

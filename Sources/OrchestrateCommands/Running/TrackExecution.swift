@@ -155,7 +155,8 @@ struct TrackExecution {
     ExitStatus(of: ending, failed: try await store.tracking(of: run)?.states[.failed] ?? 0)
   }
 
-  private func note(_ ending: Tracker.Ending) {
+  /// Says why it could not be asked, where that is so.
+  func note(_ ending: Tracker.Ending) {
     switch ending {
     case .failed(let problem):
       context.note("warning: the service could not be asked: \(VisibleText.escape(problem, cutAt: 400))")

@@ -15,6 +15,8 @@ package struct SubmitSettings: Sendable, Equatable {
   package var db: String?
   /// Path of the file that holds the API key.
   package var apiKeyFile: String?
+  /// Whether the accepted items are followed once nothing is left to send.
+  package var tracks = false
   /// Who gets notifications about the run.
   package var notices = NoticeTargets()
 
@@ -42,6 +44,9 @@ package struct SubmitSettings: Sendable, Equatable {
       Setting(
         "api-key-file", \.apiKeyFile, SettingKind.path.optional, .sending, resuming: .asGiven,
         help: "File that holds the API key; else $TWELVELABS_API_KEY."),
+      Setting(
+        "track", \.tracks, .flag, .sending, resuming: .asGiven,
+        help: "Once everything is sent, follow the accepted items until each is indexed or failed."),
       Setting(
         "notify-url", \.notices.address, SettingKind.address.optional, .notifications, resuming: .asGiven,
         variable: "ORCHESTRATE_NOTIFY_URL", isSecret: true,

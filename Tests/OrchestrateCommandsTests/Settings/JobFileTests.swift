@@ -58,6 +58,7 @@ struct JobFileTests {
       request-payer: requester
       db: ../state/a.db
       api-key-file: ~/key
+      track: true
       """)
     var expected = SubmitSettings()
     expected.name = "night"
@@ -97,6 +98,7 @@ struct JobFileTests {
     expected.run.objects.requestPayer = .requester
     expected.db = "jobs/../state/a.db"
     expected.apiKeyFile = "/home/me/key"
+    expected.tracks = true
     #expect(job.layer.values == expected)
     let unread: Set = ["notify-url", "notify-command", "heartbeat-url"]
     #expect(job.layer.given == Set(SubmitSettings.table.map(\.key)).subtracting(unread))
