@@ -62,10 +62,11 @@ package final class AssetsModel: Sendable {
   package func records(at now: Int64) -> [AssetRecord] {
     state.withLock { state in
       state.assets.filter { !$0.url.isEmpty }.map { asset in
-        AssetRecord(
+        let indexed = (state.byAsset[asset.id] ?? []).map { state.indexed[$0] }
+        return AssetRecord(
           id: asset.id, tag: asset.tag, object: String(asset.url.prefix { $0 != "?" }),
           status: asset.isThere(at: now) ? asset.status(at: now) : "gone",
-          indexes: (state.byAsset[asset.id] ?? []).map { state.indexed[$0].index })
+          indexes: indexed.map(\.index), indexedStates: indexed.map { $0.state(at: now).status })
       }
     }
   }

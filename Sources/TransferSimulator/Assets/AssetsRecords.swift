@@ -160,6 +160,8 @@ package struct AssetRecord: Sendable, Equatable {
   package let status: String
   /// The index of each indexed asset that was made of it, in order.
   package let indexes: [String]
+  /// The states of these, as the service spells them.
+  package let indexedStates: [String]
 }
 
 /// What the service took, counted: the truth that "lost 0, assets twice 0, indexed twice 0" is read from.

@@ -37,11 +37,12 @@ package struct ObjectStoreConfiguration: Sendable {
 
 /// The small S3: verifies signatures, serves objects and lists them. It takes nothing and stores nothing.
 ///
-/// An answer follows from the request and the moment alone.
+/// An answer follows from the request, the moment and the objects that there are.
 package final class ObjectStore: Sendable {
   let configuration: ObjectStoreConfiguration
   private let settings: SimulatorConfiguration
   private let plan: FaultPlan
+  private let buckets: Mutex<[SyntheticBucket]>
   private let endpoints = Mutex<Set<String>>([])
   private let inventories: Mutex<[String: [SyntheticBucket.Object]]> = Mutex([:])
 
@@ -54,6 +55,14 @@ package final class ObjectStore: Sendable {
     self.configuration = configuration.objects ?? ObjectStoreConfiguration()
     self.settings = configuration
     self.plan = plan
+    buckets = Mutex(self.configuration.buckets)
+  }
+
+  /// Replaces the objects of a bucket that are named one by one.
+  package func setObjects(_ objects: [SyntheticBucket.Object], of bucket: String) {
+    buckets.withLock { buckets in
+      for place in buckets.indices where buckets[place].name == bucket { buckets[place].objects = objects }
+    }
   }
 
   /// Adds a host, with its port, under which the store is reached besides the names of S3.
@@ -171,7 +180,7 @@ extension ObjectStore {
       return error(
         405, "MethodNotAllowed", "The specified method is not allowed against this resource.", call)
     }
-    guard let bucket = configuration.buckets.first(where: { $0.name == call.bucket }) else {
+    guard let bucket = buckets.withLock({ $0.first { $0.name == call.bucket } }) else {
       return error(
         404, "NoSuchBucket", "The specified bucket does not exist", call, [("BucketName", call.bucket)])
     }

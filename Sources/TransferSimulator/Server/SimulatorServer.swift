@@ -212,6 +212,8 @@ package struct SimulatorConfiguration: Sendable {
   package var crashingObjects: Set<String> = []
   /// Indexes that do not exist: 400 `resource_not_exist`.
   package var goneIndexes: Set<String> = []
+  /// Whether an element that was taken before is taken again, as a task of its own, instead of being skipped.
+  package var takesRepeats = false
   /// Whether the elements before a poisoned one are taken although the request is refused.
   package var takesElementsBeforePoison = false
   /// The wait that throttle answers announce, when their rule gives none.

@@ -126,13 +126,17 @@ extension TransferModel {
     key.object.contains("crash") || configuration.crashingObjects.contains(key.object)
   }
 
-  /// Adds a task for each element not taken before, and counts the others.
+  /// Adds a task for each element not taken before, and counts the others unless repeats are taken, too.
   func take(_ elements: ArraySlice<ElementKey>, _ state: inout State) -> (accepted: Int, skipped: Int) {
     let now = now(&state)
     var accepted = 0
-    for key in elements where state.accepted.insert(key).inserted {
+    for key in elements {
+      var hash = SeededHash(seed: configuration.seed).adding(key.indexID).adding(key.object)
+      if !state.accepted.insert(key).inserted {
+        guard configuration.takesRepeats else { continue }
+        hash = hash.adding(state.tasks.count)
+      }
       accepted += 1
-      let hash = SeededHash(seed: configuration.seed).adding(key.indexID).adding(key.object)
       add(
         makeTask(indexID: key.indexID, name: key.object[...], object: key.object, hash: hash, now: now),
         &state)

@@ -38,6 +38,14 @@ struct BucketTests {
     return found
   }
 
+  @Test("objects may be replaced while the store is there")
+  func replaced() throws {
+    let probe = probe()
+    probe.store.setObjects(
+      [SyntheticBucket.Object("b.mp4"), SyntheticBucket.Object("a.mp4")], of: "media-west")
+    #expect(try keys(probe) == ["a.mp4", "b.mp4"].map { Array($0.utf8) })
+  }
+
   @Test func pagesHaveEveryKeyOnceInTheOrderOfBytes() throws {
     let probe = probe(2500)
     let all = try keys(probe)

@@ -31,6 +31,18 @@ struct TransferModelTests {
     #expect(ids.allSatisfy { $0.wholeMatch(of: /[0-9a-f]{24}/) != nil })
   }
 
+  @Test func repeatsAreSkippedOrTakenAsTasksOfTheirOwn() {
+    for takesRepeats in [false, true] {
+      let model = model { $0.takesRepeats = takesRepeats }
+      let keys = Probe.keys(["1", "2"])
+      #expect(model.submit(keys) == .taken(accepted: 2, skipped: 0))
+      #expect(
+        model.submit(keys) == .taken(accepted: takesRepeats ? 2 : 0, skipped: takesRepeats ? 0 : 2))
+      let tasks = everything(model).map(\.task)
+      #expect(tasks.count == (takesRepeats ? 4 : 2) && Set(tasks.map(\.id)).count == tasks.count)
+    }
+  }
+
   @Test(arguments: [
     (SimulatorProfile.v1, [TransferTask.Status.validating, .pending, .indexing, .ready]),
     (.v1_2, [.validating, .pending, .queued, .indexing, .ready]),
