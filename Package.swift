@@ -188,6 +188,12 @@ let package = Package(
         "TestSupport",
         nioConcurrencyHelpers,
       ]),
+    tests(
+      "NightsTests",
+      [
+        "OrchestrateCommands", "AssetsService", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService",
+        "TestSupport", "TransferSimulator", argumentParser, nioConcurrencyHelpers,
+      ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
     tests("S3SigningTests", ["S3Signing", "BatchDomain", "TestSupport"]),
     tests(

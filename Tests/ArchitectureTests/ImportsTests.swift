@@ -53,7 +53,7 @@ struct ImportsTests {
     ],
     "crash-score": ["TransferSimulator", "ArgumentParser", "Foundation"],
     "TestSupport": [
-      "BatchDomain", "RunStore", "S3Signing", "CSQLite", "FaultyVFS", "Foundation", "Glibc",
+      "BatchDomain", "RunStore", "S3Signing", "CSQLite", "Dispatch", "FaultyVFS", "Foundation", "Glibc",
       "NIOConcurrencyHelpers",
     ],
   ]

@@ -2,6 +2,7 @@ import AssetsService
 import BatchDomain
 import NIOConcurrencyHelpers
 import ServiceHTTP
+import TestSupport
 
 /// The service of today in one world: what was made of which object, on the world's time.
 final class AssetsModel: Sendable {

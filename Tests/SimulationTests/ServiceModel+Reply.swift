@@ -1,5 +1,6 @@
 import BatchDomain
 import ServiceHTTP
+import TestSupport
 
 extension ServiceModel {
   /// What becomes of a request.

@@ -2,6 +2,7 @@ import BatchDomain
 import Foundation
 import NIOConcurrencyHelpers
 import ServiceHTTP
+import TestSupport
 import TransfersService
 
 /// The service of one world: rules, a list of tasks, and the ledger of what it took.

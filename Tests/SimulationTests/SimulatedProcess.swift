@@ -1,6 +1,7 @@
 import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
+import TestSupport
 
 /// One process of a world: every call of a port comes through here, and may be its last.
 ///

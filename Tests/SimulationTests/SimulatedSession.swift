@@ -1,5 +1,6 @@
 import BatchDomain
 import NIOConcurrencyHelpers
+import TestSupport
 
 /// The store port as a process of a world has it: the real session, with a possible death around every call and
 /// the troubles of a disk.

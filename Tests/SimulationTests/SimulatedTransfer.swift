@@ -1,5 +1,6 @@
 import BatchDomain
 import ServiceHTTP
+import TestSupport
 import TransfersService
 
 /// The client port as a process of a world has it: the model service, with a possible death around every call.

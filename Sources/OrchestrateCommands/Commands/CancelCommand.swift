@@ -33,7 +33,7 @@ struct CancelCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await StoreOpener.open(path, clock: context.clock)
+    let store = try await StoreOpener.open(path, in: context)
     let id = try await store.resolve(run)
     let execution = RunExecution(
       console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)
@@ -94,7 +94,7 @@ struct CancelCommand: Subcommand {
     case .cancelled where summary.counts.items(in: .unknown) == 0:
       context.note("run \(id) was cancelled before")
     case .running, .paused, .cancelled:
-      let signals = await StopSignals()
+      let signals = await StopSignals(in: context)
       let session = try await store.take(id, isCancelling: true, at: context.clock.now())
       guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
         _ = try await session.cancelPending()

@@ -39,7 +39,7 @@ struct DashboardCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let signals = await StopSignals()
+    let signals = await StopSignals(in: context)
     let site = try await site(in: context)
     let server: DashboardServer
     let limit = OpenFileLimit.raised(for: DashboardServer.connectionLimit)
@@ -75,7 +75,7 @@ struct DashboardCommand: Subcommand {
         code: "secret_unreadable"
       ).word()
     }
-    let store = try await StoreOpener.open(path, clock: context.clock)
+    let store = try await StoreOpener.open(path, in: context)
     let launcher = ProgramLauncher(
       database: try StoreOpener.withoutLinks(path), environment: context.environment)
     return DashboardSite(

@@ -98,7 +98,7 @@ struct ListCommand: Subcommand {
     let console = RunConsole(progressOptions, in: outer, isOutputTaken: output == nil)
     let context = console.context
     // Before a file is begun: whatever comes, nothing is left of it.
-    let signals = await StopSignals()
+    let signals = await StopSignals(in: context)
     let file = try output.map {
       try AtomicFile(
         at: try context.path($0),

@@ -55,7 +55,7 @@ struct ResumeCommand: Subcommand {
     let context = console.context
     let targets = try targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await StoreOpener.open(path, clock: context.clock)
+    let store = try await StoreOpener.open(path, in: context)
     let id = try await store.resolve(run)
     let summary = try await store.summary(of: id)
     let manifest = summary.state == .planning ? try await store.manifestFile(of: id)?.path : nil
@@ -68,7 +68,7 @@ struct ResumeCommand: Subcommand {
 
   private func resume(_ summary: RunSummary, _ execution: RunExecution) async throws -> ExitStatus {
     let (id, store, context) = (summary.run, execution.store, execution.context)
-    let signals = await StopSignals()
+    let signals = await StopSignals(in: context)
     let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
       guard execution.tracks else { return try await execution.conclude(id) }

@@ -93,12 +93,12 @@ struct SubmitCommand: Subcommand {
     // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
     let opened = continues || named.areSeveral ? nil : try ManifestSource(path: path)
     if !continues, named.areSeveral { _ = try named.files() }
-    let signals = await StopSignals()
+    let signals = await StopSignals(in: context)
     let database = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     if !named.areSeveral { try refuseDatabaseAsManifest(path, database) }
     let events = try eventOptions.open(
       beside: database, manifest: named.areSeveral ? nil : path, in: context)
-    let store = try await StoreOpener.open(database, clock: context.clock)
+    let store = try await StoreOpener.open(database, in: context)
     let name = nameToShow(resolved, context)
     let submission = Submission(
       resolved: resolved, key: key, route: route, signals: signals, database: database,

@@ -60,7 +60,7 @@ struct TrackCommand: Subcommand {
       commandLine: notifications.layer, environment: SettingsLayer(environment: context.environment)
     ).resolve().values.notices
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await StoreOpener.open(path, clock: context.clock)
+    let store = try await StoreOpener.open(path, in: context)
     let summary = try await store.summary(of: try await store.resolve(run))
     guard summary.state != .planning else {
       throw StoreError(
@@ -72,7 +72,7 @@ struct TrackCommand: Subcommand {
     let settings = try await store.settings(of: summary.run)
     let route = try context.route(to: settings.baseURL)
     let events = try eventOptions.open(beside: path, manifest: nil, in: context)
-    let signals = await StopSignals()
+    let signals = await StopSignals(in: context)
     let tracking = TrackExecution(
       execution: RunExecution(
         console: console, store: store, database: storeOptions.path, format: show.format, events: events,

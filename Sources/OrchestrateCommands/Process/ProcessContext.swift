@@ -20,6 +20,8 @@ package struct ProcessContext: Sendable {
   package var zone: LocalZone
   /// How long the end waits for a reader that takes nothing.
   package var patience: Duration
+  /// What stores and requests pass on their way out of the process.
+  var passage = Passage()
 
   /// A context in its parts.
   package init(

@@ -34,7 +34,7 @@ final class StopSignals: Sendable {
   }
 
   /// Starts to listen.
-  init() async {
+  init(in context: ProcessContext) async {
     let flag = Flag()
     let trapped: [UnixSignal] =
       Self.isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
@@ -49,6 +49,12 @@ final class StopSignals: Sendable {
         flag.tell()
       }
     }
+    context.passage.signals(self)
+  }
+
+  /// Asks to stop, as the first signal does.
+  func ask() {
+    if !flag.isRaised.exchange(true, ordering: .sequentiallyConsistent) { flag.tell() }
   }
 
   /// One element for the first signal, also when it came before. Each who listens needs a stream of its own: one whose

@@ -6,8 +6,9 @@ enum StoreOpener {
   /// Opens a store for work: made when it is not there, brought to the present format when it is of an older one.
   ///
   /// - Throws: ``StoreError``.
-  static func open(_ path: String, clock: any BatchClock) async throws -> any BatchStore {
-    try await SQLiteStore.open(path: path, clock: clock)
+  static func open(_ path: String, in context: ProcessContext) async throws -> any BatchStore {
+    if let opened = try await context.passage.store?(path, context.clock) { return opened }
+    return try await SQLiteStore.open(path: path, clock: context.clock)
   }
 
   /// Opens a store that has to be there for reports: nothing in it is changed.

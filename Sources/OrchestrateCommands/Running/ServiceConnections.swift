@@ -12,9 +12,9 @@ struct OpenService: Sendable {
   /// The same with profile v1.3, for what only its module answers; `nil` with any other.
   let assets: (service: AssetsService, requests: AssetsHTTP)?
   /// Runs tasks where the network is read: who waits for answers there is woken without a change of thread.
-  let executor: any TaskExecutor
+  var executor: any TaskExecutor
   /// Looks, before the first request of a run, at what every request would fail on.
-  let preflight: @Sendable (_ session: any RunSession, _ isNew: Bool) async throws -> Preflight
+  var preflight: @Sendable (_ session: any RunSession, _ isNew: Bool) async throws -> Preflight
   /// Closes all connections; requests under way fail.
   let shutdown: @Sendable () async -> Void
 }
@@ -49,30 +49,33 @@ enum ServiceConnections {
     let endpoint = ServiceEndpoint(
       baseURL: settings.baseURL, key: key, userAgent: "orchestrate/\(OrchestrateCommand.version)",
       route: route)
+    let passage = context.passage
     switch settings.profile {
     case .v1, .v1_1, .v1_2:
       let requests = TransfersHTTP(endpoint, profile: settings.profile, clock: context.clock)
-      return OpenService(
-        service: TransfersService(
-          requests, profile: settings.profile, clock: context.clock, destination: settings.destination),
-        assets: nil, executor: requests.executor, preflight: { _, _ in Preflight() },
-        shutdown: { await requests.shutdown() })
+      return passage.opened(
+        OpenService(
+          service: TransfersService(
+            passage.transfers(requests), profile: settings.profile, clock: context.clock,
+            destination: settings.destination),
+          assets: nil, executor: requests.executor, preflight: { _, _ in Preflight() },
+          shutdown: { await requests.shutdown() }))
     case .v1_3:
       let register = SecretRegister()
       let objects = try await BucketOpener.open(settings.objects, in: context) { register.add($0) }
       let requests = AssetsHTTP(
         endpoint, clock: context.clock, register: register, onLimits: onLimits)
       let service = AssetsService(
-        requests, urls: objects.urls, run: run, urlLifetime: settings.objects.urlLifetime,
-        clock: context.clock,
-        destination: settings.destination)
-      return OpenService(
-        service: service, assets: (service, requests), executor: requests.executor,
-        preflight: { try await preflight($0, isNew: $1, service, objects) },
-        shutdown: {
-          await requests.shutdown()
-          await objects.shutdown()
-        })
+        passage.assets(requests), urls: passage.urls(objects.urls), run: run,
+        urlLifetime: settings.objects.urlLifetime, clock: context.clock, destination: settings.destination)
+      return passage.opened(
+        OpenService(
+          service: service, assets: (service, requests), executor: requests.executor,
+          preflight: { try await preflight($0, isNew: $1, service, objects) },
+          shutdown: {
+            await requests.shutdown()
+            await objects.shutdown()
+          }))
     }
   }
 

@@ -1,9 +1,9 @@
-import BatchDomain
+package import BatchDomain
 import NIOConcurrencyHelpers
 
 /// The time of one world: it moves only when nothing is ready to run, and then to the next moment something is
 /// planned for.
-final class Timeline: Sendable {
+package final class Timeline: Sendable {
   private struct Entry {
     let at: Duration
     let id: Int
@@ -19,28 +19,35 @@ final class Timeline: Sendable {
     var entries: [Entry] = []
   }
 
-  /// What the machine's clock shows at the beginning.
-  static let start = Timestamp(milliseconds: 1_750_000_000_000)
+  /// What the machine's clock shows at the beginning, where nothing else is said.
+  package static let start = Timestamp(milliseconds: 1_750_000_000_000)
 
+  private let beginning: Timestamp
   private let state = NIOLockedValueBox(State())
 
+  /// A time that begins at a moment.
+  package init(from beginning: Timestamp = start) { self.beginning = beginning }
+
   /// Time since the beginning.
-  var elapsed: Duration { state.withLockedValue { $0.elapsed } }
+  package var elapsed: Duration { state.withLockedValue { $0.elapsed } }
 
   /// What the machine's clock shows.
-  var now: Timestamp { state.withLockedValue { Self.start + $0.elapsed + $0.offset } }
+  package var now: Timestamp { state.withLockedValue { beginning + $0.elapsed + $0.offset } }
 
   /// How far somebody set the machine's clock.
-  var offset: Duration { state.withLockedValue { $0.offset } }
+  package var offset: Duration { state.withLockedValue { $0.offset } }
+
+  /// Whether anything is planned.
+  package var hasPlans: Bool { state.withLockedValue { !$0.entries.isEmpty } }
 
   /// Sets the machine's clock without time passing.
-  func setClock(by offset: Duration) { state.withLockedValue { $0.offset += offset } }
+  package func setClock(by offset: Duration) { state.withLockedValue { $0.offset += offset } }
 
   /// Plans something.
   ///
   /// - Returns: what ``cancel(_:)`` needs.
   @discardableResult
-  func after(_ duration: Duration, _ action: @escaping @Sendable () -> Void) -> Int {
+  package func after(_ duration: Duration, _ action: @escaping @Sendable () -> Void) -> Int {
     state.withLockedValue { state in
       state.nextID += 1
       let entry = Entry(at: state.elapsed + max(duration, .zero), id: state.nextID, action: action)
@@ -51,14 +58,14 @@ final class Timeline: Sendable {
   }
 
   /// Gives up what was planned.
-  func cancel(_ id: Int) {
+  package func cancel(_ id: Int) {
     state.withLockedValue { state in state.entries.removeAll { $0.id == id } }
   }
 
   /// Moves to the next moment something is planned for, and does it.
   ///
   /// - Returns: `false` when nothing is planned.
-  func advance() -> Bool {
+  package func advance() -> Bool {
     let entry = state.withLockedValue { state -> Entry? in
       guard let next = state.entries.popLast() else { return nil }
       state.elapsed = next.at
