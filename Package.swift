@@ -96,7 +96,7 @@ let package = Package(
         .embedInCode("0007_cancelling.sql"), .embedInCode("0008_order_of_intents.sql"),
         .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
         .embedInCode("0011_known_items_in_segments.sql"), .embedInCode("0012_tracking.sql"),
-        .embedInCode("0013_rate_shares.sql"),
+        .embedInCode("0013_rate_shares.sql"), .embedInCode("0014_removed_runs.sql"),
       ],
       swiftSettings: swiftSettings),
     module(

@@ -35,5 +35,6 @@ package enum Migrations {
       sql: PackageResources._011_known_items_in_segments_sql),
     Step(number: 12, name: "0012_tracking.sql", sql: PackageResources._012_tracking_sql),
     Step(number: 13, name: "0013_rate_shares.sql", sql: PackageResources._013_rate_shares_sql),
+    Step(number: 14, name: "0014_removed_runs.sql", sql: PackageResources._014_removed_runs_sql),
   ]
 }

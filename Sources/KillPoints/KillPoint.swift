@@ -26,6 +26,8 @@ package enum KillPoint {
   case inIndexing
   /// A verdict on a lost answer was reached, and is not recorded.
   case inSettling
+  /// A run is removed for everybody, and not all of its rows are gone.
+  case inRemoval
 
   /// The program is at this moment.
   @inline(__always)

@@ -164,13 +164,18 @@ package final class SQLiteStore: Sendable {
 
   /// Finds the row of a run.
   ///
-  /// - Throws: ``StoreError`` with code `no_such_run`.
+  /// - Throws: ``StoreError`` with code `no_such_run`, also for one that is being removed.
   static func row(of run: RunID, in connection: Connection) throws -> Int64 {
-    let row = try connection.first("SELECT id FROM run WHERE run_id = ?", .text(run.rawValue)) { $0.int(0) }
-    guard let row else {
-      throw StoreError(
-        .noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
-    }
+    let row = try connection.first(
+      "SELECT id FROM run WHERE run_id = ? AND \(RemovedRuns.areOthers)", .text(run.rawValue)
+    ) { $0.int(0) }
+    guard let row else { throw try noSuchRun(run, in: connection) }
     return Int64(row)
+  }
+
+  /// What to say of a run that is not there.
+  static func noSuchRun(_ run: RunID, in connection: Connection) throws -> StoreError {
+    try RemovedRuns.error(for: run, in: connection)
+      ?? StoreError(.noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
   }
 }

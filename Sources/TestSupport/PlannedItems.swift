@@ -10,6 +10,13 @@ package enum PlannedItems {
     return #"{"index_id": "\#(index)", "language": "en", "object": "s3://bucket/\#(name)"}"#
   }
 
+  /// Digest of items as planning has it: each wire form and a line feed.
+  package static func digest(of sources: [String]) -> [UInt8] {
+    var digest = ContentDigest()
+    for source in sources { digest.update(WireForm.bytes(of: source.utf8) + [0x0A]) }
+    return digest.finished()
+  }
+
   /// One batch of items with these source texts.
   package static func batch(_ sources: [String], firstSequence: Int = 0) -> ItemBatch {
     var batch = ItemBatch(firstSequence: firstSequence)

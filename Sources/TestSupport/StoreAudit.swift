@@ -5,7 +5,8 @@ package enum StoreAudit {
     (
       "a tally that does not add up",
       """
-      SELECT t.run || ' ' || t.state AS thing FROM tally AS t WHERE (t.chunks, t.items) <>
+      SELECT t.run || ' ' || t.state AS thing FROM tally AS t
+      WHERE t.run NOT IN (SELECT run FROM removed_run) AND (t.chunks, t.items) <>
         (SELECT count(*), coalesce(sum(c.item_count), 0) FROM chunk AS c
          WHERE c.run = t.run AND c.state = t.state)
       """
@@ -20,14 +21,16 @@ package enum StoreAudit {
     (
       "a run whose chunks do not cover its items",
       """
-      SELECT r.id AS thing FROM run AS r WHERE r.state <> 'planning' AND r.items <>
+      SELECT r.id AS thing FROM run AS r
+      WHERE r.state <> 'planning' AND r.id NOT IN (SELECT run FROM removed_run) AND r.items <>
         (SELECT coalesce(sum(c.item_count), 0) FROM chunk AS c WHERE c.run = r.id AND c.state <> 'split')
       """
     ),
     (
       "a run whose items are not all there",
       """
-      SELECT r.id AS thing FROM run AS r WHERE r.state <> 'planning' AND r.items <>
+      SELECT r.id AS thing FROM run AS r
+      WHERE r.state <> 'planning' AND r.id NOT IN (SELECT run FROM removed_run) AND r.items <>
         (SELECT coalesce(sum(json_array_length(i.sources)), 0) FROM item_block AS i WHERE i.position >= r.id << 40 AND i.position < (r.id + 1) << 40)
       """
     ),
@@ -38,7 +41,7 @@ package enum StoreAudit {
         (SELECT c.run, c.number, c.first_item + c.item_count AS here,
                 lead(c.first_item) OVER (PARTITION BY c.run ORDER BY c.first_item) AS next
          FROM chunk AS c JOIN run AS r ON r.id = c.run
-         WHERE c.state <> 'split' AND r.state <> 'planning')
+         WHERE c.state <> 'split' AND r.state <> 'planning' AND r.id NOT IN (SELECT run FROM removed_run))
       WHERE next IS NOT NULL AND next <> here
       """
     ),
@@ -71,7 +74,7 @@ package enum StoreAudit {
   /// - Returns: the faults, one sentence each; empty when there are none.
   package static func problems(in path: String) throws -> [String] {
     // A store that died while it was made may have no tables yet.
-    let isMade = try !Raw.query("SELECT 1 FROM sqlite_schema WHERE name = 'listing_lag'", in: path).isEmpty
+    let isMade = try !Raw.query("SELECT 1 FROM sqlite_schema WHERE name = 'removed_run'", in: path).isEmpty
     let queries = contradictions.map { name, query in "SELECT '\(name): ' || thing FROM (\(query))" }
     return try Raw.query(([soundness] + (isMade ? queries : [])).joined(separator: "\nUNION ALL "), in: path)
   }

@@ -46,9 +46,7 @@ struct AuditScene {
 
   /// Digest of the items as planning has it: each wire form and a line feed.
   static func manifestDigest(_ sources: [String] = sources) -> [UInt8] {
-    var digest = ContentDigest()
-    for source in sources { digest.update(WireForm.bytes(of: source.utf8) + [0x0A]) }
-    return digest.finished()
+    PlannedItems.digest(of: sources)
   }
 
   /// Text that inserts an attempt that ended after a second, or one that has not ended.

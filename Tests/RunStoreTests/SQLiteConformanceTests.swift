@@ -47,4 +47,14 @@ struct SQLiteConformanceTests {
       })
     try await rule.check(suite)
   }
+
+  @Test("old runs are removed as the rule says", arguments: RunRemovalConformance.all.map(\.name))
+  func removal(name: String) async throws {
+    let rule = try #require(RunRemovalConformance.all.first { $0.name == name })
+    let folder = try TemporaryFolder()
+    let suite = RunRemovalConformance(makeStore: {
+      try await SQLiteStore.open(path: folder.file("store.db"), now: TestStore.start)
+    })
+    try await rule.check(suite)
+  }
 }

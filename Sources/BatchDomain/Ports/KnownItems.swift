@@ -9,7 +9,7 @@ package protocol KnownItems: Sendable {
 
   /// Brings the index of known items up to date with what the runs recorded since. Nothing is missed without it: a
   /// comparison reads what is not in the index yet. It is cheaper once a run has ended than when the next one is planned;
-  /// runs must not be removed before it. Takes less than a second for each million items.
+  /// a run is removed only after it (``RunRemoving``). Takes less than a second for each million items.
   ///
   /// - Returns: whether the index is up to date now: another process may be writing it, or `isStopped` said so.
   /// - Throws: ``StoreError``.
@@ -93,15 +93,20 @@ package struct KnownGroup: Sendable, Hashable {
   package var kind: KnownClass
   /// The run that has them; of several, the latest.
   package var run: RunID
+  /// Whether that run was removed since.
+  package var isRemoved: Bool
   /// Why they were rejected: the service's error code, or what stood in its place.
   package var code: String?
   /// How many.
   package var items: Int
 
   /// A group in its parts.
-  package init(kind: KnownClass, run: RunID, code: String? = nil, items: Int) {
+  package init(
+    kind: KnownClass, run: RunID, isRemoved: Bool = false, code: String? = nil, items: Int
+  ) {
     self.kind = kind
     self.run = run
+    self.isRemoved = isRemoved
     self.code = code
     self.items = items
   }
@@ -113,11 +118,14 @@ package struct ChangedItem: Sendable, Equatable {
   package var sequence: Int
   /// The latest run that has it.
   package var run: RunID
+  /// Whether that run was removed since.
+  package var isRemoved: Bool
 
   /// A changed item in its parts.
-  package init(sequence: Int, run: RunID) {
+  package init(sequence: Int, run: RunID, isRemoved: Bool = false) {
     self.sequence = sequence
     self.run = run
+    self.isRemoved = isRemoved
   }
 }
 
@@ -177,12 +185,15 @@ package struct AcceptedBefore: Sendable, Equatable {
   package var runs: Int
   /// The latest of those runs.
   package var newest: RunID
+  /// Whether that run was removed since.
+  package var isNewestRemoved: Bool
 
   /// What a store found.
-  package init(items: Int, runs: Int, newest: RunID) {
+  package init(items: Int, runs: Int, newest: RunID, isNewestRemoved: Bool = false) {
     self.items = items
     self.runs = runs
     self.newest = newest
+    self.isNewestRemoved = isNewestRemoved
   }
 }
 

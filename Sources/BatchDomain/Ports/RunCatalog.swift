@@ -1,10 +1,11 @@
 /// The reading side of a store: what reports, exports, look-ups, pictures and audits need. It changes nothing.
 ///
 /// Calls that give rows read a bounded part of the store, so that no read transaction outlives one page.
-package protocol RunCatalog: TrackingRecords {
+package protocol RunCatalog: TrackingRecords, OldRuns {
   /// Finds the run a person means: a whole id, the beginning of one, or `latest`.
   ///
-  /// - Throws: ``StoreError`` with code `no_such_run`; its remedy lists the candidates when several fit.
+  /// - Throws: ``StoreError`` with code `no_such_run`; its remedy lists the candidates when several fit. It says so when the
+  ///   run was removed.
   func resolve(_ text: String) async throws -> RunID
 
   /// Runs, newest first.

@@ -47,7 +47,7 @@ extension RunSession {
 }
 
 /// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
-package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracking {}
+package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracking, RunRemoving {}
 
 /// Asks the owner of a run for something.
 package protocol RunControl: Sendable {
@@ -161,7 +161,8 @@ package protocol PlanningSession: EarlierItems, FingerprintedItems {
 package enum PlanCompletion: Sendable {
   /// The run can be sent.
   case planned(any RunSession)
-  /// An earlier run has this manifest; nothing was changed, and the plan is still to be abandoned.
+  /// An earlier run has this manifest, perhaps one that was removed since; nothing was changed, and the plan is still to be
+  /// abandoned.
   case repeats(RunID)
   /// Every item is known, and the run is finished.
   case nothingNew

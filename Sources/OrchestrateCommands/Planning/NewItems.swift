@@ -122,7 +122,8 @@ struct ComparedManifest {
       log.record(
         Finding(
           code: .changedItem, line: nil, column: nil, item: whole.element(of: change.sequence),
-          message: "object \(ConfigurationError.quoted(object)) has other content than in run \(change.run)"))
+          message: "object \(ConfigurationError.quoted(object)) has other content than in run \(change.run)"
+            + (change.isRemoved ? ", which was removed since" : "")))
     }
     for _ in result.changes.count..<max(result.changes.count, result.counts[.changed] ?? 0) {
       log.count(.warning)

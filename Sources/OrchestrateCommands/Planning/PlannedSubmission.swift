@@ -146,8 +146,14 @@ struct PlannedSubmission {
 
   private func repetition(of earlier: RunID) async throws -> CommandFailure {
     let name = VisibleText.escape(manifest)
-    let run = try await execution.store.summary(of: earlier)
     let again: Remedy = "\(command: .submit(manifest, settings)) submits all of it once more"
+    guard try await execution.store.removal(of: earlier) == nil else {
+      return CommandFailure(
+        .badInput, code: "already_submitted",
+        "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier), which was removed since",
+        remedy: "--new-only sends what is new, \(again)")
+    }
+    let run = try await execution.store.summary(of: earlier)
     let remedy: Remedy =
       switch run.state {
       case .cancelled:
@@ -206,7 +212,9 @@ extension AcceptedBefore {
     return
       "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items)) items were already accepted in "
       + (runs == 1 ? "run \(newest)" : "\(HumanNumber.text(runs)) earlier runs, the latest \(newest)")
-      + "; this run sends them again, --new-only leaves them out. `\(VisibleText.escape(export))` lists what that run sent"
+      + (isNewestRemoved ? ", which was removed since" : "")
+      + "; this run sends them again, --new-only leaves them out"
+      + (isNewestRemoved ? "" : ". `\(VisibleText.escape(export))` lists what that run sent")
   }
 }
 

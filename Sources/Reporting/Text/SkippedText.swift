@@ -28,12 +28,18 @@ package struct SkippedText: Sendable {
       text += " and \(HumanNumber.text(rest.reduce(0) { $0 + $1.items })) in "
       text += HumanNumber.text(Set(rest.map(\.run)).count, "other run")
     }
-    let commands = RunCommands(run: first.run, database: database)
     switch kind {
     case .open:
+      let commands = RunCommands(run: first.run, database: database)
       text +=
         "; to go on with \(groups.count == 1 ? "it" : "the first"): `\(VisibleText.escape(commands.resume))`"
-    case .rejected: text += "; `\(VisibleText.escape(commands.report))` says more, --again sends them again"
+    case .rejected:
+      text += "; "
+      if let reported = groups.first(where: { !$0.isRemoved })?.run {
+        let commands = RunCommands(run: reported, database: database)
+        text += "`\(VisibleText.escape(commands.report))` says more, "
+      }
+      text += "--again sends them again"
     case .accepted, .new, .changed: break
     }
     return text
@@ -41,7 +47,8 @@ package struct SkippedText: Sendable {
 
   private func part(_ group: KnownGroup) -> String {
     let code = group.code.map { " (\(VisibleText.escape($0, cutAt: 80)))" } ?? ""
-    return "\(HumanNumber.text(group.items)) in run \(group.run)\(code)"
+    let removed = group.isRemoved ? ", removed since" : ""
+    return "\(HumanNumber.text(group.items)) in run \(group.run)\(code)\(removed)"
   }
 
   private static func words(_ kind: KnownClass) -> String {

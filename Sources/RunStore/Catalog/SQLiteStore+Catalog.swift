@@ -5,9 +5,9 @@ extension SQLiteStore: RunCatalog {
   package func resolve(_ text: String) async throws -> RunID {
     try await reader.read { connection in
       if text == "latest" {
-        let newest = try connection.first("SELECT run_id FROM run ORDER BY run_id DESC LIMIT 1") {
-          $0.text(0)
-        }
+        let newest = try connection.first(
+          "SELECT run_id FROM run WHERE \(RemovedRuns.areOthers) ORDER BY run_id DESC LIMIT 1"
+        ) { $0.text(0) }
         guard let newest, let run = RunID(rawValue: newest) else {
           throw StoreError(
             .noSuchRun, "there is no run yet", remedy: "\(command: .submitManifest) starts one")
@@ -22,8 +22,10 @@ extension SQLiteStore: RunCatalog {
       }
       // "~" sorts after every character of a run id.
       let found = try connection.rows(
-        "SELECT run_id FROM run WHERE run_id >= ?1 AND run_id < ?1 || '~' ORDER BY run_id DESC LIMIT 11",
-        .text(wanted.rawValue)
+        """
+        SELECT run_id FROM run WHERE run_id >= ?1 AND run_id < ?1 || '~' AND \(RemovedRuns.areOthers)
+        ORDER BY run_id DESC LIMIT 11
+        """, .text(wanted.rawValue)
       ) { $0.text(0) }
       if found.contains(wanted.rawValue) { return wanted }
       switch found.count {
@@ -38,9 +40,10 @@ extension SQLiteStore: RunCatalog {
           .noSuchRun, "\"\(wanted)\" is the beginning of several run ids: \(shown)",
           remedy: "give enough of the id to tell them apart")
       }
-      throw StoreError(
-        .noSuchRun, "there is no run \(wanted)",
-        remedy: try Self.remedy(for: wanted.rawValue, in: connection))
+      throw try RemovedRuns.error(for: wanted, in: connection)
+        ?? StoreError(
+          .noSuchRun, "there is no run \(wanted)",
+          remedy: try Self.remedy(for: wanted.rawValue, in: connection))
     }
   }
 
@@ -50,7 +53,8 @@ extension SQLiteStore: RunCatalog {
   /// What to say to somebody who named a run that is not there.
   private static func remedy(for typed: String, in connection: Connection) throws -> Remedy {
     let newest = try connection.rows(
-      "SELECT run_id FROM run ORDER BY run_id DESC LIMIT ?", .integer(Int64(runsCompared))
+      "SELECT run_id FROM run WHERE \(RemovedRuns.areOthers) ORDER BY run_id DESC LIMIT ?",
+      .integer(Int64(runsCompared))
     ) { $0.text(0) }
     let near = NearestWord.run(for: typed, among: newest)
     return "\(near.map { "did you mean \($0)? " } ?? "")\(command: .history) lists the runs"
@@ -60,7 +64,7 @@ extension SQLiteStore: RunCatalog {
   package func summaries(before: RunID?, limit: Int) async throws -> [RunSummary] {
     try await reader.read { [database] connection in
       let rows = try connection.rows(
-        RunRow.select + " WHERE run_id < ? ORDER BY run_id DESC LIMIT ?",
+        RunRow.select + " WHERE run_id < ? AND \(RemovedRuns.areOthers) ORDER BY run_id DESC LIMIT ?",
         .text(before?.rawValue ?? "~"), .integer(limit), read: RunRow.init)
       return try rows.map { try $0.summary(in: connection, locks: database.locks) }
     }
@@ -70,10 +74,9 @@ extension SQLiteStore: RunCatalog {
   package func summary(of run: RunID) async throws -> RunSummary {
     try await reader.read { [database] connection in
       let row = try connection.first(
-        RunRow.select + " WHERE run_id = ?", .text(run.rawValue), read: RunRow.init)
-      guard let row else {
-        throw StoreError(.noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
-      }
+        RunRow.select + " WHERE run_id = ? AND \(RemovedRuns.areOthers)", .text(run.rawValue),
+        read: RunRow.init)
+      guard let row else { throw try Self.noSuchRun(run, in: connection) }
       return try row.summary(in: connection, locks: database.locks)
     }
   }

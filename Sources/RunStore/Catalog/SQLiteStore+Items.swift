@@ -59,15 +59,16 @@ extension SQLiteStore {
     try await reader.read { connection in
       try connection.rows(
         """
-        SELECT kind, earlier, code, items FROM run_skipped WHERE run = ?
-        ORDER BY kind, earlier DESC, code
+        SELECT kind, earlier, code, items, EXISTS (SELECT 1 FROM removed_run WHERE run_id = earlier)
+        FROM run_skipped WHERE run = ? ORDER BY kind, earlier DESC, code
         """, .integer(try Self.row(of: run, in: connection))
       ) {
         guard let kind = KnownClass(word: $0.text(0)), let earlier = RunID(rawValue: $0.text(1)) else {
           throw StoreError(.damaged, "run \(run) left out items of the kind \"\($0.text(0))\"")
         }
         return KnownGroup(
-          kind: kind, run: earlier, code: $0.text(2).isEmpty ? nil : $0.text(2), items: $0.int(3))
+          kind: kind, run: earlier, isRemoved: $0.flag(4), code: $0.text(2).isEmpty ? nil : $0.text(2),
+          items: $0.int(3))
       }
     }
   }
@@ -161,7 +162,8 @@ extension SQLiteStore {
   package func appearances(of object: ObjectName) async throws -> [ObjectAppearance] {
     let runs = try await reader.read { connection in
       try connection.rows(
-        "SELECT id, run_id, created_at FROM run ORDER BY run_id DESC", read: SearchedRun.init)
+        "SELECT id, run_id, created_at FROM run WHERE \(RemovedRuns.areOthers) ORDER BY run_id DESC",
+        read: SearchedRun.init)
     }
     var found: [ObjectAppearance] = []
     for run in runs {

@@ -155,7 +155,7 @@ actor SQLiteKnownComparison: KnownComparison {
         """
         SELECT DISTINCT run.id FROM run JOIN tally ON tally.run = run.id AND tally.items > 0
           AND tally.state IN (\(ChunkRows.words(states)))
-        WHERE run.state <> 'planning' ORDER BY run.id
+        WHERE run.state <> 'planning' AND \(RemovedRuns.areOthers) ORDER BY run.id
         """
       ) { Int64($0.int(0)) }
     }
@@ -185,14 +185,18 @@ actor SQLiteKnownComparison: KnownComparison {
   }
 
   /// The ids of runs, those included that were removed.
-  private func runs(_ rows: Set<Int64>) async throws -> [Int64: RunID] {
+  private func runs(_ rows: Set<Int64>) async throws -> [Int64: KnownRun] {
     try await store.reader.read { connection in
-      var found: [Int64: RunID] = [:]
+      var found: [Int64: KnownRun] = [:]
       for row in rows {
         found[row] = try connection.first(
-          "SELECT run_id FROM run WHERE id = ?1 UNION ALL SELECT run_id FROM known_run WHERE run = ?1",
-          .integer(row)
-        ) { RunID(rawValue: $0.text(0)) }.flatMap { $0 }
+          """
+          SELECT run_id, 0 FROM run WHERE id = ?1 AND \(RemovedRuns.areOthers)
+          UNION ALL SELECT run_id, 1 FROM known_run WHERE run = ?1
+          """, .integer(row)
+        ) { row in
+          RunID(rawValue: row.text(0)).map { KnownRun(id: $0, isRemoved: row.flag(1)) }
+        }.flatMap { $0 }
       }
       return found
     }
@@ -251,8 +255,16 @@ actor SQLiteKnownComparison: KnownComparison {
       !isStopped()
     }
     guard isWhole else { return nil }
+    // Of a run that was removed meanwhile, not all was read.
+    _ = try await store.reader.read { try SQLiteStore.row(of: run, in: $0) }
     return KnownResult(classes: classes, counts: counts, removed: removed)
   }
+}
+
+/// A run that has known items.
+private struct KnownRun: Sendable {
+  let id: RunID
+  let isRemoved: Bool
 }
 
 /// What is found of items among those of all runs.
@@ -351,21 +363,24 @@ private struct KnownTally {
     latest = nil
   }
 
-  func result(revision: Int, runs: [Int64: RunID], reason: (Int) -> String?) -> KnownResult {
+  func result(revision: Int, runs: [Int64: KnownRun], reason: (Int) -> String?) -> KnownResult {
     var found = groups.compactMap { group, items in
       runs[group.run].map {
         KnownGroup(
-          kind: group.kind, run: $0, code: group.reason == 0 ? nil : reason(group.reason), items: items)
+          kind: group.kind, run: $0.id, isRemoved: $0.isRemoved,
+          code: group.reason == 0 ? nil : reason(group.reason), items: items)
       }
     }
     found.sort {
       ($0.kind.rawValue, $1.run, $0.code ?? "") < ($1.kind.rawValue, $0.run, $1.code ?? "")
     }
-    let newest = acceptingRuns.compactMap { runs[$0] }.max()
+    let newest = acceptingRuns.compactMap { runs[$0] }.max { $0.id < $1.id }
     return KnownResult(
       classes: classes, groups: found,
       changes: changes.compactMap { change in
-        runs[change.run].map { ChangedItem(sequence: change.sequence, run: $0) }
+        runs[change.run].map {
+          ChangedItem(sequence: change.sequence, run: $0.id, isRemoved: $0.isRemoved)
+        }
       },
       counts: Dictionary(
         uniqueKeysWithValues: KnownClass.allCases.compactMap { kind in
@@ -373,7 +388,8 @@ private struct KnownTally {
           return items > 0 ? (kind, items) : nil
         }),
       acceptedBefore: newest.map {
-        AcceptedBefore(items: acceptedItems, runs: acceptingRuns.count, newest: $0)
+        AcceptedBefore(
+          items: acceptedItems, runs: acceptingRuns.count, newest: $0.id, isNewestRemoved: $0.isRemoved)
       }, revision: revision)
   }
 }

@@ -115,7 +115,7 @@ extension SQLiteStore: KnownItems {
         """
         SELECT EXISTS (SELECT 1 FROM known_segment WHERE is_complete = 1)
           OR EXISTS (SELECT 1 FROM run JOIN tally ON tally.run = run.id AND tally.items > 0
-                     WHERE run.run_id <> ? AND run.state <> 'planning')
+                     WHERE run.run_id <> ? AND run.state <> 'planning' AND \(RemovedRuns.areOthers))
         """, .text(own?.rawValue ?? "")
       ) { !$0.flag(0) } ?? true
     }
@@ -163,6 +163,13 @@ extension SQLiteStore: KnownItems {
     return true
   }
 
+  /// Whether a run recorded something since it was read, where `a` and `r` are its tallies of accepted and rejected items.
+  static let isUnread = """
+    CASE WHEN known_run.run IS NULL THEN coalesce(a.items, 0) > 0 OR coalesce(r.items, 0) > 0
+         ELSE known_run.accepted <> coalesce(a.items, 0) OR known_run.rejected <> coalesce(r.items, 0)
+           OR known_run.attempts <> run.attempts END
+    """
+
   /// Runs that recorded something since they were read, whatever service they went to last: items are credited to the
   /// service that accepted them.
   func unreadRuns() async throws -> [UnreadRun] {
@@ -174,9 +181,7 @@ extension SQLiteStore: KnownItems {
         LEFT JOIN tally AS a ON a.run = run.id AND a.state = 'accepted'
         LEFT JOIN tally AS r ON r.run = run.id AND r.state = 'rejected'
         LEFT JOIN known_run ON known_run.run = run.id
-        WHERE CASE WHEN known_run.run IS NULL THEN coalesce(a.items, 0) > 0 OR coalesce(r.items, 0) > 0
-              ELSE known_run.accepted <> coalesce(a.items, 0) OR known_run.rejected <> coalesce(r.items, 0)
-                OR known_run.attempts <> run.attempts END
+        WHERE \(Self.isUnread) AND \(RemovedRuns.areOthers)
         ORDER BY run.id
         """
       ) {
@@ -296,6 +301,44 @@ extension SQLiteStore: KnownItems {
       }
       return (entries, last)
     }
+  }
+
+  package func checkKnownItems() async throws {
+    let segments = try await reader.read { connection in
+      try connection.rows("SELECT id, items FROM known_segment WHERE is_complete = 1 ORDER BY id") {
+        Segment(id: Int64($0.int(0)), items: $0.int(1))
+      }
+    }
+    for segment in segments {
+      if try await isWhole(segment) { continue }
+      let isThere = try await reader.read { connection in
+        try connection.first(
+          "SELECT 1 FROM known_segment WHERE id = ? AND is_complete = 1", .integer(segment.id)
+        ) { _ in true }
+      }
+      guard isThere != true else {
+        throw StoreError(
+          .damaged, "a part of the index of known items is missing",
+          remedy: "restore the database from a backup, or leave --new-only out")
+      }
+      // Another process made one segment of several.
+      return try await checkKnownItems()
+    }
+  }
+
+  /// Whether every page of a segment is there, with its checksum right.
+  private func isWhole(_ segment: Segment) async throws -> Bool {
+    var items = 0
+    var number = 0
+    while items < segment.items {
+      let page = try await reader.read { [number] connection in
+        try KnownPages.read(segment: segment.id, number, in: connection)?.count
+      }
+      guard let page, page > 0 else { return false }
+      items += page
+      number += 1
+    }
+    return items == segment.items
   }
 
   // MARK: Segments

@@ -7,7 +7,8 @@ import NIOConcurrencyHelpers
 /// For each rate the place of the intent is kept that has to be a whole window old, and moved on by as many intents as
 /// were added. `budget.intents` tells when something else happened: an intent that was not added at the end, or one that
 /// was moved or removed. The place is then looked for anew, and so it is after a transaction that was undone
-/// (``Connection/revision``). Nothing that is kept here has to survive the process.
+/// (``Connection/revision``), and after intents of old runs were removed (`budget.removals`), which no window has in it any
+/// more, but which are counted from the place to the newest. Nothing that is kept here has to survive the process.
 final class RateWindows: Sendable {
   /// The place of an intent in the order of the index `attempt_started`.
   fileprivate struct Place: Equatable {
@@ -34,8 +35,9 @@ final class RateWindows: Sendable {
   }
 
   private struct Window {
-    /// `budget.intents` and ``Connection/revision`` that it is of.
+    /// `budget.intents`, `budget.removals` and ``Connection/revision`` that it is of.
     var intents: Int
+    var removals: Int
     var revision: Int
     /// The last intent, and the last but `count - 1`; the latter only once there are so many.
     var newest: Place
@@ -88,7 +90,7 @@ final class RateWindows: Sendable {
   /// millisecond, since stored times are cut to milliseconds.
   func whenFree(_ rate: Rate, at now: Timestamp, in connection: Connection) throws -> Timestamp? {
     try state.withLockedValue { state in
-      let (intents, newest) = try end(in: connection)
+      let (intents, removals, newest) = try end(in: connection)
       guard let newest else { return nil }
       if let left = timeLeft(ofThoseAhead: newest, over: rate.window, at: now, &state) {
         if left <= .zero {
@@ -101,6 +103,7 @@ final class RateWindows: Sendable {
       }
       var window: Window
       if let known = state.windows[rate.count], known.revision == connection.revision,
+        known.removals == removals,
         let moved = try move(known, count: rate.count, to: intents, in: connection)
       {
         window = moved
@@ -108,6 +111,7 @@ final class RateWindows: Sendable {
         window = try count(rate.count, newest: newest, in: connection)
       }
       window.intents = intents
+      window.removals = removals
       window.revision = connection.revision
       state.windows[rate.count] = window
       return window.oldest.map { self.end(of: rate, after: $0, at: now, in: connection) }
@@ -143,16 +147,17 @@ final class RateWindows: Sendable {
     return window.duration + late + .milliseconds(1)
   }
 
-  private func end(in connection: Connection) throws -> (intents: Int, newest: Place?) {
-    let intents = try connection.first(
-      "SELECT intents FROM budget WHERE origin = ? AND step = ?", .integer(origin), .text(step.rawValue)
-    ) { $0.int(0) }
+  private func end(in connection: Connection) throws -> (intents: Int, removals: Int, newest: Place?) {
+    let counts = try connection.first(
+      "SELECT intents, removals FROM budget WHERE origin = ? AND step = ?", .integer(origin),
+      .text(step.rawValue)
+    ) { (intents: $0.int(0), removals: $0.int(1)) }
     let newest = try connection.first(
       """
       SELECT \(Place.columns) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND step = ?
       ORDER BY started_at DESC, run DESC, chunk DESC, number DESC LIMIT 1
       """, .integer(origin), .text(step.rawValue), read: Place.init)
-    return (intents ?? 0, newest)
+    return (counts?.intents ?? 0, counts?.removals ?? 0, newest)
   }
 
   /// Moves a window on by what was added behind its newest intent; `nil` when something else happened.
@@ -198,7 +203,7 @@ final class RateWindows: Sendable {
         "SELECT count(*) FROM attempt INDEXED BY attempt_started WHERE origin = ? AND step = ?",
         .integer(origin), .text(step.rawValue)
       ) { $0.int(0) } ?? 0
-    return Window(intents: 0, revision: 0, newest: newest, oldest: oldest, rows: rows)
+    return Window(intents: 0, removals: 0, revision: 0, newest: newest, oldest: oldest, rows: rows)
   }
 
   /// The last intent but `count - 1` of those up to a moment.
@@ -286,7 +291,7 @@ extension RateWindows {
     _ unit: LoadUnit, _ window: Rate.Window, at now: Timestamp, _ state: inout State,
     in connection: Connection
   ) throws -> (loads: LoadWindow, left: Duration?)? {
-    let (intents, newest) = try end(in: connection)
+    let (intents, _, newest) = try end(in: connection)
     guard let newest else { return nil }
     let left = timeLeft(ofThoseAhead: newest, over: window, at: now, &state)
     let lifetime = lifetime(window, in: connection)

@@ -239,7 +239,10 @@ final class SQLitePlanningSession: PlanningSession {
     let wanted = Origin.canonical(mine)
     let others = try connection.rows(
       """
-      SELECT run_id, destination FROM run WHERE manifest_digest = ? AND manifest_digest IS NOT NULL AND id <> ?
+      SELECT run_id, destination FROM run
+      WHERE manifest_digest = ?1 AND manifest_digest IS NOT NULL AND id <> ?2 AND \(RemovedRuns.areOthers)
+      UNION ALL SELECT run_id, destination FROM removed_run
+      WHERE manifest_digest = ?1 AND manifest_digest IS NOT NULL
       ORDER BY run_id DESC
       """, .blob(totals.digest), .integer(row)
     ) { (run: $0.text(0), destination: $0.text(1)) }

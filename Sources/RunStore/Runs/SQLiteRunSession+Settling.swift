@@ -164,6 +164,7 @@ extension SQLiteRunSession {
         FROM attempt AS a INDEXED BY attempt_started
         JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
         WHERE a.origin = ?1 AND a.step = ?4 AND a.started_at >= ?2
+          AND NOT EXISTS (SELECT 1 FROM removed_run WHERE removed_run.run = a.run)
           AND (a.outcome IS NULL OR a.outcome IN ('accepted', 'unknown', 'content', 'index'))
           AND (a.run <> ?3 OR c.names_clash = 1 OR c.state = 'unknown')
         UNION ALL
@@ -174,6 +175,7 @@ extension SQLiteRunSession {
         JOIN chunk AS p INDEXED BY chunk_items ON p.run = a.run AND p.first_item >= c.first_item
           AND p.first_item < c.first_item + c.item_count AND p.parent = c.number
         WHERE a.origin = ?1 AND a.step = ?4 AND a.started_at >= ?2 AND p.state = 'accepted' AND p.attempts = 0
+          AND NOT EXISTS (SELECT 1 FROM removed_run WHERE removed_run.run = a.run)
         """, .integer(origin), .integer(moment.milliseconds), .integer(row),
         .text(settings.profile.firstStep.rawValue)
       ) { row in

@@ -97,6 +97,8 @@ extension SQLiteStore: BatchStore {
     let text = try StoredSettings.json(settings)
     try await taking(run) { row in
       try await database.write { connection in
+        // It may have been removed before its lock was taken.
+        _ = try Self.row(of: run, in: connection)
         let origin = try Self.origin(settings.origin, in: connection)
         try Self.noteDestination(settings.destination, in: connection)
         // Its items are open at another service from now on, perhaps.
@@ -112,7 +114,9 @@ extension SQLiteStore: BatchStore {
   /// Whether a run is in the store.
   package func exists(_ run: RunID) async throws -> Bool {
     try await database.read { connection in
-      try connection.first("SELECT 1 FROM run WHERE run_id = ?", .text(run.rawValue)) { _ in true } ?? false
+      try connection.first(
+        "SELECT 1 FROM run WHERE run_id = ? AND \(RemovedRuns.areOthers)", .text(run.rawValue)
+      ) { _ in true } ?? false
     }
   }
 
@@ -131,7 +135,7 @@ extension SQLiteStore: BatchStore {
     let found = try connection.first(
       """
       SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination)
-      FROM run WHERE id = ?
+      FROM run WHERE id = ? AND \(RemovedRuns.areOthers)
       """, .integer(row)
     ) {
       (
@@ -141,7 +145,9 @@ extension SQLiteStore: BatchStore {
           settings: $0.text(3), host: $0.optionalText(4))
       )
     }
-    guard let found, let state = RunState(rawValue: found.state) else {
+    // It may have been removed before its lock was taken.
+    guard let found else { throw try noSuchRun(run, in: connection) }
+    guard let state = RunState(rawValue: found.state) else {
       throw StoreError(.damaged, "run \(run) has no state this program knows")
     }
     switch state {
@@ -230,9 +236,12 @@ extension SQLiteStore: BatchStore {
 
   private static func newID(for draft: RunDraft, in connection: Connection) throws -> RunID {
     let wanted = RunID(createdAt: draft.createdAt, random: draft.random)
-    let newest = try connection.first("SELECT run_id, created_at FROM run ORDER BY run_id DESC LIMIT 1") {
-      (id: $0.text(0), createdAt: Int64($0.int(1)))
-    }
+    let newest = try connection.first(
+      """
+      SELECT run_id, created_at FROM run UNION ALL SELECT run_id, removed_at FROM removed_run
+      ORDER BY run_id DESC LIMIT 1
+      """
+    ) { (id: $0.text(0), createdAt: Int64($0.int(1))) }
     guard let newest, newest.id >= wanted.rawValue else { return wanted }
     // The clock was set back, or two runs share a millisecond: ids go on sorting by creation. The newest id
     // may itself be ahead of its row's time, so its own time is read back from it.

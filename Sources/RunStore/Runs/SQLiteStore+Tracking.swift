@@ -20,6 +20,8 @@ extension SQLiteStore: Tracking {
     let marked = page.items.map { (item: $0, mark: mark($0).map(Self.digest)) }
     if !marked.isEmpty {
       try await database.write { connection in
+        // It may have been removed meanwhile.
+        _ = try Self.row(of: run, in: connection)
         for entry in marked {
           try Self.add(entry.item, mark: entry.mark, of: row, in: connection)
         }
