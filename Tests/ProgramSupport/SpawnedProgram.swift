@@ -54,7 +54,8 @@ package final class SpawnedProgram: Sendable {
       case .inherited: break
       case .nowhere:
         try Self.check(
-          posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY, 0))
+          posix_spawn_file_actions_addopen(
+            &actions, descriptor, "/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY, 0))
       case .pipe:
         guard let pipe = pipes[Int(descriptor)] else { continue }
         let end = descriptor == 0 ? pipe.fileHandleForReading : pipe.fileHandleForWriting
