@@ -78,6 +78,7 @@ let package = Package(
   targets: [
     // C modules over the system's libraries.
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // What ships. The arrows are held by ArchitectureTests.
@@ -97,10 +98,15 @@ let package = Package(
         .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
         .embedInCode("0011_known_items_in_segments.sql"), .embedInCode("0012_tracking.sql"),
         .embedInCode("0013_rate_shares.sql"), .embedInCode("0014_removed_runs.sql"),
+        .embedInCode("postgres_0001_store.sql"),
       ],
       swiftSettings: swiftSettings),
+    module("StoreCore", ["BatchDomain", "KillPoints", crypto, nioConcurrencyHelpers]),
     module(
-      "RunStore", ["BatchDomain", "CSQLite", "KillPoints", "Migrations", crypto, nioConcurrencyHelpers]),
+      "RunStore",
+      ["BatchDomain", "CSQLite", "KillPoints", "Migrations", "StoreCore", crypto, nioConcurrencyHelpers]),
+    module(
+      "PostgresStore", ["BatchDomain", "CPostgres", "Migrations", "StoreCore", crypto, nioConcurrencyHelpers]),
     module(
       "ServiceHTTP",
       [
@@ -112,8 +118,7 @@ let package = Package(
       name: "TransfersService", dependencies: ["BatchDomain", "ServiceHTTP", nioCore],
       path: "Sources/Services/Transfers", exclude: ["README.md"], swiftSettings: swiftSettings),
     .target(
-      name: "AssetsService",
-      dependencies: ["BatchDomain", "ServiceHTTP", crypto, nioConcurrencyHelpers, nioCore],
+      name: "AssetsService", dependencies: ["BatchDomain", "ServiceHTTP", crypto, nioCore],
       path: "Sources/Services/Assets", exclude: ["README.md"], swiftSettings: swiftSettings),
     module("Dispatcher", ["BatchDomain", "KillPoints", nioConcurrencyHelpers]),
     module("Reporting", ["BatchDomain", mustache]),
@@ -137,8 +142,9 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "RunStore", "S3Access",
-        "S3Signing",
+        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "PostgresStore", "RunStore",
+        "StoreCore",
+        "S3Access", "S3Signing",
         "ServiceHTTP", "AssetsService", "TransfersService", "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
@@ -155,7 +161,8 @@ let package = Package(
     .executableTarget(
       name: "crash-score", dependencies: ["TransferSimulator", argumentParser], swiftSettings: swiftSettings),
     module(
-      "TestSupport", ["BatchDomain", "RunStore", "S3Signing", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
+      "TestSupport",
+      ["BatchDomain", "RunStore", "StoreCore", "S3Signing", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
     .target(name: "FaultyVFS", dependencies: ["CSQLite"], path: "Tests/FaultyVFS"),
     .target(
       name: "ProgramSupport", dependencies: ["TestSupport", "TransferSimulator", nioConcurrencyHelpers],
@@ -167,7 +174,10 @@ let package = Package(
     tests("ManifestListingTests", ["ManifestListing", "BatchDomain", "CZlib", "TestSupport", crypto]),
     tests(
       "RunStoreTests",
-      ["RunStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport", nioConcurrencyHelpers]),
+      [
+        "RunStore", "StoreCore", "PostgresStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport",
+        nioConcurrencyHelpers,
+      ]),
     tests(
       "ServiceTests",
       [
@@ -177,13 +187,15 @@ let package = Package(
     tests(
       "DispatcherTests",
       [
-        "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService", "TestSupport",
+        "Dispatcher", "BatchDomain", "RunStore", "StoreCore", "ServiceHTTP", "TransfersService",
+        "TestSupport",
         nioConcurrencyHelpers,
       ]),
     tests(
       "SimulationTests",
       [
-        "AssetsService", "Dispatcher", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService",
+        "AssetsService", "Dispatcher", "BatchDomain", "RunStore", "StoreCore", "ServiceHTTP",
+        "TransfersService",
         "CSQLite",
         "TestSupport",
         nioConcurrencyHelpers,
@@ -191,7 +203,8 @@ let package = Package(
     tests(
       "NightsTests",
       [
-        "OrchestrateCommands", "AssetsService", "BatchDomain", "RunStore", "ServiceHTTP", "TransfersService",
+        "OrchestrateCommands", "AssetsService", "BatchDomain", "RunStore", "StoreCore", "ServiceHTTP",
+        "TransfersService",
         "TestSupport", "TransferSimulator", argumentParser, nioConcurrencyHelpers,
       ]),
     tests("ChildProcessesTests", ["ChildProcesses", "TestSupport"]),
@@ -204,12 +217,13 @@ let package = Package(
         nioCore,
         nioPosix, nioHTTP1,
       ]),
-    tests("CostTests", ["BatchDomain", "RunStore", "TestSupport"]),
+    tests("CostTests", ["BatchDomain", "RunStore", "StoreCore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),
     tests(
       "DashboardTests",
       [
-        "Dashboard", "BatchDomain", "Reporting", "RunStore", "TestSupport", asyncHTTPClient, crypto,
+        "Dashboard", "BatchDomain", "Reporting", "RunStore", "StoreCore", "TestSupport", asyncHTTPClient,
+        crypto,
         nioConcurrencyHelpers,
         nioCore, nioHTTP1,
       ]),
@@ -221,7 +235,8 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "S3Access",
+        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "StoreCore",
+        "S3Access",
         "ServiceHTTP",
         "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),

@@ -37,4 +37,9 @@ package enum Migrations {
     Step(number: 13, name: "0013_rate_shares.sql", sql: PackageResources._013_rate_shares_sql),
     Step(number: 14, name: "0014_removed_runs.sql", sql: PackageResources._014_removed_runs_sql),
   ]
+
+  /// Every step of the schema on PostgreSQL, in order.
+  package static let postgres: [Step] = [
+    Step(number: 1, name: "postgres_0001_store.sql", sql: PackageResources.postgres_0001_store_sql)
+  ]
 }

@@ -24,6 +24,18 @@ need_build_tools() {
     fail "Swift 6.2 or later is missing; see https://www.swift.org/install/linux/"
   need_package libsqlite3-dev '[ -e /usr/include/sqlite3.h ]'
   need_package zlib1g-dev '[ -e /usr/include/zlib.h ]'
+  need_package libpq-dev '[ -e /usr/include/postgresql/libpq-fe.h ]'
+}
+
+# The programs of a PostgreSQL server, without a server that runs: Debian's package makes one unless it is told not to
+# (createcluster.conf).
+need_postgres() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
+  if [ "$(id -u)" -eq 0 ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    mkdir -p /etc/postgresql-common
+    printf 'create_main_cluster = false\n' > /etc/postgresql-common/createcluster.conf
+  fi
+  need_package postgresql 'ls /usr/lib/postgresql/*/bin/initdb'
 }
 
 # Links the project's sources into the package under Fuzz/, since a package takes no sources from outside its folder.

@@ -2,45 +2,10 @@ package import BatchDomain
 import Dispatch
 import Foundation
 package import Migrations
-import NIOConcurrencyHelpers
+package import StoreCore
 
-/// The store port on one SQLite file: any number of runs, several processes at a time.
-package final class SQLiteStore: Sendable {
-  let database: Database
-  /// A second connection on a queue of its own, which only reads: what may take long, while runs are sent.
-  let reader: Database
-  private let clock: (any BatchClock)?
-  /// Whether it was opened for work.
-  let canWrite: Bool
-
-  /// Whether this process writes the index of known items: a lock never conflicts with another of the same open file.
-  let isIndexing = NIOLockedValueBox(false)
-
-  /// What the sessions of a store have in common.
-  struct Engine: Sendable {
-    let database: Database
-    let reader: Database
-    let clock: (any BatchClock)?
-  }
-
-  var engine: Engine { Engine(database: database, reader: reader, clock: clock) }
-
-  /// This process as the runs it owns show it.
-  struct Host: Sendable {
-    let name: String
-    let processID: Int32
-
-    static let current = Host(
-      name: ProcessInfo.processInfo.hostName, processID: ProcessInfo.processInfo.processIdentifier)
-  }
-
-  private init(database: Database, reader: Database? = nil, clock: (any BatchClock)? = nil, canWrite: Bool) {
-    self.database = database
-    self.canWrite = canWrite
-    self.reader = reader ?? database
-    self.clock = clock
-  }
-
+/// Opens stores on SQLite files.
+package enum SQLiteStore {
   /// Opens the store for work, making it and its folder when they are not there.
   ///
   /// The file has mode 0600, a folder that is made has 0700. A database of an older schema is migrated, after
@@ -49,7 +14,7 @@ package final class SQLiteStore: Sendable {
   /// - Parameter clock: where intents get their times from, in the transaction that records them. Rates then hold at
   ///   the moment when requests may leave, however long commits take.
   /// - Throws: ``StoreError``.
-  package static func open(path: String, clock: any BatchClock) async throws -> SQLiteStore {
+  package static func open(path: String, clock: any BatchClock) async throws -> SQLStore {
     try await open(
       path: path, now: clock.now(), steps: Migrations.all,
       queue: DispatchQueue(label: "orchestrate.database"),
@@ -57,13 +22,12 @@ package final class SQLiteStore: Sendable {
   }
 
   /// Opens the store without a clock, for tests: intents have the times that they are claimed at.
-  package static func open(path: String, now: Timestamp) async throws -> SQLiteStore {
+  package static func open(path: String, now: Timestamp) async throws -> SQLStore {
     try await open(path: path, now: now, steps: Migrations.all)
   }
 
   /// Opens the store with other steps than the program's, for tests of migrating.
-  package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLiteStore
-  {
+  package static func open(path: String, now: Timestamp, steps: [Migrations.Step]) async throws -> SQLStore {
     try await open(
       path: path, now: now, steps: steps, queue: DispatchQueue(label: "orchestrate.database"))
   }
@@ -76,14 +40,14 @@ package final class SQLiteStore: Sendable {
   ///   - queue: this store's alone; it may block while another program holds the database.
   package static func open(
     path: String, clock: any BatchClock, queue: any StoreQueue
-  ) async throws -> SQLiteStore {
+  ) async throws -> SQLStore {
     try await open(path: path, now: clock.now(), steps: Migrations.all, queue: queue, clock: clock)
   }
 
   private static func open(
     path: String, now: Timestamp, steps: [Migrations.Step], queue: any StoreQueue,
     clock: (any BatchClock)? = nil, readsApart: Bool = false
-  ) async throws -> SQLiteStore {
+  ) async throws -> SQLStore {
     let resolved = try StorePath.preparing(path)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
     // whatever else is made meanwhile.
@@ -99,8 +63,14 @@ package final class SQLiteStore: Sendable {
       try connection.enableDurableLog()
       try migrator.migrate(connection, path: resolved, locks: locks, now: now)
     }
-    let reader = readsApart ? Database(readingLater: resolved, locks: locks) : nil
-    return SQLiteStore(database: database, reader: reader, clock: clock, canWrite: true)
+    let reader =
+      readsApart
+      ? Database {
+        try Connection(path: resolved, mode: .readOnly, busyTimeout: Database.busyTimeout)
+      } : nil
+    return SQLStore(
+      path: resolved, database: database, reader: reader, engine: SQLiteEngine(path: resolved, locks: locks),
+      clock: clock, canWrite: true)
   }
 
   /// Opens a store that nobody else sees and that is gone when the process ends, however it ends: SQLite takes the name of
@@ -110,25 +80,34 @@ package final class SQLiteStore: Sendable {
   /// `/tmp`, the current one (https://sqlite.org/tempfiles.html).
   ///
   /// - Throws: ``StoreError``; later changes throw one when a file is needed and cannot be made.
-  package static func openTemporary(now: Timestamp) async throws -> SQLiteStore {
+  package static func openTemporary(now: Timestamp) async throws -> SQLStore {
     let (name, locks) = ("the temporary database", LockFile())
     let database = try await Database.open(path: name, mode: .temporary, locks: locks) { connection in
       // What is undone is one change at a time, and nothing has to survive.
       try connection.execute("PRAGMA journal_mode = MEMORY")
       try Migrator(steps: Migrations.all).migrate(connection, path: name, locks: locks, now: now)
     }
-    return SQLiteStore(database: database, canWrite: true)
+    return SQLStore(
+      path: name, database: database, engine: SQLiteEngine(path: name, locks: locks), canWrite: true)
+  }
+
+  /// Opens a database that nobody else sees, for what another engine's store does not keep in memory; nothing of it is left
+  /// when the process ends.
+  package static func openScratch() async throws -> Database {
+    try await Database.open(path: "the temporary database", mode: .temporary, locks: LockFile()) {
+      try $0.execute("PRAGMA journal_mode = MEMORY")
+    }
   }
 
   /// Opens the store for reports only: nothing in it is changed, and it is never migrated.
   ///
   /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path.
-  package static func openForReading(path: String) async throws -> SQLiteStore {
+  package static func openForReading(path: String) async throws -> SQLStore {
     guard let resolved = try StorePath.existing(path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
     let locks = try LockFile(besideDatabase: resolved, isMade: false)
-    let database = try await ReadingPlace.open(path: resolved, locks: locks) { connection in
+    let database = try await ReadingPlace.open(path: resolved) { connection in
       switch try Migrator(steps: Migrations.all).need(of: connection, path: resolved) {
       case .nothing:
         return
@@ -138,7 +117,8 @@ package final class SQLiteStore: Sendable {
           remedy: "run any `submit`, `resume` or `cancel` on it first, while no other run is live")
       }
     }
-    return SQLiteStore(database: database, canWrite: false)
+    return SQLStore(
+      path: resolved, database: database, engine: SQLiteEngine(path: resolved, locks: locks), canWrite: false)
   }
 
   /// Whether there is a file at a path where a database would be. The file is not opened.
@@ -151,31 +131,5 @@ package final class SQLiteStore: Sendable {
   /// - Throws: ``StoreError`` when a folder on the way is missing, or links lead in a circle.
   package static func withoutLinks(_ path: String) throws(StoreError) -> String {
     try StorePath.withoutLinks(path)
-  }
-
-  /// Path of the database, symbolic links resolved.
-  package var path: String { database.path }
-
-  /// Closes the database; later calls throw. The write-ahead log stays: it is emptied only by checkpoints.
-  package func close() async throws {
-    if reader !== database { try await reader.close() }
-    try await database.close()
-  }
-
-  /// Finds the row of a run.
-  ///
-  /// - Throws: ``StoreError`` with code `no_such_run`, also for one that is being removed.
-  static func row(of run: RunID, in connection: Connection) throws -> Int64 {
-    let row = try connection.first(
-      "SELECT id FROM run WHERE run_id = ? AND \(RemovedRuns.areOthers)", .text(run.rawValue)
-    ) { $0.int(0) }
-    guard let row else { throw try noSuchRun(run, in: connection) }
-    return Int64(row)
-  }
-
-  /// What to say of a run that is not there.
-  static func noSuchRun(_ run: RunID, in connection: Connection) throws -> StoreError {
-    try RemovedRuns.error(for: run, in: connection)
-      ?? StoreError(.noSuchRun, "there is no run \(run)", remedy: "\(command: .history) lists the runs")
   }
 }

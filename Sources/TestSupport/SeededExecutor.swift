@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 
 /// Runs everything of one world on the thread that made it, one piece after the other, in an order drawn from the
 /// seed: the same seed gives the same order.

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// What one chunk and one item cost the store, in counts that are the same on every machine.
 @Suite("Cost of storing")

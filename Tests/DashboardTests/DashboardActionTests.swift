@@ -1,6 +1,7 @@
 import BatchDomain
 import NIOHTTP1
 import RunStore
+import StoreCore
 import Testing
 
 @testable import Dashboard

@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import Reporting
 import RunStore
+import StoreCore
 import TestSupport
 
 /// A dashboard over a paused run of ten items in chunks of four, the first of them accepted.
@@ -28,7 +29,7 @@ struct DashboardStage: Sendable {
   }
 
   let server: DashboardServer
-  let store: SQLiteStore
+  let store: SQLStore
   let run: RunID
   let clock: ManualClock
   let launcher: Launcher

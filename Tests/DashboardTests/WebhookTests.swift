@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import NIOHTTP1
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 
@@ -23,7 +24,7 @@ struct WebhookTests {
     return "t=\(time),v1=\(hex)"
   }
 
-  private func receiver(_ clock: ManualClock) async throws -> (WebhookReceiver, SQLiteStore) {
+  private func receiver(_ clock: ManualClock) async throws -> (WebhookReceiver, SQLStore) {
     let store = try await SQLiteStore.openTemporary(now: clock.now())
     return (WebhookReceiver(secret: Self.secret, tracking: store, clock: clock), store)
   }

@@ -2,6 +2,7 @@ import BatchDomain
 import NIOConcurrencyHelpers
 import RunStore
 import ServiceHTTP
+import StoreCore
 import TestSupport
 import Testing
 import TransfersService

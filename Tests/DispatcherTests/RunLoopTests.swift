@@ -2,6 +2,7 @@ import BatchDomain
 import Dispatcher
 import RunStore
 import ServiceHTTP
+import StoreCore
 import TestSupport
 import Testing
 

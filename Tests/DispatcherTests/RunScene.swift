@@ -2,6 +2,7 @@ import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 import TestSupport
 import TransfersService
 
@@ -9,7 +10,7 @@ import TransfersService
 struct RunScene {
   let folder: TemporaryFolder
   let clock = ManualClock()
-  let store: SQLiteStore
+  let store: SQLStore
   let session: any RunSession
   let events = EventLog()
 

@@ -2,6 +2,7 @@ import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

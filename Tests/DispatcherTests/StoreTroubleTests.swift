@@ -6,6 +6,7 @@ import Testing
 
 @testable import Dispatcher
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("A store in trouble", .timeLimit(.minutes(10)))
 struct StoreTroubleTests {

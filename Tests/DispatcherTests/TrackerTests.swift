@@ -1,6 +1,7 @@
 import BatchDomain
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 
@@ -53,7 +54,7 @@ struct TrackerTests {
   /// A run of so many accepted items, one a chunk, that nobody owns any more.
   private struct Stage {
     let folder: TemporaryFolder
-    let store: SQLiteStore
+    let store: SQLStore
     let run: RunID
     let clock = ManualClock(now: TrackerTests.start)
     let listing: Listing

@@ -5,12 +5,13 @@ import TestSupport
 import TransfersService
 
 @testable import RunStore
+@testable import StoreCore
 
 /// A run over the real store whose database can be made to refuse changes, on the manual clock.
 struct TroubledScene {
   let folder: TemporaryFolder
   let clock = ManualClock()
-  let store: SQLiteStore
+  let store: SQLStore
   let run: RunID
   let items: Int
 
@@ -62,8 +63,8 @@ struct TroubledScene {
 
   /// What the end of a process does to its locks.
   func die() async throws {
-    let row = try await store.database.read { try SQLiteStore.row(of: run, in: $0) }
-    store.database.locks.releaseRun(row)
+    let row = try await store.database.read { try SQLStore.row(of: run, in: $0) }
+    store.engine.releaseRun(row)
   }
 
   /// Lets the database grow no further, as on a full disk, or again.

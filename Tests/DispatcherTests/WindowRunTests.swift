@@ -1,5 +1,6 @@
 import BatchDomain
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Ways to run the program where it may do less than the test: what cannot be had on a machine is found by trying.

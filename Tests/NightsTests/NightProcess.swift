@@ -7,6 +7,7 @@ import TransfersService
 
 @testable import OrchestrateCommands
 @testable import RunStore
+@testable import StoreCore
 
 /// One process of a world: its clock, and the ways by which its store and its requests leave it. At each of them it may die:
 /// from then on nothing that it does has any effect.
@@ -36,7 +37,7 @@ final class NightProcess: BatchClock {
     var sleepers: [Int: Sleeper] = [:]
     var nextSleeper = 0
     var deathTimer: Int?
-    var stores: [SQLiteStore] = []
+    var stores: [SQLStore] = []
     var signals: [StopSignals] = []
   }
 
@@ -72,7 +73,7 @@ final class NightProcess: BatchClock {
     cancelSleepers()
     for store in stores {
       try await store.close()
-      for row in 1...Int64(Self.mostRuns) { store.database.locks.releaseRun(row) }
+      for row in 1...Int64(Self.mostRuns) { store.engine.releaseRun(row) }
     }
     state.withLockedValue {
       $0.stores = []

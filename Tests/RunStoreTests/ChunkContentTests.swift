@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// What is sent is what was planned, whatever its items look like and however their rows came about.
 @Suite("Contents of chunks")

@@ -5,13 +5,14 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// What changes that share a commit add up to, whatever fails among them.
 @Suite("Sums of a commit")
 struct CommitSumsTests {
   private static let chunks = 6
 
-  private func plan(_ store: SQLiteStore, random: UInt64) async throws -> any RunSession {
+  private func plan(_ store: SQLStore, random: UInt64) async throws -> any RunSession {
     try await PlannedItems.plan(
       (0..<Self.chunks * 2).map { PlannedItems.source($0 + Int(random) * 100) }, chunkSize: 2, in: store,
       at: TestStore.start, random: random)
@@ -33,7 +34,7 @@ struct CommitSumsTests {
   }
 
   /// Has changes wait for the database until all are there, so that they share commits, in their order.
-  private func together(_ store: SQLiteStore, _ changes: [@Sendable () async throws -> Void]) async throws
+  private func together(_ store: SQLStore, _ changes: [@Sendable () async throws -> Void]) async throws
     -> [Bool]
   {
     let gate = DispatchSemaphore(value: 0)

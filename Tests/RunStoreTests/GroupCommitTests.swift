@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Group commit")
 struct GroupCommitTests {
@@ -142,22 +143,22 @@ struct GroupCommitTests {
         try connection.run("INSERT INTO blob VALUES (randomblob(1000000))")
       }
     }
-    let bytes = try await database.read { $0.logBytes }
-    #expect(bytes < Database.logLimit)
+    let bytes = try await database.read { ($0.sqlite?.logBytes ?? 0) }
+    #expect(bytes < WriteAheadLog.limit)
   }
 
   @Test("a checkpoint waits for nobody: while another holds the commit lock it is left for later")
   func checkpointYields() async throws {
     let folder = try TemporaryFolder()
     let database = try await database(folder)
-    let other = try LockFile(besideDatabase: database.path)
+    let other = try LockFile(besideDatabase: folder.file("plain.db"))
     #expect(try other.lock(LockFile.checkpointByte, exclusive: false))
     try await insert(1, size: 1, into: database)
     try await database.checkpoint(truncating: true)
-    #expect(try await database.read { $0.logBytes } > 0)
+    #expect(try await database.read { ($0.sqlite?.logBytes ?? 0) } > 0)
     other.unlock(LockFile.checkpointByte)
     try await database.checkpoint(truncating: true)
-    #expect(try await database.read { $0.logBytes } == 0)
+    #expect(try await database.read { ($0.sqlite?.logBytes ?? 0) } == 0)
   }
 
   @Test("a closed database says so instead of doing something")

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("The index of known items")
 struct KnownIndexTests {
@@ -106,7 +107,7 @@ struct KnownIndexTests {
     _ = try await scene.run(stride(from: 0, to: 60, by: 3).map { sources[$0] }, in: store.store, random: 1) {
       _ in .accept
     }
-    let comparison = SQLiteKnownComparison(
+    let comparison = SQLKnownComparison(
       KnownScope(KnownScene.settings(), except: nil), store: store.store, sliceSize: sliceSize)
     var maker = FingerprintMaker()
     let prints = sources.map { source in
@@ -145,7 +146,7 @@ struct KnownIndexTests {
       if random.next() % 3 == 0 {
         sources.append(.memory(entries))
       } else {
-        try await SQLiteStore.write(entries, segment: Int64(segment), to: database)
+        try await SQLStore.write(entries, segment: Int64(segment), to: database)
         sources.append(.pages(database, segment: Int64(segment), items: entries.count))
       }
     }

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Items that were accepted before")
 struct KnownItemsTests {
@@ -58,7 +59,7 @@ struct KnownItemsTests {
   }
 
   private func found(
-    _ sources: [String], in store: SQLiteStore, at address: String = address
+    _ sources: [String], in store: SQLStore, at address: String = address
   ) async throws -> AcceptedBefore? {
     try await store.acceptedBefore(Items(sources: sources), in: Self.scope(address), isStopped: { false })
   }

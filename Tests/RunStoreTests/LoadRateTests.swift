@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// Limits on what requests have in them: items, and minutes of media.
 @Suite("Limits on items", .timeLimit(.minutes(10)))
@@ -41,7 +42,7 @@ struct LoadRateTests {
       clock.advance(by: .milliseconds(Int64(random.next() % (random.next() % 10 < 8 ? 300 : 20_000))))
       if random.next() % 20 == 0 {
         try await store.close()
-        for row in 1...2 { store.database.locks.releaseRun(Int64(row)) }
+        for row in 1...2 { store.engine.releaseRun(Int64(row)) }
         store = try await SQLiteStore.open(path: path, now: clock.now())
         for place in sessions.indices {
           sessions[place] = try await store.take(sessions[place].run, isCancelling: false, at: clock.now())

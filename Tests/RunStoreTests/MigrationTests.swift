@@ -3,6 +3,7 @@ import CSQLite
 import Foundation
 import Migrations
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 
@@ -14,11 +15,13 @@ struct MigrationTests {
       .deletingLastPathComponent().appendingPathComponent("migrations")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       .filter { $0.hasSuffix(".sql") }.sorted()
-    #expect(files == Migrations.all.map(\.name))
-    for (number, step) in Migrations.all.enumerated() {
-      #expect(step.number == number + 1)
-      #expect(step.name.hasPrefix(step.number.padded(4) + "_"))
-      #expect([UInt8](try Data(contentsOf: folder.appendingPathComponent(step.name))) == step.sql)
+    #expect(files == (Migrations.all + Migrations.postgres).map(\.name))
+    for (steps, beginning) in [(Migrations.all, ""), (Migrations.postgres, "postgres_")] {
+      for (number, step) in steps.enumerated() {
+        #expect(step.number == number + 1)
+        #expect(step.name.hasPrefix(beginning + step.number.padded(4) + "_"))
+        #expect([UInt8](try Data(contentsOf: folder.appendingPathComponent(step.name))) == step.sql)
+      }
     }
   }
 

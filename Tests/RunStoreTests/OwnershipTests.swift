@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Ownership of runs")
 struct OwnershipTests {
@@ -71,7 +72,7 @@ struct OwnershipTests {
     let session = try await PlannedItems.plan(
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
     #expect(try await other.summary(of: session.run).state == .running)
-    store.store.database.locks.releaseRun(1)
+    store.store.engine.releaseRun(1)
     let summary = try await other.summary(of: session.run)
     #expect(summary.state == .paused)
     #expect(summary.reason == .crash)
@@ -85,7 +86,7 @@ struct OwnershipTests {
       [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
     try await session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
     _ = try await store.store.take(session.run, isCancelling: true, at: TestStore.start)
-    store.store.database.locks.releaseRun(1)
+    store.store.engine.releaseRun(1)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await heir.standing().request == .cancel)
   }

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// Random arrivals at the store, over several runs of one service and over restarts.
 @Suite("Rate limits in every window", .timeLimit(.minutes(10)))
@@ -136,10 +137,10 @@ struct RatePropertyTests {
 
   /// The process dies, and another takes both runs over.
   private func restart(
-    _ store: inout SQLiteStore, _ senders: inout [Sender], path: String, at now: Timestamp
+    _ store: inout SQLStore, _ senders: inout [Sender], path: String, at now: Timestamp
   ) async throws {
     try await store.close()
-    for row in 1...2 { store.database.locks.releaseRun(Int64(row)) }
+    for row in 1...2 { store.engine.releaseRun(Int64(row)) }
     store = try await SQLiteStore.open(path: path, now: now)
     for place in senders.indices {
       senders[place].session = try await store.take(senders[place].run, isCancelling: false, at: now)

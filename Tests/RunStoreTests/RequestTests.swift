@@ -3,10 +3,11 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Requests to the owner of a run")
 struct RequestTests {
-  private func plan(_ store: SQLiteStore) async throws -> any RunSession {
+  private func plan(_ store: SQLStore) async throws -> any RunSession {
     try await PlannedItems.plan(
       (0..<2).map { PlannedItems.source($0) }, chunkSize: 1, in: store, at: TestStore.start)
   }
@@ -55,7 +56,7 @@ struct RequestTests {
     let other = try await store.another()
     let session = try await plan(store.store)
     #expect(try await other.ask(request, of: session.run) == .delivered)
-    store.store.database.locks.releaseRun(1)
+    store.store.engine.releaseRun(1)
     // Nobody is there to be asked, whatever the row says.
     #expect(try await other.ask(request, of: session.run) == .noOwner)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
@@ -71,7 +72,7 @@ struct RequestTests {
     let store = try await TestStore()
     let other = try await store.another()
     let session = try await plan(store.store)
-    store.store.database.locks.releaseRun(1)
+    store.store.engine.releaseRun(1)
     let heir = try LockFile(besideDatabase: store.path)
     let asking = try await heir.whileTaking {
       #expect(try heir.lockRun(1))
@@ -107,7 +108,7 @@ struct RequestTests {
     guard case .chunk = chunk else { throw StoreError(.conflict, "nothing to claim") }
     _ = try await other.requestCancel(of: session.run)
     _ = try await session.cancelPending()
-    store.store.database.locks.releaseRun(1)
+    store.store.engine.releaseRun(1)
     let heir = try await store.store.take(session.run, isCancelling: false, at: TestStore.start)
     #expect(try await heir.request() == .cancel)
     #expect(try await heir.standing().request == .cancel)

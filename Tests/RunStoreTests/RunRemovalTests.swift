@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("The removal of old runs, in SQLite", .timeLimit(.minutes(10)))
 struct RunRemovalTests {
@@ -160,7 +161,7 @@ struct RunRemovalTests {
     let store = try await SQLiteStore.open(path: path, now: scene.now)
     func end() async throws {
       try await store.close()
-      for row in 1...2 { store.database.locks.releaseRun(Int64(row)) }
+      for row in 1...2 { store.engine.releaseRun(Int64(row)) }
     }
     do {
       guard try await store.indexKnownItems(isStopped: { false }) else {

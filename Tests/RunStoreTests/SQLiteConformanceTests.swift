@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("SQLite store against the port's rules")
 struct SQLiteConformanceTests {
@@ -41,9 +42,9 @@ struct SQLiteConformanceTests {
         return try await SQLiteStore.open(path: folder.file("store-\(made).db"), now: TestStore.start)
       },
       kill: { store, run in
-        let store = try #require(store as? SQLiteStore)
-        store.database.locks.releaseRun(
-          try await store.database.read { try SQLiteStore.row(of: run, in: $0) })
+        let store = try #require(store as? SQLStore)
+        store.engine.releaseRun(
+          try await store.database.read { try SQLStore.row(of: run, in: $0) })
       })
     try await rule.check(suite)
   }

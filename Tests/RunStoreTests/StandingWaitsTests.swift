@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Waits that are in force")
 struct StandingWaitsTests {

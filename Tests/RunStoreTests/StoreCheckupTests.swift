@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Checkup of a store")
 struct StoreCheckupTests {

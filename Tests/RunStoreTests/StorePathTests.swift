@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 @Suite("Where a database is")
 struct StorePathTests {
@@ -133,7 +134,7 @@ struct UnchangingDatabaseTests {
     let connection = try Connection(
       path: path, mode: hasLog ? .unchangingWithLog : .unchanging, busyTimeout: .zero)
     #expect(try connection.first("SELECT total(items) FROM run") { $0.int(0) } == 3)
-    #expect(throws: SQLiteFailure.self) { try connection.execute("DELETE FROM run") }
+    #expect(throws: StoreError.self) { try connection.execute("DELETE FROM run") }
     #expect(
       Set(try FileManager.default.contentsOfDirectory(atPath: folder.path))
         == Set(hasLog ? [name, name + "-wal"] : [name]))

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// Two stores on one file are to each other what two processes are: each has a lock file of its own.
 @Suite("Racing for a run", .timeLimit(.minutes(10)))
@@ -53,7 +54,7 @@ struct TakeOverRaceTests {
       if round % 2 == 0 {
         try await owners[0].session.release(as: .paused(.signal, detail: nil), at: TestStore.start)
       } else {
-        rivals[owners[0].rival].database.locks.releaseRun(1)
+        rivals[owners[0].rival].engine.releaseRun(1)
       }
     }
     #expect(wins[0] > 0 && wins[1] > 0)

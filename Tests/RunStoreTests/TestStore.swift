@@ -1,12 +1,13 @@
 import BatchDomain
 import RunStore
+import StoreCore
 import TestSupport
 
 /// A store in a fresh file of its own.
 struct TestStore {
   let folder: TemporaryFolder
   let path: String
-  let store: SQLiteStore
+  let store: SQLStore
 
   static let start = Timestamp(milliseconds: 1_750_000_000_000)
 
@@ -17,7 +18,7 @@ struct TestStore {
   }
 
   /// A second process's view of the same store.
-  func another() async throws -> SQLiteStore {
+  func another() async throws -> SQLStore {
     try await SQLiteStore.open(path: path, now: Self.start)
   }
 }

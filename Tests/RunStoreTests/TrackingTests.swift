@@ -1,6 +1,7 @@
 import BatchDomain
 import Foundation
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 
@@ -11,7 +12,7 @@ struct TrackingTests {
 
   /// A run whose items, in chunks of one, have their numbers as file names or the names given.
   private func run(
-    _ sources: [String], in store: SQLiteStore, chunkSize: Int = 1, accepting: Int? = nil,
+    _ sources: [String], in store: SQLStore, chunkSize: Int = 1, accepting: Int? = nil,
     random: UInt64 = 1
   ) async throws -> any RunSession {
     let session = try await PlannedItems.plan(
@@ -32,7 +33,7 @@ struct TrackingTests {
   }
 
   private func follow(
-    _ run: RunID, in store: SQLiteStore, limit: Int = 2,
+    _ run: RunID, in store: SQLStore, limit: Int = 2,
     mark: @escaping @Sendable (SentItem) -> String? = { $0.object.fileName.rawValue }
   ) async throws -> Int {
     var followed = 0
@@ -56,7 +57,7 @@ struct TrackingTests {
     ListedPage(number: number, videos: videos, isLast: isLast, readAt: start + .seconds(60))
   }
 
-  private func judge(_ listing: OpenListing, in store: SQLiteStore, limit: Int = 2) async throws -> Int {
+  private func judge(_ listing: OpenListing, in store: SQLStore, limit: Int = 2) async throws -> Int {
     var changed = 0
     var after: TrackingCursor?
     repeat {
@@ -67,7 +68,7 @@ struct TrackingTests {
     return changed
   }
 
-  private func states(_ run: RunID, in store: SQLiteStore) async throws -> TrackedCounts {
+  private func states(_ run: RunID, in store: SQLStore) async throws -> TrackedCounts {
     try #require(try await store.tracking(of: run)).states
   }
 

@@ -2,6 +2,7 @@ import BatchDomain
 import Dispatch
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 
 /// What `verify` says about the run of a world: records that came about by the rules have nothing wrong.
 enum Audit {

@@ -4,6 +4,7 @@ import Foundation
 import NIOConcurrencyHelpers
 import RunStore
 import ServiceHTTP
+import StoreCore
 import TestSupport
 import Testing
 import TransfersService

@@ -1,6 +1,7 @@
 import Foundation
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 import TestSupport
 
 /// Plays worlds, seed by seed.

@@ -5,6 +5,7 @@ import Foundation
 import NIOConcurrencyHelpers
 import RunStore
 import ServiceHTTP
+import StoreCore
 import TestSupport
 import Testing
 import TransfersService
@@ -116,7 +117,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
   }
 
   private struct State {
-    var store: SQLiteStore?
+    var store: SQLStore?
     var mayDie = false
     var isDead = false
     var deaths = 0
@@ -153,7 +154,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
   var reasonsGiven: [String: Int] { state.withLockedValue { $0.reasonsGiven } }
 
   /// A process begins to work with a store.
-  func live(in store: SQLiteStore, mayDie: Bool) {
+  func live(in store: SQLStore, mayDie: Bool) {
     state.withLockedValue {
       $0.store = store
       $0.mayDie = mayDie
@@ -196,7 +197,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
   private func weather() async throws(ListingFailure) {
     try? await clock.sleep(for: .milliseconds(50))
     let draw = random.nextUnit()
-    let dying: SQLiteStore? = state.withLockedValue { state in
+    let dying: SQLStore? = state.withLockedValue { state in
       guard state.mayDie, draw < 0.04 else { return nil }
       state.isDead = true
       state.deaths += 1

@@ -3,6 +3,7 @@ import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
+import StoreCore
 import TestSupport
 import TransfersService
 
@@ -275,12 +276,12 @@ final class World: Sendable {
     }
   }
 
-  private func open() async throws -> SQLiteStore {
+  private func open() async throws -> SQLStore {
     try await SQLiteStore.open(
       path: path, clock: StoreClock(timeline: timeline), queue: SeededExecutor.Lane(executor))
   }
 
-  private func plan(in store: SQLiteStore) async throws -> any RunSession {
+  private func plan(in store: SQLStore) async throws -> any RunSession {
     var settings = scenario.settings
     if scenario.ignoresWindows { settings.windows = [] }
     let planning = try await store.plan(

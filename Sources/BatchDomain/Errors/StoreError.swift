@@ -12,6 +12,8 @@ package struct StoreError: AdvisedError, Equatable {
     case schema
     /// It cannot be opened or written: permissions, a missing folder, a read-only file system.
     case unavailable
+    /// The server of the store cannot be reached, or ended the connection.
+    case unreachable
     /// Reading or writing failed on the device.
     case inputOutput = "input_output"
     /// The run is owned by another live process.
@@ -48,7 +50,7 @@ package struct StoreError: AdvisedError, Equatable {
   /// Whether trying the same change again later may work.
   package var isTransient: Bool {
     switch code {
-    case .locked, .full: true
+    case .locked, .full, .unreachable: true
     case .damaged, .schema, .unavailable, .inputOutput, .owned, .busy, .noSuchRun, .wrongState, .conflict,
       .internal:
       false

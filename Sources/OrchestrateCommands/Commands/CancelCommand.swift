@@ -34,6 +34,7 @@ struct CancelCommand: Subcommand {
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await StoreOpener.open(path, in: context)
+    let context = context.on(store.clock)
     let id = try await store.resolve(run)
     let execution = RunExecution(
       console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)

@@ -62,7 +62,8 @@ struct DashboardCommand: Subcommand {
     let path = try storeOptions.resolved(in: context)
     guard allowActions || webhookSecretFile != nil else {
       return DashboardSite(
-        store: try await StoreOpener.openForReading(path), clock: context.clock, zone: context.zone,
+        store: try await StoreOpener.openForReading(path, in: context), clock: context.clock,
+        zone: context.zone,
         database: storeOptions.path, random: context.random)
     }
     guard try StoreOpener.exists(at: path) else {
@@ -76,6 +77,7 @@ struct DashboardCommand: Subcommand {
       ).word()
     }
     let store = try await StoreOpener.open(path, in: context)
+    let context = context.on(store.clock)
     let launcher = ProgramLauncher(
       database: try StoreOpener.withoutLinks(path), environment: context.environment)
     return DashboardSite(

@@ -83,13 +83,14 @@ struct DiffCommand: Subcommand {
   /// The store that knows what was accepted; one that knows nothing where there is none yet.
   private func store(in context: ProcessContext) async throws -> any RunCatalog & KnownItems {
     if let run {
-      return try await StoreOpener.openForReading(try storeOptions.existing(for: run, in: context))
+      return try await StoreOpener.openForReading(
+        try storeOptions.existing(for: run, in: context), in: context)
     }
     let path = try storeOptions.resolved(in: context)
     guard try StoreOpener.exists(at: path) else {
       return try await StoreOpener.openTemporary(now: context.clock.now())
     }
-    return try await StoreOpener.openForReading(path)
+    return try await StoreOpener.openForReading(path, in: context)
   }
 }
 

@@ -224,7 +224,7 @@ struct DoctorCommand: Subcommand {
 
   private func store(in context: ProcessContext) async -> [HealthCheck] {
     do {
-      return await StoreOpener.checks(try storeOptions.resolved(in: context), now: context.clock.now())
+      return await StoreOpener.checks(try storeOptions.resolved(in: context), in: context)
     } catch {
       let failure = CommandFailure(error)
       return [HealthCheck(.database, .problem, failure.message, remedy: failure.remedy)]

@@ -34,7 +34,7 @@ struct ExportCommand: Subcommand {
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await StoreOpener.openForReading(path)
+    let store = try await StoreOpener.openForReading(path, in: context)
     let id = try await store.resolve(run)
     let choice = Choice(state)
     if !choice.tracked.isEmpty, try await store.tracking(of: id) == nil {

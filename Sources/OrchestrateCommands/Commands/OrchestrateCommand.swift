@@ -27,7 +27,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       SubmitCommand.self, ResumeCommand.self, TrackCommand.self, ReportCommand.self, ListCommand.self,
       ValidateCommand.self, ExportCommand.self, DiffCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
-      BackupCommand.self, PruneCommand.self, StatusCommand.self,
+      BackupCommand.self, PruneCommand.self, MigrateCommand.self, WorkersCommand.self, StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)
 
   /// A command as the argument parser makes it.

@@ -51,13 +51,13 @@ struct PruneCommand: Subcommand {
     var report = RemovalReport(
       olderThan: olderThan, isDryRun: isDryRun, zone: context.zone, database: storeOptions.path)
     if isDryRun {
-      let store = try await StoreOpener.openForReading(path)
+      let store = try await StoreOpener.openForReading(path, in: context)
       for run in try await store.oldRuns(before: now - olderThan) {
         report.add(run, try await store.examine(run, at: now))
       }
       try await store.close()
     } else {
-      let store = try await StoreOpener.open(path, clock: context.clock)
+      let store = try await StoreOpener.open(path, in: context)
       try await remove(from: store, at: now, &report, in: context)
       try await store.close()
     }

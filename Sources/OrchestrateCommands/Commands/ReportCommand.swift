@@ -89,7 +89,8 @@ struct ReportCommand: Subcommand {
     if let object {
       try await find(object, context, &output)
     } else if let run = runs.first {
-      let store = try await StoreOpener.openForReading(try storeOptions.existing(for: run, in: context))
+      let store = try await StoreOpener.openForReading(
+        try storeOptions.existing(for: run, in: context), in: context)
       let ids = try await resolve(in: store)
       if diff {
         try await DifferenceReporter(store: store, format: format).write(ids[0], ids[1], to: &output)
@@ -103,7 +104,7 @@ struct ReportCommand: Subcommand {
       let isThere = try StoreOpener.exists(at: path)
       if !isThere { await context.tell("there is no database at \(VisibleText.escape(path)) yet") }
       let reporter = HistoryReporter(
-        context: context, store: isThere ? try await StoreOpener.openForReading(path) : nil,
+        context: context, store: isThere ? try await StoreOpener.openForReading(path, in: context) : nil,
         database: storeOptions.path, format: format, rows: rows)
       try await reporter.write(to: &output)
     }
@@ -120,7 +121,7 @@ struct ReportCommand: Subcommand {
   private func find(_ object: String, _ context: ProcessContext, _ output: inout ClosureOutput) async throws {
     let path = try storeOptions.resolved(in: context)
     let isThere = try StoreOpener.exists(at: path)
-    let store = isThere ? try await StoreOpener.openForReading(path) : nil
+    let store = isThere ? try await StoreOpener.openForReading(path, in: context) : nil
     let report = ObjectReport(object, try await store?.appearances(of: ObjectName(object)) ?? [])
     switch format {
     case .text, .html: try output.write(report.text(zone: context.zone))

@@ -51,11 +51,13 @@ struct ResumeCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
-    let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
-    let context = console.context
+    var console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
+    var context = console.context
     let targets = try targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await StoreOpener.open(path, in: context)
+    console = console.on(store.clock)
+    context = console.context
     let id = try await store.resolve(run)
     let summary = try await store.summary(of: id)
     let manifest = summary.state == .planning ? try await store.manifestFile(of: id)?.path : nil

@@ -47,6 +47,7 @@ struct SettleCommand: Subcommand {
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await StoreOpener.open(path, in: context)
+    let context = context.on(store.clock)
     let id = try await store.resolve(run)
     try await store.refuseOwned(id)
     let before = try await store.summary(of: id)

@@ -37,7 +37,7 @@ struct StatusCommand: Subcommand {
   func perform(in context: ProcessContext) async throws -> ExitStatus {
     let path = try storeOptions.resolved(in: context)
     let isThere = try StoreOpener.exists(at: path)
-    let store = isThere ? try await StoreOpener.openForReading(path) : nil
+    let store = isThere ? try await StoreOpener.openForReading(path, in: context) : nil
     guard let store, let last = try await store.summaries(before: nil, limit: 1).first else {
       if !isThere, storeOptions.path != nil { await context.tell("there is no database at \(path) yet") }
       try context.output.write(Self.welcome)

@@ -73,7 +73,7 @@ struct SubmitCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
-    let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
+    var console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
     let context = console.context
     let resolved = try settings(in: context)
     let named = resolved.values.manifests
@@ -98,7 +98,8 @@ struct SubmitCommand: Subcommand {
     if !named.areSeveral { try refuseDatabaseAsManifest(path, database) }
     let events = try eventOptions.open(
       beside: database, manifest: named.areSeveral ? nil : path, in: context)
-    let store = try await StoreOpener.open(database, in: context)
+    let store = try await StoreOpener.open(database, createsSchema: true, in: context)
+    console = console.on(store.clock)
     let name = nameToShow(resolved, context)
     let submission = Submission(
       resolved: resolved, key: key, route: route, signals: signals, database: database,

@@ -54,13 +54,15 @@ struct TrackCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
-    let console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
-    let context = console.context
+    var console = RunConsole(show, in: outer, isOutputTaken: eventOptions.areOnOutput)
+    var context = console.context
     let targets = try SettingsLayers(
       commandLine: notifications.layer, environment: SettingsLayer(environment: context.environment)
     ).resolve().values.notices
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await StoreOpener.open(path, in: context)
+    console = console.on(store.clock)
+    context = console.context
     let summary = try await store.summary(of: try await store.resolve(run))
     guard summary.state != .planning else {
       throw StoreError(

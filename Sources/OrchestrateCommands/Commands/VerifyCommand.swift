@@ -30,7 +30,8 @@ struct VerifyCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let store = try await StoreOpener.openForReading(try storeOptions.existing(for: run, in: context))
+    let store = try await StoreOpener.openForReading(
+      try storeOptions.existing(for: run, in: context), in: context)
     let audit = try await store.audit(try await store.resolve(run), listing: Self.listed)
     for note in audit.notes { await context.tell(note) }
     switch format {

@@ -23,6 +23,13 @@ struct RunConsole {
   /// Where log lines go.
   let logger: Logger
 
+  /// The same with another clock, where there is one: that of a store.
+  func on(_ clock: (any BatchClock)?) -> RunConsole {
+    var console = self
+    console.context = context.on(clock)
+    return console
+  }
+
   /// What the options ask for, as far as the terminal can do it.
   ///
   /// - Parameter isOutputTaken: events go to standard output while the command works; where that is a terminal,

@@ -58,7 +58,7 @@ struct DryRun {
       return try RemainingWork(steps, settings: settings).forecast(from: now)
     }
     do {
-      let store = try await StoreOpener.openForReading(path)
+      let store = try await StoreOpener.openForReading(path, in: context)
       let work = try await RemainingWork.of(
         chunks: plan.chunks, items: plan.items, settings: settings, in: store, at: now)
       try await store.close()
@@ -77,7 +77,7 @@ struct DryRun {
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     let store: any KnownItems & RunCatalog =
       try StoreOpener.exists(at: path)
-      ? try await StoreOpener.openForReading(path)
+      ? try await StoreOpener.openForReading(path, in: context)
       : try await StoreOpener.openTemporary(now: context.clock.now())
     let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
     let status = try await ComparedManifest.read(
@@ -103,7 +103,7 @@ struct DryRun {
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     guard try StoreOpener.exists(at: path) else { return }
     do {
-      let store = try await StoreOpener.openForReading(path)
+      let store = try await StoreOpener.openForReading(path, in: context)
       let before = try await store.acceptedBefore(
         session, in: KnownScope(resolved.settings, except: nil), isStopped: { false })
       try await store.close()

@@ -108,7 +108,7 @@ enum ScratchStore {
       return try await work()
     } catch let error as StoreError {
       switch error.code {
-      case .unavailable, .full, .inputOutput:
+      case .unavailable, .unreachable, .full, .inputOutput:
         throw CommandFailure(
           .store, code: CommandFailure.Code(rawValue: error.code.rawValue),
           "failed to write temporary data while the manifest was checked: \(error.message)",

@@ -96,7 +96,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   /// The status of an error of the store.
   package init(of error: StoreError) {
     switch error.code {
-    case .locked, .full, .damaged, .schema, .unavailable, .inputOutput: self = .store
+    case .locked, .full, .damaged, .schema, .unavailable, .unreachable, .inputOutput: self = .store
     case .owned, .busy, .conflict: self = .owned
     case .noSuchRun, .wrongState: self = .badInput
     case .internal: self = .bug

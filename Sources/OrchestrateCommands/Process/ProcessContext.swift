@@ -36,6 +36,13 @@ package struct ProcessContext: Sendable {
     self.zone = zone
     self.patience = patience
   }
+
+  /// The same with another clock, where there is one: that of a store.
+  func on(_ clock: (any BatchClock)?) -> ProcessContext {
+    var context = self
+    context.clock = clock ?? context.clock
+    return context
+  }
 }
 
 /// Takes text.

@@ -1,21 +1,34 @@
 import BatchDomain
+import PostgresStore
 import RunStore
+import StoreCore
 
-/// Opens stores: the one place that knows which engine is behind the ports. A path is where SQLite's database is.
+/// Opens stores: the one place that knows which engines are behind the ports. A place is the path of an SQLite database, or
+/// the address of one on PostgreSQL (`postgresql://HOST/DATABASE`).
 enum StoreOpener {
-  /// Opens a store for work: made when it is not there, brought to the present format when it is of an older one.
+  /// Opens a store for work: made when it is not there, brought to the present format when it is an SQLite database of an
+  /// older one.
   ///
+  /// - Parameter createsSchema: whether an empty database on PostgreSQL gets the tables.
   /// - Throws: ``StoreError``.
-  static func open(_ path: String, in context: ProcessContext) async throws -> any BatchStore {
-    if let opened = try await context.passage.store?(path, context.clock) { return opened }
-    return try await SQLiteStore.open(path: path, clock: context.clock)
+  static func open(
+    _ place: String, createsSchema: Bool = false, in context: ProcessContext
+  ) async throws -> any BatchStore {
+    if let opened = try await context.passage.store?(place, context.clock) { return opened }
+    guard let target = try target(place) else {
+      return try await SQLiteStore.open(path: place, clock: context.clock)
+    }
+    return try await PostgresStore.open(target, createsSchema: createsSchema, surroundings(context))
   }
 
   /// Opens a store that has to be there for reports: nothing in it is changed.
   ///
   /// - Throws: ``StoreError``.
-  static func openForReading(_ path: String) async throws -> any RunCatalog & RunControl & KnownItems {
-    try await SQLiteStore.openForReading(path: path)
+  static func openForReading(
+    _ place: String, in context: ProcessContext
+  ) async throws -> any RunCatalog & RunControl & KnownItems {
+    guard let target = try target(place) else { return try await SQLiteStore.openForReading(path: place) }
+    return try await PostgresStore.openForReading(target, surroundings(context))
   }
 
   /// Opens a store that nobody else sees and of which nothing is left when the process ends.
@@ -25,25 +38,89 @@ enum StoreOpener {
     try await SQLiteStore.openTemporary(now: now)
   }
 
-  /// Whether there is a store at a path. It is not opened.
-  static func exists(at path: String) throws(StoreError) -> Bool { try SQLiteStore.exists(at: path) }
+  /// Whether there is a store at a place, which is not opened: a server is taken to have one until it says otherwise.
+  static func exists(at place: String) throws -> Bool {
+    if try target(place) != nil { return true }
+    return try SQLiteStore.exists(at: place)
+  }
 
-  /// The path without symbolic links, of a file that may not be there yet. The file is not opened.
+  /// The path without symbolic links, of a file that may not be there yet; an address as it is. Nothing is opened.
   ///
   /// - Throws: ``StoreError`` when a folder on the way is missing, or links lead in a circle.
-  static func withoutLinks(_ path: String) throws(StoreError) -> String {
-    try SQLiteStore.withoutLinks(path)
+  static func withoutLinks(_ place: String) throws(StoreError) -> String {
+    if PostgresTarget.isAddress(place) { return place }
+    return try SQLiteStore.withoutLinks(place)
   }
 
   /// Copies a store, as it is at one moment, into a file that is there and empty, and checks the copy.
   ///
   /// - Throws: ``StoreError``.
-  static func copy(_ path: String, to copy: String) async throws -> StoreCopy {
-    try await SQLiteStore.copy(path, to: copy)
+  static func copy(_ place: String, to copy: String) async throws -> StoreCopy {
+    guard !PostgresTarget.isAddress(place) else {
+      throw StoreError(
+        .wrongState, "`backup` copies SQLite databases, and this one is on a PostgreSQL server",
+        remedy: "use pg_dump, or a base backup of the server")
+    }
+    return try await SQLiteStore.copy(place, to: copy)
   }
 
-  /// What `doctor` says of the store at a path, which need not be there.
-  static func checks(_ path: String, now: Timestamp) async -> [HealthCheck] {
-    await StoreDiagnostics(path: path, now: now).checks()
+  /// Brings a database on PostgreSQL to the schema of this program.
+  ///
+  /// - Parameter isDry: only counts the steps.
+  /// - Returns: how many steps were, or would be, applied.
+  /// - Throws: ``StoreError``, and ``CommandFailure`` for an SQLite database.
+  static func migrate(_ place: String, isDry: Bool, in context: ProcessContext) async throws -> Int {
+    guard let target = try target(place) else { throw onlyOnServers("migrate", place) }
+    return try await PostgresStore.migrate(target, isDry: isDry, surroundings(context))
+  }
+
+  /// The processes that use a database on PostgreSQL, but for those that ended their work.
+  ///
+  /// - Throws: ``StoreError``, and ``CommandFailure`` for an SQLite database.
+  static func workers(_ place: String, in context: ProcessContext) async throws -> [WorkerSummary] {
+    guard let target = try target(place) else { throw onlyOnServers("workers", place) }
+    return try await PostgresStore.workers(target, surroundings(context))
+  }
+
+  /// A place as it is shown: without anything that could be a secret.
+  static func shown(_ place: String) -> String {
+    do { return try target(place)?.shown ?? VisibleText.escape(place) } catch {
+      return VisibleText.escape(place)
+    }
+  }
+
+  private static func onlyOnServers(_ command: String, _ place: String) -> CommandFailure {
+    CommandFailure(
+      .badInput, code: "not_a_server",
+      "`\(command)` is for databases on PostgreSQL, and \(VisibleText.escape(place)) is a file",
+      remedy: "name the server with --db postgresql://HOST/DATABASE")
+  }
+
+  /// What `doctor` says of the store at a place, which need not be there.
+  static func checks(_ place: String, in context: ProcessContext) async -> [HealthCheck] {
+    do {
+      guard let target = try target(place) else {
+        return await StoreDiagnostics(path: place, now: context.clock.now()).checks()
+      }
+      return await PostgresDiagnostics(target, surroundings(context)).checks()
+    } catch {
+      return [HealthCheck(.database, .problem, "\(error)")]
+    }
+  }
+
+  /// An address of a server as the rest of the program has it.
+  ///
+  /// - Returns: `nil` for anything but an address.
+  /// - Throws: ``ConfigurationError`` for one that cannot be read, and for one with a password.
+  static func address(_ text: String) throws(ConfigurationError) -> String? { try target(text)?.address }
+
+  private static func target(_ place: String) throws(ConfigurationError) -> PostgresTarget? {
+    PostgresTarget.isAddress(place) ? try PostgresTarget(place) : nil
+  }
+
+  private static func surroundings(_ context: ProcessContext) -> PostgresStore.Surroundings {
+    PostgresStore.Surroundings(
+      environment: context.environment, clock: context.clock, random: context.random,
+      version: OrchestrateCommand.version, scratch: { try await SQLiteStore.openScratch() })
   }
 }

@@ -6,7 +6,7 @@ package enum DatabasePath {
   /// The environment variable that names it.
   package static let variable = "ORCHESTRATE_DB"
 
-  /// Finds the path: the one given, then `$ORCHESTRATE_DB`, then `$XDG_STATE_HOME/orchestrate/orchestrate.db`,
+  /// Finds the place: the one given, then `$ORCHESTRATE_DB`, then `$XDG_STATE_HOME/orchestrate/orchestrate.db`,
   /// then `$HOME/.local/state/orchestrate/orchestrate.db`.
   ///
   /// `~` at the beginning is a home folder, as in ``HomePath``.
@@ -25,9 +25,11 @@ package enum DatabasePath {
       guard !given.isEmpty, !given.utf8.contains(0) else {
         throw .badValue("--db", given, expected: "a path")
       }
+      if let address = try StoreOpener.address(given) { return address }
       return try HomePath.expand(given, home: variables["HOME"])
     }
     if let path = variables[variable], !path.isEmpty {
+      if let address = try StoreOpener.address(path) { return address }
       return try HomePath.expand(path, home: variables["HOME"])
     }
     if let state = variables["XDG_STATE_HOME"] {

@@ -1,6 +1,7 @@
 import BatchDomain
 import Crypto
 import Migrations
+import StoreCore
 
 /// Brings a database to the schema of this program, or refuses it.
 ///
@@ -90,7 +91,7 @@ struct Migrator {
           .busy, "\(path) has to be migrated, and a run in it is owned by a live process",
           remedy: "wait for that run, or stop it, and run the same command again")
       }
-      try connection.backUp(to: "\(path).before-\(count + 1)-\(now.milliseconds)")
+      try connection.sqlite?.backUp(to: "\(path).before-\(count + 1)-\(now.milliseconds)")
       try apply(from: count, to: connection, now: now)
     }
   }

@@ -1,6 +1,7 @@
 package import BatchDomain
 import Crypto
 import Foundation
+import StoreCore
 
 extension SQLiteStore {
   /// Copies a store, as it is at one moment, into a file, and checks the copy.
@@ -14,8 +15,7 @@ extension SQLiteStore {
     guard let resolved = try StorePath.existing(path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
-    let locks = try LockFile(besideDatabase: resolved, isMade: false)
-    let database = try await ReadingPlace.open(path: resolved, locks: locks) { connection in
+    let database = try await ReadingPlace.open(path: resolved) { connection in
       let mark = try connection.first("PRAGMA application_id") { $0.int(0) } ?? 0
       guard mark == Migrator.applicationID else {
         throw StoreError(
@@ -23,7 +23,7 @@ extension SQLiteStore {
           remedy: "name another database with --db")
       }
     }
-    try await database.read { try $0.backUp(to: copy) }
+    try await database.read { try $0.sqlite?.backUp(to: copy) }
     try await database.close()
     let made = try await Database.open(path: copy, mode: .unchanging, locks: LockFile()) { connection in
       let found = try connection.first("SELECT integrity_check FROM pragma_integrity_check(1)") { $0.text(0) }

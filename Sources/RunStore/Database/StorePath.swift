@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import StoreCore
 
 /// Finds where a database really is, without ever opening its file.
 ///
@@ -126,7 +127,7 @@ enum ReadingPlace {
   ///
   /// - Throws: ``StoreError``; of a file that this user may not read, with its name.
   static func open(
-    path: String, locks: LockFile, busyTimeout: Duration = Database.busyTimeout,
+    path: String, busyTimeout: Duration = Database.busyTimeout,
     prepare: @escaping @Sendable (Connection) throws -> Void
   ) async throws -> Database {
     // SQLite opens the files with the first statement that reads.
@@ -135,17 +136,23 @@ enum ReadingPlace {
       try prepare(connection)
     }
     do {
-      return try await Database.open(
-        path: path, mode: .readOnly, locks: locks, busyTimeout: busyTimeout, prepare: prepare)
+      return try await open(path, .readOnly, busyTimeout, prepare)
     } catch let error as StoreError where error.code == .unavailable {
       guard let mode = modeWithoutIndex(path) else { throw unreadable(path) ?? error }
-      return try await Database.open(
-        path: path, mode: mode, locks: locks, busyTimeout: busyTimeout, prepare: prepare)
+      return try await open(path, mode, busyTimeout, prepare)
     }
   }
 
+  private static func open(
+    _ path: String, _ mode: SQLiteConnection.Mode, _ busyTimeout: Duration,
+    _ prepare: @escaping @Sendable (Connection) throws -> Void
+  ) async throws -> Database {
+    try await Database.open(
+      path: path, mode: mode, locks: LockFile(), busyTimeout: busyTimeout, prepare: prepare)
+  }
+
   /// How a database can be read beside which no index of a log can be made; `nil` where one is in use.
-  private static func modeWithoutIndex(_ path: String) -> Connection.Mode? {
+  private static func modeWithoutIndex(_ path: String) -> SQLiteConnection.Mode? {
     guard access(path, R_OK) == 0 else { return nil }
     let hasIndex = access(path + "-shm", F_OK) == 0
     var facts = stat()

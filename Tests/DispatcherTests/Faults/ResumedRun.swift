@@ -5,6 +5,7 @@ import TestSupport
 import TransfersService
 
 @testable import RunStore
+@testable import StoreCore
 
 /// A whole small run through the real loop over the real store, begun again after any death as `resume` does.
 ///
@@ -77,11 +78,11 @@ struct ResumedRun {
     }
     // A process that ends, however it does, frees its locks and checkpoints nothing.
     try await store.close()
-    for row in 1...4 { store.database.locks.releaseRun(Int64(row)) }
+    for row in 1...4 { store.engine.releaseRun(Int64(row)) }
     return try result.get()
   }
 
-  private func work(on store: SQLiteStore) async throws -> RunExit? {
+  private func work(on store: SQLStore) async throws -> RunExit? {
     guard let session = try await session(on: store) else { return nil }
     let (stops, stopper) = AsyncStream.makeStream(of: StopCause.self)
     defer { stopper.finish() }
@@ -105,7 +106,7 @@ struct ResumedRun {
     }
   }
 
-  private func session(on store: SQLiteStore) async throws -> (any RunSession)? {
+  private func session(on store: SQLStore) async throws -> (any RunSession)? {
     guard let found = try await store.summaries(before: nil, limit: 2).first else {
       return try await plan(store)
     }
@@ -121,7 +122,7 @@ struct ResumedRun {
     }
   }
 
-  private func plan(_ store: SQLiteStore) async throws -> any RunSession {
+  private func plan(_ store: SQLStore) async throws -> any RunSession {
     var settings = RunSettings()
     settings.profile = profile
     settings.concurrency = 2

@@ -1,6 +1,7 @@
 import BatchDomain
 import Dispatcher
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

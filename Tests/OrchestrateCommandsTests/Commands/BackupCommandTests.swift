@@ -2,6 +2,7 @@ import BatchDomain
 import Crypto
 import Foundation
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import BatchDomain
 import NIOConcurrencyHelpers
 import Reporting
 import RunStore
+import StoreCore
 import TestSupport
 
 @testable import OrchestrateCommands

@@ -5,13 +5,14 @@ import Testing
 
 @testable import OrchestrateCommands
 @testable import RunStore
+@testable import StoreCore
 
 /// `cancel` and `settle` against runs that end, or have ended.
 @Suite("Commands against the end of a run", .timeLimit(.minutes(10)))
 struct EndedRunTests {
   /// A run of three chunks that this process sends while a command looks at it.
   private struct LiveRun {
-    let store: SQLiteStore
+    let store: SQLStore
     let session: any RunSession
 
     init(_ stage: CommandStage) async throws {
@@ -55,7 +56,7 @@ struct EndedRunTests {
     let run = live.session.run
     async let status = stage.run(CancelCommand.self, run.rawValue)
     await stage.clock.waitForSleepers(1)
-    live.store.database.locks.releaseRun(1)
+    live.store.engine.releaseRun(1)
     stage.clock.advance(by: .milliseconds(100))
     #expect(try await status == .done)
     let summary = try await live.store.summary(of: run)
@@ -80,7 +81,7 @@ struct EndedRunTests {
         of: chunk, finishedAt: now, took: .zero, outcome: .unknown, status: nil, code: "reset", message: nil,
         isCounted: false, event: .answerLost))
     _ = try await live.session.cancelPending()
-    live.store.database.locks.releaseRun(1)
+    live.store.engine.releaseRun(1)
     #expect(try await stage.run(SettleCommand.self, run.rawValue, "--as", word) == .done)
     let summary = try await live.store.summary(of: run)
     #expect(summary.state == .cancelled)
@@ -94,7 +95,7 @@ struct EndedRunTests {
     let run = live.session.run
     async let status = stage.run(CancelCommand.self, run.rawValue)
     await stage.clock.waitForSleepers(1)
-    live.store.database.locks.releaseRun(1)
+    live.store.engine.releaseRun(1)
     let heir = try await live.store.take(run, isCancelling: false, at: stage.clock.now())
     #expect(try await heir.request() == nil)
     stage.clock.advance(by: .milliseconds(100))

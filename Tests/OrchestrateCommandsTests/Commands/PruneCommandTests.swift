@@ -2,6 +2,7 @@ import ArgumentParser
 import BatchDomain
 import Foundation
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

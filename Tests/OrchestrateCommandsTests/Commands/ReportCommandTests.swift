@@ -3,6 +3,7 @@ import BatchDomain
 import Foundation
 import Reporting
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import BatchDomain
 import Foundation
 import RunStore
+import StoreCore
 import TestSupport
 import Testing
 

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// A machine that loses power leaves a write-ahead log that ends anywhere, or whose last frame is torn.
 @Suite("A write-ahead log that was cut", .timeLimit(.minutes(10)))

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// A page of the database is torn or is garbage: SQLite has no checksums of pages, so it cannot always tell.
 @Suite("A damaged page", .timeLimit(.minutes(10)))

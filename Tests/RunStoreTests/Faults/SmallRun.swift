@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 import TestSupport
 
 @testable import RunStore
+@testable import StoreCore
 
 /// A whole small run over the real store: opened, planned, sent to a service that is a ledger, settled by it, left.
 ///
@@ -91,12 +92,12 @@ final class SmallRun: Sendable {
   }
 
   /// Ends as a process does: its locks are free, and nothing is checkpointed.
-  private func die(_ store: SQLiteStore) async throws {
+  private func die(_ store: SQLStore) async throws {
     try await store.close()
-    for run in 1...4 { store.database.locks.releaseRun(Int64(run)) }
+    for run in 1...4 { store.engine.releaseRun(Int64(run)) }
   }
 
-  private func send(on store: SQLiteStore) async throws {
+  private func send(on store: SQLStore) async throws {
     guard let session = try await session(on: store) else { return }
     var isOpen = true
     while isOpen {
@@ -110,7 +111,7 @@ final class SmallRun: Sendable {
 
   /// The run as this process finds it: to be planned, to be planned again, or to be taken over; `nil` when nothing is
   /// left to do.
-  private func session(on store: SQLiteStore) async throws -> (any RunSession)? {
+  private func session(on store: SQLStore) async throws -> (any RunSession)? {
     if let plan {
       if try await store.summary(of: plan).state == .finished { return nil }
       return try await store.take(plan, isCancelling: false, at: now())

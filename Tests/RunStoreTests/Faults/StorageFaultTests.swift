@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// Storage fails at the first, the second, the third ... call, until a run passes untouched
 /// (https://sqlite.org/testing.html, "Anomaly Testing").

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import RunStore
+@testable import StoreCore
 
 /// What a process that lives on does about storage that failed it.
 @Suite("After storage failed")
@@ -18,11 +19,11 @@ struct StorageTroubleTests {
     storage = try FaultyFolder(folder)
   }
 
-  private func open() async throws -> SQLiteStore {
+  private func open() async throws -> SQLStore {
     try await SQLiteStore.open(path: path, now: TestStore.start)
   }
 
-  private func session(on store: SQLiteStore) async throws -> any RunSession {
+  private func session(on store: SQLStore) async throws -> any RunSession {
     try await PlannedItems.plan(SmallRun.sources, chunkSize: 2, in: store, at: TestStore.start)
   }
 

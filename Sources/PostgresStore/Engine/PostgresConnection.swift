@@ -1,0 +1,443 @@
+import BatchDomain
+import CPostgres
+import Foundation
+import StoreCore
+
+/// A connection to PostgreSQL over libpq. Its calls block.
+///
+/// A connection that broke is made anew at the next use; a transaction that was open is lost then. Where the answer to a
+/// COMMIT was lost, the mark of the transaction tells what became of it.
+final class PostgresConnection: SQLEngine {
+  /// How this connection takes part in changes.
+  enum Role {
+    /// It writes, and its transactions are marked with this name, which nobody else ever had.
+    case writer(client: String)
+    /// It only reads.
+    case reader
+  }
+
+  let dialect = SQLDialect(
+    contains: { "position(\($1) in \($0)) > 0" },
+    greatest: { "greatest(\($0.joined(separator: ", ")))" },
+    byteCount: { "octet_length(\($0))" },
+    jsonMember: { "(\($0)::jsonb ->> '\($1)')" },
+    jsonTexts: { "SELECT jsonb_array_elements_text((\($0))::jsonb)" },
+    locking: " FOR NO KEY UPDATE",
+    snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+  /// Whether the last COMMIT was confirmed by an answer of its own that came without a warning. A synchronous standby whose
+  /// confirmation was not waited for is told by a warning, with success.
+  private(set) var wasConfirmed = true
+
+  private let target: PostgresTarget
+  private let application: String
+  private let role: Role
+  private let usesPreparedStatements: Bool
+  private let notices = Notices()
+  private var handle: OpaquePointer?
+  /// Counts the connections that were made: statements are prepared for one of them.
+  private var generation = 0
+  private var lastName = 0
+  private var isDurable = true
+  /// The mark of the transaction that is under way, or was last.
+  private var transaction: Int64 = 0
+  private var isMarked = false
+  /// How long a commit whose answer was lost is asked after.
+  private let patience: Duration
+
+  /// What the server says beside its answers.
+  private final class Notices {
+    var hasWarning = false
+  }
+
+  /// A connection that is made at its first use.
+  ///
+  /// - Parameter preparing: `false` for a pooler that does not know prepared statements.
+  init(
+    _ target: PostgresTarget, application: String, role: Role, preparing: Bool = true,
+    patience: Duration = .seconds(60)
+  ) {
+    self.target = target
+    self.application = application
+    self.role = role
+    self.patience = patience
+    usesPreparedStatements = preparing
+  }
+
+  deinit { PQfinish(handle) }
+
+  // MARK: Connecting
+
+  /// The connection, made anew where it broke.
+  private func connected() throws(StoreError) -> OpaquePointer {
+    if let handle, PQstatus(handle) == CONNECTION_OK { return handle }
+    disconnect()
+    let parameters = target.parameters(application: application)
+    let made = CStrings.with(parameters.map(\.keyword)) { keywords in
+      CStrings.with(parameters.map(\.value)) { values in PQconnectdbParams(keywords, values, 0) }
+    }
+    guard let made else { throw StoreError(.inputOutput, "libpq has no memory for a connection") }
+    guard PQstatus(made) == CONNECTION_OK else {
+      let message = String(cString: PQerrorMessage(made))
+      PQfinish(made)
+      throw PostgresFailure.error(nil, message, operation: "connect", target: target)
+    }
+    PQsetNoticeReceiver(
+      made,
+      { context, result in
+        guard let context, let result else { return }
+        let notices = Unmanaged<Notices>.fromOpaque(context).takeUnretainedValue()
+        // 00000 is a notice, 01 the class of warnings.
+        if cpostgres_sqlstate(result).map({ String(cString: $0).hasPrefix("01") }) ?? false {
+          notices.hasWarning = true
+        }
+      }, Unmanaged.passUnretained(notices).toOpaque())
+    handle = made
+    generation += 1
+    isMarked = false
+    return made
+  }
+
+  private func disconnect() {
+    PQfinish(handle)
+    handle = nil
+  }
+
+  var isInTransaction: Bool {
+    guard let handle, PQstatus(handle) == CONNECTION_OK else { return false }
+    return [PQTRANS_INTRANS, PQTRANS_INERROR, PQTRANS_ACTIVE].contains(PQtransactionStatus(handle))
+  }
+
+  // MARK: Transactions
+
+  /// Everything that the safety of a transaction needs is said in it: settings of a session do not survive a pooler.
+  func begin(_ scope: ChangeScope) throws(StoreError) {
+    guard case .writer(let client) = role else {
+      throw StoreError(.internal, "a connection for reading was asked to change something")
+    }
+    if !isMarked { try makeMark(client) }
+    transaction += 1
+    notices.hasWarning = false
+    wasConfirmed = true
+    let lock = scope == .store ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared"
+    try run(
+      """
+      BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = \(isDurable ? "on" : "off"); \
+      SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '30s'; \
+      SET LOCAL idle_in_transaction_session_timeout = '10s'; \
+      UPDATE transaction_mark SET number = \(transaction) WHERE client = '\(client)'; \
+      SELECT \(lock)(\(Self.storeLock))
+      """, operation: "begin a transaction")
+  }
+
+  /// The number of the advisory lock that stands for the store, in each database: "orch" in ASCII.
+  static let storeLock: Int64 = 0x6f72_6368
+
+  /// Records the row that marks the transactions of this connection, durably.
+  private func makeMark(_ client: String) throws(StoreError) {
+    try run(
+      """
+      INSERT INTO transaction_mark (client, number) VALUES ('\(client)', \(transaction))
+      ON CONFLICT (client) DO UPDATE SET number = excluded.number
+      """, operation: "make the mark of a connection")
+    isMarked = true
+  }
+
+  func commit() throws(StoreError) {
+    let connection = try openTransaction()
+    guard let result = PQexec(connection, "COMMIT") else {
+      return try findOut("libpq has no memory for an answer")
+    }
+    defer { PQclear(result) }
+    guard PQresultStatus(result) == PGRES_COMMAND_OK else {
+      let failure = failure(of: result, operation: "commit")
+      guard PQstatus(connection) == CONNECTION_OK else { return try findOut(failure.message) }
+      throw failure
+    }
+    // A transaction in which something failed is answered in this way, as a success.
+    guard String(cString: PQcmdStatus(result)) == "COMMIT" else {
+      throw StoreError(.internal, "a transaction was undone by the server instead of committed")
+    }
+    wasConfirmed = !notices.hasWarning
+  }
+
+  /// The answer to a COMMIT did not come: asks another connection for the mark, which the old transaction has locked for as
+  /// long as it is open.
+  private func findOut(_ cause: String) throws(StoreError) {
+    guard case .writer(let client) = role else { return }
+    wasConfirmed = false
+    disconnect()
+    let end = ContinuousClock.now + patience
+    while true {
+      do throws(StoreError) {
+        let found = try markedTransaction(of: client)
+        guard found == transaction else {
+          throw StoreError(.unreachable, "the connection broke before a change was committed: \(cause)")
+        }
+        return
+      } catch {
+        let mayPass = error.code == .unreachable || error.code == .locked
+        guard mayPass, handle == nil || error.code == .locked, ContinuousClock.now < end else { throw error }
+        usleep(200_000)
+      }
+    }
+  }
+
+  private func markedTransaction(of client: String) throws(StoreError) -> Int64 {
+    let connection = try connected()
+    // Says that the row is there: nobody removes it while its owner lives.
+    guard
+      let result = PQexec(
+        connection,
+        "BEGIN; SET LOCAL lock_timeout = '5s'; SELECT number FROM transaction_mark WHERE client = '\(client)' FOR UPDATE"
+      )
+    else { throw StoreError(.inputOutput, "libpq has no memory for an answer") }
+    defer {
+      PQclear(result)
+      PQclear(PQexec(connection, "ROLLBACK"))
+    }
+    guard PQresultStatus(result) == PGRES_TUPLES_OK, PQntuples(result) == 1,
+      let number = Int64(String(cString: PQgetvalue(result, 0, 0)))
+    else { throw failure(of: result, operation: "find out what became of a change") }
+    isMarked = true
+    return number
+  }
+
+  func setDurable(_ isDurable: Bool) { self.isDurable = isDurable }
+
+  func permitSavepoints(_ isPermitted: Bool) {}
+
+  // MARK: Statements
+
+  func prepare(_ sql: String) throws(StoreError) -> any SQLCursor {
+    PostgresCursor(PostgresText.translate(sql), on: self)
+  }
+
+  func execute(_ sql: String) throws(StoreError) { try run(sql, operation: "run a statement") }
+
+  private func run(_ sql: String, operation: String) throws(StoreError) {
+    let connection = try connected()
+    guard let result = PQexec(connection, sql) else {
+      throw StoreError(.inputOutput, "libpq has no memory for an answer")
+    }
+    defer { PQclear(result) }
+    let status = PQresultStatus(result)
+    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY else {
+      throw failure(of: result, operation: operation)
+    }
+  }
+
+  /// The connection of a transaction, which must not be made anew.
+  private func openTransaction() throws(StoreError) -> OpaquePointer {
+    guard let handle, PQstatus(handle) == CONNECTION_OK else {
+      throw StoreError(.unreachable, "the connection to \(target.shown) broke during a change")
+    }
+    return handle
+  }
+
+  /// Runs a statement with its parameters.
+  ///
+  /// - Parameter statement: its name and the connection that it is prepared for; made where it is not.
+  func run(
+    _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters
+  ) throws(StoreError) -> OpaquePointer {
+    let connection = try connected()
+    guard usesPreparedStatements else {
+      return try checked(
+        parameters.withPointers { PQexecParams(connection, sql, $0, $1, $2, $3, $4, 1) }, sql)
+    }
+    let known: String
+    if let statement, statement.generation == generation {
+      known = statement.name
+    } else {
+      lastName += 1
+      known = "o\(lastName)"
+      let types = parameters.types
+      PQclear(try checked(PQprepare(connection, known, sql, Int32(types.count), types), sql))
+      statement = (known, generation)
+    }
+    return try checked(
+      parameters.withPointers { count, _, values, lengths, formats in
+        PQexecPrepared(connection, known, count, values, lengths, formats, 1)
+      }, sql)
+  }
+
+  private func checked(_ result: OpaquePointer?, _ sql: String) throws(StoreError) -> OpaquePointer {
+    guard let result else { throw StoreError(.inputOutput, "libpq has no memory for an answer") }
+    let status = PQresultStatus(result)
+    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
+      defer { PQclear(result) }
+      throw failure(of: result, operation: "run \(Self.name(of: sql))")
+    }
+    return result
+  }
+
+  /// The first words of a statement: enough to name it, and never a value.
+  private static func name(of sql: String) -> String {
+    sql.split(maxSplits: 3) { $0 == " " || $0 == "\n" }.prefix(3).joined(separator: " ")
+  }
+
+  private func failure(of result: OpaquePointer, operation: String) -> StoreError {
+    let state = cpostgres_sqlstate(result).map { String(cString: $0) }
+    let message =
+      cpostgres_message(result).map { String(cString: $0) } ?? handle.map {
+        String(cString: PQerrorMessage($0))
+      } ?? ""
+    return PostgresFailure.error(state, message, operation: operation, target: target)
+  }
+}
+
+/// A statement of a ``PostgresConnection``, and the rows of its last run.
+final class PostgresCursor: SQLCursor {
+  private let sql: String
+  private unowned let connection: PostgresConnection
+  private var statement: (name: String, generation: Int)?
+  private var parameters = PostgresParameters()
+  private var result: OpaquePointer?
+  private var row: Int32 = -1
+  private(set) var changedRows = 0
+
+  init(_ sql: String, on connection: PostgresConnection) {
+    self.sql = sql
+    self.connection = connection
+  }
+
+  deinit { PQclear(result) }
+
+  var isBusy: Bool { result.map { row < PQntuples($0) } ?? false }
+
+  func bind(_ value: SQLValue, at index: Int) { parameters.bind(value, at: index) }
+
+  func bind(keeping bytes: UnsafeRawBufferPointer, at index: Int) {
+    parameters.bind(.blob(Array(bytes)), at: index)
+  }
+
+  func step() throws(StoreError) -> Bool {
+    if result == nil {
+      let found = try connection.run(sql, &statement, parameters)
+      result = found
+      changedRows = PQcmdTuples(found).flatMap { Int(String(cString: $0)) } ?? 0
+      row = -1
+    }
+    guard let result else { return false }
+    row += 1
+    return row < PQntuples(result)
+  }
+
+  func rewind() {
+    PQclear(result)
+    result = nil
+  }
+
+  func reset() {
+    rewind()
+    parameters.removeAll()
+  }
+
+  func isNull(_ column: Int) -> Bool { PQgetisnull(result, row, Int32(column)) == 1 }
+
+  func int(_ column: Int) -> Int {
+    let bytes = bytes(column)
+    switch bytes.count {
+    case 0: return 0
+    case 1: return Int(bytes[0])
+    case 2: return Int(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
+    case 4: return Int(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
+    case 8 where PQftype(result, Int32(column)) != PostgresParameters.numeric:
+      return Int(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))
+    default: return Self.whole(numeric: bytes)
+    }
+  }
+
+  func bytes(_ column: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(
+      start: PQgetvalue(result, row, Int32(column)), count: Int(PQgetlength(result, row, Int32(column))))
+  }
+
+  /// The whole part of a `numeric` in its binary form: a count of digits to the base 10,000, the weight of the first, a
+  /// sign, a scale, and the digits, 16 bits each (`numeric_send` in PostgreSQL's numeric.c). Sums have this type.
+  private static func whole(numeric bytes: UnsafeRawBufferPointer) -> Int {
+    func word(_ place: Int) -> Int {
+      guard bytes.count >= 2 * place + 2 else { return 0 }
+      return Int(Int16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2 * place, as: Int16.self)))
+    }
+    let (digits, weight) = (word(0), word(1))
+    guard weight >= 0 else { return 0 }
+    var value = 0
+    for place in 0...weight { value = value * 10_000 + (place < digits ? word(4 + place) : 0) }
+    return word(2) == 0 ? value : -value
+  }
+}
+
+/// The parameters of a statement as libpq takes them, all in binary form and with their types.
+struct PostgresParameters {
+  /// Of `pg_type`: the catalog's fixed numbers (pg_type.dat).
+  private static let (int8, text, bytea): (Oid, Oid, Oid) = (20, 25, 17)
+  /// The type of sums.
+  static let numeric: Oid = 1700
+
+  private struct Value {
+    var type: Oid
+    /// Where its bytes are; `nil` for NULL.
+    var range: Range<Int>?
+  }
+
+  private var values: [Value] = []
+  /// Begins with a byte that is nobody's: an empty value is not NULL, and needs a place.
+  private var storage: [UInt8] = [0]
+
+  /// The types, in order.
+  var types: [Oid] { values.map(\.type) }
+
+  mutating func bind(_ value: SQLValue, at index: Int) {
+    while values.count < index { values.append(Value(type: Self.text)) }
+    switch value {
+    case .integer(let integer):
+      values[index - 1] = Value(
+        type: Self.int8, range: integer.map { append(withUnsafeBytes(of: $0.bigEndian) { Array($0) }) })
+    case .text(let text):
+      values[index - 1] = Value(type: Self.text, range: text.map { append($0.utf8) })
+    case .blob(let bytes):
+      values[index - 1] = Value(type: Self.bytea, range: bytes.map { append($0) })
+    }
+  }
+
+  mutating func removeAll() {
+    values.removeAll(keepingCapacity: true)
+    storage.removeSubrange(1...)
+  }
+
+  private mutating func append(_ bytes: some Collection<UInt8>) -> Range<Int> {
+    let start = storage.count
+    storage += bytes
+    return start..<storage.count
+  }
+
+  /// Hands them on as the arrays that libpq's calls have.
+  func withPointers<T>(
+    _ body: (
+      _ count: Int32, _ types: [Oid], _ values: [UnsafePointer<CChar>?], _ lengths: [Int32],
+      _ formats: [Int32]
+    ) -> T
+  ) -> T {
+    storage.withUnsafeBytes { bytes in
+      let start = bytes.bindMemory(to: CChar.self).baseAddress
+      let pointers = values.map { value in
+        value.range.flatMap { range in start.map { $0 + range.lowerBound } }
+      }
+      return body(
+        Int32(values.count), types, pointers, values.map { Int32($0.range?.count ?? 0) },
+        values.map { _ in 1 })
+    }
+  }
+}
+
+/// Arrays of C's strings.
+enum CStrings {
+  /// Hands strings on as an array that ends with a null pointer.
+  static func with<T>(_ strings: [String], _ body: ([UnsafePointer<CChar>?]) -> T) -> T {
+    let copies = strings.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return body(copies.map { $0.map { UnsafePointer($0) } } + [nil])
+  }
+}

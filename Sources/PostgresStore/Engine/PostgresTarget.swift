@@ -1,0 +1,89 @@
+package import BatchDomain
+import CPostgres
+
+/// Where a PostgreSQL database is, as a person names it: `postgresql://HOST/DATABASE`, or with `postgres:` before it.
+///
+/// Passwords come from where libpq looks for them (`PGPASSFILE`, `~/.pgpass`, service files, client certificates) and never
+/// from the address: it is shown by `ps` and kept by shells.
+package struct PostgresTarget: Sendable, Equatable {
+  /// The address as it was given; without a secret.
+  package let address: String
+  /// Its settings by libpq's keywords.
+  private let settings: [Setting]
+
+  private struct Setting: Sendable, Equatable {
+    let keyword: String
+    let value: String
+  }
+
+  /// Whether a text names a PostgreSQL database rather than a file.
+  package static func isAddress(_ text: String) -> Bool {
+    ["postgresql://", shortScheme].contains { text.hasPrefix($0) }
+  }
+
+  /// Reads an address.
+  ///
+  /// - Throws: ``ConfigurationError`` for an address that libpq cannot read, and for one with a password.
+  package init(_ text: String) throws(ConfigurationError) {
+    var message: UnsafeMutablePointer<CChar>?
+    guard let options = PQconninfoParse(text, &message) else {
+      let reason =
+        message.map { String(cString: $0).split(separator: "\n").first.map(String.init) ?? "" }
+        ?? "out of memory"
+      PQfreemem(message)
+      throw ConfigurationError(
+        .badValue, "the address of the database cannot be read: \(VisibleText.escape(reason, cutAt: 200))",
+        remedy: "write it as postgresql://HOST[:PORT]/DATABASE[?sslmode=verify-full]")
+    }
+    defer { PQconninfoFree(options) }
+    var found: [Setting] = []
+    var next = options
+    while let keyword = next.pointee.keyword {
+      if let value = next.pointee.val {
+        found.append(Setting(keyword: String(cString: keyword), value: String(cString: value)))
+      }
+      next += 1
+    }
+    guard !found.contains(where: { Self.secrets.contains($0.keyword) }) else {
+      throw ConfigurationError(
+        .badValue,
+        "the address of the database has a password in it, which other users of this machine could see",
+        remedy: "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names (mode 0600)")
+    }
+    address =
+      text.hasPrefix(Self.shortScheme) ? "postgresql://" + text.dropFirst(Self.shortScheme.count) : text
+    settings = found
+  }
+
+  private static let shortScheme = "postgres://"
+  private static let secrets: Set<String> = ["password", "sslpassword"]
+
+  /// What is shown of it: no secret is in it, and whatever could be one is left out.
+  package var shown: String {
+    func value(_ keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
+    let host = value("host") ?? value("hostaddr") ?? value("service").map { "service \($0)" } ?? "local"
+    let port = value("port").map { ":\($0)" } ?? ""
+    return
+      "postgresql://\(VisibleText.escape(host + port, cutAt: 200))/\(VisibleText.escape(value("dbname") ?? "", cutAt: 100))"
+  }
+
+  /// The value of one of libpq's keywords; `nil` where the address does not say it.
+  package func value(of keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
+
+  /// Keywords and values for a connection: those of the address, and what keeps a connection honest that nothing comes from
+  /// any more. What the address says wins.
+  ///
+  /// - Parameter application: the name that the server shows for the connection.
+  func parameters(application: String) -> [(keyword: String, value: String)] {
+    let own = [
+      ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"),
+      ("keepalives_count", "3"),
+      ("tcp_user_timeout", "10000"), ("target_session_attrs", "read-write"),
+      ("application_name", application),
+      ("client_encoding", "UTF8"),
+    ]
+    let given = Set(settings.map(\.keyword))
+    return own.filter { !given.contains($0.0) }.map { (keyword: $0.0, value: $0.1) }
+      + settings.map { (keyword: $0.keyword, value: $0.value) }
+  }
+}

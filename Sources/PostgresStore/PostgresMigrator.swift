@@ -1,0 +1,110 @@
+import BatchDomain
+import Crypto
+import Migrations
+import StoreCore
+
+/// Brings a database on PostgreSQL to the schema of this program, or refuses it.
+///
+/// Each step runs in one transaction together with the row that records it, under the lock that every change of the store
+/// shares: no worker writes meanwhile. Forward only.
+struct PostgresMigrator {
+  /// The steps, oldest first.
+  let steps: [Migrations.Step]
+
+  /// What has to be done to a database.
+  enum Need: Equatable, Sendable {
+    /// It has every step.
+    case nothing
+    /// It has nothing of this program.
+    case create
+    /// It has steps up to that number.
+    case upgrade(from: Int)
+  }
+
+  /// Looks at a database without changing it.
+  ///
+  /// - Throws: ``StoreError`` with code `schema` when it is newer or was edited, and when it has tables of something else.
+  func need(of connection: Connection, at place: String) throws -> Need {
+    let tables = try connection.rows(
+      """
+      SELECT relname FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+      WHERE n.nspname = current_schema() AND relkind IN ('r', 'p') AND relname IN ('migration', 'run', 'chunk')
+      """
+    ) { $0.text(0) }
+    guard tables.contains("migration") else {
+      guard tables.isEmpty else {
+        throw StoreError(
+          .schema, "\(place) has a table \(tables[0]) that is not of this program",
+          remedy: "use a database of its own, or a schema of its own as search_path")
+      }
+      return .create
+    }
+    let applied = try connection.rows("SELECT number, name, checksum FROM migration ORDER BY number") {
+      (number: $0.int(0), name: $0.text(1), checksum: [UInt8]($0.bytes(2)))
+    }
+    for (index, row) in applied.enumerated() {
+      guard index < steps.count else {
+        throw StoreError(
+          .schema,
+          "\(place) has migration \(row.number) (\(row.name)), and this program knows \(steps.count): the database was "
+            + "made by a newer version",
+          remedy: "use that version of orchestrate, or name another database with --db")
+      }
+      guard row.number == steps[index].number, row.checksum == Self.checksum(of: steps[index]) else {
+        throw StoreError(
+          .schema,
+          "migration \(row.number) of \(place) was \(row.name) when it was applied and is another text in this program",
+          remedy: "use the version of orchestrate that made the database, or name another one with --db")
+      }
+    }
+    return applied.count == steps.count ? .nothing : .upgrade(from: applied.count)
+  }
+
+  /// Applies every step that the database does not have, in one transaction.
+  ///
+  /// - Parameter connection: one that only reads otherwise: there is no mark for its transactions yet.
+  /// - Returns: how many were applied.
+  @discardableResult
+  func migrate(_ connection: Connection, at place: String) throws -> Int {
+    try connection.execute("BEGIN; SELECT pg_advisory_xact_lock(\(PostgresConnection.storeLock))")
+    do {
+      let count = try apply(to: connection, at: place)
+      try connection.execute("COMMIT")
+      return count
+    } catch {
+      let cause = error
+      // The cause is the better thing to report.
+      if connection.isInTransaction { do { try connection.execute("ROLLBACK") } catch { throw cause } }
+      throw cause
+    }
+  }
+
+  private func apply(to connection: Connection, at place: String) throws -> Int {
+    // Another process may have migrated while this one waited for its turn.
+    let first: Int
+    switch try need(of: connection, at: place) {
+    case .nothing: return 0
+    case .create: first = 0
+    case .upgrade(let from): first = from
+    }
+    for step in steps.dropFirst(first) {
+      try connection.execute(
+        """
+        CREATE TABLE IF NOT EXISTS migration (
+          number     bigint PRIMARY KEY,
+          name       text NOT NULL,
+          checksum   bytea NOT NULL,
+          applied_at timestamptz NOT NULL DEFAULT now()
+        )
+        """)
+      try connection.execute(String(decoding: step.sql, as: UTF8.self))
+      try connection.run(
+        "INSERT INTO migration (number, name, checksum) VALUES (?, ?, ?)", .integer(step.number),
+        .text(step.name),
+        .blob(Self.checksum(of: step)))
+    }
+    return steps.count - first
+  }
+
+  private static func checksum(of step: Migrations.Step) -> [UInt8] { Array(SHA256.hash(data: step.sql)) }
+}

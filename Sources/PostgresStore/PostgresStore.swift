@@ -1,0 +1,171 @@
+package import BatchDomain
+import Dispatch
+import Migrations
+package import StoreCore
+
+/// Opens stores on PostgreSQL.
+package enum PostgresStore {
+  /// What opening a store needs of its surroundings.
+  package struct Surroundings: Sendable {
+    /// The variables of the process: where state is kept, and whether a pooler knows prepared statements
+    /// (`ORCHESTRATE_PG_PREPARE=off`).
+    package var environment: [String: String]
+    /// The machine's clock; its time that never goes back is what silence and limits are measured with.
+    package var clock: any BatchClock
+    /// Where ids of workers come from.
+    package var random: any RandomSource
+    /// The version of this program.
+    package var version: String
+    /// Opens a database for what does not fit into memory.
+    package var scratch: @Sendable () async throws -> Database
+
+    /// Surroundings in their parts.
+    package init(
+      environment: [String: String], clock: any BatchClock, random: any RandomSource, version: String,
+      scratch: @escaping @Sendable () async throws -> Database
+    ) {
+      self.environment = environment
+      self.clock = clock
+      self.random = random
+      self.version = version
+      self.scratch = scratch
+    }
+  }
+
+  /// Opens a store for work.
+  ///
+  /// - Parameters:
+  ///   - createsSchema: whether an empty database gets the schema; nothing else changes one (`orchestrate migrate`).
+  ///   - stampsIntents: whether intents have the times of the database's clock; `false` leaves them to whoever claims, for
+  ///     tests.
+  /// - Throws: ``StoreError``.
+  package static func open(
+    _ target: PostgresTarget, createsSchema: Bool, stampsIntents: Bool = true, _ surroundings: Surroundings
+  ) async throws -> SQLStore {
+    let place = Place(target, surroundings)
+    let reader = place.reader()
+    try await place.checkSchema(on: reader, createsSchema: createsSchema)
+    let engine = try await place.engine(on: reader)
+    let database = try await Database.open(opener: place.opener(.writer(client: engine.worker.id)))
+    try await engine.begin(on: database, beatingOn: place.reader())
+    return SQLStore(
+      path: target.shown, database: database, reader: reader, engine: engine,
+      clock: stampsIntents ? engine.databaseClock : nil, canWrite: true)
+  }
+
+  /// Opens a store for reports only: nothing in it is changed, and this process is no worker.
+  ///
+  /// - Throws: ``StoreError``.
+  package static func openForReading(
+    _ target: PostgresTarget, _ surroundings: Surroundings
+  ) async throws -> SQLStore {
+    let place = Place(target, surroundings)
+    let reader = place.reader()
+    try await place.checkSchema(on: reader, createsSchema: false)
+    return SQLStore(
+      path: target.shown, database: reader, engine: try await place.engine(on: reader), canWrite: false)
+  }
+
+  /// Brings a database to the schema of this program.
+  ///
+  /// - Parameter isDry: only says what would be done.
+  /// - Returns: how many steps were applied, or are to be.
+  /// - Throws: ``StoreError``.
+  package static func migrate(
+    _ target: PostgresTarget, isDry: Bool, _ surroundings: Surroundings
+  ) async throws -> Int {
+    let reader = Place(target, surroundings).reader()
+    let migrator = PostgresMigrator(steps: Migrations.postgres)
+    let count = try await reader.read { connection in
+      guard isDry else { return try migrator.migrate(connection, at: target.shown) }
+      return switch try migrator.need(of: connection, at: target.shown) {
+      case .nothing: 0
+      case .create: migrator.steps.count
+      case .upgrade(let from): migrator.steps.count - from
+      }
+    }
+    try await reader.close()
+    return count
+  }
+
+  /// The processes that use a database, but for those that ended their work; the latest first.
+  ///
+  /// - Throws: ``StoreError``.
+  package static func workers(
+    _ target: PostgresTarget, _ surroundings: Surroundings
+  ) async throws -> [WorkerSummary] {
+    let place = Place(target, surroundings)
+    let reader = place.reader()
+    try await place.checkSchema(on: reader, createsSchema: false)
+    let silence = PostgresEngine.Limits().silence.millisecondsRoundedUp
+    let workers = try await reader.read { connection in
+      try connection.rows(
+        """
+        SELECT w.id, w.host, w.pid, (SELECT max(run_id) FROM run WHERE run.worker = w.id), w.beat_at,
+               (SELECT count(*) FROM run JOIN chunk ON chunk.run = run.id AND chunk.state = 'submitting'
+                  AND chunk.state <> 'accepted' AND chunk.state <> 'split' AND chunk.state <> 'cancelled'
+                WHERE run.worker = w.id),
+               w.lost_at IS NOT NULL, \(PostgresEngine.now) - w.beat_at > ?
+        FROM worker AS w WHERE w.left_at IS NULL ORDER BY w.started_at DESC, w.id
+        """, .integer(silence)
+      ) { row in
+        WorkerSummary(
+          id: row.text(0), host: row.text(1), processID: row.int(2),
+          run: row.optionalText(3).flatMap { RunID(rawValue: $0) },
+          beatAt: Timestamp(milliseconds: Int64(row.int(4))),
+          inFlight: row.int(5), state: row.flag(6) ? .lost : row.flag(7) ? .silent : .alive)
+      }
+    }
+    try await reader.close()
+    return workers
+  }
+
+  /// A database with what this process needs to use it.
+  private struct Place {
+    let target: PostgresTarget
+    let surroundings: Surroundings
+
+    init(_ target: PostgresTarget, _ surroundings: Surroundings) {
+      self.target = target
+      self.surroundings = surroundings
+    }
+
+    func opener(_ role: PostgresConnection.Role) -> @Sendable () -> Connection {
+      let isPreparing = surroundings.environment["ORCHESTRATE_PG_PREPARE"] != "off"
+      return { [target] in
+        Connection(PostgresConnection(target, application: "orchestrate", role: role, preparing: isPreparing))
+      }
+    }
+
+    /// A connection that is made at its first use and has no marks.
+    func reader() -> Database { Database(opener: opener(.reader)) }
+
+    func checkSchema(on reader: Database, createsSchema: Bool) async throws {
+      let migrator = PostgresMigrator(steps: Migrations.postgres)
+      let shown = target.shown
+      switch try await reader.read({ try migrator.need(of: $0, at: shown) }) {
+      case .nothing: break
+      case .create where createsSchema: _ = try await reader.read { try migrator.migrate($0, at: shown) }
+      case .create:
+        throw StoreError(
+          .schema, "\(shown) has no tables of this program",
+          remedy: "run `orchestrate migrate`, or `submit`, which makes them in an empty database")
+      case .upgrade(let from):
+        throw StoreError(
+          .schema, "\(shown) has schema \(from), and this program needs \(Migrations.postgres.count)",
+          remedy: "run `orchestrate migrate` once; workers of an older version may have to be stopped before")
+      }
+    }
+
+    /// The engine of this process, with an id that nobody ever had.
+    func engine(on reader: Database) async throws -> PostgresEngine {
+      let store = try await reader.read { connection in
+        try connection.first("SELECT store_id FROM engine WHERE id = 1") { $0.text(0) } ?? ""
+      }
+      return PostgresEngine(
+        worker: Worker(version: surroundings.version, random: surroundings.random),
+        locks: WorkerLocks(folder: WorkerLocks.folder(in: surroundings.environment), server: store),
+        clock: surroundings.clock, scratch: surroundings.scratch)
+    }
+  }
+}

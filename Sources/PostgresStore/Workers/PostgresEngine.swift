@@ -1,0 +1,342 @@
+import BatchDomain
+import NIOConcurrencyHelpers
+import StoreCore
+
+/// What a store on PostgreSQL has beside SQL: workers that beat, and what their silence means.
+///
+/// docs/scale-out.md has the protocol; its rules are named R1 to R9 there.
+final class PostgresEngine: StoreEngine {
+  /// The constants of the protocol.
+  struct Limits: Sendable {
+    /// How long a claim may wait for its acknowledgement (G).
+    var acknowledgement: Duration = .seconds(5)
+    /// After how long a process that does not run any more is ended (X).
+    var watchdog: Duration = .seconds(10)
+    /// A margin (M).
+    var margin: Duration = .seconds(5)
+    /// Between two beats.
+    var beat: Duration = .seconds(2)
+    /// After how long without a beat a worker is taken for lost (S).
+    var silence: Duration = .seconds(15)
+
+    /// For how long after a take-over requests of the old owner may still reach the service (D).
+    func quiet(requestsTaking timeout: Duration) -> Duration { acknowledgement + timeout + watchdog + margin }
+  }
+
+  let worker: Worker
+  let limits: Limits
+  private let locks: WorkerLocks
+  private let clock: any BatchClock
+  private let scratch: @Sendable () async throws -> Database
+  /// What was seen of the owners of the runs that this process seized.
+  private let seized = NIOLockedValueBox<[Int64: SeenOwner]>([:])
+
+  /// - Parameters:
+  ///   - clock: the machine's: its time that never goes back is what silence is measured with.
+  ///   - scratch: opens a database for what does not fit into memory.
+  init(
+    worker: Worker, locks: WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
+    scratch: @escaping @Sendable () async throws -> Database
+  ) {
+    self.worker = worker
+    self.locks = locks
+    self.clock = clock
+    self.limits = limits
+    self.scratch = scratch
+    databaseClock = DatabaseClock(clock)
+  }
+
+  // MARK: Ownership
+
+  /// The owner of a run as it was seen.
+  private struct SeenOwner: Sendable, Equatable {
+    var worker: String?
+    var host: String?
+    var place: MachinePlace?
+    var beat = 0
+    /// How long the last beat is ago, by the database's clock.
+    var age: Duration = .zero
+    var hasLeft = false
+    var isLost = false
+    /// The longest time limit of its open attempts; `nil` when it has none.
+    var longestRequest: Duration?
+  }
+
+  /// The moment by the database's clock, in milliseconds.
+  static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+  private func owner(_ run: Int64, in connection: Connection) throws -> SeenOwner {
+    let found = try connection.first(
+      """
+      SELECT w.id, w.host, w.boot_id, w.namespace, w.beat, \(Self.now) - w.beat_at, w.left_at IS NOT NULL,
+             w.lost_at IS NOT NULL,
+             (SELECT max(a.timeout_ms) FROM attempt AS a
+              WHERE a.run = run.id AND a.finished_at IS NULL AND a.owner = run.owner)
+      FROM run JOIN worker AS w ON w.id = run.worker WHERE run.id = ?
+      """, .integer(run)
+    ) { row in
+      SeenOwner(
+        worker: row.text(0), host: row.text(1),
+        place: MachinePlace(boot: row.text(2), namespace: row.text(3)),
+        beat: row.int(4), age: .milliseconds(Int64(row.int(5))), hasLeft: row.flag(6), isLost: row.flag(7),
+        longestRequest: row.optionalInt(8).map { .milliseconds(Int64($0)) })
+    }
+    return found ?? SeenOwner()
+  }
+
+  func own(new run: Int64, in connection: Connection) throws -> Bool {
+    try connection.run("UPDATE run SET worker = ? WHERE id = ?", .text(worker.id), .integer(run)) == 1
+  }
+
+  /// Looks at the owner's life (R6, R7): its lock where it runs on this machine, else its beats.
+  func seize(_ run: Int64, in database: Database) async throws -> Seizure {
+    var seen = try await database.read { [self] in try owner(run, in: $0) }
+    let since = clock.elapsed()
+    while true {
+      let current = seen
+      if let verdict = verdict(on: current, silentFor: clock.elapsed() - since) {
+        if verdict != .owned { seized.withLockedValue { $0[run] = current } }
+        return verdict
+      }
+      try await clock.sleep(for: .seconds(1))
+      let next = try await database.read { [self] in try owner(run, in: $0) }
+      // A beat, or another owner.
+      if next.worker != current.worker || next.beat != current.beat { return .owned }
+      seen = next
+    }
+  }
+
+  /// What is known of an owner; `nil` as long as it has to be watched.
+  private func verdict(on owner: SeenOwner, silentFor silence: Duration) -> Seizure? {
+    guard let id = owner.worker, let host = owner.host else { return .free(host: nil) }
+    if id == worker.id { return .owned }
+    let elsewhere = host == worker.host ? nil : host
+    if owner.hasLeft { return .free(host: elsewhere) }
+    if let place = owner.place, worker.place.proves(place) {
+      switch locks.look(at: id) {
+      case .dead: return .free(host: elsewhere)
+      case .alive: return .owned
+      case .unknown: break
+      }
+    }
+    let quiet = limits.quiet(requestsTaking: owner.longestRequest ?? .zero)
+    if owner.isLost { return .lost(host: host, quietAfter: quiet) }
+    // One that was heard of lately needs no watching.
+    if owner.age < limits.silence { return .owned }
+    return silence >= limits.silence ? .lost(host: host, quietAfter: quiet) : nil
+  }
+
+  func own(seized run: Int64, in connection: Connection) throws {
+    guard let seen = seized.withLockedValue({ $0[run] }) else {
+      throw StoreError(.internal, "a run is to be owned that was not seized")
+    }
+    if let old = seen.worker, !seen.hasLeft {
+      // Only while its beat is what was seen: one that came back is alive.
+      try connection.run(
+        "UPDATE worker SET lost_at = \(Self.now) WHERE id = ? AND beat = ? AND left_at IS NULL AND lost_at IS NULL",
+        .text(old), .integer(seen.beat))
+    }
+    let taken = try connection.run(
+      """
+      UPDATE run SET worker = ?1
+      WHERE id = ?2 AND (worker IS NULL AND ?3 IS NULL OR worker = ?3)
+        AND NOT EXISTS (SELECT 1 FROM worker AS w WHERE w.id = run.worker AND w.left_at IS NULL AND w.lost_at IS NULL)
+      """, .text(worker.id), .integer(run), .text(seen.worker))
+    guard taken == 1 else {
+      throw StoreError(
+        .owned, "the run is owned by another live process, which was faster",
+        remedy: "wait for it, or stop it with a signal or `orchestrate cancel`")
+    }
+  }
+
+  func disown(_ run: Int64, in connection: Connection) throws {
+    try connection.run(
+      "UPDATE run SET worker = NULL WHERE id = ? AND worker = ?", .integer(run), .text(worker.id))
+  }
+
+  func releaseRun(_ run: Int64) { seized.withLockedValue { $0[run] = nil } }
+
+  func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool {
+    let owner = try owner(run, in: connection)
+    guard let id = owner.worker else { return false }
+    if id == worker.id { return true }
+    if owner.hasLeft || owner.isLost { return false }
+    if let place = owner.place, worker.place.proves(place), locks.look(at: id) == .dead { return false }
+    return owner.age < limits.silence
+  }
+
+  func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool {
+    try connection.first(
+      """
+      SELECT 1 FROM run JOIN worker AS w ON w.id = run.worker
+      WHERE run.id <> ? AND run.state = 'running' AND w.left_at IS NULL AND w.lost_at IS NULL
+        AND (w.id = ? OR w.beat_at > \(Self.now) - ?) LIMIT 1
+      """, .integer(run), .text(worker.id), .integer(limits.silence.millisecondsRoundedUp)
+    ) { _ in true } ?? false
+  }
+
+  /// The row of the budget is what those who send by limits wait for, in turn.
+  func lockBudget(of origin: Int64, _ step: ChunkStep, in connection: Connection) throws {
+    try connection.run(
+      "INSERT INTO budget (origin, step) VALUES (?, ?) ON CONFLICT (origin, step) DO NOTHING",
+      .integer(origin),
+      .text(step.rawValue))
+    _ = try connection.first(
+      "SELECT intents FROM budget WHERE origin = ? AND step = ?\(connection.dialect.locking)",
+      .integer(origin),
+      .text(step.rawValue)
+    ) { $0.int(0) }
+  }
+
+  func owner(of run: Int64, in connection: Connection) throws -> String? {
+    try connection.first(
+      "SELECT w.host, w.pid, w.id FROM run JOIN worker AS w ON w.id = run.worker WHERE run.id = ?",
+      .integer(run)
+    ) { "worker \($0.text(2).prefix(8)), process \($0.int(1)) on \($0.text(0))" }
+  }
+
+  func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T { try await body() }
+
+  /// The owner of a run is a column of its row, which changes with it.
+  func isAnyRunBeingTaken() -> Bool { false }
+
+  // MARK: The index of known items
+
+  /// A lease in the row of the worker that writes: it ends with that worker, and what it writes later is refused by
+  /// ``confirmKnownItems(in:)``.
+  func lockKnownItems(in database: Database) async throws -> Bool {
+    try await database.write { [self] connection in
+      try connection.run(
+        """
+        UPDATE known_lock SET worker = ?1
+        WHERE worker IS NULL OR worker = ?1
+          OR NOT EXISTS (SELECT 1 FROM worker AS w WHERE w.id = known_lock.worker AND w.left_at IS NULL
+                           AND w.lost_at IS NULL AND w.beat_at > \(Self.now) - ?2)
+        """, .text(worker.id), .integer(4 * limits.silence.millisecondsRoundedUp)) == 1
+    }
+  }
+
+  func confirmKnownItems(in connection: Connection) throws {
+    let holder = try connection.first(
+      "SELECT worker FROM known_lock WHERE id = 1\(connection.dialect.locking)"
+    ) { $0.optionalText(0) }
+    guard holder == worker.id else {
+      throw StoreError(
+        .conflict, "another process began to write the index of known items meanwhile",
+        remedy: "run the same command again")
+    }
+  }
+
+  func unlockKnownItems(in database: Database) async {
+    do {
+      try await database.write { [self] connection in
+        try connection.run("UPDATE known_lock SET worker = NULL WHERE worker = ?", .text(worker.id))
+      }
+    } catch {
+      // It ends with this worker; until then only this worker writes the index.
+    }
+  }
+
+  // MARK: The worker's life
+
+  /// Moments by the database's clock.
+  let databaseClock: DatabaseClock
+  private let heldLock = NIOLockedValueBox<HeldLock?>(nil)
+  private let beating = NIOLockedValueBox<(task: Task<Void, Never>, database: Database)?>(nil)
+
+  /// Makes the worker known, and begins to beat (R5).
+  ///
+  /// - Parameter beats: a connection of its own: a commit that waits holds no beat back.
+  func begin(on database: Database, beatingOn beats: Database) async throws {
+    let lock = locks.hold(worker.id)
+    heldLock.withLockedValue { $0 = lock }
+    let moment = try await database.write { [worker] connection in
+      try connection.first(
+        """
+        INSERT INTO worker (id, host, pid, boot_id, namespace, version, started_at, beat_at)
+        VALUES (?, ?, ?, ?, ?, ?, \(Self.now), \(Self.now)) RETURNING beat_at
+        """, .text(worker.id), .text(worker.host), .integer(Int(worker.processID)), .text(worker.place.boot),
+        .text(worker.place.namespace), .text(worker.version)
+      ) { $0.int(0) } ?? 0
+    }
+    databaseClock.set(to: Timestamp(milliseconds: Int64(moment)))
+    let task = Task { [self] in
+      while !Task.isCancelled {
+        do {
+          try await clock.sleep(for: limits.beat)
+          try await beat(on: beats)
+        } catch {
+          // A beat that does not get through is what others see of this worker; the next one is tried in its turn.
+        }
+      }
+    }
+    beating.withLockedValue { $0 = (task, beats) }
+  }
+
+  private func beat(on database: Database) async throws {
+    let asked = clock.elapsed()
+    let moment = try await database.read { [worker] connection in
+      // Whether a beat survives the server does not matter.
+      try connection.execute(
+        """
+        BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s';
+        UPDATE worker SET beat = beat + 1, beat_at = \(Self.now) WHERE id = '\(worker.id)'; COMMIT
+        """)
+      return try connection.first("SELECT \(Self.now)") { $0.int(0) } ?? 0
+    }
+    // The clock is read in the middle of a round trip that may have taken long.
+    guard clock.elapsed() - asked < .seconds(1) else { return }
+    databaseClock.set(to: Timestamp(milliseconds: Int64(moment)))
+  }
+
+  /// Ends the worker: it owns nothing any more.
+  func close(in database: Database) async throws {
+    let last = beating.withLockedValue { beating in
+      defer { beating = nil }
+      return beating
+    }
+    // A process that only read is no worker.
+    guard let last else { return }
+    last.task.cancel()
+    try await last.database.close()
+    try await database.write { [worker] connection in
+      try connection.run(
+        "UPDATE worker SET left_at = \(Self.now) WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE worker = worker.id)",
+        .text(worker.id))
+    }
+    heldLock.withLockedValue { $0 = nil }
+  }
+
+  // MARK: Soundness
+
+  /// A server checks its pages itself where it was made with checksums; a torn page is never read as rows that are gone.
+  func checkIntegrity(_ connection: Connection) {}
+
+  func problems(in connection: Connection) throws -> [EngineProblem] { [] }
+
+  func openScratch() async throws -> Database { try await scratch() }
+}
+
+/// Moments by the database's clock: the one of its last answer, and what has passed since by a clock that never goes back
+/// (R9). Clocks of machines that are set differently decide nothing.
+final class DatabaseClock: BatchClock {
+  private let machine: any BatchClock
+  private let last = NIOLockedValueBox<(moment: Timestamp, elapsed: Duration)?>(nil)
+
+  init(_ machine: any BatchClock) { self.machine = machine }
+
+  /// Takes notice of the database's clock.
+  func set(to moment: Timestamp) {
+    let elapsed = machine.elapsed()
+    last.withLockedValue { $0 = (moment, elapsed) }
+  }
+
+  func now() -> Timestamp {
+    guard let last = last.withLockedValue({ $0 }) else { return machine.now() }
+    return last.moment + (machine.elapsed() - last.elapsed)
+  }
+
+  func elapsed() -> Duration { machine.elapsed() }
+
+  func sleep(for duration: Duration) async throws { try await machine.sleep(for: duration) }
+}

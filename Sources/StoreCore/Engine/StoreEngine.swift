@@ -1,0 +1,102 @@
+package import BatchDomain
+
+/// What a store needs of its engine beside SQL: who owns runs, one writer of the index of known items, and the engine's own
+/// view of whether the database is sound.
+package protocol StoreEngine: Sendable {
+  // MARK: Ownership
+
+  /// Makes this process the owner of a run that was just recorded, before anybody else sees it.
+  ///
+  /// - Returns: whether nobody else owns it.
+  func own(new run: Int64, in connection: Connection) throws -> Bool
+
+  /// Sees to it that nobody else works on a run, at once or not at all; where an engine can only watch whether an owner is
+  /// alive, this takes as long as that.
+  func seize(_ run: Int64, in database: Database) async throws -> Seizure
+
+  /// Makes this process the owner of a run that it seized, in the transaction that gives the run its new owner.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` when another process was faster.
+  func own(seized run: Int64, in connection: Connection) throws
+
+  /// Notes that the run has no owner any more, in the transaction that gives it back.
+  func disown(_ run: Int64, in connection: Connection) throws
+
+  /// Gives a run back that this process owned or seized, once nothing of it is under way.
+  func releaseRun(_ run: Int64)
+
+  /// Whether a live process owns a run, this one included.
+  func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool
+
+  /// Whether a live process owns any other run than that.
+  func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool
+
+  /// Keeps others from sending what a budget counts before this transaction is over, where limits hold for it.
+  func lockBudget(of origin: Int64, _ step: ChunkStep, in connection: Connection) throws
+
+  /// The owner of a run as a person is told of it; `nil` when nobody is known.
+  func owner(of run: Int64, in connection: Connection) throws -> String?
+
+  /// Takes a run or does something in its place; ``isAnyRunBeingTaken()`` says so meanwhile.
+  func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T
+
+  /// Whether a run is being taken now, by this process or another: who owns it may not have its row yet.
+  func isAnyRunBeingTaken() throws(StoreError) -> Bool
+
+  // MARK: The index of known items
+
+  /// Keeps others from writing the index of known items.
+  ///
+  /// - Returns: whether nobody else does.
+  func lockKnownItems(in database: Database) async throws -> Bool
+
+  /// Makes sure that nobody else writes the index before the transaction is over.
+  ///
+  /// - Throws: ``StoreError`` with code `conflict` when another process writes it.
+  func confirmKnownItems(in connection: Connection) throws
+
+  /// Permits others to write it.
+  func unlockKnownItems(in database: Database) async
+
+  // MARK: Soundness
+
+  /// Looks for damage in what is needed to go on with a run whose owner died.
+  ///
+  /// - Throws: ``StoreError`` with code `damaged` and the first thing that is wrong.
+  func checkIntegrity(_ connection: Connection) throws
+
+  /// What the engine itself finds wrong with the whole database.
+  func problems(in connection: Connection) throws -> [EngineProblem]
+
+  /// Ends the use of the store by this process, before its connections are closed.
+  func close(in database: Database) async throws
+
+  /// Opens a database that nobody else sees and of which nothing is left when the process ends.
+  func openScratch() async throws -> Database
+}
+
+/// What came of trying to take a run from its owner.
+package enum Seizure: Sendable, Equatable {
+  /// A live process owns it.
+  case owned
+  /// Nothing of its last owner can reach the service any more.
+  ///
+  /// - Parameter host: the machine of the last owner, where it is another one.
+  case free(host: String?)
+  /// Its last owner is not heard of: for so long, requests of it may still reach the service.
+  case lost(host: String, quietAfter: Duration)
+}
+
+/// Something that an engine finds wrong with the whole database.
+package struct EngineProblem: Sendable {
+  /// What kind of check found it.
+  package let check: AuditProblem.Check
+  /// What is wrong, as a clause whose subject is the database.
+  package let message: String
+
+  /// A problem in its parts.
+  package init(_ check: AuditProblem.Check, _ message: String) {
+    self.check = check
+    self.message = message
+  }
+}

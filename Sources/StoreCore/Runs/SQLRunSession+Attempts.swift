@@ -1,0 +1,233 @@
+import BatchDomain
+import KillPoints
+
+extension SQLRunSession {
+  func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim {
+    try await change { [self] connection, sums in
+      var share = CommitSums.Share()
+      let taken = try claim(step, at: now, knowing: sums, adding: &share, in: connection)
+      sums.add(share)
+      return taken
+    }.get()
+  }
+
+  func record(
+    _ result: AttemptRecord, claiming next: (step: ChunkStep, at: Timestamp)?
+  ) async throws -> RecordedAndClaimed {
+    try await change { [self] connection, sums in
+      var share = CommitSums.Share()
+      let moved = try record(result, knowing: sums, adding: &share, in: connection)
+      let taken = try next.map {
+        try claim($0.step, at: $0.at, knowing: sums, adding: &share, in: connection)
+      }
+      sums.add(share)
+      return RecordedAndClaimed(recorded: Recorded(moved: moved, request: sums.facts.request), claim: taken)
+    }
+  }
+
+  /// Takes the next chunk in the transaction that is under way.
+  ///
+  /// - Returns: damage of the chunk as a value: nothing was changed for it, and what else the transaction records stands.
+  private func claim(
+    _ step: ChunkStep, at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
+  ) throws -> Result<Claim, StoreError> {
+    guard let next = try nextPending(step, in: connection) else { return .success(.none) }
+    if !settings.limits(on: step).isEmpty { try engine.lockBudget(of: origin, step, in: connection) }
+    // Since it was asked for, the change may have waited for the disk.
+    let now = clock?.now() ?? now
+    let begun = clock?.elapsed()
+    if let wait = try self.sums(in: connection).facts.waits[step], now < wait.until {
+      let end = try end(of: wait, step: step, at: now, in: connection)
+      if now < end { return .success(.notBefore(end, .wait(wait.reason))) }
+    }
+    // No back-off is longer than its cap: a moment beyond is one of a clock that was put back since.
+    guard next.readyAt <= now || next.readyAt.since(now) > BackOff.chunk.cap else {
+      return .success(.notBefore(next.readyAt, .ready))
+    }
+    let load = RequestLoad(
+      items: next.plan.items.count, media: next.media.map { Int($0.millisecondsRoundedUp) })
+    if let delay = try delay(of: load, step, at: now, in: connection) {
+      return .success(.notBefore(delay.moment, delay.why))
+    }
+    let content: [UInt8]
+    do {
+      content = try contents.content(of: next.plan, in: connection)
+    } catch let damage as StoreError where damage.code == .damaged && connection.isInTransaction {
+      // A page that cannot be read is damage, too; the transaction stands as long as the engine did not end it.
+      return .failure(damage)
+    }
+    let attempt = next.attempts + 1
+    try move(next.number, from: .pending, on: .claimed, in: connection) { state in
+      try connection.run(
+        """
+        UPDATE chunk SET state = ?, owner = ?, attempts = ?
+        WHERE run = ? AND number = ? AND state = 'pending'
+        """, .text(state.rawValue), .integer(owner), .integer(attempt), .integer(row),
+        .integer(next.number.rawValue))
+    }
+    try connection.run(
+      """
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent,
+                           media_ms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """, .integer(row), .integer(next.number.rawValue), .integer(attempt), .integer(origin),
+      .integer(destination), .text(next.step.rawValue), .integer(owner), .integer(now.milliseconds),
+      .integer(content.count),
+      .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1),
+      .integer(step == settings.profile.firstStep ? nil : next.media?.millisecondsRoundedUp))
+    try connection.run(
+      """
+      INSERT INTO budget (origin, step, intents) VALUES (?, ?, 1)
+      ON CONFLICT (origin, step) DO UPDATE SET intents = budget.intents + 1
+      """, .integer(origin), .text(step.rawValue))
+    if let clock, let begun {
+      connection.afterCommit { $0.lateness.note(clock.elapsed() - begun, at: clock.elapsed()) }
+    }
+    share.moves.append((.pending, .submitting, next.plan.items.count))
+    share.intent = now
+    return .success(
+      .chunk(
+        ClaimedChunk(
+          number: next.number, attempt: attempt, step: next.step, countedAttempts: next.countedAttempts,
+          firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
+          filePart: content, startedAt: now,
+          externalIDs: step == settings.profile.firstStep
+            ? [:] : try externalIDs(of: next.number, in: connection))))
+  }
+
+  /// The ids that the service gave to what a chunk's attempts made, the latest of each step.
+  func externalIDs(of chunk: ChunkNumber, in connection: Connection) throws -> [ChunkStep: String] {
+    let ids = try connection.rows(
+      """
+      SELECT step, external_id FROM attempt WHERE run = ? AND chunk = ? AND external_id IS NOT NULL ORDER BY number
+      """, .integer(row), .integer(chunk.rawValue)
+    ) { (ChunkStep(rawValue: $0.text(0)), $0.text(1)) }
+    return Dictionary(ids) { _, last in last }
+  }
+
+  /// Ends an attempt in the transaction that is under way.
+  ///
+  /// - Returns: what that moved.
+  private func record(
+    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
+  ) throws -> StateCounts {
+    guard result.division == nil, !result.rejectsRest else {
+      return try counting(in: connection) { try end(result, knowing: sums, adding: &share, in: connection) }
+    }
+    let before = sums.facts.hasPieces ? try readyAt(of: result.chunk, in: connection) : nil
+    let state = try end(result, knowing: sums, adding: &share, in: connection)
+    var moved = StateCounts(moving: result.itemCount, from: .submitting, to: state)
+    if let before, before < 0, state.isFinal || result.readyAt != nil {
+      moved.openPieceItems = -result.itemCount
+    }
+    return moved
+  }
+
+  private func readyAt(of chunk: ChunkNumber, in connection: Connection) throws -> Int? {
+    try connection.first(
+      "SELECT ready_at FROM chunk WHERE run = ? AND number = ?", .integer(row), .integer(chunk.rawValue)
+    ) { $0.int(0) }
+  }
+
+  /// Ends an attempt, moves its chunk and whatever goes with it.
+  ///
+  /// - Returns: the state the chunk is in now.
+  @discardableResult
+  private func end(
+    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    in connection: Connection
+  ) throws -> ChunkState {
+    let ended = try connection.run(
+      """
+      UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
+                         external_id = ?, counted = ?, in_outage = ?, ended_after = ?
+      WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
+      """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
+      .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
+      .text(result.externalID), .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents),
+      .integer(row),
+      .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
+    guard ended == 1 else {
+      throw StoreError(
+        .conflict,
+        "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another process",
+        remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
+    }
+    let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
+      try connection.run(
+        """
+        UPDATE chunk SET state = ?, step = coalesce(?, step), media_ms = coalesce(?, media_ms), owner = NULL,
+                         ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
+                         not_isolated = CASE WHEN ? = 'rejected' AND item_count > 1 THEN 1 ELSE 0 END,
+                         last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
+        WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ? AND item_count = ?
+        """, .text(state.rawValue), .text(result.nextStep?.rawValue),
+        .integer(result.mediaLength?.millisecondsRoundedUp), .integer(result.readyAt?.milliseconds),
+        .flag(result.isCounted), .text(state.rawValue),
+        .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
+        .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
+        .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount))
+    }
+    if state == .accepted { share.moves.append((.submitting, .accepted, result.itemCount)) }
+    if let division = result.division {
+      try divide(result.chunk, into: division, in: connection)
+      sums.addPieces()
+    }
+    if result.rejectsRest { try rejectRest(of: result, in: connection) }
+    share.outcome = result.finishedAt
+    if let wait = result.wait { try remember(wait, of: result.step, in: connection) }
+    KillPoint.beforeRecording.reached()
+    return state
+  }
+
+  /// Makes one guarded move and checks that exactly one row took it.
+  ///
+  /// - Returns: the state the chunk is in now.
+  @discardableResult
+  func move(
+    _ chunk: ChunkNumber, from: ChunkState, on event: ChunkEvent, in connection: Connection,
+    update: (ChunkState) throws -> Int
+  ) throws -> ChunkState {
+    let state = try from.after(event)
+    let changed = try update(state)
+    guard changed == 1 else {
+      throw StoreError(
+        .conflict,
+        "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process",
+        remedy: "leave the run to the process that has it; \(command: .report(run)) shows how it stands")
+    }
+    return state
+  }
+
+  private struct Pending {
+    let plan: ChunkContents.Plan
+    let index: IndexID?
+    let attempts: Int
+    let countedAttempts: Int
+    let readyAt: Timestamp
+    let step: ChunkStep
+    let media: Duration?
+
+    var number: ChunkNumber { plan.number }
+  }
+
+  private func nextPending(_ step: ChunkStep, in connection: Connection) throws -> Pending? {
+    try connection.first(Self.pending, .integer(row), .text(step.rawValue)) {
+      Pending(
+        plan: ChunkContents.Plan($0), index: $0.optionalText(5).map(IndexID.init), attempts: $0.int(6),
+        countedAttempts: $0.int(7), readyAt: Timestamp(milliseconds: Int64($0.int(8))),
+        step: ChunkStep(rawValue: $0.text(9)),
+        media: $0.optionalInt(10).map { .milliseconds(Int64($0)) })
+    }
+  }
+
+  private static let pending =
+    """
+    SELECT \(ChunkContents.Plan.columns), index_id, attempts, counted_attempts, ready_at, step, media_ms
+    FROM chunk
+    WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
+    ORDER BY ready_at, number LIMIT 1
+    """
+}

@@ -1,0 +1,392 @@
+package import BatchDomain
+import NIOConcurrencyHelpers
+
+/// A run owned by this process. Every change is guarded by the owner's number as well as by the chunk's state.
+final class SQLRunSession: RunSession {
+  /// Error code of an attempt whose process died before it recorded an answer.
+  static let ownerDiedCode = "owner_died"
+
+  let run: RunID
+  let settings: RunSettings
+  let database: Database
+  /// What a store needs of its engine beside SQL.
+  let engine: any StoreEngine
+  /// Reads that may take long, beside the queue that commits.
+  let reader: Database
+  /// Where times of intents come from; `nil` leaves them to whoever claims.
+  let clock: (any BatchClock)?
+  /// Where the windows of the rates begin, for each step of the profile.
+  let windows: [ChunkStep: RateWindows]
+  /// `run.id`.
+  let row: Int64
+  /// `run.owner` while this process owns the run.
+  let owner: Int64
+  /// `origin.id` of the run's service.
+  let origin: Int64
+  /// `destination.id` of the address that requests go to.
+  let destination: Int64
+  /// Rebuilds what chunks are made of.
+  let contents: ChunkContents
+  private let formerHost: String?
+  /// The waits of the service that this process was told of last, by step.
+  private let waitsSeen = NIOLockedValueBox<[ChunkStep: WaitSeen]>([:])
+
+  private struct WaitSeen {
+    /// As it is recorded.
+    var until: Timestamp
+    /// When it is over, on the clock that never goes back.
+    var end: Duration
+  }
+  /// The sums of the commit that is under way, or was last.
+  private let latest = NIOLockedValueBox<CommitSums?>(nil)
+
+  init(
+    store: SQLStore.Parts, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
+    settings: RunSettings, formerHost: String? = nil
+  ) {
+    database = store.database
+    engine = store.engine
+    reader = store.reader
+    clock = store.clock
+    windows = Dictionary(
+      uniqueKeysWithValues: settings.profile.steps.map {
+        ($0, RateWindows(origin: origin, step: $0, clock: store.clock))
+      })
+    self.row = row
+    self.run = run
+    self.owner = owner
+    self.origin = origin
+    self.destination = destination
+    self.settings = settings
+    self.formerHost = formerHost
+    contents = ChunkContents(run: run, row: row)
+  }
+
+  /// This process does not own the run any more.
+  private var takenOver: StoreError {
+    StoreError(
+      .conflict, "run \(run) was taken over by another process",
+      remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
+  }
+
+  func standing() async throws -> RunSnapshot {
+    try await database.read { [self] connection in
+      let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
+      guard let items else { throw StoreError(.damaged, "run \(run) is gone from the store") }
+      let facts = try readFacts(in: connection, lock: false)
+      return RunSnapshot(
+        items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
+        waits: facts.waits, request: facts.request, hasReachedService: try hasReachedService(in: connection),
+        begunChunks: try begunChunks(in: connection),
+        hasPassedFirstStep: try hasPassedFirstStep(in: connection),
+        formerHost: formerHost)
+    }
+  }
+
+  /// Chunks that are open and of which a step was sent that may have been taken.
+  private func begunChunks(in connection: Connection) throws -> Int {
+    guard settings.profile.steps.count > 1 else { return 0 }
+    return try connection.first(
+      """
+      SELECT count(*) FROM chunk INDEXED BY chunk_open
+      WHERE run = ?1 AND \(ChunkRows.open)
+        AND (state = 'submitting' OR state = 'processing' OR state = 'unknown' OR state = 'pending' AND step <> ?2)
+      """, .integer(row), .text(settings.profile.firstStep.rawValue)
+    ) { $0.int(0) } ?? 0
+  }
+
+  private func hasPassedFirstStep(in connection: Connection) throws -> Bool {
+    try connection.first(
+      """
+      SELECT EXISTS (SELECT 1 FROM tally WHERE run = ?1 AND state = 'accepted' AND chunks > 0)
+        OR EXISTS (SELECT 1 FROM attempt WHERE run = ?1 AND step <> ?2)
+      """, .integer(row), .text(settings.profile.firstStep.rawValue)
+    ) { $0.flag(0) } ?? false
+  }
+
+  /// Whether an attempt of this run at its present service was answered, or lost only after it was under way.
+  private func hasReachedService(in connection: Connection) throws -> Bool {
+    // By the run, since other runs may have made most of the attempts at the service.
+    try connection.first(
+      """
+      SELECT 1 FROM attempt
+      WHERE run = ? AND +origin = ? AND (status IS NOT NULL OR outcome = 'unknown' AND code <> ?) LIMIT 1
+      """, .integer(row), .integer(origin), .text(Self.ownerDiedCode)
+    ) { _ in true } ?? false
+  }
+
+  func nextObject() async throws -> ObjectName? {
+    try await reader.read { [self] connection in
+      let first = try connection.first(
+        """
+        SELECT first_item FROM chunk
+        WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
+        ORDER BY ready_at, number LIMIT 1
+        """, .integer(row), .text(settings.profile.firstStep.rawValue)
+      ) { $0.int(0) }
+      return try first.flatMap { try ItemRows(run: row).texts(of: $0..<$0 + 1, in: connection).first?.object }
+    }
+  }
+
+  func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
+    try await reader.read { [self] connection in
+      let counts = try connection.rows(
+        """
+        SELECT index_id, sum(item_count) FROM (
+          SELECT index_id, item_count FROM chunk
+          WHERE run = ? AND state = 'pending' AND step = ? AND \(ChunkRows.indexed)
+          ORDER BY ready_at, number LIMIT ?
+        ) AS next WHERE index_id IS NOT NULL GROUP BY index_id
+        """, .integer(row), .text(settings.profile.firstStep.rawValue), .integer(limit ?? .max)
+      ) { (IndexID($0.text(0)), $0.int(1)) }
+      return Dictionary(counts) { $0 + $1 }
+    }
+  }
+
+  func isSoleIndexLeft(_ index: IndexID) async throws -> Bool {
+    try await database.read { [row] connection in
+      try connection.first(
+        """
+        SELECT 1 FROM chunk INDEXED BY chunk_open
+        WHERE run = ? AND \(ChunkRows.open) AND (index_id IS NULL OR index_id <> ?) LIMIT 1
+        """, .integer(row), .text(index.rawValue)
+      ) { _ in true } == nil
+    }
+  }
+
+  func remember(_ wait: StoredWait, of step: ChunkStep) async throws {
+    try await database.write { [self] connection in try remember(wait, of: step, in: connection) }
+  }
+
+  func endWaits() async throws {
+    try await database.write { [self] connection in
+      for step in settings.profile.steps {
+        try connection.run(
+          """
+          UPDATE budget SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE origin = ? AND step = ?
+          """, .integer(origin), .text(step.rawValue))
+      }
+      connection.revise()
+    }
+  }
+
+  /// Records a wait in the transaction that is under way, for every run of the service; a shorter one never
+  /// replaces a longer one.
+  func remember(_ wait: StoredWait, of step: ChunkStep, in connection: Connection) throws {
+    try connection.run(
+      """
+      INSERT INTO budget (origin, step, wait_until, wait_reason, wait_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+      ON CONFLICT (origin, step) DO UPDATE
+        SET wait_until = excluded.wait_until, wait_reason = excluded.wait_reason, wait_ms = excluded.wait_ms
+        WHERE budget.wait_until IS NULL OR budget.wait_until < excluded.wait_until
+      """, .integer(origin), .text(step.rawValue), .integer(wait.until.milliseconds), .text(wait.reason),
+      .integer(wait.length?.millisecondsRoundedUp))
+    connection.revise()
+    if let clock, let length = wait.length {
+      waitsSeen.withLockedValue { $0[step] = WaitSeen(until: wait.until, end: clock.elapsed() + length) }
+    }
+  }
+
+  /// The end of a wait by the clock as it is now. A clock that was put back since the wait began would make it longer than
+  /// what was asked; the recorded end is then put right, too.
+  func end(of wait: StoredWait, step: ChunkStep, at now: Timestamp, in connection: Connection) throws
+    -> Timestamp
+  {
+    var left = wait.left(at: now)
+    if let clock {
+      // What has passed of it in this process has passed, whatever the time of day says.
+      let elapsed = clock.elapsed()
+      let end = waitsSeen.withLockedValue { seen in
+        if seen[step]?.until != wait.until { seen[step] = WaitSeen(until: wait.until, end: elapsed + left) }
+        return seen[step]?.end ?? elapsed
+      }
+      left = max(.zero, min(left, end - elapsed))
+    }
+    let end = now + left
+    // Two clocks that are read one after the other differ a little; only a clock that was set makes a second of it.
+    guard wait.until.since(end) > .seconds(1) else { return wait.until }
+    waitsSeen.withLockedValue { $0[step]?.until = end }
+    try connection.run(
+      "UPDATE budget SET wait_until = ? WHERE origin = ? AND step = ?", .integer(end.milliseconds),
+      .integer(origin), .text(step.rawValue))
+    connection.revise()
+    return end
+  }
+
+  func request() async throws -> RunRequest? {
+    try await database.read { [row, owner] connection in
+      try connection.first(
+        "SELECT CASE WHEN cancelling = 1 THEN 'cancel' ELSE request END FROM run WHERE id = ? AND owner = ?",
+        .integer(row),
+        .integer(owner)
+      ) { $0.optionalText(0) }.flatMap { $0 }.flatMap(RunRequest.init(rawValue:))
+    }
+  }
+
+  func cancelPending() async throws -> Recorded {
+    try await changeCounted { [row] connection in
+      // From here on it is followed by whoever takes the run over, also when this process dies.
+      try connection.run("UPDATE run SET cancelling = 1 WHERE id = ? AND cancelling = 0", .integer(row))
+      let state = try ChunkState.pending.after(.cancelled)
+      try connection.run(
+        """
+        UPDATE chunk SET state = ? WHERE run = ? AND (state = 'pending' OR state = 'processing')
+          AND \(ChunkRows.indexed)
+        """, .text(state.rawValue), .integer(row))
+    }
+  }
+
+  func retry(_ states: Set<ChunkState>) async throws -> Recorded {
+    try await changeCounted { [row] connection in
+      try SQLStore.reviseKnown(in: connection)
+      for from in states.sorted(by: { $0.rawValue < $1.rawValue }) {
+        let state = try from.after(.retried)
+        try connection.run(
+          """
+          UPDATE chunk SET state = ?, ready_at = 0, counted_attempts = 0, allowance_from = attempts + 1,
+                           not_isolated = 0
+          WHERE run = ? AND state = ? AND \(ChunkRows.indexed)
+          """, .text(state.rawValue), .integer(row), .text(from.rawValue))
+      }
+    }
+  }
+
+  func release(as exit: RunExit, at now: Timestamp) async throws {
+    let (state, reason, detail, finishedAt): (RunState, PauseReason?, String?, Timestamp?) =
+      switch exit {
+      case .finished: (.finished, nil, nil, now)
+      case .cancelled: (.cancelled, nil, nil, now)
+      case .paused(let reason, let detail): (.paused, reason, detail, nil)
+      }
+    try await change { [self] connection, sums in
+      if case .finished = exit {
+        // What the other changes of this commit moved is not written yet.
+        try sums.write(run: row, in: connection)
+        let left = try StateCounts.read(run: row, in: connection).chunks(
+          in: .pending, .submitting, .processing)
+        guard left == 0 else {
+          throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+        }
+      }
+      let changed = try connection.run(
+        """
+        UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL, cancelling = 0
+        WHERE id = ? AND owner = ?
+        """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
+        .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
+      guard changed == 1 else { throw takenOver }
+      try engine.disown(row, in: connection)
+      try endShares(in: connection)
+    }
+    // Whoever sees the new state may take the run at once.
+    engine.releaseRun(row)
+    try await database.checkpoint(truncating: true)
+  }
+
+  /// Makes a change of the run.
+  ///
+  /// - Throws: ``StoreError`` with code `conflict` when this process does not own the run any more.
+  @discardableResult
+  func change<T: Sendable>(
+    _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
+  ) async throws -> T {
+    try await database.write { [self] connection in
+      let common = try sums(in: connection)
+      return try common.sharing(in: connection) { try body(connection, common) }
+    }
+  }
+
+  /// Makes a change of the run that moves chunks by statements whose moves the tally counts, however many they are.
+  func changeCounted(_ body: @escaping @Sendable (Connection) throws -> Void) async throws -> Recorded {
+    try await change { [self] connection, sums in
+      let moved = try counting(in: connection) { try body(connection) }
+      return Recorded(moved: moved, request: sums.facts.request)
+    }
+  }
+
+  /// Makes changes whose moves the tally counts, and says what they moved.
+  func counting(in connection: Connection, _ changes: () throws -> Void) throws -> StateCounts {
+    let before = try StateCounts.read(run: row, in: connection)
+    try changes()
+    return try StateCounts.read(run: row, in: connection).moved(since: before)
+  }
+
+  /// The sums of the transaction that is under way, with facts that are true; the first change of the run in it begins
+  /// them.
+  func sums(in connection: Connection) throws -> CommitSums {
+    if let known = latest.withLockedValue({ $0 }), known.transaction == connection.transaction {
+      try known.refresh(connection) { try readFacts(in: connection, lock: true) }
+      return known
+    }
+    let begun = CommitSums(connection, facts: try readFacts(in: connection, lock: true))
+    latest.withLockedValue { $0 = begun }
+    connection.beforeCommit { [row] connection in
+      try begun.write(run: row, in: connection)
+    }
+    return begun
+  }
+
+  /// - Parameter lock: whether nobody else changes the run before this transaction is over.
+  private func readFacts(in connection: Connection, lock: Bool) throws -> RunFacts {
+    let facts = try connection.first(
+      """
+      SELECT CASE WHEN run.cancelling = 1 THEN 'cancel' ELSE run.request END, run.attempts,
+             -- Pieces have the last numbers.
+             (SELECT parent IS NOT NULL FROM chunk WHERE chunk.run = run.id ORDER BY number DESC LIMIT 1)
+      FROM run WHERE run.id = ? AND run.owner = ?\(lock ? connection.dialect.locking : "")
+      """, .integer(row), .integer(owner)
+    ) {
+      RunFacts(
+        request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1), waits: [:],
+        hasPieces: $0.flag(2))
+    }
+    guard var facts else { throw takenOver }
+    for (step, wait) in try connection.rows(
+      "SELECT step, wait_until, wait_reason, wait_ms FROM budget WHERE origin = ? AND wait_until IS NOT NULL",
+      .integer(origin),
+      read: {
+        (
+          ChunkStep(rawValue: $0.text(0)),
+          StoredWait(
+            untilColumn: $0.optionalInt(1), reason: $0.optionalText(2), lengthColumn: $0.optionalInt(3))
+        )
+      })
+    where settings.profile.steps.contains(step) {
+      facts.waits[step] = wait
+    }
+    return facts
+  }
+}
+
+extension StateCounts {
+  /// The counts that are kept beside the rows.
+  package static func read(run: Int64, in connection: Connection) throws -> StateCounts {
+    var counts = StateCounts()
+    _ = try connection.rows("SELECT state, chunks, items FROM tally WHERE run = ?", .integer(run)) { row in
+      guard let state = ChunkState(rawValue: row.text(0)) else {
+        throw StoreError(.damaged, "a tally has the state \"\(row.text(0))\"")
+      }
+      counts.chunks[state] = row.int(1)
+      if state != .split { counts.items[state] = row.int(2) }
+    }
+    // Pieces are those that go before their turn.
+    counts.openPieceItems =
+      try connection.first(
+        """
+        SELECT sum(item_count) FROM chunk INDEXED BY chunk_open
+        WHERE run = ? AND \(ChunkRows.open) AND ready_at < 0
+        """, .integer(run)
+      ) { $0.int(0) } ?? 0
+    return counts
+  }
+}
+
+extension StoredWait {
+  /// The wait that three columns hold; `nil` when there is none.
+  package init?(untilColumn: Int?, reason: String?, lengthColumn: Int?) {
+    guard let untilColumn, let reason else { return nil }
+    self.init(
+      until: Timestamp(milliseconds: Int64(untilColumn)), reason: reason,
+      length: lengthColumn.map { .milliseconds(Int64($0)) })
+  }
+}

@@ -1,0 +1,329 @@
+package import BatchDomain
+import NIOConcurrencyHelpers
+
+extension SQLStore: BatchStore {
+  /// Records a new run and owns it.
+  package func plan(_ draft: RunDraft) async throws -> any PlanningSession {
+    let settings = try StoredSettings.json(draft.settings)
+    let locked = NIOLockedValueBox<Int64?>(nil)
+    do {
+      let (row, run) = try await database.write(scope: .store) { [self] connection in
+        try insert(draft, settings: settings, locked: locked, in: connection)
+      }
+      return SQLPlanningSession(store: parts, row: row, run: run, settings: draft.settings)
+    } catch {
+      // A transaction that failed as a whole gives the row's number back, and the next run gets it.
+      if let row = locked.withLockedValue({ $0 }) { engine.releaseRun(row) }
+      throw error
+    }
+  }
+
+  /// Inserts the row of a run.
+  ///
+  /// - Parameter locked: the row whose lock is held for it; a change may be made twice.
+  private func insert(
+    _ draft: RunDraft, settings: String, locked: NIOLockedValueBox<Int64?>, in connection: Connection
+  ) throws -> (row: Int64, run: RunID) {
+    let run = try Self.newID(for: draft, in: connection)
+    let origin = try Self.origin(draft.settings.origin, in: connection)
+    try Self.noteDestination(draft.settings.destination, in: connection)
+    let host = Host.current
+    let inserted = try connection.first(
+      """
+      INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
+                       manifest_modified_at, again, origin, destination, settings, owner, owner_host,
+                       owner_pid)
+      VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+      RETURNING id
+      """,
+      .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
+      .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
+      .integer(draft.manifestFile?.modifiedAt.milliseconds), .flag(draft.isAgain), .integer(origin),
+      .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID))
+    ) { Int64($0.int(0)) }
+    guard let row = inserted else { throw StoreError(.internal, "a run was recorded and has no number") }
+    // Taken before the row is visible to anybody, so that it never looks dead.
+    let before = locked.withLockedValue { $0 }
+    guard before != row else { return (row, run) }
+    if let before {
+      engine.releaseRun(before)
+      locked.withLockedValue { $0 = nil }
+    }
+    guard try engine.own(new: row, in: connection) else {
+      throw StoreError(.owned, "the lock of the new run \(run) is held by another process")
+    }
+    locked.withLockedValue { $0 = row }
+    return (row, run)
+  }
+
+  /// Takes a run that died in planning, empties it and plans it again.
+  package func planAgain(_ run: RunID) async throws -> any PlanningSession {
+    let settings = try await settings(of: run)
+    return try await taking(run) { row, _ in
+      try await database.write(scope: .store) { [engine] connection in
+        try engine.own(seized: row, in: connection)
+        let state = try connection.first("SELECT state FROM run WHERE id = ?", .integer(row)) { $0.text(0) }
+        guard state == RunState.planning.rawValue else {
+          throw StoreError(.wrongState, "run \(run) is \(state ?? "gone") and cannot be planned again")
+        }
+        let host = Host.current
+        try connection.run(
+          "UPDATE run SET request = NULL, owner = owner + 1, owner_host = ?, owner_pid = ? WHERE id = ?",
+          .text(host.name), .integer(Int(host.processID)), .integer(row))
+      }
+      let session = SQLPlanningSession(store: parts, row: row, run: run, settings: settings)
+      try await session.clear()
+      return session
+    }
+  }
+
+  /// Takes a run over.
+  package func take(
+    _ run: RunID, isCancelling: Bool, at now: Timestamp
+  ) async throws -> any RunSession {
+    try await taking(run) { row, seizure in
+      let taken = try await database.write(scope: .store) { [engine] connection in
+        try Self.takeLocked(
+          row, run, isCancelling: isCancelling, now: now, connection: connection, engine: engine)
+      }
+      return SQLRunSession(
+        store: parts, row: row, run: run, owner: taken.owner, origin: taken.origin,
+        destination: taken.destination, settings: try StoredSettings.read(taken.settings),
+        formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 })
+    }
+  }
+
+  /// Changes what a run was told: pace, retry and limits, and the address.
+  ///
+  /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
+  package func change(_ settings: RunSettings, of run: RunID) async throws {
+    let text = try StoredSettings.json(settings)
+    try await taking(run) { row, _ in
+      try await database.write(scope: .store) { [engine] connection in
+        try engine.own(seized: row, in: connection)
+        // It may have been removed before its lock was taken.
+        _ = try Self.row(of: run, in: connection)
+        let origin = try Self.origin(settings.origin, in: connection)
+        try Self.noteDestination(settings.destination, in: connection)
+        // Its items are open at another service from now on, perhaps.
+        try Self.reviseKnown(in: connection)
+        try connection.run(
+          "UPDATE run SET settings = ?, origin = ?, destination = ? WHERE id = ?", .text(text),
+          .integer(origin), .text(settings.destination), .integer(row))
+        try engine.disown(row, in: connection)
+      }
+      engine.releaseRun(row)
+    }
+  }
+
+  /// Whether a run is in the store.
+  package func exists(_ run: RunID) async throws -> Bool {
+    try await database.read { connection in
+      try connection.first(
+        "SELECT 1 FROM run WHERE run_id = ? AND \(RemovedRuns.areOthers)", .text(run.rawValue)
+      ) { _ in true } ?? false
+    }
+  }
+
+  private struct Taken: Sendable {
+    let owner: Int64
+    var origin: Int64
+    let destination: Int64
+    let settings: String
+    let host: String?
+  }
+
+  private static func takeLocked(
+    _ row: Int64, _ run: RunID, isCancelling: Bool, now: Timestamp, connection: Connection,
+    engine: any StoreEngine
+  ) throws -> Taken {
+    let found = try connection.first(
+      """
+      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination)
+      FROM run WHERE id = ? AND \(RemovedRuns.areOthers)
+      """, .integer(row)
+    ) {
+      (
+        state: $0.text(0),
+        taken: Taken(
+          owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), destination: Int64($0.int(5)),
+          settings: $0.text(3), host: $0.optionalText(4))
+      )
+    }
+    // It may have been removed before its lock was taken.
+    guard let found else { throw try noSuchRun(run, in: connection) }
+    guard let state = RunState(rawValue: found.state) else {
+      throw StoreError(.damaged, "run \(run) has no state this program knows")
+    }
+    try engine.own(seized: row, in: connection)
+    switch state {
+    case .planning:
+      throw StoreError(.wrongState, "run \(run) died while it was being planned; nothing was sent")
+    case .cancelled where !isCancelling:
+      throw StoreError(
+        .wrongState, "run \(run) was cancelled",
+        remedy: "\(command: .report(run)) has the command that sends what was cancelled")
+    case .running:
+      // Its owner died, perhaps with the machine: what it left is looked at before anything is concluded from it.
+      try engine.checkIntegrity(connection)
+    case .cancelled, .paused, .finished:
+      break
+    }
+    let host = Host.current
+    var taken = found.taken
+    // A run of an older version may have another row of its service than the runs since.
+    taken.origin = try origin(try StoredSettings.read(taken.settings).origin, in: connection)
+    try connection.run(
+      """
+      UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
+                     request = NULL, cancelling = CASE WHEN ? = 1 THEN 1 ELSE cancelling END, owner = ?, owner_host = ?,
+                     owner_pid = ?, origin = ?
+      WHERE id = ?
+      """,
+      .flag(isCancelling), .integer(taken.owner), .text(host.name), .integer(Int(host.processID)),
+      .integer(taken.origin), .integer(row))
+    // Its owner died with these under way: whether they reached the service is not known.
+    let lost = try ChunkState.submitting.after(.answerLost)
+    try connection.run(
+      """
+      UPDATE attempt SET finished_at = started_at + CASE WHEN ?1 < started_at THEN 0
+                                                              WHEN ?1 - started_at < timeout_ms THEN ?1 - started_at
+                                                              ELSE timeout_ms END,
+                         took_ms = CASE WHEN ?1 < started_at THEN 0
+                                        WHEN ?1 - started_at < timeout_ms THEN ?1 - started_at
+                                        ELSE timeout_ms END,
+                         ended_after = (SELECT attempts FROM run WHERE id = ?2),
+                         outcome = 'unknown', code = '\(SQLRunSession.ownerDiedCode)',
+                         message = 'the process that sent this chunk died before it recorded an answer'
+      WHERE run = ?2 AND finished_at IS NULL
+        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
+                      AND \(ChunkRows.indexed))
+      """,
+      .integer(now.milliseconds), .integer(row))
+    try connection.run(
+      """
+      UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
+                       last_code = '\(SQLRunSession.ownerDiedCode)', last_at = ?1,
+                       last_message = 'the process that sent this chunk died before it recorded an answer'
+      WHERE run = ?2 AND state = 'submitting' AND \(ChunkRows.indexed)
+      """,
+      .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
+    return taken
+  }
+
+  /// Refuses a run that a live process owns, without taking it.
+  ///
+  /// - Throws: ``StoreError`` with code `owned`.
+  package func refuseOwned(_ run: RunID) async throws {
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    if try await database.read({ [engine] in try engine.isRunOwned(row, in: $0) }) {
+      throw try await ownedError(row, run)
+    }
+  }
+
+  /// Takes the lock of a run, at once or not at all, and does what makes this process its owner.
+  private func taking<T: Sendable>(_ run: RunID, _ body: (_ row: Int64, Seizure) async throws -> T)
+    async throws -> T
+  {
+    let row = try await database.read { try Self.row(of: run, in: $0) }
+    return try await engine.whileTaking {
+      let seizure = try await engine.seize(row, in: database)
+      guard seizure != .owned else { throw try await ownedError(row, run) }
+      do {
+        return try await body(row, seizure)
+      } catch {
+        engine.releaseRun(row)
+        throw error
+      }
+    }
+  }
+
+  private func ownedError(_ row: Int64, _ run: RunID) async throws -> StoreError {
+    let owner = try await database.read { [engine] in try engine.owner(of: row, in: $0) }
+    return StoreError(
+      .owned, "run \(run) is owned by another live process (\(owner ?? "unknown"))",
+      remedy: "wait for it, or stop it with a signal or \(command: .cancel(run))")
+  }
+
+  private static func newID(for draft: RunDraft, in connection: Connection) throws -> RunID {
+    let wanted = RunID(createdAt: draft.createdAt, random: draft.random)
+    let newest = try connection.first(
+      """
+      SELECT run_id, created_at FROM run UNION ALL SELECT run_id, removed_at FROM removed_run
+      ORDER BY run_id DESC LIMIT 1
+      """
+    ) { (id: $0.text(0), createdAt: Int64($0.int(1))) }
+    guard let newest, newest.id >= wanted.rawValue else { return wanted }
+    // The clock was set back, or two runs share a millisecond: ids go on sorting by creation. The newest id
+    // may itself be ahead of its row's time, so its own time is read back from it.
+    let base = RunID(rawValue: newest.id)?.createdAt ?? Timestamp(milliseconds: newest.createdAt)
+    return RunID(createdAt: base + .milliseconds(1), random: draft.random)
+  }
+
+  private static func noteDestination(_ url: String, in connection: Connection) throws {
+    try connection.run("INSERT INTO destination (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
+  }
+
+  /// The row of a service. Databases of older versions may have one service under several addresses; they become one row
+  /// here, with all that was sent there and the longest of their waits.
+  static func origin(_ url: String, in connection: Connection) throws -> Int64 {
+    let wanted = Origin.canonical(url)
+    let known = try origins(of: wanted, in: connection)
+    if let first = known.first {
+      for other in known.dropFirst() { try merge(other, into: first, in: connection) }
+      return first
+    }
+    try connection.run("INSERT INTO origin (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(wanted))
+    guard let id = try origins(of: wanted, in: connection).first else {
+      throw StoreError(.damaged, "the origin \(wanted) was recorded and is not there")
+    }
+    return id
+  }
+
+  /// Makes two rows of one service one. No process works with the other row: runs are taken with the first.
+  private static func merge(_ other: Int64, into first: Int64, in connection: Connection) throws {
+    try connection.run("UPDATE attempt SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
+    try connection.run("UPDATE run SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
+    try connection.run(
+      """
+      INSERT INTO budget (origin, step, intents, wait_until, wait_reason, wait_ms)
+      SELECT ?1, step, intents, wait_until, wait_reason, wait_ms FROM budget WHERE origin = ?2
+      ON CONFLICT (origin, step) DO UPDATE SET intents = budget.intents + excluded.intents
+      """, .integer(first), .integer(other))
+    try connection.run(
+      """
+      UPDATE budget SET (wait_until, wait_reason, wait_ms)
+        = (SELECT wait_until, wait_reason, wait_ms FROM budget AS b WHERE b.origin = ?2 AND b.step = budget.step)
+      WHERE origin = ?1 AND coalesce(wait_until, 0)
+        < (SELECT coalesce(b.wait_until, 0) FROM budget AS b WHERE b.origin = ?2 AND b.step = budget.step)
+      """, .integer(first), .integer(other))
+    try connection.run("DELETE FROM budget WHERE origin = ?", .integer(other))
+    try connection.run(
+      "UPDATE known_segment SET origin = ? WHERE origin = ?", .integer(first), .integer(other))
+    try connection.run("DELETE FROM origin WHERE id = ?", .integer(other))
+    connection.revise()
+  }
+
+  /// For each row of a service the first row of the same service, which stands for all of them.
+  static func firstOrigins(in connection: Connection) throws -> [Int64: Int64] {
+    var firsts: [String: Int64] = [:]
+    var found: [Int64: Int64] = [:]
+    for (id, url) in try connection.rows(
+      "SELECT id, url FROM origin ORDER BY id", read: { (Int64($0.int(0)), Origin.canonical($0.text(1))) })
+    {
+      let first = firsts[url] ?? id
+      firsts[url] = first
+      found[id] = first
+    }
+    return found
+  }
+
+  /// The rows of a service, in the order they were made.
+  static func origins(of url: String, in connection: Connection) throws -> [Int64] {
+    let wanted = Origin.canonical(url)
+    return try connection.rows("SELECT id, url FROM origin ORDER BY id") {
+      (id: Int64($0.int(0)), url: $0.text(1))
+    }
+    .filter { Origin.canonical($0.url) == wanted }.map(\.id)
+  }
+}
