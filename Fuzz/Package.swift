@@ -28,6 +28,9 @@ let package = Package(
     .target(
       name: "ManifestReader", dependencies: ["BatchDomain", "CZlib"], exclude: ["README.md"],
       swiftSettings: swiftSettings),
+    .target(
+      name: "ManifestListing", dependencies: ["BatchDomain", "Crypto", "CZlib", "HeapModule"],
+      exclude: ["README.md"], swiftSettings: swiftSettings),
     // What decodes answers; the files that need the network have no link here.
     .target(name: "ServiceHTTP", dependencies: ["BatchDomain", "CZlib"], swiftSettings: swiftSettings),
     .target(
@@ -36,8 +39,9 @@ let package = Package(
       name: "ManifestReaderTests", dependencies: ["ManifestReader", "BatchDomain", "CZlib"],
       swiftSettings: swiftSettings),
 
-    // Stands in for swift-crypto, which takes longer to build than all the rest.
+    // Stand in for swift-crypto, which takes longer to build than all the rest, and for swift-collections.
     .target(name: "Crypto", swiftSettings: swiftSettings),
+    .target(name: "HeapModule", swiftSettings: swiftSettings),
     .target(name: "Oracles", swiftSettings: swiftSettings),
     .target(name: "AllocationCounter"),
     .executableTarget(
@@ -45,6 +49,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     fuzzer("ManifestFuzzer", ["ManifestReader", "BatchDomain", "CZlib"]),
     fuzzer("AnswerFuzzer", ["ServiceHTTP", "TransfersService", "BatchDomain"]),
+    fuzzer("ListFuzzer", ["ManifestListing", "BatchDomain"]),
     fuzzer("WaitFuzzer", ["ServiceHTTP", "BatchDomain"]),
   ]
 )

@@ -45,12 +45,12 @@ link_fuzz_sources() {
   # Of the service's modules only what decodes: nothing that needs the network.
   local decoders=(
     ServiceHTTP/ServiceHTTPError
-    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListingFailure,MarkupPage,RequestedWait}
+    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListingFailure,MarkupPage,RequestedWait,VideoStatus}
     ServiceHTTP/Secrets/{APIKey,Scrubber}
     Services/Transfers/{TaskList,TransferOutcomes,TransfersAPI}
   )
   mkdir -p Fuzz/Tests
-  for name in BatchDomain ManifestReader CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done
+  for name in BatchDomain ManifestReader ManifestListing CZlib; do ln -sfn "../../Sources/$name" "$sources/$name"; done
   ln -sfn ../../Tests/ManifestReaderTests Fuzz/Tests/ManifestReaderTests
   for name in Gzip BlockSource; do
     ln -sfn "../../../Tests/ManifestReaderTests/$name.swift" "$sources/ManifestFuzzer/$name.swift"
