@@ -61,10 +61,10 @@ class Bench:
             process.returncode,
         )
 
-    def orchestrate(self, *arguments, expecting=0, database="store.db"):
+    def orchestrate(self, *arguments, expecting=0, database="store.db", variables=None):
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder), "TWELVELABS_API_KEY": KEY,
-            "ORCHESTRATE_DB": str(self.folder / database),
+            "ORCHESTRATE_DB": str(self.folder / database), **(variables or {}),
         }
         result = self.spawn([self.tool, *arguments], env=environment)
         if expecting is not None and result.status != expecting:
@@ -242,6 +242,59 @@ class Bench:
                 "parallel --joblog, curl": 30,
             })
 
+    def steps(self):
+        """Profile v1.3: two requests for each item, to a service where every asset is ready at once."""
+        count = 10_000
+        path = self.folder / f"steps-{count}.json"
+        if not path.exists():
+            items = [
+                {"index_id": INDEX, "language": "en", "object": f"s3://{name}.mp4", "transcription": None}
+                for name in names(count)
+            ]
+            path.write_text(json.dumps(items, indent=2), encoding="utf-8")
+        credentials = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "0123456789" * 4}
+
+        def tool():
+            self.fresh()
+            result = self.orchestrate(
+                "submit", str(path), "--profile", "v1.3", "--base-url", self.stepping, "--s3-endpoint", self.bucket,
+                "--s3-region", "us-east-1", "--concurrency", str(CONCURRENCY), "--format", "json",
+                variables=credentials)
+            document = json.loads(result.output)
+            run = document.get("run", document)
+            if run["items_by_state"]["accepted"] != count:
+                sys.exit(f"not every item was accepted:\n{result.output}")
+            return count / run["sending_seconds"], result.peak
+
+        boundary = "orchestrate0123456789"
+        fields = {
+            "method": "url", "url": f"{self.bucket}/media-west/a.mp4?X-Amz-Signature={'0' * 400}", "filename": "a.mp4",
+            "enable_hls": "false", "enable_thumbnail": "false", "user_metadata": '{"orchestrate_item":"%s"}' % ("0" * 32),
+        }
+        body = self.folder / "asset.bin"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        body.write_text("".join(parts) + f"--{boundary}--\r\n")
+
+        def hey():
+            result = self.spawn([
+                "hey", "-n", str(count), "-c", str(CONCURRENCY), "-m", "POST", "-H", f"x-api-key: {KEY}", "-T",
+                f"multipart/form-data; boundary={boundary}", "-D", str(body), f"{self.stepping}/v1.3/assets"])
+            return float(re.search(r"Requests/sec:\s+([\d.]+)", result.output)[1]), result.peak
+
+        found = self.rounds({"orchestrate": tool, "hey": hey})
+        mine, theirs = found["orchestrate"], found["hey"]
+        # What the stand-in can do: an item takes two such requests.
+        ratio = statistics.median(2 * a[0] / b[0] for a, b in zip(mine, theirs))
+        self.row(
+            "10,000 items through both steps of v1.3", f"{middle(mine):.4g} items/s", "hey, the first step alone",
+            f"{middle(theirs):.4g} requests/s", f"{ratio:.2f}", peak(mine), peak(theirs),
+            self.judge(round(middle(mine)), 1_500, True))
+        mib = max(figure[1] for figure in mine) / 2**20
+        self.row("memory of that", f"{mib:.1f} MiB", "", "", "", "", "", self.judge(round(mib, 1), 96, False))
+
     def chunks(self):
         for count in (1_000, 10_000, 100_000):
             path = str(self.manifest(count * 10))
@@ -376,10 +429,10 @@ class Bench:
     # Surroundings.
 
     def serve(self):
-        self.accepting, self.refusing = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-        text = (HERE / "nginx.conf").read_text().format(
-            folder=self.folder, accepting=self.accepting.rsplit(":", 1)[1],
-            refusing=self.refusing.rsplit(":", 1)[1])
+        ports = dict(zip(("accepting", "refusing", "stepping", "bucket"), free_ports(4)))
+        for name, port in ports.items():
+            setattr(self, name, f"http://127.0.0.1:{port}")
+        text = (HERE / "nginx.conf").read_text().format(folder=self.folder, **ports)
         configuration = self.folder / "nginx.conf"
         configuration.write_text(text)
         server = subprocess.Popen(["nginx", "-c", str(configuration)])
@@ -424,7 +477,7 @@ def processor():
 
 
 def main():
-    parts = ["reading", "submitting", "chunks", "start", "growth", "known"]
+    parts = ["reading", "submitting", "steps", "chunks", "start", "growth", "known"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
     parser.add_argument("--folder", required=True)
