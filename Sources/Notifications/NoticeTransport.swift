@@ -55,7 +55,7 @@ package final class HTTPNoticeTransport: NoticeTransport {
     self.userAgent = userAgent
   }
 
-  /// A client must not go while it is open, and whoever fails between may not get as far as ``shutdown()``.
+  /// A client must not go while it is open, and a caller that fails may not get as far as ``shutdown()``.
   deinit { client.shutdown { _ in } }
 
   package func send(_ body: String?, to address: NoticeAddress) async throws -> Int {

@@ -36,7 +36,7 @@ package enum PostgresStore {
   ///
   /// - Parameters:
   ///   - createsSchema: whether an empty database gets the schema; nothing else changes one (`orchestrate migrate`).
-  ///   - stampsIntents: whether intents have the times of the database's clock; `false` leaves them to whoever claims, for
+  ///   - stampsIntents: whether intents have the times of the database's clock; `false` leaves them to the caller, for
   ///     tests.
   /// - Throws: ``StoreError``.
   package static func open(

@@ -11,7 +11,7 @@ package final class SQLStore: Sendable {
   package let reader: Database
   /// What a store needs of its engine beside SQL.
   package let engine: any StoreEngine
-  /// The clock that its moments are told by; `nil` for that of whoever uses it.
+  /// The clock that its moments are told by; `nil` for that of the caller.
   package let clock: (any BatchClock)?
   /// Whether it was opened for work.
   let canWrite: Bool

@@ -1,4 +1,4 @@
-/// What a store says of old runs, for whoever wants to remove them. It changes nothing.
+/// What a store says of old runs before they are removed. It changes nothing.
 package protocol OldRuns: Sendable {
   /// Every run, the oldest first, with what tells without reading its items that it is to be kept. Runs whose removal
   /// was begun and has not ended are among them; nothing else shows those.
@@ -35,7 +35,7 @@ package protocol RunRemoving: OldRuns {
   func remove(_ run: OldRun, at now: Timestamp) async throws -> RunRemoval
 }
 
-/// A run as whoever removes old ones sees it.
+/// A run as a removal of old runs sees it.
 package struct OldRun: Sendable, Equatable {
   /// The run's id.
   package var run: RunID

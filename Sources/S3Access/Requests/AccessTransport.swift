@@ -125,7 +125,7 @@ package final class HTTPAccessTransport: AccessTransport {
     proxied = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 
-  /// A client must not go while it is open, and whoever fails between may not get as far as ``shutdown()``.
+  /// A client must not go while it is open, and a caller that fails may not get as far as ``shutdown()``.
   deinit {
     for client in [direct, proxied].compactMap(\.self) { client.shutdown { _ in } }
   }

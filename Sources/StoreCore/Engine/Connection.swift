@@ -113,7 +113,7 @@ package final class Connection {
     return try statement.step() ? try read(statement) : nil
   }
 
-  /// The prepared statement of a text, made once per connection; whoever gets it resets it in the end.
+  /// The prepared statement of a text, made once per connection; the caller resets it in the end.
   ///
   /// One that is still in use, further out, gets a companion for this use: stepped by two, it would show either the
   /// rows of the other. One that failed is made anew.

@@ -56,7 +56,7 @@ package final class Database: Sendable {
 
   /// A connection that is made at its first use, on a queue of its own: for reading beside another one.
   ///
-  /// - Parameter opener: makes the connection; what it throws is thrown by whoever uses it.
+  /// - Parameter opener: makes the connection; what it throws is thrown by the first use.
   package convenience init(
     log: (any CommitLog)? = nil, opener: @escaping @Sendable () throws -> Connection
   ) {

@@ -3,7 +3,7 @@ import KillPoints
 
 /// Runs that were removed, or are being removed.
 enum RemovedRuns {
-  /// That a row of the table `run` is none of them, as SQL: whoever looks for runs looks for these.
+  /// That a row of the table `run` is none of them, as SQL: every query for runs has this term.
   static let areOthers = "NOT EXISTS (SELECT 1 FROM removed_run WHERE removed_run.run = run.id)"
 
   /// What to say when a run is looked for that was removed; `nil` when it was not. The beginning of an id will do.
@@ -72,7 +72,7 @@ extension SQLStore: RunRemoving {
   package func remove(_ run: OldRun, at now: Timestamp) async throws -> RunRemoval {
     let examined = try await examine(run, at: now)
     guard examined.kept == nil, let row = try await row(ofAny: run.run) else { return examined }
-    // Whoever has its lock resumes it, or removes it.
+    // The process that has its lock resumes it, or removes it.
     guard try await engine.seize(row, in: database) != .owned else { return RunRemoval(kept: .live) }
     defer { engine.releaseRun(row) }
     if !run.isBegun {

@@ -36,12 +36,11 @@ final class PostgresCluster: Sendable {
         ])
       guard made.status == 0 else { return nil }
       try Self.start(
-        user + (geteuid() == 0 ? [] : [])
-          + [
-            "\(programs)/postgres", "-D", data, "-k", folder.path, "-c", "listen_addresses=", "-c",
-            "fsync=off",
-            "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200",
-          ])
+        user + [
+          "\(programs)/postgres", "-D", data, "-k", folder.path, "-c", "listen_addresses=", "-c",
+          "fsync=off",
+          "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200",
+        ])
       try waitUntilReady(programs)
     } catch {
       return nil
