@@ -78,6 +78,31 @@ struct WaitingTasks: Sendable {
   }
 }
 
+/// What is new for a task that looks at one thing after the other, and when it looks again although nothing is.
+struct Watch: Sendable {
+  /// Counts the news so far.
+  private(set) var version = 0
+  /// Whether there was any since the task asked.
+  private var hasNews = false
+  /// When it looks again at the latest; `nil` where it looks only at what is new.
+  private(set) var until: Duration?
+
+  /// There is something new.
+  mutating func note() {
+    version += 1
+    hasNews = true
+  }
+
+  /// The task has looked at all up to a version.
+  mutating func wait(since version: Int, until: Duration?) {
+    self.until = until
+    hasNews = version != self.version
+  }
+
+  /// Whether it is to look again.
+  func isTime(at now: Duration) -> Bool { hasNews || until.map { $0 <= now } ?? false }
+}
+
 /// What a waiting task is to do next.
 enum Turn: Sendable, Equatable {
   /// Claim a chunk: a slot is taken for it.

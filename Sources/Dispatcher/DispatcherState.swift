@@ -6,75 +6,23 @@ import BatchDomain
 /// A pure machine: it is told what happened and when, and returns what follows. It reads no clock, draws no chance, tells
 /// nobody and wakes nobody. ``Dispatcher`` keeps it, one event at a time, and performs the actions.
 struct DispatcherState: Sendable {
-  /// One budget of the service, and what is known of the chunks whose next request is counted by it.
-  private struct Lane: Sendable {
-    /// The step whose chunks are sent through it; `nil` where it is only read through.
-    let step: ChunkStep?
-    var gate: Gate
-    /// No chunk is pending.
-    var isPendingKnownEmpty: Bool
-    /// No pending chunk is ready before that moment, or the rate limits permit none.
-    var earliestClaim: Duration?
-    var announcedWait: (until: Duration, reason: String)?
-  }
-
-  /// What is new for a task that looks at one thing after the other, and when it looks again although nothing is.
-  private struct Watch: Sendable {
-    /// Counts the news so far.
-    var version = 0
-    /// Whether there was any since the task asked.
-    var hasNews = false
-    var until: Duration?
-
-    mutating func note() {
-      version += 1
-      hasNews = true
-    }
-
-    mutating func wait(since version: Int, until: Duration?) {
-      self.until = until
-      hasNews = version != self.version
-    }
-
-    func isTime(at now: Duration) -> Bool { hasNews || until.map { $0 <= now } ?? false }
-  }
-
   private let settings: RunSettings
   private let items: Int
-  private let firstStep: ChunkStep
-  private let hasSeveralSteps: Bool
   private var hours: SendingHours
   /// The opening of a window that observers were told of.
   private var announcedOpening: Timestamp?
 
-  /// The lanes; those that send in the order in which they are asked for a slot.
-  private var lanes: [Lane]
-  /// Which of them requests that read pass.
-  private let reading: Int
-  /// Counts the times chunks became pending: a claim that began before cannot say that none is.
-  private var pendingEpoch = 0
+  private var lanes: Lanes
+  private var steps: StepsAhead
+  private var rules: PauseRules
   /// Senders with a slot, or with an answer that is not recorded.
   private var working = 0
   private var openUnknowns: Int
-  /// Slots of the first step, and chunks of which a step was sent and which are neither decided nor held; counted where
-  /// there are several steps.
-  private var begun: Int
-  /// Whether the first step of a chunk was ever done, where that has to be seen before others are sent.
-  private var isProven: Bool
-  /// The last refusal of each step that was not about its item, and how often it came in a row.
-  private var generalRefusals: [ChunkStep: (text: String, count: Int)] = [:]
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
   /// Changes that the store refuses for now.
   private var storeTroubles = 0
   private var hasAcceptance = false
-  /// What the last request that came to nothing failed with, and when.
-  private var lastFailure: (text: String, at: Timestamp)?
-  /// Whether the name of the service, or of the proxy, was ever resolved in this run at its present address: if so,
-  /// that it cannot be is an outage, else a mistake.
-  private var wasResolved: Bool
-  /// Requests whose name could not be resolved, as long as none ever was.
-  private var unresolved = 0
 
   private var waiting = WaitingTasks()
   private var settling = Watch()
@@ -103,31 +51,12 @@ struct DispatcherState: Sendable {
   ) {
     self.settings = settings
     hours = SendingHours(calendar, requestsTaking: settings.timeout)
-    firstStep = budgets.sending.last.map(ChunkStep.init) ?? settings.profile.firstStep
-    hasSeveralSteps = budgets.sending.count > 1
-    begun = hasSeveralSteps ? standing.begunChunks : 0
-    isProven = !firstGoesAlone || standing.hasPassedFirstStep
+    steps = StepsAhead(budgets, settings: settings, firstGoesAlone: firstGoesAlone, standing: standing)
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
-    wasResolved = standing.hasReachedService
-    let isPendingKnownEmpty = standing.counts.chunks(in: .pending) == 0
-    lanes = budgets.sending.map {
-      Lane(
-        step: ChunkStep($0),
-        gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
-        isPendingKnownEmpty: isPendingKnownEmpty)
-    }
-    if let shared = budgets.sending.firstIndex(of: budgets.reading) {
-      reading = shared
-    } else {
-      reading = lanes.count
-      lanes.append(
-        Lane(
-          step: nil,
-          gate: Gate(concurrency: settings.concurrency, maxWait: settings.maxWait),
-          isPendingKnownEmpty: true))
-    }
+    rules = PauseRules(wasResolved: standing.hasReachedService)
+    lanes = Lanes(budgets, settings: settings, hasPending: standing.counts.chunks(in: .pending) > 0)
   }
 
   /// Takes notice of an event.
@@ -162,7 +91,7 @@ struct DispatcherState: Sendable {
     case .alarm: alarm = nil
 
     case .foundNothing(let slot):
-      if slot.epoch == pendingEpoch { lanes[index(of: slot)].isPendingKnownEmpty = true }
+      lanes.foundNothing(for: slot)
       giveBack(slot)
     case .foundNothingBefore(let moment, let why, let slot):
       foundNothing(before: moment, why: why, slot, now: now)
@@ -175,9 +104,9 @@ struct DispatcherState: Sendable {
       changed()
 
     case .readingEnded(let isThrottled, let asked, let draw):
-      let wait = lanes[reading].gate.leaveReading(
+      let wait = lanes[lanes.reading].gate.leaveReading(
         isThrottled: isThrottled, asked: asked, draw: draw, now: now.elapsed)
-      if let wait { hold(lane: reading, wait, now: now) }
+      if let wait { hold(lane: lanes.reading, wait, now: now) }
       changed()
     case .polled(let recorded, let move):
       follow(move)
@@ -188,8 +117,7 @@ struct DispatcherState: Sendable {
       take(recorded)
     case .held(let wasRefused):
       decided(wasRefused: wasRefused)
-      // Nothing comes of it before a person decides.
-      if hasSeveralSteps { begun -= 1 }
+      steps.hold()
       changed()
 
     case .cancelledPending(let recorded): take(recorded)
@@ -223,11 +151,6 @@ struct DispatcherState: Sendable {
   private mutating func tell(_ event: RunEvent) { actions.append(.tell(event)) }
 
   private mutating func wake(_ waiter: Waiter, _ turn: Turn) { actions.append(.wake(waiter, turn)) }
-
-  private func index(of slot: Slot) -> Int {
-    // Slots are made of lanes, which never change.
-    lanes.firstIndex { $0.step == slot.step } ?? 0
-  }
 }
 
 // MARK: - Sending
@@ -266,10 +189,10 @@ extension DispatcherState {
       switch lanes[lane].gate.enter(now: now.elapsed) {
       case .go:
         working += 1
-        if hasSeveralSteps, step == firstStep { begun += 1 }
+        steps.take(step)
         // One that asks before the end of its wait may have to go on waiting.
         if let announced = lanes[lane].announcedWait, announced.until <= now.elapsed { endWait(lane) }
-        return .claim(Slot(step: step, epoch: pendingEpoch))
+        return .claim(Slot(step: step, epoch: lanes.epoch))
       case .wait(let until): closed.append((lane, until))
       case .full: break
       }
@@ -280,29 +203,24 @@ extension DispatcherState {
 
   /// Whether there may be a chunk to claim in a lane, and no request that reads goes before it.
   private mutating func canClaim(_ step: ChunkStep, _ lane: Int, now: Moment) -> Bool {
-    guard !lanes[lane].isPendingKnownEmpty else { return false }
-    if hasSeveralSteps, step == firstStep, !hasRoomToBegin { return false }
-    if let earliest = lanes[lane].earliestClaim {
-      guard earliest <= now.elapsed else { return false }
-      lanes[lane].earliestClaim = nil
-    }
-    return lane != reading || waiting.readers.isEmpty
+    steps.permits(step) && lanes[lane].mayHaveClaims(now: now.elapsed)
+      && (lane != lanes.reading || waiting.readers.isEmpty)
   }
 
   private mutating func giveBack(_ slot: Slot) {
-    lanes[index(of: slot)].gate.leaveUnused()
+    lanes[lanes.place(of: slot)].gate.leaveUnused()
     working -= 1
-    if hasSeveralSteps, slot.step == firstStep { begun -= 1 }
+    steps.giveBack(slot.step)
     changed()
   }
 
   private mutating func foundNothing(
     before moment: Timestamp, why: Claim.NotBefore, _ slot: Slot, now: Moment
   ) {
-    let lane = index(of: slot)
+    let lane = lanes.place(of: slot)
     let left = max(.zero, moment.since(now.wall))
     let until = now.elapsed + left
-    if slot.epoch == pendingEpoch { lanes[lane].earliestClaim = until }
+    lanes.foundNothing(before: until, for: slot)
     switch why {
     case .ready: break
     case .rate, .itemRate, .mediaRate: announce(lane, until: until, reason: why.text, now: now)
@@ -324,9 +242,9 @@ extension DispatcherState {
     let ending = answered.ending
     let isFailure =
       (ending.outcome == .notProcessed || ending.outcome == .unknown) && !ending.isOutsideWindow
-    if isFailure { lastFailure = ending.failure.map { ($0, now.wall) } }
-    noteResolving(answered)
-    let lane = index(of: answered.slot)
+    if isFailure { rules.noteFailure(ending.failure, at: now.wall) }
+    if let cause = rules.resolving(answered), hasWorkLeft { stop(for: cause) }
+    let lane = lanes.place(of: answered.slot)
     let wait = lanes[lane].gate.leave(ending, now: now.elapsed)
     var effect = GateEffect(isInOutage: isFailure && !lanes[lane].gate.isOpen)
     if let wait {
@@ -344,29 +262,9 @@ extension DispatcherState {
     changed()
   }
 
-  /// Requests in a row whose name cannot be resolved after which the run is paused, if it never could be: the name may
-  /// be misspelt, and waiting does not help.
-  static let unresolvedLimit = 3
-
-  private mutating func noteResolving(_ answered: Answered) {
-    switch answered.obstacle {
-    case nil, .connection: wasResolved = true
-    case .openFiles, .closedWindow, .beforeConnecting: break
-    case .unresolvedName:
-      guard !wasResolved else { return }
-      unresolved += 1
-      if unresolved >= Self.unresolvedLimit, hasWorkLeft {
-        let failure = answered.ending.failure ?? "the name cannot be resolved"
-        stop(
-          for: .paused(
-            .endpoint, detail: "\(failure), in \(unresolved) tries and never before in this run"))
-      }
-    }
-  }
-
   /// Whether another request got through since a moment: what makes a failure the chunk's own.
   func othersGotThrough(since moment: Duration) -> Bool {
-    lanes.contains { $0.gate.lastThrough.map { $0 >= moment } == true }
+    lanes.gotThrough(since: moment)
   }
 
   /// What an answer came to is durable; its sender is free again.
@@ -398,34 +296,15 @@ extension DispatcherState {
   }
 
   private mutating func pauseIfTooLong(_ wait: Gate.Wait, now: Moment) {
-    guard wait.isTooLong, hasWorkLeft else { return }
-    switch wait.cause {
-    case .outage:
-      let since = "nothing got through since \(now.wall(at: wait.since))"
-      let failure = lastFailure.map { "; the last request failed at \($0.at): \($0.text)" } ?? ""
-      stop(for: .paused(.unreachable, detail: since + failure))
-    case .service, .recorded:
-      let end = now.wall(at: wait.until)
-      stop(for: .paused(.throttled, detail: "\(wait.reason) until \(end), which is longer than --max-wait"))
-    }
+    if let cause = rules.waiting(wait, now: now), hasWorkLeft { stop(for: cause) }
   }
 
   private mutating func endWait(_ lane: Int) {
-    guard lanes[lane].announcedWait != nil else { return }
-    lanes[lane].announcedWait = nil
-    tell(.waitOver)
+    if lanes[lane].endWait() { tell(.waitOver) }
   }
 
-  /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
-  private static let readingError: Duration = .milliseconds(100)
-
   private mutating func announce(_ lane: Int, until: Duration, reason: String, now: Moment) {
-    if let announced = lanes[lane].announcedWait, announced.reason == reason,
-      abs((announced.until - until).inSeconds) < Self.readingError.inSeconds
-    {
-      return
-    }
-    lanes[lane].announcedWait = (until, reason)
+    guard lanes[lane].announce(until: until, reason: reason) else { return }
     tell(.waiting(StoredWait(until: now.wall(at: until), reason: reason)))
   }
 
@@ -435,14 +314,9 @@ extension DispatcherState {
     if !waiting.senders.isEmpty, hasPending, let opening = hours.opening {
       moments.append(now.elapsed + min(opening.since(now.wall), SendingHours.lookInterval))
     } else if !waiting.senders.isEmpty {
-      for lane in lanes where lane.step != nil && !lane.isPendingKnownEmpty {
-        // Both have to be over.
-        if let later = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max() {
-          moments.append(later)
-        }
-      }
+      moments += lanes.withPending.compactMap(\.earliestRequest)
     }
-    if !waiting.readers.isEmpty, let until = lanes[reading].gate.closedUntil { moments.append(until) }
+    if !waiting.readers.isEmpty, let until = lanes[lanes.reading].gate.closedUntil { moments.append(until) }
     if waiting.contains(.settler), let until = settling.until { moments.append(until) }
     if waiting.contains(.poller), let until = polling.until { moments.append(until) }
     let next = moments.filter { $0 > now.elapsed }.min()
@@ -461,9 +335,7 @@ extension DispatcherState {
   private var hasPending: Bool { !isPendingKnownEmpty }
 
   private mutating func followWindows(now: Moment) {
-    if let closed = hours.look(at: now) {
-      for lane in lanes.indices { lanes[lane].gate.excuse(closed) }
-    }
+    if let closed = hours.look(at: now) { lanes.excuse(closed) }
     guard hours.opening == nil, announcedOpening != nil else { return }
     announcedOpening = nil
     tell(.waitOver)
@@ -489,10 +361,9 @@ extension DispatcherState {
       openUnknowns == 0, !isProcessing, !waiting.senders.isEmpty
     else { return }
     var first: (start: Timestamp, reason: String)?
-    for lane in lanes {
-      guard let step = lane.step, !lane.isPendingKnownEmpty else { continue }
-      if step == firstStep, !hasRoomToBegin { continue }
-      guard let until = [lane.earliestClaim, lane.gate.closedUntil].compactMap(\.self).max(),
+    for lane in lanes.withPending {
+      guard steps.permits(lane.step) else { continue }
+      guard let until = lane.earliestRequest,
         let start = hours.laterWindow(for: now.wall(at: until), now: now.wall)
       else { return }
       if first.map({ start < $0.start }) ?? true {
@@ -517,7 +388,7 @@ extension DispatcherState {
     while let reader = waiting.readers.first {
       if stopsSettling {
         wake(reader, .leave)
-      } else if lanes[reading].gate.enter(now: now.elapsed) == .go {
+      } else if lanes[lanes.reading].gate.enter(now: now.elapsed) == .go {
         wake(reader, .read)
       } else {
         return
@@ -554,9 +425,7 @@ extension DispatcherState {
     if working > 0 || isProcessing { return true }
     // Where as many have begun as may, nothing is sent before one of them is settled.
     return doubted < settings.concurrency
-      && lanes.contains {
-        $0.step != nil && !$0.isPendingKnownEmpty && ($0.step != firstStep || hasRoomToBegin)
-      }
+      && lanes.withPending.contains { steps.permits($0.step) }
   }
 
   /// Whether settling has to end now; a run that is cancelled is still settled.
@@ -566,45 +435,18 @@ extension DispatcherState {
 // MARK: - Steps
 
 extension DispatcherState {
-  /// Equal refusals of one step in a row, none about its item and no success between, after which the run is paused: it is
-  /// likely that something is wrong with our requests.
-  static let equalRefusalLimit = 10
-
   /// Whether other chunks may be sent: the first step of one was done, where that has to be seen first.
-  var firstStepIsProven: Bool { isProven }
+  var firstStepIsProven: Bool { steps.isProven }
 
   /// Whether nothing is polled any more.
   var isPollingOver: Bool { isSendingOver || isDone }
 
-  /// Whether another chunk may begin: its first step may be sent.
-  private var hasRoomToBegin: Bool { !hasSeveralSteps || begun < (isProven ? settings.ahead : 1) }
-
   /// What a move means beyond the counts.
   private mutating func follow(_ move: ChunkMove) {
-    guard hasSeveralSteps else { return }
-    switch move.event {
-    case .stepAccepted, .stepReopened: polling.note()
-    case .stepDone: isProven = true
-    case .accepted, .settledReceived, .refused, .exhausted, .divided, .refusedAlike: begun -= 1
-    case .requeued, .settledNotReceived: if (move.nextStep ?? move.step) == firstStep { begun -= 1 }
-    case .answerLost, .doubted, .claimed, .cancelled, .retried: break
-    }
-    switch move.event {
-    case .accepted, .stepAccepted, .stepDone: generalRefusals[move.step] = nil
-    case .refused:
-      guard let text = move.generalRefusal else { break }
-      let count = generalRefusals[move.step].map { $0.text == text ? $0.count + 1 : 1 } ?? 1
-      generalRefusals[move.step] = (text, count)
-      if count >= Self.equalRefusalLimit {
-        stop(
-          for: .paused(
-            .failures,
-            detail:
-              "the service refused \(count) requests of the step \(move.step) in a row with \(text), which is not "
-              + "about a video"))
-      }
-    default: break
-    }
+    guard steps.areSeveral else { return }
+    steps.follow(move)
+    if move.event == .stepAccepted || move.event == .stepReopened { polling.note() }
+    if let cause = rules.refusing(move) { stop(for: cause) }
   }
 }
 
@@ -649,7 +491,7 @@ extension DispatcherState {
   /// Whether anything is left to send or to settle: where nothing is, there is nothing to pause.
   private var hasWorkLeft: Bool { counts.openChunks > 0 }
 
-  private var isPendingKnownEmpty: Bool { lanes.allSatisfy { $0.step == nil || $0.isPendingKnownEmpty } }
+  private var isPendingKnownEmpty: Bool { lanes.arePendingKnownEmpty }
 
   private var isProcessing: Bool { counts.chunks(in: .processing) > 0 }
 
@@ -664,10 +506,10 @@ extension DispatcherState {
 
   /// A chunk is no longer pending.
   private mutating func take(_ claimed: ClaimedChunk) {
-    if let lane = lanes.firstIndex(where: { $0.step == claimed.step }) { endWait(lane) }
+    if let lane = lanes.place(of: claimed.step) { endWait(lane) }
     counts += claimed.moved
     guard counts.chunks(in: .pending) == 0 else { return }
-    for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = true }
+    lanes.noteNothingPending()
     changed()
   }
 
@@ -675,40 +517,15 @@ extension DispatcherState {
     follow(recorded.request)
     counts += recorded.moved
     let isPendingEmpty = counts.chunks(in: .pending) == 0
-    if recorded.moved.chunks(in: .pending) > 0 {
-      pendingEpoch += 1
-      for lane in lanes.indices {
-        lanes[lane].isPendingKnownEmpty = false
-        lanes[lane].earliestClaim = nil
-      }
-    }
-    if isPendingEmpty { for lane in lanes.indices { lanes[lane].isPendingKnownEmpty = true } }
+    if recorded.moved.chunks(in: .pending) > 0 { lanes.notePending() }
+    if isPendingEmpty { lanes.noteNothingPending() }
     tell(.progress(counts))
     // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
     if !isPendingEmpty, !isCancelled,
-      settings.maxFailures.isExceeded(
-        lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
+      let cause = PauseRules.losing(counts, of: items, permitting: settings.maxFailures)
     {
-      stop(
-        for: .paused(
-          .failures,
-          detail: "\(counts.lostItems) of \(counts.decidedItems) decided items were rejected or failed, "
-            + "more than --max-failures \(settings.maxFailures.text)"))
+      stop(for: cause)
     }
     changed()
-  }
-}
-
-extension Claim.NotBefore {
-  /// What holds a request back, in words.
-  fileprivate var text: String {
-    switch self {
-    case .rate(let rate): "the rate limit \(rate)"
-    case .itemRate(let rate): "the limit on items \(rate)"
-    case .mediaRate(let rate): "the limit on media \(rate)"
-    case .share(let limit, _): limit.text
-    case .wait(let reason): reason
-    case .ready: "the time of the next try"
-    }
   }
 }
