@@ -78,10 +78,14 @@ let package = Package(
   targets: [
     // C modules over the system's libraries.
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
-    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    // Loads libpq when it is first needed.
+    .target(name: "CPostgres", exclude: ["README.md"]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // What ships. The arrows are held by ArchitectureTests.
+    .target(
+      name: "BuildCommit", exclude: ["README.md"], swiftSettings: swiftSettings, plugins: ["RecordCommit"]),
+    .plugin(name: "RecordCommit", capability: .buildTool()),
     .target(
       name: "KillPoints",
       swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
@@ -142,8 +146,8 @@ let package = Package(
     module(
       "OrchestrateCommands",
       [
-        "BatchDomain", "ChildProcesses", "ManifestListing", "ManifestReader", "PostgresStore", "RunStore",
-        "StoreCore",
+        "BatchDomain", "BuildCommit", "ChildProcesses", "ManifestListing", "ManifestReader", "PostgresStore",
+        "RunStore", "StoreCore",
         "S3Access", "S3Signing",
         "ServiceHTTP", "AssetsService", "TransfersService", "Dispatcher",
         "Reporting", "Dashboard", "Notifications", argumentParser, deque,

@@ -24,7 +24,6 @@ need_build_tools() {
     fail "Swift 6.2 or later is missing; see https://www.swift.org/install/linux/"
   need_package libsqlite3-dev '[ -e /usr/include/sqlite3.h ]'
   need_package zlib1g-dev '[ -e /usr/include/zlib.h ]'
-  need_package libpq-dev '[ -e /usr/include/postgresql/libpq-fe.h ]'
 }
 
 # The programs of a PostgreSQL server, without a server that runs: Debian's package makes one unless it is told not to

@@ -5,6 +5,9 @@ package import StoreCore
 
 /// Opens stores on PostgreSQL.
 package enum PostgresStore {
+  /// The format that this program makes: the number of its last migration.
+  package static let format = Migrations.postgres.count
+
   /// What opening a store needs of its surroundings.
   package struct Surroundings: Sendable {
     /// The variables of the process: where state is kept, and whether a pooler knows prepared statements

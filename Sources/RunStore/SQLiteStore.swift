@@ -6,6 +6,12 @@ package import StoreCore
 
 /// Opens stores on SQLite files.
 package enum SQLiteStore {
+  /// The format that this program makes: the number of its last migration.
+  package static let format = Migrations.all.count
+
+  /// The version of SQLite that this process runs with, such as 3.40.1.
+  package static var engineVersion: String { EngineVersion.current.text }
+
   /// Opens the store for work, making it and its folder when they are not there.
   ///
   /// The file has mode 0600, a folder that is made has 0700. A database of an older schema is migrated, after

@@ -1,11 +1,22 @@
 package import ArgumentParser
+import BuildCommit
 import Dispatch
 import Foundation
 
 /// The program.
 package struct OrchestrateCommand: AsyncParsableCommand {
   /// Version of the program.
-  package static let version = "0.1.0"
+  package static let version = "1.0.0"
+
+  /// What `--version` prints: the version in the first line, then what a bug report needs.
+  package static var versionText: String {
+    """
+    orchestrate \(version)
+    commit \(BuildCommit.text)
+    SQLite \(StoreOpener.sqliteVersion)
+    store format \(StoreOpener.formats.sqlite); on PostgreSQL \(StoreOpener.formats.postgres)
+    """
+  }
 
   /// Name, help and subcommands.
   package static let configuration = CommandConfiguration(
@@ -22,7 +33,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
         orchestrate resume latest
         orchestrate report latest
       """,
-    version: version,
+    version: versionText,
     subcommands: [
       SubmitCommand.self, ResumeCommand.self, TrackCommand.self, ReportCommand.self, ListCommand.self,
       ValidateCommand.self, ExportCommand.self, DiffCommand.self,

@@ -6,6 +6,12 @@ import StoreCore
 /// Opens stores: the one place that knows which engines are behind the ports. A place is the path of an SQLite database, or
 /// the address of one on PostgreSQL (`postgresql://HOST/DATABASE`).
 enum StoreOpener {
+  /// The version of SQLite that this process runs with, such as 3.40.1.
+  static var sqliteVersion: String { SQLiteStore.engineVersion }
+
+  /// The formats of stores that this program makes: how many steps of migration each kind has.
+  static var formats: (sqlite: Int, postgres: Int) { (SQLiteStore.format, PostgresStore.format) }
+
   /// Opens a store for work: made when it is not there, brought to the present format when it is an SQLite database of an
   /// older one.
   ///

@@ -23,8 +23,16 @@ package struct PostgresTarget: Sendable, Equatable {
 
   /// Reads an address.
   ///
-  /// - Throws: ``ConfigurationError`` for an address that libpq cannot read, and for one with a password.
+  /// - Throws: ``ConfigurationError`` for an address that libpq cannot read, for one with a password, and where libpq is
+  ///   not installed: nothing of it is used before an address is read.
   package init(_ text: String) throws(ConfigurationError) {
+    if let reason = cpostgres_load() {
+      throw ConfigurationError(
+        .badValue,
+        "a database on PostgreSQL needs the library libpq, which cannot be loaded: "
+          + VisibleText.escape(String(cString: reason), cutAt: 200),
+        remedy: "install it (on Debian: apt install libpq5), or name an SQLite file with --db")
+    }
     var message: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(text, &message) else {
       let reason =
