@@ -45,9 +45,12 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 /// A test target under `Tests/`.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource]? = nil
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+    name: name, dependencies: dependencies, exclude: exclude, resources: resources,
+    swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -150,20 +153,23 @@ let package = Package(
         "RunStore", "StoreCore",
         "S3Access", "S3Signing",
         "ServiceHTTP", "AssetsService", "TransfersService", "Dispatcher",
-        "Reporting", "Dashboard", "Notifications", argumentParser, deque,
+        "Reporting", "Dashboard", "Notifications", "Drill", argumentParser, deque,
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
     .executableTarget(
       name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
 
-    // What tests and the demo run against.
+    // The one module of what ships that has the simulator.
+    module("Drill", ["BatchDomain", "ChildProcesses", "S3Signing", "TransferSimulator"]),
+
+    // What the drill, tests and the demo run against.
     module(
       "TransferSimulator", ["CZlib", crypto, hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
     .executableTarget(
       name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "crash-score", dependencies: ["TransferSimulator", argumentParser], swiftSettings: swiftSettings),
+      name: "crash-score", dependencies: ["Drill", argumentParser], swiftSettings: swiftSettings),
     module(
       "TestSupport",
       ["BatchDomain", "RunStore", "StoreCore", "S3Signing", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),
@@ -181,7 +187,7 @@ let package = Package(
       [
         "RunStore", "StoreCore", "PostgresStore", "BatchDomain", "Migrations", "CSQLite", "TestSupport",
         nioConcurrencyHelpers,
-      ]),
+      ], exclude: ["Formats"]),
     tests(
       "ServiceTests",
       [
@@ -250,7 +256,8 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
-        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "KillPoints", "RunStore",
+        "orchestrate", "transfer-simulator", "TransferSimulator", "BatchDomain", "Drill", "KillPoints",
+        "RunStore",
         "ProgramSupport", "TestSupport",
         nioConcurrencyHelpers,
       ],

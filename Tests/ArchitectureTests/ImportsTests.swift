@@ -38,7 +38,8 @@ struct ImportsTests {
     ]),
     "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
     "OrchestrateCommands": ports.union([
-      "BuildCommit", "ChildProcesses", "ManifestListing", "ManifestReader", "PostgresStore", "RunStore",
+      "BuildCommit", "ChildProcesses", "Drill", "ManifestListing", "ManifestReader", "PostgresStore",
+      "RunStore",
       "StoreCore",
       "S3Access", "S3Signing",
       "ServiceHTTP",
@@ -56,7 +57,10 @@ struct ImportsTests {
     "transfer-simulator": [
       "TransferSimulator", "ArgumentParser", "Foundation", "Dispatch", "Glibc", "Synchronization",
     ],
-    "crash-score": ["TransferSimulator", "ArgumentParser", "Foundation"],
+    "crash-score": ["Drill", "ArgumentParser", "Foundation"],
+    "Drill": [
+      "BatchDomain", "ChildProcesses", "Foundation", "S3Signing", "Synchronization", "TransferSimulator",
+    ],
     "TestSupport": [
       "BatchDomain", "RunStore", "StoreCore", "S3Signing", "CSQLite", "Dispatch", "FaultyVFS", "Foundation",
       "Glibc",
@@ -90,12 +94,17 @@ struct ImportsTests {
     #expect(files == ["StoreOpener.swift"])
   }
 
-  @Test("what ships never imports the simulator or the test support")
-  func shipping() {
+  @Test(
+    "of what ships the drill alone imports the simulator, one command the drill, and nothing the test support"
+  )
+  func shipping() throws {
     for (target, modules) in Self.allowed
-    where !["transfer-simulator", "crash-score", "TransferSimulator", "TestSupport"].contains(target) {
+    where !["Drill", "transfer-simulator", "TransferSimulator", "TestSupport"].contains(target) {
       #expect(modules.isDisjoint(with: ["TransferSimulator", "TestSupport", "FaultyVFS"]))
     }
+    let folder = Self.root.appendingPathComponent("Sources/OrchestrateCommands")
+    let files = try Self.imports(under: folder).filter { $0.module == "Drill" }.map(\.file)
+    #expect(files == ["DrillCommand.swift"])
   }
 
   @Test("storage that can be made to fail is linked through the test support only")

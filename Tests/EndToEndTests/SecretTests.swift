@@ -21,6 +21,10 @@ struct SecretTests {
     #expect(ended.diagnostics.contains("[removed]"), "the service's echo never came: \(ended.diagnostics)")
     let report = try await scene.orchestrate("report", "latest")
     let document = try await scene.orchestrate("report", "latest", "--format", "json")
+    _ = try await scene.orchestrate(
+      "doctor", "--base-url", scene.server.address, "--bundle", scene.folder.file("bundle.json"))
+    let told = try String(contentsOfFile: scene.folder.file("bundle.json"), encoding: .utf8)
+    #expect(told.contains("TWELVELABS_API_KEY") && !told.contains("s3://media-west"))
     let key = Data(Scene.key.utf8)
     var places: [(String, Data)] = [
       ("process list", commandLine), ("output", Data(ended.output.utf8)),
@@ -139,6 +143,15 @@ struct SecretTests {
       #expect(report.status == 0, "\(report.diagnostics)")
       places.append(("report \(options)", report.output))
     }
+    let bundle = scene.folder.file("bundle.json")
+    let doctor = try await OrchestrateProcess.run(
+      ["doctor", "--profile", "v1.3", "--base-url", scene.server.address, "--bundle", bundle],
+      environment: environment)
+    places.append(("doctor", doctor.output + doctor.diagnostics))
+    let told = try json(try String(contentsOfFile: bundle, encoding: .utf8))
+    let runs = try #require(told["runs"] as? [[String: Any]])
+    #expect((runs.first?["last_attempts"] as? [Any])?.isEmpty == false)
+    #expect((runs.first?["causes"] as? [Any])?.isEmpty == false)
     for name in try FileManager.default.contentsOfDirectory(atPath: scene.folder.path) {
       let data = try Data(contentsOf: URL(fileURLWithPath: scene.folder.file(name)))
       places.append((name, String(decoding: data, as: UTF8.self)))

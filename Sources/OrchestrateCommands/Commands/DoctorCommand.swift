@@ -23,6 +23,7 @@ struct DoctorCommand: Subcommand {
         orchestrate doctor
         orchestrate doctor --profile v1.3 --index-id 629d807aa9e2a3a33a92c00b --probe s3://my-bucket/2026/01.mp4
         orchestrate doctor --base-url http://127.0.0.1:8080 --format json
+        orchestrate doctor --bundle bug-report.json
       """)
 
   @OptionGroup var serviceOptions: SettingOptions<ServiceSettings>
@@ -47,6 +48,14 @@ struct DoctorCommand: Subcommand {
       """, valueName: "s3://bucket/key"),
     transform: { try DoctorCommand.object($0) })
   var probe: ObjectName?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Also write what to send with a report of a bug to this file: versions, settings, counts and the last events. No key, no \
+      credentials, no names of objects, no texts of the service.
+      """, valueName: "file"))
+  var bundle: String?
 
   @Option(help: "Format of the result on standard output.")
   var format: ResultFormat = .text
@@ -91,11 +100,22 @@ struct DoctorCommand: Subcommand {
     var checks = [key.check, service.check]
     if settings.profile == .v1_3 { checks += await assets(settings, key.key, service, context) }
     checks += await store(in: context)
+    if let bundle { try await write(checks, to: bundle, in: context) }
     switch format {
     case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
     case .json: try context.writeResult(HealthJSON.document(checks, database: databaseGiven))
     }
     return checks.contains { $0.status == .problem } ? .lost : .done
+  }
+
+  /// Writes what to send with a report of a bug.
+  private func write(_ checks: [HealthCheck], to bundle: String, in context: ProcessContext) async throws {
+    let database = try storeOptions.resolved(in: context)
+    let file = try AtomicFile(
+      at: try context.path(bundle), beside: database, random: context.random, called: "the bundle",
+      isPrivate: true)
+    try file.write(await BugReport(checks: checks, database: database, context: context).document())
+    try file.finish()
   }
 
   /// What a run of profile v1.3 needs beside the service.

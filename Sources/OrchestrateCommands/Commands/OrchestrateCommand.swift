@@ -8,11 +8,14 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   /// Version of the program.
   package static let version = "1.0.0"
 
+  /// The commit that it was built from.
+  package static var commit: String { BuildCommit.text }
+
   /// What `--version` prints: the version in the first line, then what a bug report needs.
   package static var versionText: String {
     """
     orchestrate \(version)
-    commit \(BuildCommit.text)
+    commit \(commit)
     SQLite \(StoreOpener.sqliteVersion)
     store format \(StoreOpener.formats.sqlite); on PostgreSQL \(StoreOpener.formats.postgres)
     """
@@ -37,7 +40,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     subcommands: [
       SubmitCommand.self, ResumeCommand.self, TrackCommand.self, ReportCommand.self, ListCommand.self,
       ValidateCommand.self, ExportCommand.self, DiffCommand.self,
-      CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DashboardCommand.self,
+      CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DrillCommand.self,
+      DashboardCommand.self,
       BackupCommand.self, PruneCommand.self, MigrateCommand.self, WorkersCommand.self, StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)
 

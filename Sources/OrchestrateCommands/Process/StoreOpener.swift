@@ -120,6 +120,9 @@ enum StoreOpener {
   /// - Throws: ``ConfigurationError`` for one that cannot be read, and for one with a password.
   static func address(_ text: String) throws(ConfigurationError) -> String? { try target(text)?.address }
 
+  /// Whether a place is the address of a server.
+  static func isServer(_ place: String) -> Bool { PostgresTarget.isAddress(place) }
+
   private static func target(_ place: String) throws(ConfigurationError) -> PostgresTarget? {
     PostgresTarget.isAddress(place) ? try PostgresTarget(place) : nil
   }

@@ -8,7 +8,7 @@ import NIOPosix
 /// It uses the server and the HTTP/1 channel of HummingbirdCore with one handler for all requests, and not hummingbird's
 /// router: faults happen below HTTP (a reset, a close without an answer, a body byte by byte), and a response writer would
 /// stand between the handler and the socket. Requests are decoded with code of its own, which shares no type with the
-/// client. It never ships with the product, which a test checks.
+/// client. Of what ships only the drill uses it, which a test checks.
 package final class SimulatorServer: Sendable {
   /// The server could not listen.
   package struct BindError: Error, CustomStringConvertible {

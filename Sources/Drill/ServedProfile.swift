@@ -1,22 +1,15 @@
-import ArgumentParser
+import BatchDomain
 import Foundation
+import S3Signing
 import TransferSimulator
 
 /// The generation of the service that a run is sent to.
-enum ServedProfile: String, ExpressibleByArgument, CaseIterable {
+package enum ServedProfile: String, CaseIterable, Sendable {
   case v1
   case v1_3 = "v1.3"
 
-  private static let bucket = "media-west"
-  private static let index = "629d807aa9e2a3a33a92c00b"
-
-  /// The name of an item's object in its bucket.
-  private static func key(_ item: Int) -> String { "a/\(item).mp4" }
-
-  private static func object(_ item: Int) -> String { "s3://\(bucket)/\(key(item))" }
-
   /// Items of a manifest, so that a run lasts for some twenty lives.
-  var items: Int {
+  package var items: Int {
     switch self {
     case .v1: 2_000
     case .v1_3: 600
@@ -24,9 +17,7 @@ enum ServedProfile: String, ExpressibleByArgument, CaseIterable {
   }
 
   /// Makes a service lose answers, answer 500 before and after it took the work, and throttle.
-  ///
-  /// - Parameter items: how many objects there are to be sent.
-  func serve(_ items: Int, in configuration: inout SimulatorConfiguration) {
+  func serve(_ items: DrillItems, in configuration: inout SimulatorConfiguration) {
     let faults = [
       FaultRule(.resetAfter, share: 0.03), FaultRule(.error, share: 0.02),
       FaultRule(.errorAccepted, share: 0.02), FaultRule(.throttle, share: 0.01),
@@ -43,25 +34,19 @@ enum ServedProfile: String, ExpressibleByArgument, CaseIterable {
       assets.durations = 10...60
       configuration.assets = assets
       var store = ObjectStoreConfiguration()
-      store.buckets = [
-        SyntheticBucket(Self.bucket, objects: (0..<items).map { SyntheticBucket.Object(Self.key($0)) })
-      ]
+      store.buckets = Set(items.items.compactMap { S3Location(ObjectName($0.object))?.bucket }).sorted().map {
+        var bucket = SyntheticBucket($0, objects: [])
+        bucket.holdsEveryKey = true
+        return bucket
+      }
       configuration.objects = store
     }
-  }
-
-  /// The manifest of so many items.
-  func manifest(_ items: Int) -> Data {
-    let lines = (0..<items).map {
-      #"{"index_id":"\#(Self.index)","language":"en","object":"\#(Self.object($0))"}"# + "\n"
-    }
-    return Data(lines.joined().utf8)
   }
 
   /// Options of `submit` besides those of every profile.
   var options: [String] {
     switch self {
-    case .v1: ["--chunk-size", "20"]
+    case .v1: ["--profile", rawValue, "--chunk-size", "20"]
     case .v1_3: ["--profile", rawValue, "--settle-grace", "1s"]
     }
   }
@@ -80,17 +65,20 @@ enum ServedProfile: String, ExpressibleByArgument, CaseIterable {
   }
 
   /// What the service has of each item.
-  func taken(of items: Int, by server: SimulatorServer) -> [TakenItem] {
+  func taken(of items: DrillItems, by server: SimulatorServer) -> [TakenItem] {
     switch self {
     case .v1:
       let counts = server.ledger.acceptedCounts
-      return (0..<items).map {
-        TakenItem(times: counts[ElementKey(indexID: Self.index, object: Self.object($0))] ?? 0)
+      return items.items.map {
+        TakenItem(times: counts[ElementKey(indexID: $0.index, object: $0.object)] ?? 0)
       }
     case .v1_3:
-      let records = Dictionary(grouping: server.assets.records(at: server.now), by: \.object)
-      return (0..<items).map { item in
-        let assets = records["\(server.address)/\(Self.bucket)/\(Self.key(item))"] ?? []
+      // The service was given URLs of the small S3, with the key percent-encoded in its path.
+      let records = Dictionary(grouping: server.assets.records(at: server.now)) {
+        Array(($0.object.removingPercentEncoding ?? $0.object).utf8)
+      }
+      return items.items.map { item in
+        let assets = records[Array("\(server.address)/\(item.object.dropFirst("s3://".count))".utf8)] ?? []
         return TakenItem(
           times: assets.reduce(0) { $0 + $1.indexes.count },
           assets: assets.filter { $0.status != "gone" && $0.status != "failed" }.map(\.id),
