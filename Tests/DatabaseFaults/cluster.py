@@ -1,0 +1,109 @@
+"""A PostgreSQL server of one's own, in a folder, on a Unix socket."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+
+# Until a server that starts answers, also on a machine that is busy.
+PATIENCE = 60
+
+
+def programs():
+    """The folder of the server's programs, the newest version first; None where there is none."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/initdb")
+    found.sort(key=lambda path: int(path.split("/")[4]), reverse=True)
+    return os.path.dirname(found[0]) if found else None
+
+
+class Cluster:
+    """Started by start(), ended by stop(). Nothing of it is on disk for good: fsync is off."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = os.path.join(folder, "data")
+        self.sockets = os.path.join(folder, "sockets")
+        self.programs = programs()
+        self.process = None
+        os.makedirs(self.sockets)
+        os.chmod(folder, 0o755)
+        os.chmod(self.sockets, 0o777)
+        # initdb and the server refuse to be root.
+        self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        if self.user:
+            os.makedirs(self.data)
+            owner = pwd.getpwnam("postgres")
+            os.chown(self.data, owner.pw_uid, owner.pw_gid)
+        made = subprocess.run(
+            self.user
+            + [f"{self.programs}/initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8"]
+            + ["--locale=C.UTF-8", "-D", self.data],
+            capture_output=True,
+            text=True,
+            cwd="/",
+        )
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb: {made.stderr}")
+
+    @property
+    def socket(self):
+        return os.path.join(self.sockets, ".s.PGSQL.5432")
+
+    def start(self):
+        with open(os.path.join(self.folder, "server.log"), "ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig=INT", *self.user[1:]]
+                + [f"{self.programs}/postgres", "-D", self.data, "-k", self.sockets, "-c", "listen_addresses="]
+                + ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+            )
+        end = time.monotonic() + PATIENCE
+        while self.sql("SELECT 1", check=False) != "1":
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the server did not start; see {self.folder}/server.log")
+            time.sleep(0.02)
+
+    def stop(self, immediately=True):
+        """Ends the server; immediately means without a checkpoint, as a crash of its processes."""
+        self.process.send_signal(signal.SIGQUIT if immediately else signal.SIGINT)
+        self.process.wait()
+
+    def crash(self):
+        """Kills the postmaster; its children end when they notice, and the next one waits for that."""
+        self.process.kill()
+        self.process.wait()
+        # The new postmaster refuses to start as long as a child of the old one uses the memory they share.
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                return self.start()
+            except RuntimeError:
+                time.sleep(0.1)
+        raise RuntimeError("the server did not start after a kill")
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def sql(self, text, database="postgres", check=True):
+        """What a statement says, as psql shows it without a frame."""
+        ran = subprocess.run(
+            ["psql", "-X", "-q", "-A", "-t", "-h", self.sockets, "-U", "postgres", "-d", database]
+            + ["-v", "ON_ERROR_STOP=1", "-c", text],
+            capture_output=True,
+            text=True,
+        )
+        if check and ran.returncode != 0:
+            raise RuntimeError(f"{text[:80]}: {ran.stderr.strip()}")
+        return ran.stdout.strip()
+
+    def remove(self):
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,486 @@
+#!/usr/bin/env python3
+"""Kills, stops and cuts off workers that share runs on PostgreSQL, restarts the server, and counts the damage.
+
+    crash_score.py FAULTS --program orchestrate --simulator transfer-simulator [--workers 3] [--faults kill,stop,cut,restart]
+
+Each run sends a manifest to a stand-in service that loses answers, answers 500 before and after it took the work, and
+throttles. The workers connect through proxy.py, one place for each. Some of them are on "another machine": they have another
+folder of state, so that nobody finds their lock there.
+
+A worker is a process `orchestrate worker`; where the program has no such command yet, one that submits the run, and ones that try
+to resume it again and again.
+
+kill     SIGKILL
+stop     SIGSTOP, and SIGCONT after a moment or after longer than the silence that makes others take over
+cut      the connections to the database: reset; cut after the n-th byte each way; closed on one side only; held for a moment or
+         for longer than that silence
+restart  the server ends at once (SIGQUIT) or is killed, and starts again
+
+lost          items that are reported as accepted and were not taken, or that are in no state
+duplicated    items that the service took more than once
+undecided     items that are held as unknown at the end
+inconsistent  runs whose records contradict themselves, as `orchestrate verify` sees them
+ghosts        requests that reached the service after their attempt had been taken over
+stuck         runs that did not end within five minutes without faults
+
+Ends with 0 when all of them but undecided are 0.
+"""
+
+import argparse
+import asyncio
+import bisect
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+
+from cluster import PATIENCE, Cluster, programs
+from proxy import Proxy
+
+KEY = "tlk_0123456789ABCDEFGHIJ"
+INDEX = "629d807aa9e2a3a33a92c00b"
+# Nothing that was started here outlives this process.
+DIES_WITH_US = ("setpriv", "--pdeathsig=KILL")
+KINDS = ("kill", "stop", "cut", "restart")
+# A run that does not end within this time without faults does not end.
+LONGEST_END = 300
+# S of the protocol, and some more.
+SILENCE = 15
+
+# Milliseconds by which moments of the database and of the service may differ.
+ROUNDING = 5
+
+# Written down by the database itself when a new owner gives an attempt of the old one up.
+OBSERVER = """
+CREATE SCHEMA observed;
+CREATE TABLE observed.given_up (run bigint, chunk bigint, number bigint, at_ms bigint);
+CREATE FUNCTION observed.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO observed.given_up
+    VALUES (new.run, new.chunk, new.number, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER observed AFTER UPDATE OF outcome ON attempt FOR EACH ROW
+  WHEN (old.outcome IS NULL AND new.code IN ('owner_lost', 'owner_died')) EXECUTE FUNCTION observed.note();
+"""
+
+
+class Score(Counter):
+    COUNTED = ("lost", "duplicated", "undecided", "inconsistent", "ghosts", "stuck")
+
+    def __str__(self):
+        kinds = ", ".join(f"{kind} {self[kind]}" for kind in KINDS if self[kind])
+        return (
+            f"runs {self['runs']}, faults {self['faults']} ({kinds}): "
+            + ", ".join(f"{name} {self[name]}" for name in self.COUNTED)
+        )
+
+    @property
+    def is_good(self):
+        return not any(self[name] for name in self.COUNTED if name != "undecided")
+
+
+class Slot:
+    """A place where one worker process runs after another."""
+
+    def __init__(self, run, number):
+        self.run = run
+        self.number = number
+        self.name = f"w{number}"
+        self.process = None
+        self.wakes = None
+        self.machine = number % run.options.machines
+
+    @property
+    def is_alive(self):
+        return self.process is not None and self.process.returncode is None
+
+    def environment(self):
+        return self.run.environment(self.name, self.machine)
+
+    async def live(self):
+        """Starts the process again whenever it has ended, until the run is over."""
+        first = self.number == 0
+        while not self.run.is_over:
+            if self.run.options.has_worker:
+                arguments = ["worker", "--idle-exit", "1h"]
+            elif first:
+                arguments = ["submit", self.run.manifest, *self.run.settings]
+            else:
+                arguments = ["resume", "latest"]
+            log = open(os.path.join(self.run.folder, f"{self.name}.log"), "ab")
+            log.write(f"\n-- {time.time():.3f} {arguments[0]}\n".encode())
+            log.flush()
+            self.process = await asyncio.create_subprocess_exec(
+                *DIES_WITH_US,
+                self.run.options.program,
+                *arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
+            )
+            log.close()
+            status = await self.process.wait()
+            self.run.statuses[status] += 1
+            if first and self.run.exists():
+                first = False
+            # One that found its run owned, or nothing to reach, tries again soon.
+            await asyncio.sleep(0.3)
+
+    def kill(self, number):
+        if self.is_alive:
+            self.process.send_signal(number)
+
+
+class Run:
+    """One manifest, sent to its end through a number of faults."""
+
+    def __init__(self, options, cluster, number, dice):
+        self.options = options
+        self.cluster = cluster
+        self.dice = dice
+        self.number = number
+        self.folder = os.path.join(cluster.folder, f"run{number}")
+        os.makedirs(self.folder)
+        self.database = f"run{number}"
+        self.manifest = os.path.join(self.folder, "manifest.jsonl")
+        self.ledger = os.path.join(self.folder, "ledger.jsonl")
+        self.statuses = Counter()
+        self.is_over = False
+        self.later = set()
+        with open(self.manifest, "w", encoding="utf-8") as file:
+            for item in range(options.items):
+                file.write(json.dumps({"index_id": INDEX, "language": "en", "object": self.object(item)}) + "\n")
+
+    def object(self, item):
+        return f"s3://media-west/{self.number}/{item}.mp4"
+
+    @property
+    def settings(self):
+        return [
+            *("--base-url", self.address, "--chunk-size", "20", "--concurrency", "6"),
+            *("--timeout", self.options.timeout, "--settle-delay", "300ms", "--settle-grace", "1s"),
+        ]
+
+    def environment(self, name=None, machine=0):
+        """Of a process that connects at the place of that name; of one that connects directly without a name."""
+        folder = os.path.dirname(self.proxy.listeners[name].place) if name else self.cluster.sockets
+        state = os.path.join(self.folder, f"machine{machine}")
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": self.folder,
+            "XDG_STATE_HOME": state,
+            "TWELVELABS_API_KEY": KEY,
+            "ORCHESTRATE_DB": f"postgresql://postgres@{folder.replace('/', '%2F')}/{self.database}",
+        }
+
+    def command(self, *arguments):
+        return subprocess.run(
+            [self.options.program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+        )
+
+    def query(self, text):
+        """What the database says; nothing while it cannot be asked."""
+        return self.cluster.sql(text, self.database, check=False)
+
+    def state(self):
+        return self.query("SELECT state FROM run")
+
+    def exists(self):
+        return self.state() not in ("", "planning")
+
+    async def serve(self):
+        self.simulator = await asyncio.create_subprocess_exec(
+            *DIES_WITH_US,
+            *(self.options.simulator, "--ledger", self.ledger, "--api-key", KEY, "--task-step", "0s"),
+            *("--delay", "40ms", "--listing-lag", f"{round(self.options.listing_lag * 1000)}ms", "--throttle-wait", "1s"),
+            *("--seed", str(self.dice.randrange(1 << 32))),
+            *("--fault", "reset-after:0.03", "--fault", "error:0.02", "--fault", "error-accepted:0.02"),
+            *("--fault", "throttle:0.01", "--stall-time", "30s", "--fault", "slow:0.01"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.address = (await self.simulator.stdout.readline()).decode().strip()
+        if not self.address:
+            raise RuntimeError("the simulator did not start")
+
+    async def play(self, faults, score):
+        await self.serve()
+        self.cluster.sql(f"CREATE DATABASE {self.database}")
+        self.proxy = Proxy(
+            self.cluster.socket,
+            {
+                f"w{number}": os.path.join(self.folder, f"s{number}", ".s.PGSQL.5432")
+                for number in range(self.options.workers)
+            },
+        )
+        await self.proxy.start()
+        self.slots = [Slot(self, number) for number in range(self.options.workers)]
+        made = self.command("migrate")
+        if made.returncode != 0:
+            raise RuntimeError(f"migrate: {made.stderr}")
+        self.cluster.sql(OBSERVER, self.database)
+        if self.options.has_worker:
+            made = self.command("submit", "--detach", self.manifest, *self.settings)
+            if made.returncode != 0:
+                raise RuntimeError(f"submit --detach: {made.stderr}")
+        lives = [asyncio.create_task(self.slots[0].live())]
+        # Faults begin when the run is planned.
+        end = time.monotonic() + PATIENCE
+        while not self.exists():
+            if time.monotonic() > end:
+                raise RuntimeError(f"the run was not planned; see {self.folder}")
+            await asyncio.sleep(0.1)
+        lives += [asyncio.create_task(slot.live()) for slot in self.slots[1:]]
+        left = faults
+        while left > 0 and self.state() not in ("finished", "cancelled"):
+            await asyncio.sleep(self.dice.uniform(0.1, self.options.pause))
+            kind = self.dice.choice(self.options.kinds)
+            if await getattr(self, kind)():
+                left -= 1
+                score["faults"] += 1
+                score[kind] += 1
+        await self.heal()
+        end = time.monotonic() + LONGEST_END
+        while self.state() not in ("finished", "cancelled") and time.monotonic() < end:
+            await asyncio.sleep(0.2)
+        is_stuck = self.state() not in ("finished", "cancelled")
+        self.is_over = True
+        for slot in self.slots:
+            slot.kill(signal.SIGTERM)
+        _, hanging = await asyncio.wait(lives, timeout=60)
+        for slot in self.slots:
+            slot.kill(signal.SIGKILL)
+        if hanging:
+            await asyncio.wait(hanging)
+        score["runs"] += 1
+        score["stuck"] += is_stuck
+        self.count(score)
+        self.proxy.do({"do": "cut"})
+        for listener in self.proxy.listeners.values():
+            listener.socket.close()
+        self.simulator.kill()
+        await self.simulator.wait()
+
+    # Faults. Each says whether there was something to break.
+
+    def later_do(self, seconds, action):
+        async def wait():
+            await asyncio.sleep(seconds)
+            action()
+
+        task = asyncio.create_task(wait())
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
+
+    async def heal(self):
+        """Ends what was to last for a while."""
+        while self.later:
+            await asyncio.sleep(0.1)
+
+    def victim(self):
+        """The worker that owns the run most of the time, else any."""
+        alive = [slot for slot in self.slots if slot.is_alive]
+        owner = self.query("SELECT w.pid FROM run JOIN worker AS w ON w.id = run.worker LIMIT 1")
+        owners = [slot for slot in alive if str(slot.process.pid) == owner]
+        if owners and self.dice.random() < 0.8:
+            return owners[0]
+        return self.dice.choice(alive) if alive else None
+
+    def length(self):
+        """Mostly a moment, sometimes longer than what makes others take over."""
+        return self.dice.uniform(0.05, 2) if self.dice.random() < 0.75 else SILENCE + self.dice.uniform(1, 8)
+
+    async def kill(self):
+        slot = self.victim()
+        if slot:
+            slot.kill(signal.SIGKILL)
+        return slot is not None
+
+    async def stop(self):
+        slot = self.victim()
+        if slot:
+            process = slot.process
+            process.send_signal(signal.SIGSTOP)
+
+            def go_on():
+                if process.returncode is None:
+                    process.send_signal(signal.SIGCONT)
+
+            self.later_do(self.length(), go_on)
+        return slot is not None
+
+    async def cut(self):
+        slot = self.victim()
+        if not slot:
+            return False
+        way = self.dice.choice(["up", "down"])
+        command = self.dice.choice(
+            [
+                {"do": "cut"},
+                {"do": "cut", "side": "worker"},
+                {"do": "cut-after", way: self.dice.randint(1, 4000)},
+                {"do": "cut-after", way: self.dice.randint(1, 4000), "then": "hold"},
+                {"do": "hold"},
+                {"do": "hold", "way": way},
+                {"do": "refuse"},
+            ]
+        )
+        self.proxy.do({**command, "name": slot.name})
+        if command != {"do": "cut"}:
+            self.later_do(self.length(), lambda: self.proxy.do({"do": "pass", "name": slot.name}))
+        return True
+
+    async def restart(self):
+        loop = asyncio.get_running_loop()
+        act = self.cluster.restart if self.dice.random() < 0.7 else self.cluster.crash
+        await loop.run_in_executor(None, act)
+        return True
+
+    # What became of it.
+
+    def count(self, score):
+        shown = self.command("report", "latest", "--format", "json")
+        if shown.returncode != 0:
+            raise RuntimeError(f"report: {shown.stderr}")
+        chunks = [chunk for chunk in json.loads(shown.stdout)["chunks"] if chunk["state"] != "split"]
+        states = {}
+        for chunk in chunks:
+            for item in range(chunk["first_item"], chunk["first_item"] + chunk["item_count"]):
+                states[item] = chunk["state"]
+        arrivals, taken = self.read_ledger()
+        for item in range(self.options.items):
+            times = taken[self.object(item)]
+            state = states.get(item)
+            score["duplicated"] += times > 1
+            score["lost"] += state is None or state == "accepted" and times == 0
+            score["undecided"] += state == "unknown"
+        verified = self.command("verify", "latest")
+        score["inconsistent"] += verified.returncode != 0
+        if verified.returncode != 0:
+            print(verified.stdout, verified.stderr, file=sys.stderr)
+        attempts = self.attempts()
+        score["ghosts"] += sum(ghosts(attempts[chunk], moments) for chunk, moments in arrivals.items())
+
+    def read_ledger(self):
+        """When each range of items arrived, and how often each object was taken."""
+        arrivals = defaultdict(list)
+        objects = {}
+        taken = Counter()
+        with open(self.ledger, encoding="utf-8") as file:
+            for line in file:
+                entry = json.loads(line)
+                if entry["event"] == "arrival" and entry["transfer"] is not None and entry["elements"]:
+                    names = [element["object"] for element in entry["elements"]]
+                    objects[entry["ordinal"]] = names
+                    first = int(names[0].rsplit("/", 1)[1].split(".")[0])
+                    arrivals[first, len(names)].append(entry["received_at"])
+                elif entry["event"] == "taken":
+                    taken.update(objects.get(entry["ordinal"], []))
+        return arrivals, taken
+
+    def attempts(self):
+        """When the attempts of each range of items began, and when a new owner gave them up, if one did."""
+        attempts = defaultdict(list)
+        rows = self.cluster.sql(
+            """
+            SELECT c.first_item, c.item_count, a.started_at, coalesce(g.at_ms::text, '')
+            FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+            LEFT JOIN observed.given_up AS g ON g.run = a.run AND g.chunk = a.chunk AND g.number = a.number
+            """,
+            self.database,
+        )
+        for row in rows.splitlines():
+            first, count, started, given_up = row.split("|")
+            attempts[int(first), int(count)].append((int(started), int(given_up) if given_up else None))
+        return attempts
+
+
+def ghosts(attempts, arrivals):
+    """How many requests came after their attempt was given up by a new owner.
+
+    An arrival belongs to the newest attempt that had begun. It is a ghost when that had been given up before; and of two
+    arrivals for one attempt, one belongs to an earlier attempt.
+
+    attempts: of a chunk, in milliseconds: when each began, and when it was given up or None
+    arrivals: of requests for that chunk, in milliseconds of the same clock
+    """
+    rows = sorted(attempts, key=lambda row: row[0])
+    seen = Counter()
+    found = 0
+    for moment in sorted(arrivals):
+        # Both are rounded.
+        place = bisect.bisect_right([start for start, _ in rows], moment + ROUNDING) - 1
+        seen[place] += 1
+        given_up = rows[place][1] if place >= 0 else None
+        found += place < 0 or seen[place] > 1 or given_up is not None and moment > given_up + ROUNDING
+    return found
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=300, metavar="FAULTS", help="faults in all (300)")
+    parser.add_argument("--program", required=True, help="orchestrate")
+    parser.add_argument("--simulator", required=True, help="transfer-simulator")
+    parser.add_argument("--workers", type=int, default=3, help="worker processes (3)")
+    parser.add_argument("--machines", type=int, default=2, help="machines they are on (2)")
+    parser.add_argument("--faults", default=",".join(KINDS), help=f"kinds, of {','.join(KINDS)} (all)")
+    parser.add_argument("--faults-per-run", type=int, default=25, help="faults in one run at most (25)")
+    parser.add_argument("--pause", type=float, default=1.5, help="seconds between two faults at most (1.5)")
+    parser.add_argument("--items", type=int, default=2000, help="items of each manifest (2,000)")
+    parser.add_argument("--timeout", default="3s", help="the time limit of requests (3s)")
+    parser.add_argument("--listing-lag", type=float, default=0.3, help="how late the service lists, in seconds (0.3)")
+    parser.add_argument("--seed", type=int, default=1, help="of moments and faults (1)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a run that went wrong")
+    options = parser.parse_args()
+    options.kinds = options.faults.split(",")
+    unknown = [kind for kind in options.kinds if kind not in KINDS]
+    if unknown or options.workers < 1 or options.machines < 1 or options.count < 1:
+        parser.error(f"no such fault: {', '.join(unknown)}" if unknown else "counts are 1 or more")
+    if programs() is None:
+        sys.exit("crash_score.py: there is no PostgreSQL server; install Debian's package postgresql")
+    help = subprocess.run([options.program, "--help"], capture_output=True, text=True).stdout
+    options.has_worker = any(line.split()[:1] == ["worker"] for line in help.splitlines())
+    dice = random.Random(options.seed)
+    score = Score()
+    folder = tempfile.mkdtemp(prefix="crash-score-")
+    # The server runs as another user.
+    os.chmod(folder, 0o755)
+    cluster = Cluster(os.path.join(folder, "server"))
+    cluster.start()
+    try:
+        while score["faults"] < options.count:
+            run = Run(options, cluster, score["runs"] + 1, random.Random(dice.randrange(1 << 32)))
+            before = score.copy()
+            await run.play(min(options.faults_per_run, options.count - score["faults"]), score)
+            print(score, file=sys.stderr, flush=True)
+            wrong = [name for name in Score.COUNTED if name != "undecided" and score[name] > before[name]]
+            if wrong and options.keep:
+                print(f"{', '.join(wrong)}: {run.folder}", file=sys.stderr)
+            else:
+                shutil.rmtree(run.folder)
+                cluster.sql(f"DROP DATABASE {run.database} WITH (FORCE)")
+    finally:
+        if options.keep and not score.is_good:
+            cluster.stop(immediately=False)
+        else:
+            cluster.remove()
+            shutil.rmtree(folder, ignore_errors=True)
+    print(score, flush=True)
+    sys.exit(0 if score.is_good else 1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
