@@ -100,6 +100,26 @@ struct KnownIndexTests {
     }
   }
 
+  @Test("what is sorted in memory for the index is 2 MiB at most, and there is no second copy of it")
+  func slices() throws {
+    #expect(KnownPages.sliceSize * KnownEntry.size <= 2 << 20)
+    let place = KnownPlace(family: .transfers, origin: 1)
+    let entries = (0..<5_000).map { number in
+      KnownEntry(
+        ItemFingerprint(identity: ItemIdentity(high: Int64(7_919 * number % 5_000), low: 0), content: 0),
+        KnownMark(.accepted, run: 1))
+    }
+    var slice = KnownSlice()
+    slice.append([place: entries])
+    // An array of its own: what it was filled from is not sorted with it.
+    slice.append([place: Array(entries.prefix(1))])
+    let before = slice.entries[place]?.withUnsafeBufferPointer(\.baseAddress)
+    let taken = try #require(slice.take()[place])
+    #expect(taken.withUnsafeBufferPointer(\.baseAddress) == before)
+    #expect(taken.map(\.high) == ([0] + Array(0..<5_000)).map { Int64($0) })
+    #expect(slice.entries.isEmpty && slice.count == 0)
+  }
+
   @Test("items that do not fit into memory are compared all the same", arguments: [1, 7, 100])
   func spilled(sliceSize: Int) async throws {
     let store = try await TestStore()

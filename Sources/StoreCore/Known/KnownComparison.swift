@@ -27,10 +27,10 @@ actor SQLKnownComparison: KnownComparison {
       count += 1
     }
     guard slice.count >= sliceSize else { return }
-    let full = slice
-    slice = []
-    slice.reserveCapacity(sliceSize)
-    spilled.append(try await spill(full.sorted(by: KnownEntry.precedes)))
+    var full: [KnownEntry] = []
+    swap(&full, &slice)
+    full.sort(by: KnownEntry.precedes)
+    spilled.append(try await spill(full))
   }
 
   func close() async throws {
@@ -58,7 +58,8 @@ actor SQLKnownComparison: KnownComparison {
   }
 
   func result(isStopped: @Sendable () -> Bool) async throws -> KnownResult? {
-    let mine = spilled + [.memory(slice.sorted(by: KnownEntry.precedes))]
+    slice.sort(by: KnownEntry.precedes)
+    let mine = spilled + [.memory(slice)]
     switch scope.side {
     case .run(let run):
       return try await compared(mine, with: run, isStopped: isStopped)
@@ -227,11 +228,13 @@ actor SQLKnownComparison: KnownComparison {
       }
       next = range.upperBound
       if entries.count >= KnownPages.sliceSize {
-        theirs.append(try await spill(entries.sorted(by: KnownEntry.precedes)))
+        entries.sort(by: KnownEntry.precedes)
+        theirs.append(try await spill(entries))
         entries = []
       }
     }
-    theirs.append(.memory(entries.sorted(by: KnownEntry.precedes)))
+    entries.sort(by: KnownEntry.precedes)
+    theirs.append(.memory(entries))
     var classes = [KnownClass](repeating: .new, count: count)
     var counts: [KnownClass: Int] = [:]
     var removed = [Bool](repeating: false, count: total)

@@ -72,8 +72,8 @@ enum KnownPages {
   static let entriesPerPage = 2_048
   /// Pages that are written in one transaction.
   static let pagesPerWrite = 32
-  /// Entries that are sorted in memory at most: 8 MiB.
-  static let sliceSize = 1 << 18
+  /// Entries that are sorted in memory at most: 2 MiB.
+  static let sliceSize = 1 << 16
 
   /// The table in a temporary database; the store's is made by a migration.
   static let temporaryTable =

@@ -92,8 +92,12 @@ struct KnownSlice: Sendable {
 
   /// Takes what is there out, sorted.
   mutating func take() -> [KnownPlace: [KnownEntry]] {
-    defer { self = KnownSlice() }
-    return entries.mapValues { $0.sorted(by: KnownEntry.precedes) }
+    var taken: [KnownPlace: [KnownEntry]] = [:]
+    swap(&taken, &entries)
+    count = 0
+    // Sorted where they are: a second copy of all of them would be as large again.
+    for place in Array(taken.keys) { taken[place]?.sort(by: KnownEntry.precedes) }
+    return taken
   }
 }
 
