@@ -20,10 +20,14 @@ def programs():
 
 
 class Cluster:
-    """Started by start(), ended by stop(). Nothing of it is on disk for good: fsync is off."""
+    """Started by start(), ended by stop().
 
-    def __init__(self, folder):
+    durable: whether what is committed is on disk for good, which takes long
+    """
+
+    def __init__(self, folder, durable=False):
         self.folder = folder
+        self.speed = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.data = os.path.join(folder, "data")
         self.sockets = os.path.join(folder, "sockets")
         self.programs = programs()
@@ -57,7 +61,7 @@ class Cluster:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig=INT", *self.user[1:]]
                 + [f"{self.programs}/postgres", "-D", self.data, "-k", self.sockets, "-c", "listen_addresses="]
-                + ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"],
+                + ["-c", "max_connections=200", *self.speed],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
