@@ -184,6 +184,44 @@ struct StoringCostTests {
     #expect(try await store.database.statements - statements <= alone + 2 * 5)
   }
 
+  @Test("to follow a chunk costs the same in a run of any size, and of a look only the end is synced")
+  func following() async throws {
+    var steps: [Int] = []
+    for chunks in [50, 400] {
+      let folder = try TemporaryFolder()
+      let watched = try FaultyFolder(folder)
+      let store = try await SQLiteStore.open(path: folder.file("store.db"), now: start)
+      let session = try await PlannedItems.plan(
+        (0..<chunks * 2).map { PlannedItems.source($0) }, chunkSize: 2, in: store, at: start)
+      for _ in 0..<chunks { try await accept(claim(session), session) }
+      let before = (try await store.reader.read { $0.machineSteps }, watched.counts.syncs)
+      var followed = 0
+      var after: Int?
+      repeat {
+        let page = try await store.follow(of: session.run, after: after, limit: 2) {
+          $0.object.fileName.rawValue
+        }
+        followed += page.followed
+        after = page.next
+      } while after != nil
+      #expect(followed == chunks * 2)
+      steps.append((try await store.reader.read { $0.machineSteps } - before.0) / chunks)
+      let listing = try #require(try await store.openListings(of: session.run).first)
+      #expect(listing.open == chunks * 2)
+      let video = ListedVideo(id: "v", mark: "000001.mp4", createdAt: start, state: .ready, detail: nil)
+      _ = try await store.record(
+        ListedPage(number: 1, videos: [video], isLast: true, readAt: start), of: listing, isByID: false)
+      _ = try await store.judge(listing, after: nil, limit: 10, at: start)
+      try await store.endWalk(of: listing)
+      // What is written in between may fill the log, which is then moved into the database.
+      #expect(watched.counts.syncs - before.1 < chunks / 10)
+      let syncs = watched.counts.syncs
+      try await store.endLook(of: session.run, at: start)
+      #expect(watched.counts.syncs == syncs + 1)
+    }
+    #expect(steps[1] <= steps[0] + steps[0] / 4, "\(steps)")
+  }
+
   @Test("names that clash cost planning a walk along the chunks, and no change for each")
   func clashes() async throws {
     var statements: [Int] = []

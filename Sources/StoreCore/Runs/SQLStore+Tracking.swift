@@ -1,15 +1,14 @@
 package import BatchDomain
 import Crypto
 
+/// A power cut may take back the last changes of a look that has not ended: the next look makes them again. The end of a look
+/// is durable, and all before it.
 extension SQLStore: Tracking {
-  /// Chunks looked at in one read.
-  private static let chunkPage = 1_000
-
   /// Begins to follow accepted items. They are read beside the queue that commits: what was accepted stays so.
   package func follow(
     of run: RunID, after: Int?, limit: Int, mark: @escaping @Sendable (SentItem) -> String?
   ) async throws -> (followed: Int, next: Int?) {
-    let row = try await database.write { connection in
+    let row = try await database.write(isDurable: false) { connection in
       let row = try Self.row(of: run, in: connection)
       try connection.run("INSERT INTO tracked_run (run) VALUES (?) ON CONFLICT DO NOTHING", .integer(row))
       return row
@@ -19,7 +18,7 @@ extension SQLStore: Tracking {
     }
     let marked = page.items.map { (item: $0, mark: mark($0).map(Self.digest)) }
     if !marked.isEmpty {
-      try await database.write { connection in
+      try await database.write(isDurable: false) { connection in
         // It may have been removed meanwhile.
         _ = try Self.row(of: run, in: connection)
         for entry in marked {
@@ -53,13 +52,17 @@ extension SQLStore: Tracking {
   }
 
   package func openListings(of run: RunID) async throws -> [OpenListing] {
-    try await database.read { connection in
+    let isOpen = "i.listing = l.id AND i.state <> 'ready' AND i.state <> 'failed' AND i.mark IS NOT NULL"
+    return try await reader.read { connection in
+      // One by one: a join with groups would sort a row for each item.
       try connection.rows(
         """
-        SELECT l.id, l.index_id, l.next_page, count(*), min(i.since)
-        FROM tracked_listing AS l JOIN tracked_item AS i INDEXED BY tracked_item_open ON i.listing = l.id
-        WHERE l.run = ? AND i.state <> 'ready' AND i.state <> 'failed' AND i.mark IS NOT NULL
-        GROUP BY l.id ORDER BY l.index_id
+        SELECT l.id, l.index_id, l.next_page,
+               (SELECT count(*) FROM tracked_item AS i INDEXED BY tracked_item_open WHERE \(isOpen)),
+               (SELECT min(since) FROM tracked_item AS i INDEXED BY tracked_item_open WHERE \(isOpen))
+        FROM tracked_listing AS l
+        WHERE l.run = ? AND EXISTS (SELECT 1 FROM tracked_item AS i INDEXED BY tracked_item_open WHERE \(isOpen))
+        ORDER BY l.index_id
         """, .integer(try Self.row(of: run, in: connection))
       ) {
         OpenListing(
@@ -71,7 +74,7 @@ extension SQLStore: Tracking {
 
   package func record(_ page: ListedPage, of listing: OpenListing, isByID: Bool) async throws -> Int {
     let videos = page.videos.compactMap { video in video.mark.map { (video: video, mark: Self.digest($0)) } }
-    return try await database.write { connection in
+    return try await database.write(isDurable: false) { connection in
       var changed = 0
       for entry in videos {
         if isByID {
@@ -130,7 +133,7 @@ extension SQLStore: Tracking {
   package func judge(
     _ listing: OpenListing, after: TrackingCursor?, limit: Int, at now: Timestamp
   ) async throws -> (changed: Int, next: TrackingCursor?) {
-    try await database.write { connection in
+    try await database.write(isDurable: false) { connection in
       let marks = try connection.rows(
         """
         SELECT DISTINCT mark FROM tracked_item INDEXED BY tracked_item_open_mark
@@ -189,7 +192,7 @@ extension SQLStore: Tracking {
   }
 
   package func endWalk(of listing: OpenListing) async throws {
-    try await database.write { connection in
+    try await database.write(isDurable: false) { connection in
       _ = try connection.run(
         "UPDATE tracked_listing SET next_page = NULL WHERE id = ?", .integer(listing.id))
     }
@@ -324,8 +327,14 @@ private struct FollowedPage: Sendable {
   /// The first item of the last chunk that was looked at; `nil` at the end.
   var next: Int?
 
-  /// Chunks of a read that looks whether they are followed.
+  /// Chunks that are looked at in one read, at most.
   private static let chunks = 1_000
+
+  /// Which chunks are not followed from their first item on, as SQL.
+  private static let areLeft = """
+    c.run = ?1 AND c.state = 'accepted' AND c.first_item > ?2
+      AND NOT EXISTS (SELECT 1 FROM tracked_item AS t WHERE t.position = (c.run << 40) + c.first_item)
+    """
 
   private struct Leaf {
     let items: Range<Int>
@@ -342,6 +351,12 @@ private struct FollowedPage: Sendable {
       """, .integer(run)
     ) { $0.flag(0) }
     guard isComplete != true else { return FollowedPage() }
+    // Most chunks of a run are of one size: no more are read than there is room for.
+    let size = try connection.first(
+      "SELECT item_count FROM chunk AS c INDEXED BY chunk_items WHERE \(areLeft) ORDER BY c.first_item LIMIT 1",
+      .integer(run), .integer(after)
+    ) { $0.int(0) }
+    let chunks = max(1, min(Self.chunks, limit / max(1, size ?? 1)))
     // A piece that was never sent itself was accepted with what its parent's request left there.
     let leaves = try connection.rows(
       """
@@ -357,8 +372,7 @@ private struct FollowedPage: Sendable {
                        WHERE a.run = c.run AND a.chunk = c.number AND a.step = c.step),
                       (SELECT last_outcome_at FROM run WHERE id = c.run), 0)
       FROM chunk AS c INDEXED BY chunk_items
-      WHERE c.run = ?1 AND c.state = 'accepted' AND c.first_item > ?2
-        AND NOT EXISTS (SELECT 1 FROM tracked_item AS t WHERE t.position = (c.run << 40) + c.first_item)
+      WHERE \(areLeft)
       ORDER BY c.first_item LIMIT ?3
       """, .integer(run), .integer(after), .integer(chunks)
     ) {
