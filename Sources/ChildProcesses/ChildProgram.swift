@@ -130,7 +130,7 @@ package struct ChildProgram: Sendable {
   }
 
   /// The reading end of a pipe that holds these bytes and then ends. Filled before anybody reads, so that a program that
-  /// never does cannot hold up whoever writes, and is not reported as a failure to write.
+  /// never does cannot hold up the writer, and is not reported as a failure to write.
   private static func filledPipe(_ bytes: [UInt8]) throws(ChildNotStarted) -> FileDescriptor {
     var ends: [CInt] = [0, 0]
     guard pipe(&ends) == 0 else { throw ChildNotStarted(reason: String(cString: strerror(errno))) }

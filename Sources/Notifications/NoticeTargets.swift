@@ -26,7 +26,7 @@ package struct NoticeTargets: Sendable, Equatable {
 
 /// An address that notices or heartbeats go to: https, or http to this machine.
 ///
-/// Whoever knows such an address can write into a chat, so only its host is ever shown.
+/// Everybody who knows such an address can write into a chat, so only its host is ever shown.
 package struct NoticeAddress: Sendable, Equatable {
   /// The whole address; for the transport alone.
   let text: String
@@ -76,7 +76,7 @@ package struct NoticeCommand: Sendable, Equatable {
 
   /// Reads a command from one text: a JSON array of strings, or words with white space between them.
   ///
-  /// Letters that a shell gives a meaning to are refused in the second form: no shell sees them, so whoever wrote them
+  /// Letters that a shell gives a meaning to are refused in the second form: no shell sees them, so a person who wrote them
   /// means something else than what would happen.
   ///
   /// - Throws: ``NoticeTargetError``.

@@ -1,7 +1,7 @@
 import BatchDomain
 package import S3Signing
 
-/// What a received request says of its signature, in a query or in headers: what whoever checks it needs.
+/// What a received request says of its signature, in a query or in headers: what a check of it needs.
 package struct SignatureClaims: Sendable {
   /// Why a request has no signature that could be checked.
   package enum Refusal: Error, Sendable, Equatable {

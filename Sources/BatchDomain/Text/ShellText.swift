@@ -19,7 +19,7 @@ package enum ShellText {
 
 extension String {
   /// The text with each such scalar replaced. By scalar, not by character: a combining mark after a quote makes
-  /// another character of both, and leaves the quote a quote for whoever reads the bytes.
+  /// another character of both, and leaves the quote a quote for a program that reads the bytes.
   package func replacing(scalar: Unicode.Scalar, by replacement: String) -> String {
     var text = ""
     for current in unicodeScalars {

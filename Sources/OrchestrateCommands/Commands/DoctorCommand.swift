@@ -203,7 +203,7 @@ struct DoctorCommand: Subcommand {
     }
     do {
       let answer = try await probe(settings, key, route, context)
-      // Whoever names no profile may not know which generation of the API the account has.
+      // A person who names no profile may not know which generation of the API the account has.
       if !isProfileGiven, case .refused(let refusal, isForeign: false) = answer.result,
         refusal.outcome == .endpoint || refusal.status == 404
       {

@@ -174,7 +174,7 @@ struct DiagnosticsLog: LogHandler {
     }
   }
 
-  /// Whoever reads too slowly loses what explains before what warns.
+  /// A reader that is too slow loses what explains before what warns.
   private func write(_ line: String, _ level: Logger.Level) {
     if level < .warning { context.noteProgress(line) } else { context.note(line) }
   }

@@ -61,7 +61,7 @@ struct StandardStream: TextSink {
   }
 }
 
-/// Text on its way to a place that may be slow or stuck: whoever writes never waits.
+/// Text on its way to a place that may be slow or stuck: the writer never waits.
 ///
 /// A reader that is gone, or that does not read, changes nothing for the writer.
 final class QueuedOutput: TextSink {
@@ -174,7 +174,7 @@ package enum StandardDescriptors {
   /// Puts a stand-in where one of them is closed. Called before anything else: the libraries of the language open files
   /// of their own as soon as there is a task.
   ///
-  /// Standard input is one that cannot be read and standard output one that cannot be written, so that whoever uses them
+  /// Standard input is one that cannot be read and standard output one that cannot be written, so that a user of them
   /// gets an error instead of an empty manifest or a result that nobody sees. What goes to standard error is dropped.
   package static func hold() {
     hold(STDIN_FILENO, O_WRONLY)

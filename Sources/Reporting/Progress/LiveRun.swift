@@ -1,6 +1,6 @@
 package import BatchDomain
 
-/// A run while it goes on, as far as whoever shows it has been told. A pure value.
+/// A run while it goes on, as far as the display has been told. A pure value.
 package struct LiveRun: Sendable {
   /// What the run is about.
   package enum Phase: Sendable, Equatable {

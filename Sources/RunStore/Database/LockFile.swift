@@ -14,10 +14,10 @@ final class LockFile: Sendable {
   static let checkpointByte: Int64 = 0
   /// Byte that a migration takes for itself.
   static let migrationByte: Int64 = 1
-  /// Byte that whoever takes a run shares with others who do, from before the run's lock is taken until the run has its
+  /// Byte that a process that takes a run shares with others who do, from before the run's lock is taken until the run has its
   /// new owner.
   static let takingByte: Int64 = 3
-  /// Byte that whoever writes the index of known items takes for itself.
+  /// Byte that the process that writes the index of known items takes for itself.
   static let knownItemsByte: Int64 = 4
   /// First byte of the runs.
   static let firstRunByte: Int64 = 4_096
@@ -103,7 +103,7 @@ final class LockFile: Sendable {
 
   /// Takes a run or does something in its place, with ``takingByte`` held meanwhile.
   ///
-  /// Does not wait for others who take runs; for whoever asks ``isAnyRunBeingTaken()``, a moment.
+  /// Does not wait for others who take runs; for a process that asks ``isAnyRunBeingTaken()``, a moment.
   func whileTaking<T>(_ body: () async throws -> T) async throws -> T {
     while true {
       // Counted and locked as one, so that who is last does not unlock what the next one counts on.

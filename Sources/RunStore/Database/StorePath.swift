@@ -120,7 +120,7 @@ enum StorePath {
 /// Opens a database for reports where SQLite alone cannot: a reader of a write-ahead log makes the files of the log when
 /// they are missing, and on a read-only mount, or in the folder of another user, it may not.
 ///
-/// Nobody has such a database open: whoever has makes the log and its index first. So it can be read as one that does not
+/// No process has such a database open: one that has makes the log and its index first. So it can be read as one that does not
 /// change (https://sqlite.org/wal.html, "Read-Only Databases").
 enum ReadingPlace {
   /// Opens the database; `prepare` runs on its queue before anything else does.

@@ -6,7 +6,7 @@ struct WriteAheadLog: CommitLog {
   /// Bytes the log may have before a checkpoint is tried.
   static let limit = 16 << 20
   /// The same while changes need not be durable: a checkpoint is then the only thing that waits for the device, and a
-  /// short one does not hold up whoever is some changes ahead.
+  /// short one does not hold up a writer that is some changes ahead.
   static let limitInPlanning = 4 << 20
   /// The same once the disk was full: the log is what grows most, and its room is used again only after a checkpoint.
   static let limitShortOfSpace = 1 << 20

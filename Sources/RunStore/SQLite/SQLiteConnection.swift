@@ -145,7 +145,7 @@ final class SQLiteConnection: SQLEngine {
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
   /// SQLite 3.40.1 leaves wrong checksums in the log where a savepoint is undone after pages went there before the
-  /// commit: what is committed then is lost to whoever reads the log after a crash. So pages go there early only in
+  /// commit: what is committed then is lost to a process that reads the log after a crash. So pages go there early only in
   /// transactions without savepoints.
   func permitSavepoints(_ isPermitted: Bool) throws(StoreError) {
     guard isPermitted == isSpilling else { return }

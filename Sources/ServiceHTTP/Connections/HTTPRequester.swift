@@ -13,7 +13,7 @@ package final class HTTPRequester: Sendable {
   package let endpoint: ServiceEndpoint
   /// Takes secrets out of what the service says.
   package let scrubber: Scrubber
-  /// Runs tasks on the loop of all connections: whoever waits for answers there is woken without a change of thread.
+  /// Runs tasks on the loop of all connections: a task that waits for answers there is woken without a change of thread.
   package let executor: any TaskExecutor
 
   /// One loop for all connections: it is far faster than the service.

@@ -35,7 +35,7 @@ final class InFlightRequest {
   /// An exchange that has not begun.
   ///
   /// - Parameters:
-  ///   - timeout: the most it may take, from now to the end of the answer; whoever sends it sees to that.
+  ///   - timeout: the most it may take, from now to the end of the answer; its sender sees to that.
   ///   - bodyLimit: the most bytes of the answer's body to keep.
   ///   - onHead: is told the status when the head of the answer came.
   init(

@@ -143,7 +143,7 @@ final class ServiceConnection: ChannelInboundHandler {
 
   // MARK: Closing
 
-  /// Closes it by a reset: whatever was under way is over for whoever sent it, and nothing more of it arrives.
+  /// Closes it by a reset: what was under way is over for its sender, and nothing more of it arrives.
   func drop() {
     leave()
     context?.channel.reset()
@@ -227,7 +227,7 @@ struct BodyWriting {
   func failed() { progress.retreat() }
 }
 
-/// How far a request's body got on its way into the socket; shared by the connection that writes it and by whoever judges
+/// How far a request's body got on its way into the socket; shared by the connection that writes it and by the code that judges
 /// a failure.
 final class WriteProgress: Sendable {
   /// What was handed to the socket.

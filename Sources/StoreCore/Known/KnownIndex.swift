@@ -24,7 +24,7 @@ final class KnownReasons: Sendable {
 
   /// The reasons of a store.
   ///
-  /// - Parameter areRecorded: whether numbers that are given out will be recorded, by whoever writes the index.
+  /// - Parameter areRecorded: whether numbers that are given out will be recorded, by the process that writes the index.
   init(_ connection: Connection, areRecorded: Bool) throws {
     let rows = try connection.rows("SELECT code, id FROM known_reason") { ($0.text(0), $0.int(1)) }
     let last = rows.map(\.1).max() ?? 0
@@ -50,7 +50,7 @@ final class KnownReasons: Sendable {
     state.withLockedValue { state in state.numbers.first { $0.value == number }?.key }
   }
 
-  /// Records the numbers that were given out, by whoever writes the index.
+  /// Records the numbers that were given out, by the process that writes the index.
   func write(in connection: Connection) throws {
     for reason in state.withLockedValue({ $0.new }) {
       try connection.run(

@@ -3,7 +3,7 @@ import BatchDomain
 /// The items of a run in the table of items, where a row has those of a planned chunk, or a part of them: what came in one
 /// batch, ``itemsPerRow`` at most. Rows are never changed.
 struct ItemRows: Sendable {
-  /// Items in a row at most: whoever looks for one item reads its row.
+  /// Items in a row at most: to look for one item, its row is read.
   static let itemsPerRow = 256
 
   /// `run.id`.

@@ -4,7 +4,7 @@ import BatchDomain
 /// to others goes before them, and the row of the run is the last.
 ///
 /// Requests that began not long ago stay with their chunks: rates count them. The row of the run stays with them, and
-/// whoever goes on later finds them.
+/// the process that goes on later finds them.
 struct RunRows: Sendable {
   private enum Stage: Sendable { case items, trackedItems, trackedVideos, chunks, run, end }
 

@@ -125,7 +125,7 @@ extension SQLRunSession {
     let chunks = try await sentChunks(of: Set(names.keys), since: moment)
     var sends: [NamedSend] = []
     var left = chunks[...]
-    // Items never change, so that they can be read bit by bit: whoever else reads gets a turn in between.
+    // Items never change, so that they can be read bit by bit: others that read get a turn in between.
     while !left.isEmpty {
       let page = left.prefix(Self.sendsPerRead)
       left = left.dropFirst(page.count)

@@ -13,7 +13,7 @@ final class SQLRunSession: RunSession {
   let engine: any StoreEngine
   /// Reads that may take long, beside the queue that commits.
   let reader: Database
-  /// Where times of intents come from; `nil` leaves them to whoever claims.
+  /// Where times of intents come from; `nil` leaves them to the caller that claims.
   let clock: (any BatchClock)?
   /// Where the windows of the rates begin, for each step of the profile.
   let windows: [ChunkStep: RateWindows]
@@ -225,7 +225,7 @@ final class SQLRunSession: RunSession {
 
   func cancelPending() async throws -> Recorded {
     try await changeCounted { [row] connection in
-      // From here on it is followed by whoever takes the run over, also when this process dies.
+      // From here on it is followed by the process that takes the run over, also when this process dies.
       try connection.run("UPDATE run SET cancelling = 1 WHERE id = ? AND cancelling = 0", .integer(row))
       let state = try ChunkState.pending.after(.cancelled)
       try connection.run(
@@ -278,7 +278,7 @@ final class SQLRunSession: RunSession {
       try engine.disown(row, in: connection)
       try endShares(in: connection)
     }
-    // Whoever sees the new state may take the run at once.
+    // Another process that sees the new state may take the run at once.
     engine.releaseRun(row)
     try await database.checkpoint(truncating: true)
   }

@@ -71,7 +71,7 @@ extension SQLStore {
       try connection.snapshot {
         var found = findings
         let run = try AuditedRun.read(start.row, in: connection)
-        // Whoever takes a run over changes its row, so what was counted page by page belongs together otherwise.
+        // A process that takes a run over changes its row, so what was counted page by page belongs together otherwise.
         let totals =
           wasLive || run != start
           ? try TotalsAudit(countingOnce: run, in: connection)

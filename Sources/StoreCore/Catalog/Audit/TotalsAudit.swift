@@ -83,7 +83,7 @@ struct TotalsAudit {
 
 /// Whether the counts that are kept of tracked items are those of the rows.
 ///
-/// Whoever tracks a run need not own it. Where items were moved while they were counted page by page, they are counted once
+/// A process that tracks a run need not own it. Where items were moved while they were counted page by page, they are counted once
 /// more at one moment, unless there are too many.
 struct TrackedTotalsAudit: AuditPass {
   private static let pageSize = 20_000
