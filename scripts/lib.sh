@@ -93,14 +93,14 @@ python_with() {
   printf '%s\n' "$folder/bin/python"
 }
 
-# Starts the debug build of the simulator with those options, and sets `simulator` to its process and `address` to where it
+# Starts the simulator of the folder `bin`, or of the debug build, with those options, and sets `simulator` to its process and `address` to where it
 # listens. What it prints goes to the file named first.
 start_simulator() {
   local output=$1
   shift
   # The address of an earlier one is not to be read.
   rm -f "$output"
-  "$(swift build --show-bin-path)/transfer-simulator" "$@" > "$output" 2> "$output.log" &
+  "${bin:-$(swift build --show-bin-path)}/transfer-simulator" "$@" > "$output" 2> "$output.log" &
   simulator=$!
   for _ in $(seq 100); do
     [ -s "$output" ] && break
