@@ -91,6 +91,11 @@ CREATE TABLE run (
   owner_pid            bigint,
   -- The process that owns it; NULL when none does.
   worker               text COLLATE "C" REFERENCES worker (id),
+  -- The server, and its timeline, that its owner was last confirmed changes by.
+  server               text COLLATE "C",
+  -- Whose requests may still reach the service after a take-over, and until when.
+  inherited_from       text,
+  inherited_until      bigint,
   request              text COLLATE "C" CHECK (request IN ('pause', 'cancel')),
   refusals             text COLLATE "C" NOT NULL DEFAULT 'unproven' CHECK (refusals IN ('unproven', 'whole', 'partial')),
   cancelling           bigint NOT NULL DEFAULT 0 CHECK (cancelling IN (0, 1)),
@@ -195,6 +200,30 @@ CREATE TABLE settlement (
   counted       bigint NOT NULL CHECK (counted IN (0, 1)),
   PRIMARY KEY (run, chunk, attempt, decided_at),
   FOREIGN KEY (run, chunk, attempt) REFERENCES attempt (run, chunk, number)
+);
+
+-- What a process says of an attempt after its run was taken from it: applied by the owner of the run, at once where there is none.
+CREATE TABLE late_word (
+  run         bigint NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+  chunk       bigint NOT NULL,
+  attempt     bigint NOT NULL,
+  said_at     bigint NOT NULL,
+  finished_at bigint NOT NULL,
+  took_ms     bigint NOT NULL,
+  outcome     text COLLATE "C" NOT NULL,
+  status      bigint,
+  code        text COLLATE "C",
+  message     text,
+  external_id text COLLATE "C",
+  event       text COLLATE "C" NOT NULL,
+  next_step   text COLLATE "C",
+  media_ms    bigint,
+  counted     bigint NOT NULL,
+  in_outage   bigint NOT NULL,
+  ready_at    bigint,
+  items       bigint NOT NULL,
+  step        text COLLATE "C" NOT NULL,
+  PRIMARY KEY (run, chunk, attempt)
 );
 
 CREATE TABLE listing_lag (

@@ -25,13 +25,16 @@ final class Dispatcher: Sendable {
   private let random: any RandomSource
   private let observer: any RunObserver
   private let alarm = Alarm()
+  /// How long a change is tried again while the store refuses it for a reason that may pass.
+  let storePatience: Duration
 
   init(
     settings: RunSettings, calendar: WindowCalendar? = nil, budgets: Budgets, firstGoesAlone: Bool = false,
     standing: RunSnapshot,
     clock: any BatchClock,
-    random: any RandomSource, observer: any RunObserver
+    random: any RandomSource, observer: any RunObserver, storePatience: Duration = .seconds(45)
   ) {
+    self.storePatience = storePatience
     self.clock = clock
     self.random = random
     self.observer = observer

@@ -164,6 +164,11 @@ enum DispatcherEvent: Sendable {
   /// An unknown chunk is left to a person.
   case held(wasRefused: Bool)
 
+  /// What became of chunks that a lost owner had under way is durable.
+  ///
+  /// - Parameter wasHeld: whether its chunk was left to a person before.
+  case inherited(InheritedMove, wasHeld: Bool)
+
   /// What was pending is cancelled.
   case cancelledPending(Recorded)
   /// What another process asks of the run, if anything.

@@ -18,6 +18,8 @@ struct DispatcherState: Sendable {
   /// Senders with a slot, or with an answer that is not recorded.
   private var working = 0
   private var openUnknowns: Int
+  /// Chunks that a lost owner of the run has under way, perhaps.
+  private var inherited: Int
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
   /// Changes that the store refuses for now.
@@ -55,6 +57,7 @@ struct DispatcherState: Sendable {
     items = standing.items
     counts = standing.counts
     openUnknowns = standing.counts.chunks(in: .unknown)
+    inherited = standing.counts.chunks(in: .submitting)
     rules = PauseRules(wasResolved: standing.hasReachedService)
     lanes = Lanes(budgets, settings: settings, hasPending: standing.counts.chunks(in: .pending) > 0)
   }
@@ -119,6 +122,7 @@ struct DispatcherState: Sendable {
       decided(wasRefused: wasRefused)
       steps.hold()
       changed()
+    case .inherited(let move, let wasHeld): take(move, wasHeld: wasHeld)
 
     case .cancelledPending(let recorded): take(recorded)
     case .requested(let request): follow(request)
@@ -358,7 +362,7 @@ extension DispatcherState {
   /// With `--exit-outside`, pauses the run once every request that is left can only leave in a later window.
   private mutating func pauseUntilLaterWindow(now: Moment) {
     guard settings.exitsOutside, hours.opening == nil, !isSendingOver, hasPending, working == 0,
-      openUnknowns == 0, !isProcessing, !waiting.senders.isEmpty
+      openUnknowns == 0, inherited == 0, !isProcessing, !waiting.senders.isEmpty
     else { return }
     var first: (start: Timestamp, reason: String)?
     for lane in lanes.withPending {
@@ -408,6 +412,22 @@ extension DispatcherState {
     if wasRefused { doubted = max(0, doubted - 1) }
   }
 
+  /// What became of chunks that a lost owner had under way.
+  private mutating func take(_ move: InheritedMove, wasHeld: Bool) {
+    if !move.wasUnknown {
+      inherited += move.recorded.moved.chunks(in: .submitting)
+      let unknown = move.recorded.moved.chunks(in: .unknown)
+      openUnknowns += unknown
+      if unknown > 0 { settling.note() }
+    } else if wasHeld {
+      steps.holdNoMore()
+    } else {
+      openUnknowns -= 1
+    }
+    if move.chunk != nil { follow(ChunkMove(move.event, at: move.step)) }
+    take(move.recorded)
+  }
+
   /// Whether any chunk of the run was accepted: what goes wrong beside it is then the chunk's own.
   var othersAreAccepted: Bool { counts.chunks(in: .accepted) > 0 }
 
@@ -416,7 +436,8 @@ extension DispatcherState {
 
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool {
-    openUnknowns == 0 && working == 0 && (isPendingKnownEmpty && !isProcessing || isCancelled)
+    openUnknowns == 0 && inherited == 0 && working == 0
+      && (isPendingKnownEmpty && !isProcessing || isCancelled)
   }
 
   /// Whether later acceptances can still become witnesses.
@@ -495,7 +516,9 @@ extension DispatcherState {
 
   private var isProcessing: Bool { counts.chunks(in: .processing) > 0 }
 
-  private var isDone: Bool { isPendingKnownEmpty && working == 0 && openUnknowns == 0 && !isProcessing }
+  private var isDone: Bool {
+    isPendingKnownEmpty && working == 0 && openUnknowns == 0 && inherited == 0 && !isProcessing
+  }
 
   /// The settler would wake at every change; what concerns it is a new unknown chunk, and the end.
   private mutating func changed() {

@@ -41,7 +41,7 @@ package enum StopCause: Sendable, Equatable {
   /// A person cancelled the run.
   case cancelled
   /// The run cannot go on now, and is paused for that reason.
-  case paused(PauseReason, detail: String)
+  case paused(PauseReason, detail: String?)
   /// The store cannot be used.
   case store(StoreError)
 }

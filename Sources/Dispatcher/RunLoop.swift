@@ -10,17 +10,21 @@ package struct RunLoop: Sendable {
   private let random: any RandomSource
   private let observer: any RunObserver
   private let settings: RunSettings
+  private let storePatience: Duration
 
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
 
   /// A loop over a run this process owns.
   ///
-  /// - Parameter concurrency: requests in flight at most, where the process can hold fewer than the run's settings say.
+  /// - Parameters:
+  ///   - concurrency: requests in flight at most, where the process can hold fewer than the run's settings say.
+  ///   - storePatience: how long a change is tried again while the store refuses it for a reason that may pass.
   package init(
     session: any RunSession, service: any ServiceModule, clock: any BatchClock, random: any RandomSource,
-    observer: any RunObserver, concurrency: Int? = nil
+    observer: any RunObserver, concurrency: Int? = nil, storePatience: Duration = .seconds(45)
   ) {
+    self.storePatience = storePatience
     self.session = session
     self.service = service
     self.clock = clock
@@ -47,7 +51,7 @@ package struct RunLoop: Sendable {
       settings: settings, calendar: calendar, budgets: service.budgets,
       firstGoesAlone: service.firstGoesAlone,
       standing: standing,
-      clock: clock, random: random, observer: observer)
+      clock: clock, random: random, observer: observer, storePatience: storePatience)
     dispatcher.handle(.started(standing, isCancelling: isCancelling))
     await withTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -129,8 +133,11 @@ package struct RunLoop: Sendable {
   }
 
   private func leave(_ dispatcher: Dispatcher) async throws -> RunExit {
-    let stop = dispatcher.stop
-    if case .store(let error) = stop { throw error }
+    var stop = dispatcher.stop
+    if case .store(let error) = stop {
+      guard error.code == .lostChanges else { throw error }
+      stop = .paused(.failedOver, detail: error.message)
+    }
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, dispatcher: dispatcher)
     let ending: RunExit

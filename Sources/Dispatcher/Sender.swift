@@ -95,8 +95,9 @@ struct Sender {
         dispatcher.handle(.recorded(recorded, record.move(result), outcome: result.outcome))
         switch claim {
         case .success(let claim): return take(claim, slot)
-        case .failure(let damage):
-          dispatcher.stop(for: .store(damage))
+        case .failure(let error):
+          // What may pass is met again, and said, by the next claim.
+          if !error.isTransient { dispatcher.stop(for: .store(error)) }
           dispatcher.handle(.slotUnused(slot))
           return nil
         }

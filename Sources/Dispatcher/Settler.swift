@@ -29,6 +29,8 @@ struct Settler {
   private struct State {
     var cases: [ChunkNumber: SettlingCase] = [:]
     var strategy: any SettlingStrategy
+    /// When it is looked again for what a lost owner of the run left; `nil` where there was none.
+    var nextInheriting: Duration?
   }
 
   private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
@@ -41,29 +43,50 @@ struct Settler {
       strategy: service.settling(
         SettlingContext(
           evidence: PersistentRecords(session: session, persistently: persistently), gate: dispatcher,
-          clock: clock, delay: settings.settleDelay, grace: settings.settleGrace)))
+          clock: clock, delay: settings.settleDelay, grace: settings.settleGrace)),
+      nextInheriting: session.isHeir ? .zero : nil)
     do {
       while true {
         // Taken before the question, so that a stop between the two is not missed.
         let version = dispatcher.settlingVersion
         // A task that was cancelled does not wait any more, and would look again and again.
         if dispatcher.stopsSettling || Task.isCancelled { return }
+        try await inherit(&state)
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
           if dispatcher.isSettlingOver { return }
-          await dispatcher.waitForSettling(version: version, until: nil)
+          await dispatcher.waitForSettling(version: version, until: state.nextInheriting)
           continue
         }
         let due = chunks.filter { (state.cases[$0.number]?.nextLook ?? .zero) <= clock.elapsed() }
         if due.isEmpty {
-          let next = chunks.compactMap { state.cases[$0.number]?.nextLook }.min()
-          await dispatcher.waitForSettling(version: version, until: next)
+          let looks = chunks.compactMap { state.cases[$0.number]?.nextLook }
+          await dispatcher.waitForSettling(
+            version: version, until: (looks + [state.nextInheriting].compactMap(\.self)).min())
         } else {
           try await look(at: due, &state)
         }
       }
     } catch {
       dispatcher.stop(for: .store(StoreError(wrapping: error)))
+    }
+  }
+
+  /// How often a new owner looks for what became of the chunks that a lost one had under way.
+  static let inheritingInterval: Duration = .seconds(1)
+
+  /// Takes notice of what a lost owner of the run left.
+  private func inherit(_ state: inout State) async throws {
+    guard let next = state.nextInheriting, next <= clock.elapsed() else { return }
+    state.nextInheriting = clock.elapsed() + Self.inheritingInterval
+    for move in try await persistently({ try await session.inherit(at: clock.now()) }) {
+      var wasHeld = false
+      if let chunk = move.chunk, move.wasUnknown {
+        wasHeld = state.cases.removeValue(forKey: chunk)?.isHeld ?? false
+        let verdict: Settlement.Verdict = move.event == .settledNotReceived ? .notReceived : .received
+        dispatcher.tell(.settled(chunk: chunk, verdict: verdict, evidence: move.evidence ?? ""))
+      }
+      dispatcher.handle(.inherited(move, wasHeld: wasHeld))
     }
   }
 

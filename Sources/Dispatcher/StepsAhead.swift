@@ -43,6 +43,11 @@ struct StepsAhead: Sendable {
     if areSeveral { begun -= 1 }
   }
 
+  /// A chunk that was held is not any more.
+  mutating func holdNoMore() {
+    if areSeveral { begun += 1 }
+  }
+
   /// Takes note of a move of a chunk.
   mutating func follow(_ move: ChunkMove) {
     guard areSeveral else { return }

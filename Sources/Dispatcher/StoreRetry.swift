@@ -7,10 +7,9 @@ struct StoreRetry {
   let clock: any BatchClock
   let dispatcher: Dispatcher
 
-  /// How long a change is tried again, counted from the end of its first try: long enough for a disk to be cleared
-  /// by whatever filled it, short enough to say so within a minute or two. A locked database takes up half of it by
+  /// How long a change is tried again, counted from the end of its first try. A locked database takes up half a minute by
   /// itself each time.
-  static let patience: Duration = .seconds(45)
+  private var patience: Duration { dispatcher.storePatience }
 
   /// The run stops, and the change was one that only matters while it goes on.
   struct Stopped: Error {}
@@ -31,7 +30,7 @@ struct StoreRetry {
         if tries > 0 { dispatcher.handle(.storeRecovered) }
         return value
       } catch let error as StoreError
-        where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < Self.patience
+        where error.isTransient && clock.elapsed() - (firstFailure ?? clock.elapsed()) < patience
       {
         firstFailure = firstFailure ?? clock.elapsed()
         if tries == 0 { dispatcher.handle(.storeInTrouble(error)) }

@@ -17,7 +17,8 @@ package struct PostgresDiagnostics: Sendable {
   /// The checks, in the order in which they are shown.
   package func checks() async -> [HealthCheck] {
     let database = Database { [target] in
-      Connection(PostgresConnection(target, application: "orchestrate doctor", role: .reader))
+      Connection(
+        PostgresConnection(target, application: "orchestrate doctor", role: .reader, patience: .zero))
     }
     let checks: [HealthCheck]
     do {

@@ -8,6 +8,9 @@ package enum PostgresStore {
   /// The format that this program makes: the number of its last migration.
   package static let format = Migrations.postgres.count
 
+  /// How long a server that cannot be reached is tried again, unless `--store-patience` says otherwise.
+  package static let patience: Duration = .seconds(600)
+
   /// What opening a store needs of its surroundings.
   package struct Surroundings: Sendable {
     /// The variables of the process: where state is kept, and whether a pooler knows prepared statements
@@ -19,14 +22,25 @@ package enum PostgresStore {
     package var random: any RandomSource
     /// The version of this program.
     package var version: String
+    /// Ends this process when it is stopped while requests are under way; `nil` for none, in tests.
+    package var watchdog: Watchdog?
+    /// How long the store is tried again while its server cannot be reached.
+    package var patience: Duration
+    /// Says something to the person who runs this process.
+    package var notify: @Sendable (String) -> Void
     /// Opens a database for what does not fit into memory.
     package var scratch: @Sendable () async throws -> Database
 
     /// Surroundings in their parts.
     package init(
       environment: [String: String], clock: any BatchClock, random: any RandomSource, version: String,
+      watchdog: Watchdog? = nil, patience: Duration = PostgresStore.patience,
+      notify: @escaping @Sendable (String) -> Void = { _ in },
       scratch: @escaping @Sendable () async throws -> Database
     ) {
+      self.watchdog = watchdog
+      self.patience = patience
+      self.notify = notify
       self.environment = environment
       self.clock = clock
       self.random = random
@@ -34,6 +48,9 @@ package enum PostgresStore {
       self.scratch = scratch
     }
   }
+
+  /// What ends a process that is stopped while it sends; `nil` where the system has no such timer.
+  package static func watchdog() -> Watchdog? { Watchdog(limit: PostgresEngine.Limits().watchdog) }
 
   /// Opens a store for work.
   ///
@@ -49,11 +66,12 @@ package enum PostgresStore {
     let reader = place.reader()
     try await place.checkSchema(on: reader, createsSchema: createsSchema)
     let engine = try await place.engine(on: reader)
-    let database = try await Database.open(opener: place.opener(.writer(client: engine.worker.id)))
+    let database = try await Database.open(
+      opener: place.opener(.writer(client: engine.worker.id, history: engine.history)))
     try await engine.begin(on: database, beatingOn: place.reader())
     return SQLStore(
       path: target.shown, database: database, reader: reader, engine: engine,
-      clock: stampsIntents ? engine.databaseClock : nil, canWrite: true)
+      clock: stampsIntents ? engine.databaseClock : nil, patience: surroundings.patience, canWrite: true)
   }
 
   /// Opens a store for reports only: nothing in it is changed, and this process is no worker.
@@ -107,7 +125,7 @@ package enum PostgresStore {
         SELECT w.id, w.host, w.pid, (SELECT max(run_id) FROM run WHERE run.worker = w.id), w.beat_at,
                (SELECT count(*) FROM run JOIN chunk ON chunk.run = run.id AND chunk.state = 'submitting'
                   AND chunk.state <> 'accepted' AND chunk.state <> 'split' AND chunk.state <> 'cancelled'
-                WHERE run.worker = w.id),
+                WHERE run.worker = w.id AND chunk.owner = run.owner),
                w.lost_at IS NOT NULL, \(PostgresEngine.now) - w.beat_at > ?
         FROM worker AS w WHERE w.left_at IS NULL ORDER BY w.started_at DESC, w.id
         """, .integer(silence)
@@ -135,8 +153,10 @@ package enum PostgresStore {
 
     func opener(_ role: PostgresConnection.Role) -> @Sendable () -> Connection {
       let isPreparing = surroundings.environment["ORCHESTRATE_PG_PREPARE"] != "off"
-      return { [target] in
-        Connection(PostgresConnection(target, application: "orchestrate", role: role, preparing: isPreparing))
+      return { [target, patience = surroundings.patience] in
+        Connection(
+          PostgresConnection(
+            target, application: "orchestrate", role: role, preparing: isPreparing, patience: patience))
       }
     }
 
@@ -168,7 +188,8 @@ package enum PostgresStore {
       return PostgresEngine(
         worker: Worker(version: surroundings.version, random: surroundings.random),
         locks: WorkerLocks(folder: WorkerLocks.folder(in: surroundings.environment), server: store),
-        clock: surroundings.clock, scratch: surroundings.scratch)
+        clock: surroundings.clock, watchdog: surroundings.watchdog, notify: surroundings.notify,
+        scratch: surroundings.scratch)
     }
   }
 }

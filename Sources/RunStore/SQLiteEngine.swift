@@ -27,6 +27,27 @@ final class SQLiteEngine: StoreEngine {
 
   func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool { try locks.isRunOwned(run) }
 
+  func look(at run: Int64, in database: Database) async throws -> Seizure? {
+    try locks.isRunOwned(run) ? .owned : .free(host: nil)
+  }
+
+  /// A file is there, or its next use says why not.
+  var silence: Duration { .zero }
+
+  func isOwnerAlive(_ run: Int64, in database: Database) async throws -> Bool { try locks.isRunOwned(run) }
+
+  /// A lock of the system is held by one process at a time, and as long as that lives.
+  var sendingRules: SendingRules? { nil }
+
+  func confirmLife() {}
+
+  func confirmHistory() {}
+
+  /// A file has one history; a backup that was put in its place is not told from it.
+  func mayHaveLostChanges(_ run: Int64, in connection: Connection) -> Bool { false }
+
+  func requestsUnderWay(changeBy difference: Int) {}
+
   func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool {
     try locks.isAnyRunOwned(besides: run)
   }

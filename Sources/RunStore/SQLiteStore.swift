@@ -17,14 +17,18 @@ package enum SQLiteStore {
   /// The file has mode 0600, a folder that is made has 0700. A database of an older schema is migrated, after
   /// a backup beside it and only while no run in it is live.
   ///
-  /// - Parameter clock: where intents get their times from, in the transaction that records them. Rates then hold at
-  ///   the moment when requests may leave, however long commits take.
+  /// - Parameters:
+  ///   - clock: where intents get their times from, in the transaction that records them. Rates then hold at the moment
+  ///     when requests may leave, however long commits take.
+  ///   - patience: how long a change is tried again while the file is full or locked; `nil` for the default.
   /// - Throws: ``StoreError``.
-  package static func open(path: String, clock: any BatchClock) async throws -> SQLStore {
+  package static func open(
+    path: String, clock: any BatchClock, patience: Duration? = nil
+  ) async throws -> SQLStore {
     try await open(
       path: path, now: clock.now(), steps: Migrations.all,
       queue: DispatchQueue(label: "orchestrate.database"),
-      clock: clock, readsApart: true)
+      clock: clock, readsApart: true, patience: patience ?? SQLStore.patience)
   }
 
   /// Opens the store without a clock, for tests: intents have the times that they are claimed at.
@@ -52,7 +56,7 @@ package enum SQLiteStore {
 
   private static func open(
     path: String, now: Timestamp, steps: [Migrations.Step], queue: any StoreQueue,
-    clock: (any BatchClock)? = nil, readsApart: Bool = false
+    clock: (any BatchClock)? = nil, readsApart: Bool = false, patience: Duration = SQLStore.patience
   ) async throws -> SQLStore {
     let resolved = try StorePath.preparing(path)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
@@ -76,7 +80,7 @@ package enum SQLiteStore {
       } : nil
     return SQLStore(
       path: resolved, database: database, reader: reader, engine: SQLiteEngine(path: resolved, locks: locks),
-      clock: clock, canWrite: true)
+      clock: clock, patience: patience, canWrite: true)
   }
 
   /// Opens a store that nobody else sees and that is gone when the process ends, however it ends: SQLite takes the name of

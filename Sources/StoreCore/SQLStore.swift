@@ -13,11 +13,19 @@ package final class SQLStore: Sendable {
   package let engine: any StoreEngine
   /// The clock that its moments are told by; `nil` for that of the caller.
   package let clock: (any BatchClock)?
+  /// How long a change is tried again while the store refuses it for a reason that may pass.
+  package let patience: Duration
+  /// For how long the store could not be reached; zero while it can.
+  package var silence: Duration { engine.silence }
   /// Whether it was opened for work.
   let canWrite: Bool
 
   /// Whether this process writes the index of known items: a lock never conflicts with another of the same open file.
   let isIndexing = NIOLockedValueBox(false)
+
+  /// How long a change is tried again in a file: long enough for a disk to be cleared by whatever filled it, short enough to
+  /// say so within a minute or two.
+  package static let patience: Duration = .seconds(45)
 
   /// What the sessions of a store have in common.
   struct Parts: Sendable {
@@ -44,11 +52,13 @@ package final class SQLStore: Sendable {
   ///   - reader: a second connection; `nil` reads with the first.
   ///   - clock: where intents get their times from, in the transaction that records them. Rates then hold at the moment
   ///     when requests may leave, however long commits take. `nil` takes the times that they are claimed at.
+  ///   - patience: how long a change is tried again while the store refuses it for a reason that may pass.
   ///   - canWrite: whether it was opened for work.
   package init(
     path: String, database: Database, reader: Database? = nil, engine: any StoreEngine,
-    clock: (any BatchClock)? = nil, canWrite: Bool
+    clock: (any BatchClock)? = nil, patience: Duration = SQLStore.patience, canWrite: Bool
   ) {
+    self.patience = patience
     self.path = path
     self.database = database
     self.engine = engine

@@ -64,7 +64,9 @@ struct LiveAuditTests {
     let last = CoverageAudit.pageSize - 1
     var findings = AuditFindings(run: session.run, limit: 10)
     var (coverage, hasMore) = try await page(
-      CoverageAudit(try await store.store.database.read { try AuditedRun.read(1, in: $0) }), &findings, store)
+      CoverageAudit(
+        try await store.store.database.read { try AuditedRun.read(1, mayInherit: false, in: $0) }), &findings,
+      store)
     #expect(hasMore)
     try Raw.execute(
       """

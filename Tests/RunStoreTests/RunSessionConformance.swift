@@ -509,10 +509,10 @@ struct RunSessionConformance {
     try await session.release(as: .paused(.signal, detail: nil), at: start)
     _ = try await store.take(session.run, isCancelling: false, at: start)
     await #expect { try await session.record(result(chunk, .accepted, .accepted)) } throws: {
-      ($0 as? StoreError)?.code == .conflict
+      ($0 as? StoreError)?.code == .owned
     }
     await #expect { _ = try await session.claim(at: start) } throws: {
-      ($0 as? StoreError)?.code == .conflict
+      ($0 as? StoreError)?.code == .owned
     }
   }
 

@@ -50,6 +50,16 @@ struct SimulatedSession: RunSession {
     }
   }
 
+  var isHeir: Bool { base.isHeir }
+
+  func inherit(at now: Timestamp) async throws -> [InheritedMove] {
+    try await change("inherit") {
+      let inherited = try await base.inherit(at: now)
+      for move in inherited { moves.add(move.recorded.moved) }
+      return inherited
+    }
+  }
+
   func processingChunks(after: ChunkNumber?, limit: Int) async throws -> [ProcessingChunk] {
     try await read("processing", { "\($0.map(\.number.rawValue))" }) {
       try await base.processingChunks(after: after, limit: limit)

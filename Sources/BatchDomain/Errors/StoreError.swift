@@ -14,6 +14,8 @@ package struct StoreError: AdvisedError, Equatable {
     case unavailable
     /// The server of the store cannot be reached, or ended the connection.
     case unreachable
+    /// It lost changes that it had confirmed: another server took over, or a backup was restored.
+    case lostChanges = "lost_changes"
     /// Reading or writing failed on the device.
     case inputOutput = "input_output"
     /// The run is owned by another live process.
@@ -51,7 +53,8 @@ package struct StoreError: AdvisedError, Equatable {
   package var isTransient: Bool {
     switch code {
     case .locked, .full, .unreachable: true
-    case .damaged, .schema, .unavailable, .inputOutput, .owned, .busy, .noSuchRun, .wrongState, .conflict,
+    case .damaged, .schema, .unavailable, .lostChanges, .inputOutput, .owned, .busy, .noSuchRun, .wrongState,
+      .conflict,
       .internal:
       false
     }

@@ -19,15 +19,28 @@ package protocol StoreAdministration: RunControl {
   /// A request that another process made of the former owner is dropped; only a cancellation that the owner had begun
   /// continues (``WorkQueue/cancelPending()``, or a take-over to cancel).
   ///
-  /// - Parameter isCancelling: whether it is taken over to be cancelled; this stays true for a later take-over.
+  /// Where the store lost changes of the run that it had confirmed, the chunks that would be sent next become `unknown`, too:
+  /// they may have been sent.
+  ///
+  /// - Parameters:
+  ///   - isCancelling: whether it is taken over to be cancelled; this stays true for a later take-over.
+  ///   - isUnattended: whether no person asked for it: a run of which changes may be lost is then paused
+  ///     (``PauseReason/failedOver``) and not taken.
   /// - Throws: ``StoreError`` with code `owned` while its owner lives, `wrong_state` when it is still being
   ///   planned or was cancelled (and is not taken for that again), `no_such_run`.
-  func take(_ run: RunID, isCancelling: Bool, at now: Timestamp) async throws -> any RunSession
+  func take(
+    _ run: RunID, isCancelling: Bool, isUnattended: Bool, at now: Timestamp
+  ) async throws -> any RunSession
 
   /// Changes the settings of a run that may change after planning.
   ///
   /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
   func change(_ settings: RunSettings, of run: RunID) async throws
+
+  /// The runs that nobody works on and that a worker may take: those that were left for one (``PauseReason/detached``), and
+  /// those whose owner is known to be dead or lost; the oldest first. Owners that are silent are watched from one call to the
+  /// next.
+  func runsToTake() async throws -> [RunID]
 
   /// Refuses a run that a live process owns, without taking it.
   ///
@@ -36,6 +49,13 @@ package protocol StoreAdministration: RunControl {
 
   /// Whether a run is in the store.
   func exists(_ run: RunID) async throws -> Bool
+}
+
+extension StoreAdministration {
+  /// Takes a run over because a person asked for it.
+  package func take(_ run: RunID, isCancelling: Bool, at now: Timestamp) async throws -> any RunSession {
+    try await take(run, isCancelling: isCancelling, isUnattended: false, at: now)
+  }
 }
 
 /// A run that this process owns.
@@ -51,6 +71,12 @@ package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracki
   /// The clock that the store's moments are told by, where it has one: several machines then agree on them. `nil` leaves
   /// them to the clock of the caller.
   var clock: (any BatchClock)? { get }
+
+  /// How long a change is tried again while the store refuses it for a reason that may pass.
+  var patience: Duration { get }
+
+  /// For how long the store could not be reached; zero while it can.
+  var silence: Duration { get }
 }
 
 /// Asks the owner of a run for something.

@@ -55,6 +55,16 @@ package protocol WorkQueue: Sendable {
   /// Ends every wait that holds this run back.
   func endWaits() async throws
 
+  /// Whether requests that a former owner of the run had under way may still be answered, or reach the service: its
+  /// process was taken for lost and may live. What becomes of them comes through ``inherit(at:)``.
+  var isHeir: Bool { get }
+
+  /// Takes notice of what became of the chunks that a lost owner had under way: what it said of them itself, and, once
+  /// nothing of it can reach the service any more, those of which it said nothing, which become `unknown`.
+  ///
+  /// - Returns: what was new; in the end nothing is, unless a late word comes.
+  func inherit(at now: Timestamp) async throws -> [InheritedMove]
+
   /// What another process asked of this run since it was taken, or `cancel` once this run is being cancelled.
   func request() async throws -> RunRequest?
 
@@ -293,6 +303,35 @@ package struct ProcessingChunk: Sendable, Equatable {
   }
 }
 
+/// What became of chunks that a former owner of a run, taken for lost, had under way.
+package struct InheritedMove: Sendable, Equatable {
+  /// What the change came to.
+  package var recorded: Recorded
+  /// The chunk; `nil` for all of those of which nothing is known.
+  package var chunk: ChunkNumber?
+  /// The step that was sent.
+  package var step: ChunkStep
+  /// What happened to the chunk.
+  package var event: ChunkEvent
+  /// Whether it was unknown before, and not `submitting`.
+  package var wasUnknown: Bool
+  /// In words, where the former owner said it.
+  package var evidence: String?
+
+  /// A move in its parts.
+  package init(
+    _ recorded: Recorded, chunk: ChunkNumber?, step: ChunkStep, event: ChunkEvent, wasUnknown: Bool,
+    evidence: String? = nil
+  ) {
+    self.recorded = recorded
+    self.chunk = chunk
+    self.step = step
+    self.event = event
+    self.wasUnknown = wasUnknown
+    self.evidence = evidence
+  }
+}
+
 /// What became of a step that the service worked on.
 package struct ProcessingResult: Sendable, Equatable {
   /// The chunk's number.
@@ -358,8 +397,8 @@ package struct Recorded: Sendable, Equatable {
 package struct RecordedAndClaimed: Sendable {
   /// What the end of the attempt moved. What the claim moved is not in it: see ``ClaimedChunk/moved``.
   package var recorded: Recorded
-  /// What the request for the next chunk came to; `nil` when there was none. A failure is damage of the next chunk:
-  /// it was not claimed, and what was recorded stands.
+  /// What the request for the next chunk came to; `nil` when there was none. A failure is damage of the next chunk, or one
+  /// that may pass, of a claim that was not confirmed in time: no chunk may be sent, and what was recorded stands.
   package var claim: Result<Claim, StoreError>?
 
   /// What a store recorded, and what it found to send next.

@@ -20,6 +20,8 @@ package struct Settlement: Sendable, Equatable {
     case policy
     /// A person.
     case person
+    /// The answer itself, which a process told that had been taken for lost.
+    case answer
   }
 
   /// The chunk's number.

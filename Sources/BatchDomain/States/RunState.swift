@@ -36,6 +36,10 @@ package enum PauseReason: String, Sendable, CaseIterable {
   case failures
   /// The store could not be written.
   case store
+  /// It is left for a worker: `submit --detach`, or a worker that was asked to stop.
+  case detached
+  /// Its database lost changes that had been confirmed: another server took over, or a backup was restored.
+  case failedOver = "failed_over"
   /// Its process died. Found by looking at the owner, never stored.
   case crash
 }

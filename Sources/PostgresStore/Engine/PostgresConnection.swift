@@ -10,8 +10,8 @@ import StoreCore
 final class PostgresConnection: SQLEngine {
   /// How this connection takes part in changes.
   enum Role {
-    /// It writes, and its transactions are marked with this name, which nobody else ever had.
-    case writer(client: String)
+    /// It writes, and its transactions are marked with this name, which nobody else ever had; its history is watched.
+    case writer(client: String, history: ServerHistory)
     /// It only reads.
     case reader
   }
@@ -28,6 +28,9 @@ final class PostgresConnection: SQLEngine {
   /// Whether the last COMMIT was confirmed by an answer of its own that came without a warning. A synchronous standby whose
   /// confirmation was not waited for is told by a warning, with success.
   private(set) var wasConfirmed = true
+
+  /// The server ends one of two transactions that wait for each other, and one that waits too long (40001, 40P01, 55P03).
+  let triesPerTransaction = 5
 
   private let target: PostgresTarget
   private let application: String
@@ -55,7 +58,7 @@ final class PostgresConnection: SQLEngine {
   /// - Parameter preparing: `false` for a pooler that does not know prepared statements.
   init(
     _ target: PostgresTarget, application: String, role: Role, preparing: Bool = true,
-    patience: Duration = .seconds(60)
+    patience: Duration
   ) {
     self.target = target
     self.application = application
@@ -112,10 +115,10 @@ final class PostgresConnection: SQLEngine {
 
   /// Everything that the safety of a transaction needs is said in it: settings of a session do not survive a pooler.
   func begin(_ scope: ChangeScope) throws(StoreError) {
-    guard case .writer(let client) = role else {
+    guard case .writer(let client, let history) = role else {
       throw StoreError(.internal, "a connection for reading was asked to change something")
     }
-    if !isMarked { try makeMark(client) }
+    if !isMarked { try makeMark(client, history) }
     transaction += 1
     notices.hasWarning = false
     wasConfirmed = true
@@ -133,14 +136,59 @@ final class PostgresConnection: SQLEngine {
   /// The number of the advisory lock that stands for the store, in each database: "orch" in ASCII.
   static let storeLock: Int64 = 0x6f72_6368
 
-  /// Records the row that marks the transactions of this connection, durably.
-  private func makeMark(_ client: String) throws(StoreError) {
+  /// Records the row that marks the transactions of this connection, durably; of a new connection to what may be another
+  /// server first looks whether that has all that was confirmed.
+  private func makeMark(_ client: String, _ history: ServerHistory) throws(StoreError) {
+    let found = try value("SELECT number FROM transaction_mark WHERE client = '\(client)'").flatMap(
+      Int64.init)
+    history.connected(to: try identity(), mark: found)
+    if let server = history.server, !history.hasLostChanges {
+      try run(
+        """
+        UPDATE engine SET system_identifier = split_part('\(server)', '/', 1), \
+          timeline = split_part('\(server)', '/', 2)::bigint \
+        WHERE id = 1 AND (system_identifier || '/' || timeline) IS DISTINCT FROM '\(server)'; \
+        UPDATE run SET server = '\(server)' WHERE worker = '\(client)' AND server IS DISTINCT FROM '\(server)'
+        """, operation: "note the server")
+    }
     try run(
       """
       INSERT INTO transaction_mark (client, number) VALUES ('\(client)', \(transaction))
       ON CONFLICT (client) DO UPDATE SET number = excluded.number
       """, operation: "make the mark of a connection")
     isMarked = true
+  }
+
+  /// The server and its timeline, as `IDENTIFIER/TIMELINE`; `nil` where it does not tell.
+  ///
+  /// A promotion begins another timeline, and so does a restore to a point in time; the first eight digits of the name of the
+  /// log's present file are its number (https://www.postgresql.org/docs/current/continuous-archiving.html).
+  private func identity() throws(StoreError) -> String? {
+    do throws(StoreError) {
+      return try value(
+        """
+        SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' \
+          || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+        """)
+    } catch {
+      // A hosted server may keep these functions to itself; what this process was confirmed is still watched.
+      guard error.code == .unavailable || error.code == .internal else { throw error }
+      return nil
+    }
+  }
+
+  /// The first column of the first row of a query, as text.
+  private func value(_ sql: String) throws(StoreError) -> String? {
+    let connection = try connected()
+    guard let result = PQexec(connection, sql) else {
+      throw StoreError(.inputOutput, "libpq has no memory for an answer")
+    }
+    defer { PQclear(result) }
+    guard PQresultStatus(result) == PGRES_TUPLES_OK else {
+      throw failure(of: result, operation: "look at the server")
+    }
+    guard PQntuples(result) > 0, PQgetisnull(result, 0, 0) == 0 else { return nil }
+    return PQgetvalue(result, 0, 0).map { String(cString: $0) }
   }
 
   func commit() throws(StoreError) {
@@ -159,31 +207,38 @@ final class PostgresConnection: SQLEngine {
       throw StoreError(.internal, "a transaction was undone by the server instead of committed")
     }
     wasConfirmed = !notices.hasWarning
+    if isDurable, wasConfirmed, case .writer(_, let history) = role { history.confirmed(transaction) }
   }
 
   /// The answer to a COMMIT did not come: asks another connection for the mark, which the old transaction has locked for as
-  /// long as it is open.
+  /// long as it is open. Nothing else is changed before that is known.
   private func findOut(_ cause: String) throws(StoreError) {
-    guard case .writer(let client) = role else { return }
+    guard case .writer(let client, let history) = role else { return }
     wasConfirmed = false
     disconnect()
     let end = ContinuousClock.now + patience
     while true {
       do throws(StoreError) {
-        let found = try markedTransaction(of: client)
+        let found = try markedTransaction(of: client, history)
         guard found == transaction else {
           throw StoreError(.unreachable, "the connection broke before a change was committed: \(cause)")
         }
         return
       } catch {
         let mayPass = error.code == .unreachable || error.code == .locked
-        guard mayPass, handle == nil || error.code == .locked, ContinuousClock.now < end else { throw error }
+        guard mayPass, handle == nil || error.code == .locked else { throw error }
+        guard ContinuousClock.now < end else {
+          // Whether the change was made is not known: nothing may be built on either.
+          throw StoreError(
+            .inputOutput, "whether the last change was made cannot be found out: \(error.message)",
+            remedy: "resume the run once the database can be reached again; nothing is lost")
+        }
         usleep(200_000)
       }
     }
   }
 
-  private func markedTransaction(of client: String) throws(StoreError) -> Int64 {
+  private func markedTransaction(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64 {
     let connection = try connected()
     // Says that the row is there: nobody removes it while its owner lives.
     guard
@@ -200,6 +255,7 @@ final class PostgresConnection: SQLEngine {
       let number = Int64(String(cString: PQgetvalue(result, 0, 0)))
     else { throw failure(of: result, operation: "find out what became of a change") }
     isMarked = true
+    history.connected(to: try identity(), mark: number)
     return number
   }
 

@@ -18,26 +18,36 @@ final class PostgresEngine: StoreEngine {
     var beat: Duration = .seconds(2)
     /// After how long without a beat a worker is taken for lost (S).
     var silence: Duration = .seconds(15)
-
-    /// For how long after a take-over requests of the old owner may still reach the service (D).
-    func quiet(requestsTaking timeout: Duration) -> Duration { acknowledgement + timeout + watchdog + margin }
   }
 
   let worker: Worker
+  /// What this process was confirmed.
+  let history = ServerHistory()
   let limits: Limits
   private let locks: WorkerLocks
   private let clock: any BatchClock
+  private let watchdog: Watchdog?
+  /// Says something to the person who runs this process.
+  private let notify: @Sendable (String) -> Void
   private let scratch: @Sendable () async throws -> Database
-  /// What was seen of the owners of the runs that this process seized.
-  private let seized = NIOLockedValueBox<[Int64: SeenOwner]>([:])
+  /// What was seen of the owners of the runs that this process looked at, and since when.
+  private let watched = NIOLockedValueBox<[Int64: Watched]>([:])
+  private let underWay = NIOLockedValueBox(0)
+  private let isTakenForLost = NIOLockedValueBox(false)
+  private let lastContact = NIOLockedValueBox<Duration?>(nil)
 
   /// - Parameters:
   ///   - clock: the machine's: its time that never goes back is what silence is measured with.
+  ///   - watchdog: ends this process when it is stopped while requests are under way; `nil` for none, in tests.
+  ///   - notify: says something to the person who runs this process.
   ///   - scratch: opens a database for what does not fit into memory.
   init(
     worker: Worker, locks: WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
+    watchdog: Watchdog?, notify: @escaping @Sendable (String) -> Void,
     scratch: @escaping @Sendable () async throws -> Database
   ) {
+    self.watchdog = watchdog
+    self.notify = notify
     self.worker = worker
     self.locks = locks
     self.clock = clock
@@ -58,8 +68,13 @@ final class PostgresEngine: StoreEngine {
     var age: Duration = .zero
     var hasLeft = false
     var isLost = false
-    /// The longest time limit of its open attempts; `nil` when it has none.
-    var longestRequest: Duration?
+  }
+
+  /// An owner that is watched for a beat.
+  private struct Watched: Sendable {
+    var owner: SeenOwner
+    /// When its last beat was seen first, by this machine's clock.
+    var since: Duration
   }
 
   /// The moment by the database's clock, in milliseconds.
@@ -69,45 +84,59 @@ final class PostgresEngine: StoreEngine {
     let found = try connection.first(
       """
       SELECT w.id, w.host, w.boot_id, w.namespace, w.beat, \(Self.now) - w.beat_at, w.left_at IS NOT NULL,
-             w.lost_at IS NOT NULL,
-             (SELECT max(a.timeout_ms) FROM attempt AS a
-              WHERE a.run = run.id AND a.finished_at IS NULL AND a.owner = run.owner)
+             w.lost_at IS NOT NULL
       FROM run JOIN worker AS w ON w.id = run.worker WHERE run.id = ?
       """, .integer(run)
     ) { row in
       SeenOwner(
         worker: row.text(0), host: row.text(1),
         place: MachinePlace(boot: row.text(2), namespace: row.text(3)),
-        beat: row.int(4), age: .milliseconds(Int64(row.int(5))), hasLeft: row.flag(6), isLost: row.flag(7),
-        longestRequest: row.optionalInt(8).map { .milliseconds(Int64($0)) })
+        beat: row.int(4), age: .milliseconds(Int64(row.int(5))), hasLeft: row.flag(6), isLost: row.flag(7))
     }
     return found ?? SeenOwner()
   }
 
   func own(new run: Int64, in connection: Connection) throws -> Bool {
-    try connection.run("UPDATE run SET worker = ? WHERE id = ?", .text(worker.id), .integer(run)) == 1
+    try connection.run(
+      "UPDATE run SET worker = ?, server = ? WHERE id = ?", .text(worker.id), .text(history.server),
+      .integer(run)) == 1
   }
 
-  /// Looks at the owner's life (R6, R7): its lock where it runs on this machine, else its beats.
+  /// Looks at the owner's life (R6, R7): its lock where it runs on this machine, else its beats, for as long as a silent one
+  /// has to be watched.
   func seize(_ run: Int64, in database: Database) async throws -> Seizure {
-    var seen = try await database.read { [self] in try owner(run, in: $0) }
-    let since = clock.elapsed()
+    var isTold = false
     while true {
-      let current = seen
-      if let verdict = verdict(on: current, silentFor: clock.elapsed() - since) {
-        if verdict != .owned { seized.withLockedValue { $0[run] = current } }
-        return verdict
-      }
-      try await clock.sleep(for: .seconds(1))
-      let next = try await database.read { [self] in try owner(run, in: $0) }
-      // A beat, or another owner.
-      if next.worker != current.worker || next.beat != current.beat { return .owned }
-      seen = next
+      if let verdict = try await look(at: run, in: database) { return verdict }
+      if !isTold { tellOfWatching(run) }
+      isTold = true
+      try await clock.sleep(for: .milliseconds(500))
     }
   }
 
+  func look(at run: Int64, in database: Database) async throws -> Seizure? {
+    let seen = try await database.read { [self] in try owner(run, in: $0) }
+    let now = clock.elapsed()
+    let (since, hasBeaten) = watched.withLockedValue { watched in
+      if let known = watched[run], known.owner.worker == seen.worker, known.owner.beat == seen.beat {
+        watched[run]?.owner = seen
+        return (known.since, false)
+      }
+      let isKnown = watched[run].map { $0.owner.worker == seen.worker } ?? false
+      watched[run] = Watched(owner: seen, since: now)
+      return (now, isKnown)
+    }
+    return verdict(on: seen, silentFor: now - since, hasBeaten: hasBeaten)
+  }
+
+  func isOwnerAlive(_ run: Int64, in database: Database) async throws -> Bool {
+    try await seize(run, in: database) == .owned
+  }
+
   /// What is known of an owner; `nil` as long as it has to be watched.
-  private func verdict(on owner: SeenOwner, silentFor silence: Duration) -> Seizure? {
+  ///
+  /// - Parameter hasBeaten: whether it was heard of since it is watched.
+  private func verdict(on owner: SeenOwner, silentFor silence: Duration, hasBeaten: Bool) -> Seizure? {
     guard let id = owner.worker, let host = owner.host else { return .free(host: nil) }
     if id == worker.id { return .owned }
     let elsewhere = host == worker.host ? nil : host
@@ -119,15 +148,21 @@ final class PostgresEngine: StoreEngine {
       case .unknown: break
       }
     }
-    let quiet = limits.quiet(requestsTaking: owner.longestRequest ?? .zero)
-    if owner.isLost { return .lost(host: host, quietAfter: quiet) }
-    // One that was heard of lately needs no watching.
-    if owner.age < limits.silence { return .owned }
-    return silence >= limits.silence ? .lost(host: host, quietAfter: quiet) : nil
+    if owner.isLost { return .lost(host: host) }
+    if hasBeaten { return .owned }
+    return silence >= limits.silence ? .lost(host: host) : nil
+  }
+
+  /// Says that the owner of a run is watched.
+  private func tellOfWatching(_ run: Int64) {
+    guard let owner = watched.withLockedValue({ $0[run]?.owner }) else { return }
+    notify(
+      "worker \(owner.worker?.prefix(8) ?? "") on \(VisibleText.escape(owner.host ?? "another host")) owns the run; "
+        + "waiting up to \(DurationText.format(limits.silence)) for a sign of life")
   }
 
   func own(seized run: Int64, in connection: Connection) throws {
-    guard let seen = seized.withLockedValue({ $0[run] }) else {
+    guard let seen = watched.withLockedValue({ $0[run]?.owner }) else {
       throw StoreError(.internal, "a run is to be owned that was not seized")
     }
     if let old = seen.worker, !seen.hasLeft {
@@ -138,10 +173,10 @@ final class PostgresEngine: StoreEngine {
     }
     let taken = try connection.run(
       """
-      UPDATE run SET worker = ?1
+      UPDATE run SET worker = ?1, server = ?4
       WHERE id = ?2 AND (worker IS NULL AND ?3 IS NULL OR worker = ?3)
         AND NOT EXISTS (SELECT 1 FROM worker AS w WHERE w.id = run.worker AND w.left_at IS NULL AND w.lost_at IS NULL)
-      """, .text(worker.id), .integer(run), .text(seen.worker))
+      """, .text(worker.id), .integer(run), .text(seen.worker), .text(history.server))
     guard taken == 1 else {
       throw StoreError(
         .owned, "the run is owned by another live process, which was faster",
@@ -154,7 +189,7 @@ final class PostgresEngine: StoreEngine {
       "UPDATE run SET worker = NULL WHERE id = ? AND worker = ?", .integer(run), .text(worker.id))
   }
 
-  func releaseRun(_ run: Int64) { seized.withLockedValue { $0[run] = nil } }
+  func releaseRun(_ run: Int64) {}
 
   func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool {
     let owner = try owner(run, in: connection)
@@ -173,6 +208,49 @@ final class PostgresEngine: StoreEngine {
         AND (w.id = ? OR w.beat_at > \(Self.now) - ?) LIMIT 1
       """, .integer(run), .text(worker.id), .integer(limits.silence.millisecondsRoundedUp)
     ) { _ in true } ?? false
+  }
+
+  var sendingRules: SendingRules? {
+    SendingRules(
+      confirmation: limits.acknowledgement, watchdog: limits.watchdog, margin: limits.margin, clock: clock)
+  }
+
+  /// Beats come every other second: one that is late is none that is missing.
+  var silence: Duration {
+    guard let last = lastContact.withLockedValue({ $0 }) else { return .zero }
+    let silence = clock.elapsed() - last
+    return silence > limits.silence ? silence : .zero
+  }
+
+  func requestsUnderWay(changeBy difference: Int) {
+    let count = underWay.withLockedValue { count in
+      count += difference
+      return count
+    }
+    watchdog?.watch(count > 0)
+  }
+
+  func confirmHistory() throws {
+    guard history.hasLostChanges else { return }
+    throw StoreError(
+      .lostChanges, "the database lacks changes that it had confirmed to this process",
+      remedy: "`orchestrate resume` asks the service about what may have been sent, and goes on")
+  }
+
+  func mayHaveLostChanges(_ run: Int64, in connection: Connection) throws -> Bool {
+    guard let server = history.server else { return false }
+    let last = try connection.first("SELECT server FROM run WHERE id = ?", .integer(run)) {
+      $0.optionalText(0)
+    }
+    return last.flatMap { $0 }.map { $0 != server } ?? false
+  }
+
+  /// Refuses what a process must not do any more that others take for lost (R5).
+  func confirmLife() throws {
+    guard isTakenForLost.withLockedValue({ $0 }) else { return }
+    throw StoreError(
+      .owned, "this process was not heard of for so long that others take it for lost",
+      remedy: "leave the run to the process that takes it over; `orchestrate report` shows how it stands")
   }
 
   /// The row of the budget is what those who send by limits wait for, in turn.
@@ -260,6 +338,7 @@ final class PostgresEngine: StoreEngine {
       ) { $0.int(0) } ?? 0
     }
     databaseClock.set(to: Timestamp(milliseconds: Int64(moment)))
+    lastContact.withLockedValue { $0 = clock.elapsed() }
     let task = Task { [self] in
       while !Task.isCancelled {
         do {
@@ -275,15 +354,24 @@ final class PostgresEngine: StoreEngine {
 
   private func beat(on database: Database) async throws {
     let asked = clock.elapsed()
-    let moment = try await database.read { [worker] connection in
+    let requests = underWay.withLockedValue { $0 }
+    let (moment, isLost) = try await database.read { [worker] connection in
       // Whether a beat survives the server does not matter.
       try connection.execute(
         """
         BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s';
-        UPDATE worker SET beat = beat + 1, beat_at = \(Self.now) WHERE id = '\(worker.id)'; COMMIT
+        UPDATE worker SET beat = beat + 1, beat_at = \(Self.now), in_flight = \(requests) WHERE id = '\(worker.id)';
+        COMMIT
         """)
-      return try connection.first("SELECT \(Self.now)") { $0.int(0) } ?? 0
+      let isLost = try connection.first(
+        "SELECT lost_at IS NOT NULL FROM worker WHERE id = ?", .text(worker.id)
+      ) {
+        $0.flag(0)
+      }
+      return (try connection.first("SELECT \(Self.now)") { $0.int(0) } ?? 0, isLost ?? true)
     }
+    if isLost { isTakenForLost.withLockedValue { $0 = true } }
+    lastContact.withLockedValue { $0 = clock.elapsed() }
     // The clock is read in the middle of a round trip that may have taken long.
     guard clock.elapsed() - asked < .seconds(1) else { return }
     databaseClock.set(to: Timestamp(milliseconds: Int64(moment)))

@@ -143,6 +143,7 @@ struct SettlementTable {
     case .listing: "the service's listing"
     case .policy: "--on-unknown"
     case .person: "a person"
+    case .answer: "the answer itself, late"
     }
   }
 

@@ -98,6 +98,7 @@ struct SettlementText {
     case .listing: "the service's listing"
     case .policy: "--on-unknown"
     case .person: "a person"
+    case .answer: "the answer itself, which came late"
     }
   }
 }

@@ -49,6 +49,8 @@ extension PauseReason {
     case .unreachable: "no request succeeded for longer than --max-wait"
     case .failures: "more items were refused or failed than --max-failures permits"
     case .store: "the store could not be written"
+    case .detached: "it waits for a worker"
+    case .failedOver: "the database lost changes that had been confirmed"
     case .crash: "its process died"
     }
   }
@@ -56,7 +58,7 @@ extension PauseReason {
   /// What to do before it is resumed; `nil` when there is nothing.
   var preparation: String? {
     switch self {
-    case .signal, .window, .crash: nil
+    case .signal, .window, .detached, .failedOver, .crash: nil
     case .throttled: "later, or with a longer --max-wait"
     case .account: "once the key and the account are valid"
     case .endpoint:

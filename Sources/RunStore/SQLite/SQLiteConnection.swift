@@ -135,6 +135,12 @@ final class SQLiteConnection: SQLEngine {
     cursor.reset()
   }
 
+  /// A commit that returns is made as the process asked for.
+  var wasConfirmed: Bool { true }
+
+  /// It waits for others by itself, and longer than a person would (``Database/busyTimeout``).
+  var triesPerTransaction: Int { 1 }
+
   /// A durable commit makes those before it durable, too: the log is synced as a whole. Without, a power cut may undo the
   /// last commits, and never tears one (https://sqlite.org/pragma.html#pragma_synchronous).
   func setDurable(_ isDurable: Bool) throws(StoreError) {

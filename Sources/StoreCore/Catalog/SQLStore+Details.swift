@@ -45,7 +45,7 @@ extension SQLStore {
         startedAt: Timestamp(milliseconds: Int64(attempt.int(1))),
         finishedAt: attempt.optionalInt(2).map { Timestamp(milliseconds: Int64($0)) },
         outcome: try attempt.optionalText(3).map { try outcome($0) }, owner: attempt.int(4),
-        ownerDied: attempt.optionalText(5) == SQLRunSession.ownerDiedCode)
+        ownerDied: SQLRunSession.endedWithOwner(attempt.optionalText(5)))
       return attempt.int(0)
     }
     return intents.count == timelinePage ? intents.last : nil

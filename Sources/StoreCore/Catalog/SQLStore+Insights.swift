@@ -134,5 +134,5 @@ private struct InsightReader {
 
   /// What an attempt took is known only where its process lived to see the end.
   private static let isMeasured =
-    "took_ms IS NOT NULL AND (code IS NULL OR code <> '\(SQLRunSession.ownerDiedCode)')"
+    "took_ms IS NOT NULL AND (code IS NULL OR code NOT IN \(SQLRunSession.ownerCodes))"
 }

@@ -216,8 +216,19 @@ package final class Database: Sendable {
   private func commit(_ changes: [Change], on connection: Connection) throws -> [(any Error)?] {
     try log?.lockForCommit()
     defer { log?.unlockAfterCommit() }
-    return try undoing(connection) { try Self.makeTogether(changes, on: connection) }
-      ?? undoing(connection) { try Self.makeApart(changes, on: connection) }
+    var tries = 0
+    while true {
+      tries += 1
+      do {
+        return try undoing(connection) { try Self.makeTogether(changes, on: connection) }
+          ?? undoing(connection) { try Self.makeApart(changes, on: connection) }
+      } catch let error as StoreError
+        where error.code == .locked && tries < connection.engine.triesPerTransaction
+      {
+        // Nothing of it was made: it is made again, as a whole.
+        continue
+      }
+    }
   }
 
   private static func scope(of changes: [Change]) -> ChangeScope { changes.map(\.scope).max() ?? .rows }

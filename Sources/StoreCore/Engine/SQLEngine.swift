@@ -23,6 +23,13 @@ package protocol SQLEngine: AnyObject {
   /// - Throws: ``StoreError``; nothing of the transaction was made then.
   func commit() throws(StoreError)
 
+  /// Whether the last ``commit()`` was confirmed as durable by an answer of its own. One that was not is made, and may be lost
+  /// when the server fails.
+  var wasConfirmed: Bool { get }
+
+  /// How often a transaction is tried that others were in the way of.
+  var triesPerTransaction: Int { get }
+
   /// Says whether commits have to be durable before they return, from the next transaction on. A durable one makes those
   /// before it durable, too.
   func setDurable(_ isDurable: Bool) throws(StoreError)

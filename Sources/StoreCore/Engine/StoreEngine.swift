@@ -31,6 +31,37 @@ package protocol StoreEngine: Sendable {
   /// Whether a live process owns any other run than that.
   func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool
 
+  /// What is known by now of the owner of a run, at once and without taking the run; `nil` as long as it has to be watched.
+  func look(at run: Int64, in database: Database) async throws -> Seizure?
+
+  /// For how long the store could not be reached; zero while it can.
+  var silence: Duration { get }
+
+  /// Whether the owner of a run lives, looked at for as long as it takes to tell.
+  func isOwnerAlive(_ run: Int64, in database: Database) async throws -> Bool
+
+  /// What a process that sends has to keep to where another one may take its run from it although it lives; `nil` where
+  /// that cannot happen.
+  var sendingRules: SendingRules? { get }
+
+  /// Refuses to send where others take this process for dead.
+  ///
+  /// - Throws: ``StoreError`` with code `owned`.
+  func confirmLife() throws
+
+  /// Refuses to change a run where the database lost changes that it had confirmed to this process: what was sent may not be
+  /// in it.
+  ///
+  /// - Throws: ``StoreError`` with code `lost_changes`.
+  func confirmHistory() throws
+
+  /// Whether the last owner of a run worked with another server, or another history of it, than this process does, so that
+  /// changes of it may be lost.
+  func mayHaveLostChanges(_ run: Int64, in connection: Connection) throws -> Bool
+
+  /// Notes that one more request of this process is under way, or one less.
+  func requestsUnderWay(changeBy difference: Int)
+
   /// Keeps others from sending what a budget counts before this transaction is over, where limits hold for it.
   func lockBudget(of origin: Int64, _ step: ChunkStep, in connection: Connection) throws
 
@@ -83,8 +114,49 @@ package enum Seizure: Sendable, Equatable {
   ///
   /// - Parameter host: the machine of the last owner, where it is another one.
   case free(host: String?)
-  /// Its last owner is not heard of: for so long, requests of it may still reach the service.
-  case lost(host: String, quietAfter: Duration)
+  /// Its last owner is not heard of: requests of it may still reach the service
+  /// (``SendingRules/quiet(requestsTaking:)``).
+  ///
+  /// - Parameter host: the machine of the last owner.
+  case lost(host: String)
+
+  /// The machine of the last owner, where that is known and another one.
+  var host: String? {
+    switch self {
+    case .owned: nil
+    case .free(let host): host
+    case .lost(let host): host
+    }
+  }
+}
+
+/// What keeps two processes from sending the same chunk where one takes a run over from another that may still live.
+///
+/// docs/scale-out.md has the protocol, of which this is a part.
+package struct SendingRules: Sendable {
+  /// The longest time from the beginning of a claim to its confirmation (G): one that took longer is not sent.
+  package var confirmation: Duration
+  /// The longest time that a request under way may outlive its process's last sign of life (X).
+  package var watchdog: Duration
+  /// A margin (M), for what lies between the two machines.
+  package var margin: Duration
+  /// The clock that these are measured with; it counts the time in which the machine sleeps.
+  package var clock: any BatchClock
+
+  /// Rules in their parts.
+  package init(confirmation: Duration, watchdog: Duration, margin: Duration, clock: any BatchClock) {
+    self.confirmation = confirmation
+    self.watchdog = watchdog
+    self.margin = margin
+    self.clock = clock
+  }
+
+  /// For how long after a take-over requests of the former owner may still reach the service (D).
+  ///
+  /// - Parameter timeout: the longest time limit among them.
+  package func quiet(requestsTaking timeout: Duration) -> Duration {
+    confirmation + timeout + watchdog + margin
+  }
 }
 
 /// Something that an engine finds wrong with the whole database.

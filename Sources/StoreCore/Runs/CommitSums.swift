@@ -23,6 +23,7 @@ final class CommitSums: Sendable {
     fileprivate var intents = 0
     fileprivate var firstIntent: Timestamp?
     fileprivate var lastOutcome: Timestamp?
+    fileprivate var hasEndedAbandoned = false
   }
 
   /// ``Connection/transaction`` that they belong to.
@@ -65,6 +66,19 @@ final class CommitSums: Sendable {
   /// Notes that the run has pieces from now on.
   func addPieces() { state.withLockedValue { $0.facts.hasPieces = true } }
 
+  /// Notes that abandoned claims are ended in this transaction.
+  ///
+  /// - Returns: `false` when a change before did so.
+  func beginsToEndAbandoned() -> Bool {
+    state.withLockedValue { state in
+      defer { state.hasEndedAbandoned = true }
+      return !state.hasEndedAbandoned
+    }
+  }
+
+  /// Whether abandoned claims were ended in this transaction, by a change that was not undone.
+  var hasEndedAbandoned: Bool { state.withLockedValue { $0.hasEndedAbandoned } }
+
   /// Intents of the run up to now, those of the changes before included.
   var intents: Int { state.withLockedValue { $0.facts.attempts + $0.intents } }
 
@@ -89,7 +103,8 @@ final class CommitSums: Sendable {
   func write(run: Int64, in connection: Connection) throws {
     let sums = state.withLockedValue { state in
       let sums = state
-      state = State(facts: state.facts, revision: state.revision)
+      state = State(
+        facts: state.facts, revision: state.revision, hasEndedAbandoned: sums.hasEndedAbandoned)
       state.facts.attempts += sums.intents
       return sums
     }

@@ -3,26 +3,55 @@ import KillPoints
 
 extension SQLRunSession {
   func claim(_ step: ChunkStep, at now: Timestamp) async throws -> Claim {
-    try await change { [self] connection, sums in
+    let watch = engine.sendingRules.map(ClaimWatch.init)
+    let taken = try await change { [self] connection, sums in
       var share = CommitSums.Share()
       let taken = try claim(step, at: now, knowing: sums, adding: &share, in: connection)
       sums.add(share)
+      watch?.note(taken, in: connection)
       return taken
     }.get()
+    if let refusal = abandonUnconfirmed(watch) { throw refusal }
+    if case .chunk = taken { engine.requestsUnderWay(changeBy: 1) }
+    return taken
+  }
+
+  /// Keeps a claim from being sent that was not confirmed in time.
+  private func abandonUnconfirmed(_ watch: ClaimWatch?) -> StoreError? {
+    guard let (claimed, why) = watch?.refusal() else { return nil }
+    abandoned.add(claimed)
+    return why
   }
 
   func record(
     _ result: AttemptRecord, claiming next: (step: ChunkStep, at: Timestamp)?
   ) async throws -> RecordedAndClaimed {
-    try await change { [self] connection, sums in
-      var share = CommitSums.Share()
-      let moved = try record(result, knowing: sums, adding: &share, in: connection)
-      let taken = try next.map {
-        try claim($0.step, at: $0.at, knowing: sums, adding: &share, in: connection)
+    let watch = engine.sendingRules.map(ClaimWatch.init)
+    var both: RecordedAndClaimed
+    do {
+      both = try await change { [self] connection, sums in
+        var share = CommitSums.Share()
+        let moved = try record(result, knowing: sums, adding: &share, in: connection)
+        let taken = try next.map {
+          try claim($0.step, at: $0.at, knowing: sums, adding: &share, in: connection)
+        }
+        sums.add(share)
+        watch?.note(taken, in: connection)
+        return RecordedAndClaimed(
+          recorded: Recorded(moved: moved, request: sums.facts.request), claim: taken)
       }
-      sums.add(share)
-      return RecordedAndClaimed(recorded: Recorded(moved: moved, request: sums.facts.request), claim: taken)
+    } catch let error as StoreError where error.code == .owned {
+      try await leaveWord(result)
+      engine.requestsUnderWay(changeBy: -1)
+      throw error
     }
+    engine.requestsUnderWay(changeBy: -1)
+    if let refusal = abandonUnconfirmed(watch) {
+      both.claim = .failure(refusal)
+    } else if case .success(.chunk) = both.claim {
+      engine.requestsUnderWay(changeBy: 1)
+    }
+    return both
   }
 
   /// Takes the next chunk in the transaction that is under way.
@@ -32,6 +61,7 @@ extension SQLRunSession {
     _ step: ChunkStep, at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> Result<Claim, StoreError> {
+    try engine.confirmLife()
     guard let next = try nextPending(step, in: connection) else { return .success(.none) }
     if !settings.limits(on: step).isEmpty { try engine.lockBudget(of: origin, step, in: connection) }
     // Since it was asked for, the change may have waited for the disk.
@@ -108,16 +138,20 @@ extension SQLRunSession {
 
   /// Ends an attempt in the transaction that is under way.
   ///
+  /// - Parameter owner: whose attempt it is; `nil` for this process.
   /// - Returns: what that moved.
-  private func record(
-    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
-    in connection: Connection
+  func record(
+    _ result: AttemptRecord, of owner: Int64? = nil, knowing sums: CommitSums,
+    adding share: inout CommitSums.Share, in connection: Connection
   ) throws -> StateCounts {
+    let owner = owner ?? self.owner
     guard result.division == nil, !result.rejectsRest else {
-      return try counting(in: connection) { try end(result, knowing: sums, adding: &share, in: connection) }
+      return try counting(in: connection) {
+        try end(result, of: owner, knowing: sums, adding: &share, in: connection)
+      }
     }
     let before = sums.facts.hasPieces ? try readyAt(of: result.chunk, in: connection) : nil
-    let state = try end(result, knowing: sums, adding: &share, in: connection)
+    let state = try end(result, of: owner, knowing: sums, adding: &share, in: connection)
     var moved = StateCounts(moving: result.itemCount, from: .submitting, to: state)
     if let before, before < 0, state.isFinal || result.readyAt != nil {
       moved.openPieceItems = -result.itemCount
@@ -136,7 +170,7 @@ extension SQLRunSession {
   /// - Returns: the state the chunk is in now.
   @discardableResult
   private func end(
-    _ result: AttemptRecord, knowing sums: CommitSums, adding share: inout CommitSums.Share,
+    _ result: AttemptRecord, of owner: Int64, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> ChunkState {
     let ended = try connection.run(

@@ -28,7 +28,7 @@ extension SQLRunSession {
           switch (Outcome(rawValue: row.text(8)), row.optionalText(9), row.optionalInt(10)) {
           case (.content, _, _): .refused
           case (.index, _, _): .indexRefused
-          case (_, Self.ownerDiedCode, nil): .ownerDied
+          case (_, let code, nil) where Self.endedWithOwner(code): .ownerDied
           case (_, _, nil): .broken
           case (_, _, _?): .answered
           }
@@ -271,7 +271,7 @@ extension SQLRunSession {
     }
   }
 
-  private func record(_ settlement: Settlement, in connection: Connection) throws {
+  func record(_ settlement: Settlement, in connection: Connection) throws {
     let evidence = settlement.evidence
     let witnesses = evidence.witnesses.map { String($0.rawValue) }.joined(separator: ",")
     try connection.run(

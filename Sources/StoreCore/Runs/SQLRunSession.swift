@@ -5,6 +5,17 @@ import NIOConcurrencyHelpers
 final class SQLRunSession: RunSession {
   /// Error code of an attempt whose process died before it recorded an answer.
   static let ownerDiedCode = "owner_died"
+  /// The same where the process was not heard of for so long that it was taken for lost.
+  static let ownerLostCode = "owner_lost"
+  /// The same where the database lost changes, and the chunk may have been sent.
+  static let failedOverCode = "failed_over"
+  /// All of them, as a list of SQL.
+  static let ownerCodes = "('\(ownerDiedCode)', '\(ownerLostCode)', '\(failedOverCode)')"
+
+  /// Whether an attempt with that code came to nothing because of its process, which says nothing about the chunk.
+  static func endedWithOwner(_ code: String?) -> Bool {
+    [ownerDiedCode, ownerLostCode, failedOverCode].contains(code)
+  }
 
   let run: RunID
   let settings: RunSettings
@@ -39,11 +50,16 @@ final class SQLRunSession: RunSession {
   }
   /// The sums of the commit that is under way, or was last.
   private let latest = NIOLockedValueBox<CommitSums?>(nil)
+  /// Claims that were recorded and must not be sent.
+  let abandoned = AbandonedClaims()
+  /// What a lost owner left.
+  let heritage: Heritage?
 
   init(
     store: SQLStore.Parts, row: Int64, run: RunID, owner: Int64, origin: Int64, destination: Int64,
-    settings: RunSettings, formerHost: String? = nil
+    settings: RunSettings, formerHost: String? = nil, heritage: Heritage? = nil
   ) {
+    self.heritage = heritage
     database = store.database
     engine = store.engine
     reader = store.reader
@@ -63,9 +79,10 @@ final class SQLRunSession: RunSession {
   }
 
   /// This process does not own the run any more.
-  private var takenOver: StoreError {
-    StoreError(
-      .conflict, "run \(run) was taken over by another process",
+  private func takenOver(in connection: Connection) throws -> StoreError {
+    let owner = try engine.owner(of: row, in: connection).map { " (\($0))" } ?? ""
+    return StoreError(
+      .owned, "run \(run) was taken over by another process\(owner)",
       remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
   }
 
@@ -110,8 +127,8 @@ final class SQLRunSession: RunSession {
     try connection.first(
       """
       SELECT 1 FROM attempt
-      WHERE run = ? AND +origin = ? AND (status IS NOT NULL OR outcome = 'unknown' AND code <> ?) LIMIT 1
-      """, .integer(row), .integer(origin), .text(Self.ownerDiedCode)
+      WHERE run = ? AND +origin = ? AND (status IS NOT NULL OR outcome = 'unknown' AND code NOT IN \(Self.ownerCodes)) LIMIT 1
+      """, .integer(row), .integer(origin)
     ) { _ in true } ?? false
   }
 
@@ -258,7 +275,7 @@ final class SQLRunSession: RunSession {
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
-    try await change { [self] connection, sums in
+    try await change(isLast: true) { [self] connection, sums in
       if case .finished = exit {
         // What the other changes of this commit moved is not written yet.
         try sums.write(run: row, in: connection)
@@ -274,7 +291,7 @@ final class SQLRunSession: RunSession {
         WHERE id = ? AND owner = ?
         """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
         .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
-      guard changed == 1 else { throw takenOver }
+      guard changed == 1 else { throw try takenOver(in: connection) }
       try engine.disown(row, in: connection)
       try endShares(in: connection)
     }
@@ -285,14 +302,24 @@ final class SQLRunSession: RunSession {
 
   /// Makes a change of the run.
   ///
-  /// - Throws: ``StoreError`` with code `conflict` when this process does not own the run any more.
+  /// - Parameter isLast: whether it gives the run back, which is possible also after changes were lost.
+  /// - Throws: ``StoreError`` with code `owned` when this process does not own the run any more.
   @discardableResult
   func change<T: Sendable>(
-    _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
+    isLast: Bool = false, _ body: @escaping @Sendable (Connection, CommitSums) throws -> T
   ) async throws -> T {
-    try await database.write { [self] connection in
-      let common = try sums(in: connection)
-      return try common.sharing(in: connection) { try body(connection, common) }
+    do {
+      return try await database.write { [self] connection in
+        if !isLast { try engine.confirmHistory() }
+        let common = try sums(in: connection)
+        return try common.sharing(in: connection) {
+          try endAbandoned(common, in: connection)
+          return try body(connection, common)
+        }
+      }
+    } catch let error as StoreError where error.code == .owned {
+      for claim in abandoned.takeAll() { try await leaveWord(AttemptRecord(unsent: claim)) }
+      throw error
     }
   }
 
@@ -326,21 +353,23 @@ final class SQLRunSession: RunSession {
     return begun
   }
 
-  /// - Parameter lock: whether nobody else changes the run before this transaction is over.
-  private func readFacts(in connection: Connection, lock: Bool) throws -> RunFacts {
+  /// - Parameters:
+  ///   - lock: whether nobody else changes the run before this transaction is over.
+  ///   - owned: whether this process has to own the run.
+  func readFacts(in connection: Connection, lock: Bool, owned: Bool = true) throws -> RunFacts {
     let facts = try connection.first(
       """
       SELECT CASE WHEN run.cancelling = 1 THEN 'cancel' ELSE run.request END, run.attempts,
              -- Pieces have the last numbers.
              (SELECT parent IS NOT NULL FROM chunk WHERE chunk.run = run.id ORDER BY number DESC LIMIT 1)
-      FROM run WHERE run.id = ? AND run.owner = ?\(lock ? connection.dialect.locking : "")
-      """, .integer(row), .integer(owner)
+      FROM run WHERE run.id = ?1 AND (?2 IS NULL OR run.owner = ?2)\(lock ? connection.dialect.locking : "")
+      """, .integer(row), .integer(owned ? owner : nil)
     ) {
       RunFacts(
         request: $0.optionalText(0).flatMap(RunRequest.init(rawValue:)), attempts: $0.int(1), waits: [:],
         hasPieces: $0.flag(2))
     }
-    guard var facts else { throw takenOver }
+    guard var facts else { throw try takenOver(in: connection) }
     for (step, wait) in try connection.rows(
       "SELECT step, wait_until, wait_reason, wait_ms FROM budget WHERE origin = ? AND wait_until IS NOT NULL",
       .integer(origin),

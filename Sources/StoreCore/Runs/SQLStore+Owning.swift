@@ -79,17 +79,27 @@ extension SQLStore: BatchStore {
 
   /// Takes a run over.
   package func take(
-    _ run: RunID, isCancelling: Bool, at now: Timestamp
+    _ run: RunID, isCancelling: Bool, isUnattended: Bool, at now: Timestamp
   ) async throws -> any RunSession {
     try await taking(run) { row, seizure in
       let taken = try await database.write(scope: .store) { [engine] connection in
         try Self.takeLocked(
-          row, run, isCancelling: isCancelling, now: now, connection: connection, engine: engine)
+          row, run, seizure, isCancelling: isCancelling, isUnattended: isUnattended, now: now,
+          connection: connection, engine: engine)
       }
-      return SQLRunSession(
+      // Counted from the end of the take-over: from then on the former owner can make no intent (R6).
+      let heritage = engine.sendingRules.flatMap { rules in
+        taken.inherited.map { Heritage(quietFrom: rules.clock.elapsed() + rules.quiet(requestsTaking: $0)) }
+      }
+      let session = SQLRunSession(
         store: parts, row: row, run: run, owner: taken.owner, origin: taken.origin,
         destination: taken.destination, settings: try StoredSettings.read(taken.settings),
-        formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 })
+        formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 }, heritage: heritage)
+      guard taken.isLeftToPerson else { return session }
+      try await session.release(as: .paused(.failedOver, detail: Self.lostChanges), at: now)
+      throw StoreError(
+        .wrongState, "run \(run) is paused: \(Self.lostChanges)",
+        remedy: "\(command: .resume(run)) asks the service about what may have been sent, and goes on")
     }
   }
 
@@ -98,9 +108,13 @@ extension SQLStore: BatchStore {
   /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
   package func change(_ settings: RunSettings, of run: RunID) async throws {
     let text = try StoredSettings.json(settings)
-    try await taking(run) { row, _ in
+    try await taking(run) { row, seizure in
       try await database.write(scope: .store) { [engine] connection in
         try engine.own(seized: row, in: connection)
+        // The next owner then sees that what is under way is not of one that died.
+        if case .lost = seizure {
+          try connection.run("UPDATE run SET owner = owner + 1 WHERE id = ?", .integer(row))
+        }
         // It may have been removed before its lock was taken.
         _ = try Self.row(of: run, in: connection)
         let origin = try Self.origin(settings.origin, in: connection)
@@ -114,6 +128,27 @@ extension SQLStore: BatchStore {
       }
       engine.releaseRun(row)
     }
+  }
+
+  /// The runs that a worker may take, the oldest first.
+  package func runsToTake() async throws -> [RunID] {
+    let candidates = try await reader.read { connection in
+      try connection.rows(
+        """
+        SELECT id, run_id, state FROM run
+        WHERE (state = 'running' OR state = 'paused' AND reason = 'detached') AND \(RemovedRuns.areOthers)
+        ORDER BY run_id
+        """
+      ) { (row: Int64($0.int(0)), run: RunID(rawValue: $0.text(1)), isRunning: $0.text(2) == "running") }
+    }
+    var found: [RunID] = []
+    for candidate in candidates {
+      guard let run = candidate.run else { continue }
+      let seizure =
+        candidate.isRunning ? try await engine.look(at: candidate.row, in: reader) : .free(host: nil)
+      if let seizure, seizure != .owned { found.append(run) }
+    }
+    return found
   }
 
   /// Whether a run is in the store.
@@ -131,15 +166,20 @@ extension SQLStore: BatchStore {
     let destination: Int64
     let settings: String
     let host: String?
+    /// Whether changes of the run may be lost, and a person has to resume it.
+    var isLeftToPerson = false
+    /// The longest time limit of the requests that a lost owner may still have under way; `nil` where there are none.
+    var inherited: Duration?
   }
 
   private static func takeLocked(
-    _ row: Int64, _ run: RunID, isCancelling: Bool, now: Timestamp, connection: Connection,
-    engine: any StoreEngine
+    _ row: Int64, _ run: RunID, _ seizure: Seizure, isCancelling: Bool, isUnattended: Bool, now: Timestamp,
+    connection: Connection, engine: any StoreEngine
   ) throws -> Taken {
     let found = try connection.first(
       """
-      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination)
+      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination),
+             reason
       FROM run WHERE id = ? AND \(RemovedRuns.areOthers)
       """, .integer(row)
     ) {
@@ -147,7 +187,8 @@ extension SQLStore: BatchStore {
         state: $0.text(0),
         taken: Taken(
           owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), destination: Int64($0.int(5)),
-          settings: $0.text(3), host: $0.optionalText(4))
+          settings: $0.text(3), host: $0.optionalText(4)),
+        reason: $0.optionalText(6).flatMap(PauseReason.init(rawValue:))
       )
     }
     // It may have been removed before its lock was taken.
@@ -155,6 +196,9 @@ extension SQLStore: BatchStore {
     guard let state = RunState(rawValue: found.state) else {
       throw StoreError(.damaged, "run \(run) has no state this program knows")
     }
+    let hasLostChanges =
+      try found.reason == .failedOver
+      || state == .running && engine.mayHaveLostChanges(row, in: connection)
     try engine.own(seized: row, in: connection)
     switch state {
     case .planning:
@@ -182,7 +226,85 @@ extension SQLStore: BatchStore {
       """,
       .flag(isCancelling), .integer(taken.owner), .text(host.name), .integer(Int(host.processID)),
       .integer(taken.origin), .integer(row))
-    // Its owner died with these under way: whether they reached the service is not known.
+    // What an owner had under way that was lost before is still of its number (R6).
+    let former = taken.owner - 1
+    if case .free = seizure { try giveUp(row, of: former, at: now, in: connection) }
+    guard engine.sendingRules != nil else { return taken }
+    if hasLostChanges {
+      taken.isLeftToPerson = isUnattended
+      if !isUnattended {
+        try assumeSent(row, by: taken, at: now, in: connection)
+      }
+    }
+    taken.inherited = try connection.first(
+      """
+      SELECT max(a.timeout_ms) FROM chunk AS c JOIN attempt AS a ON a.run = c.run AND a.chunk = c.number
+        AND a.number = c.attempts
+      WHERE c.run = ? AND c.state = 'submitting' AND \(ChunkRows.indexed)
+      """, .integer(row)
+    ) { $0.optionalInt(0) }.flatMap { $0 }.map { .milliseconds(Int64($0)) }
+    return taken
+  }
+
+  /// Why a run is paused as `failed_over`.
+  private static let lostChanges =
+    "the database lost changes that it had confirmed, or another server took its place while no process worked on the run"
+
+  /// Makes the chunks unknown that would be claimed next: their intents may be among the changes that were lost.
+  ///
+  /// As many as were claimed in ten minutes like the last one that is recorded, and 1,000 at least.
+  private static func assumeSent(
+    _ row: Int64, by taken: Taken, at now: Timestamp, in connection: Connection
+  ) throws {
+    let last = try connection.first(
+      "SELECT max(started_at) FROM attempt WHERE run = ?", .integer(row)
+    ) { $0.optionalInt(0) }.flatMap { $0 }
+    let recent =
+      try connection.first(
+        "SELECT count(*) FROM attempt WHERE run = ? AND started_at > ?", .integer(row),
+        .integer((last ?? 0) - 60_000)
+      ) { $0.int(0) } ?? 0
+    let intents =
+      try connection.first("SELECT attempts FROM run WHERE id = ?", .integer(row)) { $0.int(0) } ?? 0
+    let timeout = try StoredSettings.read(taken.settings).timeout
+    let message = "the database lost changes: whether this chunk was sent is not known"
+    let state = try ChunkState.submitting.after(.answerLost)
+    let count = try connection.run(
+      """
+      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, finished_at, took_ms, bytes,
+                           timeout_ms, outcome, code, message, intent, ended_after)
+      SELECT run, number, attempts + 1, ?1, ?2, step, ?3, ?4, CASE WHEN ?5 < ?4 THEN ?4 ELSE ?5 END, 0, byte_count, ?6,
+             'unknown', '\(SQLRunSession.failedOverCode)', ?7, ?8 + place, ?8
+      FROM (SELECT run, number, attempts, step, byte_count,
+                   row_number() OVER (ORDER BY ready_at, number) AS place
+            FROM chunk WHERE run = ?9 AND state = 'pending' AND \(ChunkRows.indexed)) AS next
+      WHERE place <= ?10
+      """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner),
+      .integer(last.map { Int64($0) } ?? now.milliseconds), .integer(now.milliseconds),
+      .integer(timeout.millisecondsRoundedUp),
+      .text(message), .integer(intents), .integer(row), .integer(max(1_000, 10 * recent)))
+    try connection.run(
+      """
+      UPDATE attempt SET ended_after = ? WHERE run = ? AND intent > ?
+      """, .integer(intents + count), .integer(row), .integer(intents))
+    try connection.run(
+      """
+      UPDATE chunk SET state = ?1, attempts = attempts + 1, last_outcome = 'unknown', last_status = NULL,
+                       last_code = '\(SQLRunSession.failedOverCode)', last_message = ?2, last_at = ?3
+      WHERE run = ?4 AND state = 'pending'
+        AND number IN (SELECT chunk FROM attempt WHERE run = ?4 AND intent > ?5)
+      """, .text(state.rawValue), .text(message), .integer(now.milliseconds), .integer(row), .integer(intents)
+    )
+    try connection.run(
+      "UPDATE run SET attempts = attempts + ? WHERE id = ?", .integer(count), .integer(row))
+    try connection.run(
+      "UPDATE budget SET intents = intents + 1 WHERE origin = ?", .integer(taken.origin))
+  }
+
+  /// Makes chunks unknown that an owner had under way when it died: whether they reached the service is not known.
+  private static func giveUp(_ row: Int64, of former: Int64, at now: Timestamp, in connection: Connection)
+    throws
+  {
     let lost = try ChunkState.submitting.after(.answerLost)
     try connection.run(
       """
@@ -196,19 +318,18 @@ extension SQLStore: BatchStore {
                          outcome = 'unknown', code = '\(SQLRunSession.ownerDiedCode)',
                          message = 'the process that sent this chunk died before it recorded an answer'
       WHERE run = ?2 AND finished_at IS NULL
-        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting'
+        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting' AND owner = ?3
                       AND \(ChunkRows.indexed))
       """,
-      .integer(now.milliseconds), .integer(row))
+      .integer(now.milliseconds), .integer(row), .integer(former))
     try connection.run(
       """
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
                        last_code = '\(SQLRunSession.ownerDiedCode)', last_at = ?1,
                        last_message = 'the process that sent this chunk died before it recorded an answer'
-      WHERE run = ?2 AND state = 'submitting' AND \(ChunkRows.indexed)
+      WHERE run = ?2 AND state = 'submitting' AND owner = ?4 AND \(ChunkRows.indexed)
       """,
-      .integer(now.milliseconds), .integer(row), .text(lost.rawValue))
-    return taken
+      .integer(now.milliseconds), .integer(row), .text(lost.rawValue), .integer(former))
   }
 
   /// Refuses a run that a live process owns, without taking it.
@@ -216,7 +337,7 @@ extension SQLStore: BatchStore {
   /// - Throws: ``StoreError`` with code `owned`.
   package func refuseOwned(_ run: RunID) async throws {
     let row = try await database.read { try Self.row(of: run, in: $0) }
-    if try await database.read({ [engine] in try engine.isRunOwned(row, in: $0) }) {
+    if try await engine.isOwnerAlive(row, in: database) {
       throw try await ownedError(row, run)
     }
   }

@@ -15,7 +15,7 @@ struct PostgresConformanceTests {
   @Test("the store keeps the rule", arguments: RunSessionConformance.all.map(\.name))
   func rule(name: String) async throws {
     let rule = try #require(RunSessionConformance.all.first { $0.name == name })
-    let target = try #require(PostgresCluster.shared).makeDatabase()
+    let target = try #require(PostgresCluster.shared).makeTarget()
     try await rule.check(RunSessionConformance(makeStore: { try await open(target) }))
   }
 
@@ -23,7 +23,7 @@ struct PostgresConformanceTests {
   func knownItems(name: String) async throws {
     let rule = try #require(KnownItemsConformance.all.first { $0.name == name })
     let cluster = try #require(PostgresCluster.shared)
-    try await rule.check(KnownItemsConformance(makeStore: { try await open(cluster.makeDatabase()) }))
+    try await rule.check(KnownItemsConformance(makeStore: { try await open(cluster.makeTarget()) }))
   }
 }
 

@@ -159,7 +159,7 @@ struct SameAnswersTests {
     let expected = try await answers(sqlite)
     let cluster = try #require(PostgresCluster.shared)
     let postgres = try await PostgresStore.open(
-      cluster.makeDatabase(), createsSchema: true, stampsIntents: false, cluster.surroundings(StillClock()))
+      cluster.makeTarget(), createsSchema: true, stampsIntents: false, cluster.surroundings(StillClock()))
     let found = try await answers(postgres)
     #expect(expected.map(\.question) == found.map(\.question))
     for (expected, found) in zip(expected, found) {

@@ -12,7 +12,9 @@ extension SQLStore {
   func audit(_ run: RunID, listing limit: Int, checksFile: Bool) async throws -> RunAudit {
     let row = try await reader.read { try Self.row(of: run, in: $0) }
     let wasLive = try await reader.read { [engine] in try engine.isRunOwned(row, in: $0) }
-    let start = try await reader.read { try AuditedRun.read(row, in: $0) }
+    let start = try await reader.read { [engine] in
+      try AuditedRun.read(row, mayInherit: engine.sendingRules != nil, in: $0)
+    }
     var findings = AuditFindings(run: run, limit: limit)
     var notes: [String] = []
     if checksFile { _ = try await walk(EngineAudit(engine: engine), &findings) }
@@ -70,7 +72,7 @@ extension SQLStore {
     let (found, isWhole) = try await reader.read { [findings] connection in
       try connection.snapshot {
         var found = findings
-        let run = try AuditedRun.read(start.row, in: connection)
+        let run = try AuditedRun.read(start.row, mayInherit: start.mayInherit, in: connection)
         // A process that takes a run over changes its row, so what was counted page by page belongs together otherwise.
         let totals =
           wasLive || run != start
@@ -143,6 +145,8 @@ struct AuditedRun: Sendable, Equatable {
   let steps: [ChunkStep]
   /// Why its settings cannot be read; `nil` when they can.
   let settingsFault: String?
+  /// Whether chunks may be under way for an owner that lost the run.
+  let mayInherit: Bool
 
   /// The place of a step among the steps; after them where the run's service does not have it.
   func place(of step: ChunkStep) -> Int { steps.firstIndex(of: step) ?? steps.count }
@@ -164,8 +168,9 @@ struct AuditedRun: Sendable, Equatable {
 
   /// Reads the row as it is now.
   ///
+  /// - Parameter mayInherit: whether chunks may be under way for an owner that lost the run.
   /// - Throws: ``StoreError`` with code `no_such_run` when it is gone.
-  static func read(_ row: Int64, in connection: Connection) throws -> AuditedRun {
+  static func read(_ row: Int64, mayInherit: Bool, in connection: Connection) throws -> AuditedRun {
     let found = try connection.first(
       """
       SELECT state, items, attempts, owner, coalesce(items_digest, manifest_digest), reason, finished_at, settings
@@ -177,7 +182,7 @@ struct AuditedRun: Sendable, Equatable {
         row: row, state: $0.text(0), reason: $0.optionalText(5), finishedAt: $0.optionalInt(6),
         items: $0.int(1), attempts: $0.int(2), owner: $0.int(3),
         manifestDigest: $0.bytes(4).isEmpty ? nil : [UInt8]($0.bytes(4)),
-        steps: steps, settingsFault: fault)
+        steps: steps, settingsFault: fault, mayInherit: mayInherit)
     }
     guard let found else {
       throw StoreError(.noSuchRun, "the run was removed while it was looked at")

@@ -7,6 +7,7 @@ struct ChunkAudit: AuditPass {
   static let pageSize = 200
 
   private let row: Int64
+  private let mayInherit: Bool
   /// Whether chunks have to match the items that are there: not in a run that died while it was planned.
   private let checksContent: Bool
   private var after = -1
@@ -23,6 +24,7 @@ struct ChunkAudit: AuditPass {
 
   init(_ run: AuditedRun) {
     row = run.row
+    mayInherit = run.mayInherit
     checksContent = run.state != RunState.planning.rawValue
   }
 
@@ -40,7 +42,7 @@ struct ChunkAudit: AuditPass {
   private mutating func readPage(
     in connection: Connection, _ findings: inout AuditFindings
   ) throws -> [ChunkRecords] {
-    let run = try AuditedRun.read(row, in: connection)
+    let run = try AuditedRun.read(row, mayInherit: mayInherit, in: connection)
     var chunks = try connection.rows(
       "SELECT \(ChunkRecords.columns) FROM chunk WHERE run = ? AND number > ? ORDER BY number LIMIT ?",
       .integer(row), .integer(after), .integer(Self.pageSize), read: ChunkRecords.init)
@@ -280,6 +282,12 @@ extension ChunkRecords {
       findings.add(.state, row, "is \(state), expected \(expected): \(trail.description)")
     }
     guard state == ChunkState.submitting.rawValue else { return }
+    // What a lost owner has under way stays so until nothing of it can reach the service any more, also when the run is
+    // paused meanwhile.
+    let isInherited =
+      run.mayInherit && owner.map { $0 < run.owner } ?? false && lastAttempt?.owner == owner
+      && [RunState.running, .paused].map(\.rawValue).contains(run.state)
+    if isInherited { return }
     if run.state != RunState.running.rawValue {
       findings.add(.state, row, "is submitting, and its run is \(run.state), expected a run that is running")
     } else if owner != run.owner || lastAttempt.map({ $0.owner != run.owner }) ?? false {

@@ -1,23 +1,20 @@
 import BatchDomain
 import Foundation
 import NIOConcurrencyHelpers
-import PostgresStore
-import RunStore
-import StoreCore
-import TestSupport
 
 /// A PostgreSQL server of the tests' own, on a Unix socket in a folder of its own; it ends with the tests.
-final class PostgresCluster: Sendable {
+package final class PostgresCluster: Sendable {
   /// The server of this process, started at its first use; `nil` where there is none to start.
-  static let shared = PostgresCluster()
+  package static let shared = PostgresCluster()
 
   /// Whether there is a server to start: Debian keeps its programs apart from `PATH`.
-  static let isAvailable = programs != nil
+  package static let isAvailable = programs != nil
 
   private static let programs = ["15", "16", "17", "14"].map { "/usr/lib/postgresql/\($0)/bin" }
     .first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
 
-  private let folder: TemporaryFolder
+  /// Where its socket is.
+  package let folder: TemporaryFolder
   private let databases = NIOLockedValueBox(0)
 
   private init?() {
@@ -77,7 +74,9 @@ final class PostgresCluster: Sendable {
   }
 
   /// A new database without a table.
-  func makeDatabase() throws -> PostgresTarget {
+  ///
+  /// - Returns: its address.
+  package func makeDatabase() throws -> String {
     let name = databases.withLockedValue { count in
       count += 1
       return "t\(count)"
@@ -87,15 +86,6 @@ final class PostgresCluster: Sendable {
     ])
     guard made.status == 0 else { throw StoreError(.unavailable, "the database \(name) could not be made") }
     let socket = folder.path.replacingOccurrences(of: "/", with: "%2F")
-    return try PostgresTarget("postgresql://postgres@\(socket)/\(name)")
-  }
-
-  /// What opening a store needs, on a clock.
-  func surroundings(_ clock: any BatchClock, seed: UInt64 = .random(in: 0 ... .max))
-    -> PostgresStore.Surroundings
-  {
-    PostgresStore.Surroundings(
-      environment: ["XDG_STATE_HOME": folder.path + "/state"], clock: clock, random: SeededRandom(seed: seed),
-      version: "test", scratch: { try await SQLiteStore.openScratch() })
+    return "postgresql://postgres@\(socket)/\(name)"
   }
 }
