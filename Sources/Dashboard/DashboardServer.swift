@@ -11,13 +11,15 @@ import NIOCore
 package final class DashboardServer: Sendable {
   /// The server could not listen.
   package struct BindError: Error, CustomStringConvertible {
+    /// The address asked for.
+    let address: String
     /// The port asked for.
     package let port: Int
     /// What the system said.
     package let reason: String
 
     /// A sentence fragment that names the port.
-    package var description: String { "failed to listen on 127.0.0.1:\(port): \(reason)" }
+    package var description: String { "failed to listen on \(address):\(port): \(reason)" }
   }
 
   /// The port that is listened on.
@@ -43,15 +45,31 @@ package final class DashboardServer: Sendable {
   package static func start(
     port: Int, site: DashboardSite, connections: Int = connectionLimit
   ) async throws -> DashboardServer {
+    let bound = NIOLockedValueBox(port)
+    let (found, serving) = try await listen(
+      "127.0.0.1", port, DashboardRouter(site: site, port: bound).router(), connections: connections,
+      bound: bound)
+    return DashboardServer(port: found, serving: serving)
+  }
+
+  /// Listens, and serves until the task is cancelled.
+  ///
+  /// - Parameters:
+  ///   - address: of the machine, as digits.
+  ///   - bound: gets the port as soon as it is known.
+  /// - Throws: ``BindError``.
+  static func listen(
+    _ address: String, _ port: Int, _ router: Router<BasicRequestContext>, connections: Int,
+    bound: NIOLockedValueBox<Int>
+  ) async throws -> (port: Int, serving: Task<Void, Never>) {
     var logger = Logger(label: "orchestrate.dashboard")
     logger.logLevel = .critical
-    let bound = NIOLockedValueBox(port)
     let (ports, announce) = AsyncThrowingStream.makeStream(of: Int.self)
     let application = Application(
-      router: DashboardRouter(site: site, port: bound).router(),
+      router: router,
       server: .http1(configuration: .init(idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
-        address: .hostname("127.0.0.1", port: port),
+        address: .hostname(address, port: port),
         availableConnectionsDelegate: MaximumAvailableConnections(connections)),
       onServerRunning: { channel in
         let port = channel.localAddress?.port ?? port
@@ -67,11 +85,11 @@ package final class DashboardServer: Sendable {
       }
     }
     do {
-      for try await port in ports { return DashboardServer(port: port, serving: serving) }
-      throw BindError(port: port, reason: "the server ended")
+      for try await port in ports { return (port, serving) }
+      throw BindError(address: address, port: port, reason: "the server ended")
     } catch {
       serving.cancel()
-      throw (error as? BindError) ?? BindError(port: port, reason: Self.reason(of: error))
+      throw (error as? BindError) ?? BindError(address: address, port: port, reason: Self.reason(of: error))
     }
   }
 
@@ -88,6 +106,45 @@ package final class DashboardServer: Sendable {
 
   /// Connections at a time: far more than a person with a browser and a scraper need.
   package static let connectionLimit = 128
+}
+
+/// Says over HTTP whether a worker reaches its database, for what watches over it: `GET /healthz`.
+package final class HealthServer: Sendable {
+  /// The port that is listened on.
+  package let port: Int
+  private let serving: Task<Void, Never>
+
+  private init(port: Int, serving: Task<Void, Never>) {
+    self.port = port
+    self.serving = serving
+  }
+
+  /// Starts to answer on every address of the machine: who asks may be on another one, and learns nothing else.
+  ///
+  /// - Parameters:
+  ///   - port: 0 lets the system choose.
+  ///   - silence: for how long the database could not be reached.
+  /// - Throws: ``DashboardServer/BindError``.
+  package static func start(
+    port: Int, silence: @escaping @Sendable () -> Duration
+  ) async throws -> HealthServer {
+    let router = Router()
+    router.get("/healthz") { _, _ in
+      let silence = silence()
+      guard silence > .zero else { return Answer.text("ok\n") }
+      return Answer.text(
+        "the database was not reached for \(silence.components.seconds) s\n", status: .serviceUnavailable)
+    }
+    let (port, serving) = try await DashboardServer.listen(
+      "0.0.0.0", port, router, connections: 16, bound: NIOLockedValueBox(port))
+    return HealthServer(port: port, serving: serving)
+  }
+
+  /// Stops to answer.
+  package func stop() async {
+    serving.cancel()
+    await serving.value
+  }
 }
 
 /// What stands before every route: whom the request is for, what the browser is told, and how trouble is said.

@@ -97,7 +97,7 @@ struct CancelCommand: Subcommand {
     case .running, .paused, .cancelled:
       let signals = await StopSignals(in: context)
       let session = try await store.take(id, isCancelling: true, at: context.clock.now())
-      guard try await session.standing().counts.chunks(in: .unknown) > 0 else {
+      guard try await session.standing().counts.chunks(in: .unknown, .submitting) > 0 else {
         _ = try await session.cancelPending()
         let counts = try await session.standing().counts
         // Another process may have finished it since it was looked at: then there was nothing to cancel.
@@ -114,6 +114,7 @@ struct CancelCommand: Subcommand {
       } catch {
         // What is pending is given up all the same; what is unknown waits for a `cancel` that can ask the service.
         _ = try await session.cancelPending()
+        try await session.inheritAll(in: context)
         try await session.release(as: .cancelled, at: context.clock.now())
         throw error
       }

@@ -40,6 +40,7 @@ struct ResumeCommand: Subcommand {
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
+  @OptionGroup(title: "Store") var patience: SettingOptions<PatienceSettings>
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions
 
@@ -55,7 +56,7 @@ struct ResumeCommand: Subcommand {
     var context = console.context
     let targets = try targets(in: context)
     let path = try storeOptions.existing(for: run, in: context)
-    let store = try await StoreOpener.open(path, in: context)
+    let store = try await StoreOpener.open(path, patience: patience.values.storePatience, in: context)
     console = console.on(store.clock)
     context = console.context
     let id = try await store.resolve(run)

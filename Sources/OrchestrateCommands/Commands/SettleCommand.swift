@@ -60,6 +60,7 @@ struct SettleCommand: Subcommand {
     guard try await isSettleable(before, in: store) else { throw nothingToSettle(id) }
     let session = try await store.take(
       id, isCancelling: before.state == .cancelled, at: context.clock.now())
+    try await session.inheritAll(in: context)
     let settled = try await settle(in: session, at: context.clock.now())
     try await leave(session, as: before, context)
     guard settled.chunks > 0 else { throw nothingToSettle(id) }

@@ -20,6 +20,7 @@ struct SubmitCommand: Subcommand {
         orchestrate submit videos.json --chunk-size 100 --concurrency 8 --rate 50/min
         orchestrate submit tonight.json --new-only
         orchestrate submit --job jobs/nightly.yaml
+        orchestrate submit videos.json --detach --db postgresql://db.internal/orchestrate
         zcat videos.json.gz | orchestrate submit -
       """)
 
@@ -46,11 +47,15 @@ struct SubmitCommand: Subcommand {
     help: "Check everything and show the plan; record and send nothing.")
   var isDryRun = false
 
+  @Flag(help: "Plan the run and leave it for `orchestrate worker`; needs no API key.")
+  var detach = false
+
   @OptionGroup(title: "Plan") var plan: SettingOptions<PlanSettings>
   @OptionGroup(title: "Sending") var sending: SettingOptions<SendingSettings>
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<ObjectSettings>
   @OptionGroup(title: "Notifications") var notifications: SettingOptions<NotificationSettings>
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
+  @OptionGroup(title: "Store") var patience: SettingOptions<PatienceSettings>
   @OptionGroup(title: "Output") var show: ShowOptions
   @OptionGroup(title: "Output") var eventOptions: EventOptions
 
@@ -66,6 +71,9 @@ struct SubmitCommand: Subcommand {
     }
     guard !continues || !isDryRun else {
       throw ValidationError("--dry-run shows the plan of a new run: leave --continue out.")
+    }
+    guard !detach || !continues && !isDryRun else {
+      throw ValidationError("--detach leaves a new run for a worker: leave --continue and --dry-run out.")
     }
     try eventOptions.check(show.format)
   }
@@ -84,12 +92,7 @@ struct SubmitCommand: Subcommand {
     }
     let path = try context.path(first)
     guard !isDryRun else { return try await dryRun(named, path, resolved, console) }
-    let key = try await KeySource.key(
-      commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
-      environment: context.environment)
-    let route = try context.route(to: resolved.settings.baseURL)
-    try await ServiceConnections.requireCredentials(resolved.settings, in: context)
-    try OpenFileLimit.requireRoom()
+    let access = detach ? nil : try await access(resolved, context)
     // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
     let opened = continues || named.areSeveral ? nil : try ManifestSource(path: path)
     if !continues, named.areSeveral { _ = try named.files() }
@@ -98,11 +101,12 @@ struct SubmitCommand: Subcommand {
     if !named.areSeveral { try refuseDatabaseAsManifest(path, database) }
     let events = try eventOptions.open(
       beside: database, manifest: named.areSeveral ? nil : path, in: context)
-    let store = try await StoreOpener.open(database, createsSchema: true, in: context)
+    let store = try await StoreOpener.open(
+      database, createsSchema: true, patience: resolved.values.storePatience, in: context)
     console = console.on(store.clock)
     let name = nameToShow(resolved, context)
     let submission = Submission(
-      resolved: resolved, key: key, route: route, signals: signals, database: database,
+      resolved: resolved, access: access, signals: signals, database: database,
       execution: RunExecution(
         console: console, store: store, database: name, format: show.format, events: events,
         targets: resolved.values.notices, tracks: resolved.values.tracks))
@@ -119,11 +123,27 @@ struct SubmitCommand: Subcommand {
     }
   }
 
+  /// What it takes to send.
+  private struct Access {
+    let key: APIKey
+    let route: ServiceRoute
+  }
+
+  private func access(_ resolved: ResolvedSettings, _ context: ProcessContext) async throws -> Access {
+    let key = try await KeySource.key(
+      commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
+      environment: context.environment)
+    let route = try context.route(to: resolved.settings.baseURL)
+    try await ServiceConnections.requireCredentials(resolved.settings, in: context)
+    try OpenFileLimit.requireRoom()
+    return Access(key: key, route: route)
+  }
+
   /// What the submission of each manifest needs.
   private struct Submission {
     let resolved: ResolvedSettings
-    let key: APIKey
-    let route: ServiceRoute
+    /// What sending needs; `nil` where a worker sends.
+    let access: Access?
     let signals: StopSignals
     /// Path of the database.
     let database: String
@@ -139,9 +159,9 @@ struct SubmitCommand: Subcommand {
 
   /// What is left of earlier runs of the job; `nil` where nobody asks for that.
   private func continuation(_ submission: Submission, isFirst: Bool = false) -> JobContinuation? {
-    guard continues, let job else { return nil }
+    guard continues, let job, let access = submission.access else { return nil }
     return JobContinuation(
-      job: job, resolved: submission.resolved, execution: submission.execution, key: submission.key,
+      job: job, resolved: submission.resolved, execution: submission.execution, key: access.key,
       signals: submission.signals, isFirst: isFirst)
   }
 
@@ -232,8 +252,13 @@ struct SubmitCommand: Subcommand {
       try await execution.concludeSkipped(path, run)
       return (.done, true)
     case .planned(let session):
+      guard let access = submission.access else {
+        try await session.release(as: .paused(.detached, detail: nil), at: context.clock.now())
+        _ = try await execution.conclude(session.run)
+        return (.done, false)
+      }
       let status = try await execution.execute(
-        session, key: submission.key, route: submission.route, signals: signals, isNew: true)
+        session, key: access.key, route: access.route, signals: signals, isNew: true)
       return (status, false)
     }
   }

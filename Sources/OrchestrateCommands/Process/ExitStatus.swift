@@ -40,7 +40,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
       switch run.reason {
       case .account, .endpoint, .index, .source, .credentials: self = .refused
       case .store: self = .store
-      case .signal, .window, .throttled, .unreachable, .failures, .crash, nil: self = .stopped
+      case .signal, .window, .throttled, .unreachable, .failures, .detached, .failedOver, .crash, nil:
+        self = .stopped
       }
     }
   }
@@ -96,7 +97,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   /// The status of an error of the store.
   package init(of error: StoreError) {
     switch error.code {
-    case .locked, .full, .damaged, .schema, .unavailable, .unreachable, .inputOutput: self = .store
+    case .locked, .full, .damaged, .schema, .unavailable, .unreachable, .lostChanges, .inputOutput:
+      self = .store
     case .owned, .busy, .conflict: self = .owned
     case .noSuchRun, .wrongState: self = .badInput
     case .internal: self = .bug

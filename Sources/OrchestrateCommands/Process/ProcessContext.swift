@@ -24,6 +24,8 @@ package struct ProcessContext: Sendable {
   package var patience: Duration
   /// What stores and requests pass on their way out of the process.
   var passage = Passage()
+  /// Whether the process is this program's alone, and may be ended by a watchdog; not inside a test.
+  var ownsProcess = false
 
   /// A context in its parts.
   package init(
@@ -134,12 +136,14 @@ package struct OutputClosed: Error {
 extension ProcessContext {
   /// The context of this process.
   static func current() -> ProcessContext {
-    ProcessContext(
+    var context = ProcessContext(
       environment: ProcessInfo.processInfo.environment, output: StandardStream.output,
       diagnostics: QueuedOutput(
         to: StandardStream.diagnostics, label: "orchestrate.diagnostics", name: "standard error"),
       clock: SystemClock(), random: SystemRandom(),
       zone: .ofMachine)
+    context.ownsProcess = true
+    return context
   }
 
   /// Writes a line to standard error. Whether anybody reads it changes nothing: a lost terminal never stops a

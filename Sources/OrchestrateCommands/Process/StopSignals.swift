@@ -16,15 +16,15 @@ final class StopSignals: Sendable {
     let isRaised = Atomic(false)
     let endsAtOnce = Atomic(false)
     let farewell = NIOLockedValueBox<(@Sendable () -> Void)?>(nil)
-    private let listeners = NIOLockedValueBox<[AsyncStream<StopCause>.Continuation]>([])
+    private let listeners = NIOLockedValueBox<[(AsyncStream<StopCause>.Continuation, StopCause)]>([])
 
     /// Tells those who listen from now on, too.
-    func listen(_ listener: AsyncStream<StopCause>.Continuation) {
-      listeners.withLockedValue { $0.append(listener) }
-      if isRaised.load(ordering: .sequentiallyConsistent) { listener.yield(.asked) }
+    func listen(_ listener: AsyncStream<StopCause>.Continuation, _ cause: StopCause) {
+      listeners.withLockedValue { $0.append((listener, cause)) }
+      if isRaised.load(ordering: .sequentiallyConsistent) { listener.yield(cause) }
     }
 
-    func tell() { for listener in listeners.withLockedValue({ $0 }) { listener.yield(.asked) } }
+    func tell() { for (listener, cause) in listeners.withLockedValue({ $0 }) { listener.yield(cause) } }
 
     /// Ends the process, with what has to be done before.
     func leave(_ status: Int32) -> Never {
@@ -59,9 +59,12 @@ final class StopSignals: Sendable {
 
   /// One element for the first signal, also when it came before. Each who listens needs a stream of its own: one whose
   /// reader was cancelled has ended.
-  var stops: AsyncStream<StopCause> {
+  var stops: AsyncStream<StopCause> { stops(as: .asked) }
+
+  /// The same with another cause.
+  func stops(as cause: StopCause) -> AsyncStream<StopCause> {
     let (stops, continuation) = AsyncStream.makeStream(of: StopCause.self)
-    flag.listen(continuation)
+    flag.listen(continuation, cause)
     return stops
   }
 

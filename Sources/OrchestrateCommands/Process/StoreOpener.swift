@@ -15,16 +15,20 @@ enum StoreOpener {
   /// Opens a store for work: made when it is not there, brought to the present format when it is an SQLite database of an
   /// older one.
   ///
-  /// - Parameter createsSchema: whether an empty database on PostgreSQL gets the tables.
+  /// - Parameters:
+  ///   - createsSchema: whether an empty database on PostgreSQL gets the tables.
+  ///   - patience: how long it is tried again while it cannot be used for a reason that may pass; `nil` for the default.
   /// - Throws: ``StoreError``.
   static func open(
-    _ place: String, createsSchema: Bool = false, in context: ProcessContext
+    _ place: String, createsSchema: Bool = false, patience: Duration? = nil, in context: ProcessContext
   ) async throws -> any BatchStore {
     if let opened = try await context.passage.store?(place, context.clock) { return opened }
     guard let target = try target(place) else {
-      return try await SQLiteStore.open(path: place, clock: context.clock)
+      return try await SQLiteStore.open(path: place, clock: context.clock, patience: patience)
     }
-    return try await PostgresStore.open(target, createsSchema: createsSchema, surroundings(context))
+    var surroundings = surroundings(context)
+    surroundings.patience = patience ?? PostgresStore.patience
+    return try await PostgresStore.open(target, createsSchema: createsSchema, surroundings)
   }
 
   /// Opens a store that has to be there for reports: nothing in it is changed.
@@ -130,6 +134,7 @@ enum StoreOpener {
   private static func surroundings(_ context: ProcessContext) -> PostgresStore.Surroundings {
     PostgresStore.Surroundings(
       environment: context.environment, clock: context.clock, random: context.random,
-      version: OrchestrateCommand.version, scratch: { try await SQLiteStore.openScratch() })
+      version: OrchestrateCommand.version, watchdog: context.ownsProcess ? PostgresStore.watchdog() : nil,
+      notify: { context.note($0) }, scratch: { try await SQLiteStore.openScratch() })
   }
 }

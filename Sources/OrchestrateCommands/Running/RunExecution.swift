@@ -17,6 +17,8 @@ struct RunExecution {
   var targets = NoticeTargets()
   /// Whether the accepted items are followed once nothing is left to send.
   var tracks = false
+  /// Whether a run is left for other workers when this process is asked to stop.
+  var givesBack = false
 
   /// The command's context; notes go above a live display.
   var context: ProcessContext { console.context }
@@ -128,13 +130,16 @@ struct RunExecution {
     let observers: [(any RunObserver)?] = [progress, events, notices]
     let loop = RunLoop(
       session: session, service: connection.service, clock: context.clock, random: context.random,
-      observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency)
+      observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency,
+      storePatience: store.patience)
     tidy(signals, session.run)
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
         // Senders wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(connection.executor) {
-          let ending = try await loop.run(isCancelling: isCancelling, stops: signals.stops)
+          let ending = try await loop.run(
+            isCancelling: isCancelling,
+            stops: signals.stops(as: givesBack ? .paused(.detached, detail: nil) : .asked))
           // Notifications and the result may still take their time.
           tidyAfter(session.run, signals)
           return ending
@@ -234,6 +239,25 @@ struct RunExecution {
   /// Writes a result; that nobody reads it changes nothing about the command's status, which still tells it.
   func delivering(_ run: RunID, _ deliver: () async throws -> Void) async throws {
     try await context.delivering(shownBy: RunCommands(run: run, database: database).report, deliver)
+  }
+}
+
+extension RunSession {
+  /// Waits until it is known of every chunk whether a lost owner's request may still reach the service, for a command that
+  /// works on what is unknown.
+  func inheritAll(in context: ProcessContext) async throws {
+    guard isHeir else { return }
+    var isTold = false
+    while try await standing().counts.chunks(in: .submitting) > 0 {
+      _ = try await inherit(at: context.clock.now())
+      if !isTold {
+        context.note(
+          "requests of the process that was taken for lost may still reach the service; waiting until none can"
+        )
+      }
+      isTold = true
+      try await context.clock.sleep(for: .milliseconds(500))
+    }
   }
 }
 

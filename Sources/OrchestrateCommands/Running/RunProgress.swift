@@ -108,7 +108,9 @@ final class RunProgress: RunObserver {
 
   /// Says why the run is paused, once it was left: what was under way when it stopped may have finished it.
   func ended(_ ending: RunExit) {
-    guard case .paused(let reason, let detail) = ending, reason != .signal else { return }
+    guard case .paused(let reason, let detail) = ending, reason != .signal, reason != .detached else {
+      return
+    }
     context.note(text.paused(reason, detail: detail, commands))
   }
 
@@ -261,6 +263,11 @@ final class RunProgress: RunObserver {
     case .cancelled:
       change { $0.run.phase = .cancelling }
       context.note("cancelling: no new requests")
+    case .paused(.detached, _):
+      change { $0.run.phase = .stopping }
+      context.note(
+        "stopping: no new requests, waiting for requests in flight; other workers may then take the run "
+          + "(a second signal exits immediately)")
     case .paused(let reason, _):
       change { $0.run.phase = .stopping }
       context.note(text.stopping(reason))

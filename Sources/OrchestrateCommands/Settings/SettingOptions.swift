@@ -34,7 +34,12 @@ enum GeneralSettings: SettingGroup {
 
 /// Where the store is.
 enum StoreSettings: SettingGroup {
-  static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.section == .store }
+  static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.key == "db" }
+}
+
+/// How long the store is tried again.
+enum PatienceSettings: SettingGroup {
+  static func has(_ setting: Setting<SubmitSettings>) -> Bool { setting.key == "store-patience" }
 }
 
 /// What it takes to ask the service something.

@@ -13,6 +13,8 @@ package struct SubmitSettings: Sendable, Equatable {
   package var manifests = ManifestNames()
   /// Path of the database as the command line, the environment or the job file has it.
   package var db: String?
+  /// How long a database that cannot be used for a reason that may pass is tried again; `nil` for what the store says.
+  package var storePatience: Duration?
   /// Path of the file that holds the API key.
   package var apiKeyFile: String?
   /// Whether the accepted items are followed once nothing is left to send.
@@ -41,6 +43,12 @@ package struct SubmitSettings: Sendable, Equatable {
       Setting(
         "db", \.db, SettingKind.path.optional, .store, resuming: .asGiven, variable: DatabasePath.variable,
         help: "Path of the database; else $ORCHESTRATE_DB, else $XDG_STATE_HOME/orchestrate/orchestrate.db."),
+      Setting(
+        "store-patience", \.storePatience, SettingKind.duration(from: .zero).optional, .store,
+        resuming: .asGiven,
+        help:
+          "How long a database that is full, locked or not reached is tried again before the run stops. Default: 45s, or 10m "
+          + "on PostgreSQL."),
       Setting(
         "api-key-file", \.apiKeyFile, SettingKind.path.optional, .sending, resuming: .asGiven,
         help: "File that holds the API key; else $TWELVELABS_API_KEY."),

@@ -54,7 +54,7 @@ struct ExitStatusTests {
   func ofStoreErrors(code: StoreError.Code) {
     let expected: Int32 =
       switch code {
-      case .locked, .full, .damaged, .schema, .unavailable, .unreachable, .inputOutput: 5
+      case .locked, .full, .damaged, .schema, .unavailable, .unreachable, .lostChanges, .inputOutput: 5
       case .owned, .busy, .conflict: 6
       case .noSuchRun, .wrongState: 2
       case .internal: 70

@@ -57,6 +57,7 @@ struct JobFileTests {
       url-lifetime: 6h
       request-payer: requester
       db: ../state/a.db
+      store-patience: 5m
       api-key-file: ~/key
       track: true
       """)
@@ -97,6 +98,7 @@ struct JobFileTests {
     expected.run.objects.urlLifetime = .seconds(6 * 3_600)
     expected.run.objects.requestPayer = .requester
     expected.db = "jobs/../state/a.db"
+    expected.storePatience = .seconds(300)
     expected.apiKeyFile = "/home/me/key"
     expected.tracks = true
     #expect(job.layer.values == expected)

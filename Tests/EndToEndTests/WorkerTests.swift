@@ -1,0 +1,143 @@
+import Foundation
+import FoundationNetworking
+import ProgramSupport
+import TestSupport
+import Testing
+import TransferSimulator
+
+/// The real program as a worker: runs that are left for it, given back, and taken from a process that died.
+@Suite("Workers")
+struct WorkerTests {
+  /// Where a store is kept.
+  enum Engine: String, CaseIterable {
+    case sqlite, postgresql
+
+    static let available = allCases.filter { $0 == .sqlite || PostgresCluster.isAvailable }
+  }
+
+  /// The environment of a scene whose store is on that engine, on one machine.
+  private func environment(_ scene: Scene, _ engine: Engine) throws -> [String: String] {
+    var environment = scene.environment
+    environment["XDG_STATE_HOME"] = scene.folder.file("state")
+    if engine == .postgresql {
+      environment["ORCHESTRATE_DB"] = try #require(PostgresCluster.shared).makeDatabase()
+    }
+    return environment
+  }
+
+  private func run(_ ending: OrchestrateProcess.Ending) throws -> [String: Any] {
+    try #require(try json(ending.output)["run"] as? [String: Any], "\(ending.diagnostics)")
+  }
+
+  private func detach(
+    _ scene: Scene, _ items: Int, _ environment: [String: String], _ more: String...
+  ) async throws -> OrchestrateProcess.Ending {
+    var keyless = environment
+    keyless["TWELVELABS_API_KEY"] = nil
+    return try await OrchestrateProcess.run(
+      ["submit", try scene.manifest(items)] + scene.here
+        + ["--settle-grace", "200ms", "--detach", "--format", "json"] + more,
+      environment: keyless)
+  }
+
+  private func report(_ environment: [String: String]) async throws -> [String: Any] {
+    try run(
+      try await OrchestrateProcess.run(["report", "latest", "--format", "json"], environment: environment))
+  }
+
+  @Test("a run is planned without a key, left as detached, and sent by a worker", arguments: Engine.available)
+  func detached(engine: Engine) async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let environment = try environment(scene, engine)
+    let planned = try await detach(scene, 20, environment, "--chunk-size", "2")
+    #expect(planned.status == 0, "\(planned.diagnostics)")
+    let left = try run(planned)
+    #expect(left["state"] as? String == "paused" && left["reason"] as? String == "detached")
+    #expect(scene.timesTaken(20) == [0])
+    let worker = try await OrchestrateProcess.run(["worker", "--idle-exit", "1s"], environment: environment)
+    #expect(worker.status == 0, "\(worker.diagnostics)")
+    #expect(worker.diagnostics.contains("nothing to take for 1s"))
+    #expect(try await report(environment)["state"] as? String == "finished")
+    #expect(scene.timesTaken(20) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("a signal lets a worker give its run back, and another one goes on", arguments: Engine.available)
+  func givenBack(engine: Engine) async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.delay = .milliseconds(100)
+    }
+    let environment = try environment(scene, engine)
+    _ = try await detach(scene, 40, environment, "--chunk-size", "1", "--concurrency", "1")
+    let worker = try OrchestrateProcess(["worker"], environment: environment)
+    await worker.says("items in 40 chunks left")
+    worker.send(SIGTERM)
+    let ended = await worker.ended()
+    #expect(ended.status == 0, "\(ended.diagnostics)")
+    let left = try await report(environment)
+    #expect(left["state"] as? String == "paused" && left["reason"] as? String == "detached")
+    let next = try await OrchestrateProcess.run(["worker", "--idle-exit", "1s"], environment: environment)
+    #expect(next.status == 0, "\(next.diagnostics)")
+    #expect(try await report(environment)["state"] as? String == "finished")
+    #expect(scene.timesTaken(40) == [1])
+    await scene.server.stop()
+  }
+
+  @Test(
+    "a worker takes the run of one that was killed on the same machine at once", arguments: Engine.available)
+  func takenFromTheDead(engine: Engine) async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.delay = .milliseconds(100)
+    }
+    let environment = try environment(scene, engine)
+    _ = try await detach(scene, 40, environment, "--chunk-size", "1", "--concurrency", "2")
+    var dying = environment
+    dying["ORCHESTRATE_KILL_AT"] = "after_send:6"
+    let killed = try await OrchestrateProcess.run(["worker"], environment: dying)
+    #expect(killed.status == 128 + SIGKILL)
+    // No silence is waited for: what proves the death is the lock that ended with the process.
+    let next = try await OrchestrateProcess.run(["worker", "--idle-exit", "3s"], environment: environment)
+    #expect(next.status == 0, "\(next.diagnostics)")
+    #expect(!next.diagnostics.contains("for a sign of life"))
+    #expect(try await report(environment)["state"] as? String == "finished")
+    #expect(scene.timesTaken(40) == [1])
+    await scene.server.stop()
+  }
+
+  @Test("a run that is paused for another reason is left alone, and a worker needs a key")
+  func leftAlone() async throws {
+    let scene = try await Scene { $0.apiKey = "tlk_another_key_0123456789" }
+    let environment = try environment(scene, .sqlite)
+    let refused = try await OrchestrateProcess.run(
+      ["submit", try scene.manifest(2)] + scene.here, environment: environment)
+    #expect(refused.status == 4)
+    let worker = try await OrchestrateProcess.run(["worker", "--idle-exit", "1s"], environment: environment)
+    #expect(worker.status == 0, "\(worker.diagnostics)")
+    #expect(try await report(environment)["reason"] as? String == "account")
+    var keyless = environment
+    keyless["TWELVELABS_API_KEY"] = nil
+    let none = try await OrchestrateProcess.run(["worker"], environment: keyless)
+    #expect(none.status == 2)
+    #expect(none.diagnostics.contains("there is no API key"))
+    await scene.server.stop()
+  }
+
+  @Test("health is told over HTTP")
+  func health() async throws {
+    let scene = try await Scene()
+    let environment = try environment(scene, .sqlite)
+    _ = try await detach(scene, 1, environment)
+    let worker = try OrchestrateProcess(["worker", "--health-port", "0"], environment: environment)
+    let line = try #require(await worker.diagnosticsLine(after: "health at port "))
+    let port = line.dropFirst("health at port ".count).prefix { $0 != "," }
+    let url = try #require(URL(string: "http://127.0.0.1:\(port)/healthz"))
+    let (body, response) = try await URLSession.shared.data(from: url)
+    #expect((response as? HTTPURLResponse)?.statusCode == 200)
+    #expect(String(decoding: body, as: UTF8.self) == "ok\n")
+    worker.send(SIGTERM)
+    #expect(await worker.ended().status == 0)
+    await scene.server.stop()
+  }
+}
