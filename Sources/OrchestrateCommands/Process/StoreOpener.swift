@@ -65,13 +65,20 @@ enum StoreOpener {
   /// Copies a store, as it is at one moment, into a file that is there and empty, and checks the copy.
   ///
   /// - Throws: ``StoreError``.
-  static func copy(_ place: String, to copy: String) async throws -> StoreCopy {
+  static func copy(_ place: String, to copy: String, at now: Timestamp) async throws -> StoreCopy {
     guard !PostgresTarget.isAddress(place) else {
       throw StoreError(
         .wrongState, "`backup` copies SQLite databases, and this one is on a PostgreSQL server",
         remedy: "use pg_dump, or a base backup of the server")
     }
-    return try await SQLiteStore.copy(place, to: copy)
+    return try await SQLiteStore.copy(place, to: copy, at: now)
+  }
+
+  /// When the database was made as a copy of another by `backup`; `nil` where it was not.
+  ///
+  /// - Throws: ``StoreError``.
+  static func copiedAt(_ place: String) async throws -> Timestamp? {
+    isServer(place) ? nil : try await SQLiteStore.copiedAt(place)
   }
 
   /// Brings a database on PostgreSQL to the schema of this program.

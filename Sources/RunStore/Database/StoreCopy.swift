@@ -9,9 +9,11 @@ extension SQLiteStore {
   /// The store may be of an older or a newer schema; nothing in it is changed. The copy is durable when this returns, but for
   /// its name in its folder.
   ///
-  /// - Parameter copy: a file that is there and empty, and that nothing else uses.
+  /// - Parameters:
+  ///   - copy: a file that is there and empty, and that nothing else uses.
+  ///   - now: the moment that the copy says it was made at.
   /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path. The copy is then of no use.
-  package static func copy(_ path: String, to copy: String) async throws -> StoreCopy {
+  package static func copy(_ path: String, to copy: String, at now: Timestamp) async throws -> StoreCopy {
     guard let resolved = try StorePath.existing(path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
@@ -23,7 +25,8 @@ extension SQLiteStore {
           remedy: "name another database with --db")
       }
     }
-    try await database.read { try $0.sqlite?.backUp(to: copy) }
+    let mark = CopyMark(now).number
+    try await database.read { try $0.sqlite?.backUp(to: copy, mark: mark) }
     try await database.close()
     let made = try await Database.open(path: copy, mode: .unchanging, locks: LockFile()) { connection in
       let found = try connection.first("SELECT integrity_check FROM pragma_integrity_check(1)") { $0.text(0) }
@@ -36,6 +39,17 @@ extension SQLiteStore {
     let measured: StoreCopy = try await made.read { _ in try measure(copy) }
     try await made.close()
     return measured
+  }
+
+  /// When a database was made as a copy of another; `nil` where it was not, or is not there.
+  ///
+  /// - Throws: ``StoreError``.
+  package static func copiedAt(_ path: String) async throws -> Timestamp? {
+    guard let resolved = try StorePath.existing(path) else { return nil }
+    let database = try await ReadingPlace.open(path: resolved) { _ in }
+    let number = try await database.read { try $0.first("PRAGMA user_version") { $0.int(0) } ?? 0 }
+    try await database.close()
+    return CopyMark(number: number)?.moment
   }
 
   private static func measure(_ path: String) throws -> StoreCopy {
@@ -53,4 +67,30 @@ extension SQLiteStore {
       throw StoreError(.inputOutput, "failed to read the copy \(path): \(error.localizedDescription)")
     }
   }
+}
+
+/// What a copy says of itself: when it was made, in a number of 32 bits that SQLite keeps for programs
+/// (https://sqlite.org/pragma.html#pragma_user_version). A copy does not have what happened after it, and whoever goes on with a
+/// run in it has to know that.
+struct CopyMark {
+  /// 2020-01-01T00:00:00Z: the number lasts until 2088.
+  private static let epoch: Int64 = 1_577_836_800
+
+  /// Seconds since the epoch, rounded up; never 0.
+  let number: Int
+
+  /// The mark of a copy that is made now.
+  init(_ moment: Timestamp) {
+    let seconds = (moment.milliseconds + 999) / 1_000 - Self.epoch
+    number = Int(min(max(seconds, 1), Int64(Int32.max)))
+  }
+
+  /// The mark of a database; `nil` for one that has none.
+  init?(number: Int) {
+    guard number > 0 else { return nil }
+    self.number = number
+  }
+
+  /// When the copy was made, to the second.
+  var moment: Timestamp { Timestamp(milliseconds: (Int64(number) + Self.epoch) * 1_000) }
 }

@@ -197,7 +197,7 @@ final class SQLiteConnection: SQLEngine {
   }
 
   /// Copies the database as it is now to another file, through SQLite's own backup.
-  func backUp(to copy: String) throws(StoreError) {
+  func backUp(to copy: String, mark: Int? = nil) throws(StoreError) {
     var opened: OpaquePointer?
     defer { sqlite3_close_v2(opened) }
     // Errors of a backup are those of the connection that is written to (https://sqlite.org/c3ref/backup_finish.html).
@@ -216,6 +216,9 @@ final class SQLiteConnection: SQLEngine {
     code = sqlite3_backup_step(backup, -1)
     sqlite3_backup_finish(backup)
     guard code == SQLITE_DONE else { throw failure(code) }
+    guard let mark else { return }
+    code = sqlite3_exec(opened, "PRAGMA user_version = \(mark)", nil, nil, nil)
+    guard code == SQLITE_OK else { throw failure(code) }
   }
 
   private func failure(_ code: Int32, operation: String) -> StoreError {

@@ -49,6 +49,38 @@ struct BackupCommandTests {
     try await live.close()
   }
 
+  @Test(
+    "a run that was being sent when its database was copied is not resumed from the copy; a paused one with a warning"
+  )
+  func olderCopy() async throws {
+    let stage = try CommandStage()
+    let run = try await stage.planRun()
+    let paused = stage.folder.file("paused.db")
+    #expect(try await stage.run(BackupCommand.self, paused) == .done)
+    let live = try await SQLiteStore.open(path: stage.database, now: stage.clock.now())
+    let session = try await live.take(run, isCancelling: false, at: stage.clock.now())
+    let sending = stage.folder.file("sending.db")
+    #expect(try await stage.run(BackupCommand.self, sending) == .done)
+    try await session.release(as: .paused(.signal, detail: nil), at: stage.clock.now())
+    try await live.close()
+
+    let refused = try CommandStage(in: stage.folder)
+    #expect(try await refused.run(ResumeCommand.self, "latest", "--db", sending) == .badInput)
+    #expect(refused.diagnostics.written.contains("would be sent twice"), "\(refused.diagnostics.written)")
+    // There is no key, so it ends there.
+    let warned = try CommandStage(in: stage.folder)
+    #expect(try await warned.run(ResumeCommand.self, "latest", "--db", paused) == .badInput)
+    #expect(
+      warned.diagnostics.written.contains("warning: this database is a copy"), "\(warned.diagnostics.written)"
+    )
+    let original = try CommandStage(in: stage.folder)
+    #expect(try await original.run(ResumeCommand.self, "latest") == .badInput)
+    #expect(!original.diagnostics.written.contains("copy"), "\(original.diagnostics.written)")
+    // A run that began after the copy was made is nobody else's.
+    #expect(try await SQLiteStore.copiedAt(stage.database) == nil)
+    #expect(try await SQLiteStore.copiedAt(paused) != nil)
+  }
+
   @Test("it is not written over the store, nor over a file of it; and without a store nothing is written")
   func refused() async throws {
     let stage = try CommandStage()
