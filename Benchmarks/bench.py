@@ -426,6 +426,71 @@ class Bench:
         self.compare(what, found, "--new-only", "s", False, {"planning all of it": 2})
         self.row("memory of that", peak(found["--new-only"]), "", "", "", "", "", "")
 
+    def tracking(self, count=1_000_000):
+        """One look at the accepted items of a run by pages of the service's list, then the removal of that run."""
+        self.fresh()
+        self.orchestrate(
+            "submit", str(self.manifest(count)), "--base-url", self.accepting, "--chunk-size", "1000", "--concurrency",
+            str(CONCURRENCY))
+        self.list_tasks(count)
+        result = self.orchestrate("track", "latest", "--format", "json")
+        if json.loads(result.output)["tracking"]["states"]["ready"] != count:
+            sys.exit(f"not every item is ready:\n{result.output}")
+        self.row(
+            f"track {count:,} items of one index", f"{result.seconds:.3g} s", "", "", "", f"{result.peak / 2**20:.0f} MiB",
+            "", self.judge(round(result.peak / 2**20), 64, False) + " MiB")
+        self.age(days=100)
+        stop, held = threading.Event(), []
+        prober = threading.Thread(target=self.probe, args=(stop, held))
+        prober.start()
+        result = self.orchestrate("prune", "--older-than", "90d")
+        stop.set()
+        prober.join()
+        self.row(
+            f"prune a run of {count:,} tracked items", f"{result.seconds:.3g} s", "", "", "",
+            f"{result.peak / 2**20:.0f} MiB", "", self.judge(round(result.peak / 2**20), 64, False) + " MiB")
+        self.row(
+            "the longest time that others wait for it", f"{max(held, default=0) * 1_000:.0f} ms", "", "", "", "", "", "")
+
+    def list_tasks(self, count):
+        """What the service lists of the items of a run, the newest first: every one ready, 100 on a page."""
+        pages = self.folder / "tasks"
+        shutil.rmtree(pages, ignore_errors=True)
+        pages.mkdir()
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        files = [name.rsplit("/", 1)[1] + ".mp4" for name in names(count)]
+        for page, start in enumerate(range(count, -1, -100), 1):
+            rows = ",".join(
+                f'{{"_id":"{number:024x}","index_id":"{INDEX}","created_at":"{now}","status":"ready",'
+                f'"metadata":{{"filename":"{files[number]}"}}}}'
+                for number in range(start - 1, max(-1, start - 101), -1))
+            (pages / f"{page}.json").write_text(f'{{"data":[{rows}],"page_info":{{"page":{page}}}}}')
+
+    def age(self, days):
+        """Moves all that is recorded into the past."""
+        with contextlib.closing(sqlite3.connect(self.folder / "store.db")) as store, store:
+            for table in ("run", "attempt", "chunk", "tracked_run", "tracked_item"):
+                columns = [
+                    column for _, column, *_ in store.execute(f"PRAGMA table_info({table})")
+                    if column.endswith("_at") or column in ("since", "until")]
+                moved = ", ".join(f"{column} = {column} - {days * 86_400_000}" for column in columns)
+                store.execute(f"UPDATE {table} SET {moved}")
+
+    def probe(self, stop, held):
+        """Asks again and again whether a change could begin; collects how long it could not."""
+        with contextlib.closing(sqlite3.connect(self.folder / "store.db", timeout=0, isolation_level=None)) as store:
+            since = None
+            while not stop.is_set():
+                try:
+                    store.execute("BEGIN IMMEDIATE")
+                    store.execute("ROLLBACK")
+                    if since:
+                        held.append(time.monotonic() - since)
+                    since = None
+                except sqlite3.OperationalError:
+                    since = since or time.monotonic()
+                time.sleep(0.002)
+
     # Surroundings.
 
     def serve(self):
@@ -477,7 +542,7 @@ def processor():
 
 
 def main():
-    parts = ["reading", "submitting", "steps", "chunks", "start", "growth", "known"]
+    parts = ["reading", "submitting", "steps", "chunks", "start", "growth", "known", "tracking"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
     parser.add_argument("--folder", required=True)
