@@ -3,7 +3,7 @@
  *
  * One chunk, two machines with one worker each, a primary with a standby, the service, a network that is late, and a
  * clock. scripts/model checks it: as it is, no error is found; with one rule left out (-DNO_R1A and so on), the chunk is
- * taken twice, lost, or stuck.
+ * taken twice, lost, or stuck. With -DASYNC the standby is not waited for (FO in the table).
  *
  * Every process is a loop of steps with guards. A step is atomic; anything may happen between two steps. The clock waits
  * for steps that have a time limit.
@@ -31,6 +31,11 @@
 #define D (G + T + X + M) /* wait after a take-over */
 #endif
 
+/* With -DASYNC a failover loses what was acknowledged; the run is paused as `failed_over` until a person resumes it. */
+#ifndef F
+#define F D /* before settling concludes from then on */
+#endif
+
 mtype = { pending, submitting, unknown, accepted };                      /* a chunk */
 mtype = { idle, claiming, asking, heard, begun, checked, sending, telling }; /* what a worker does */
 mtype = { none, yes, no, lost, unsent };                                 /* what it knows of its request */
@@ -56,6 +61,7 @@ typedef Worker {
   byte id;
   bit owns;         /* as far as it knows */
   bit robbed;
+  bit resumes;      /* it took the run after a failover, for a person */
   mtype phase = idle;
   mtype known = none;
   byte claim;
@@ -87,6 +93,7 @@ byte lastID = 0;
 byte lastClaim = 0;
 byte told = 0;        /* the claim whose answer a worker has and has not lost */
 byte faults = 0;
+bit failedOver;       /* the server is another one than the one on record */
 byte machine[LIVES + 1]; /* where the worker of an id runs */
 bit sameMachine;      /* both workers run on one machine */
 bit lists;            /* the service's list catches up, so that settling can conclude */
@@ -144,7 +151,7 @@ inline transact(i, kind, who, on, what) {
 #ifdef NO_R1A
     :: primary.chunk == pending ->
 #else
-    :: primary.chunk == pending && primary.owner == who ->
+    :: primary.chunk == pending && primary.owner == who && !failedOver ->
 #endif
       primary.chunk = submitting; primary.claim = on; primary.claimant = who; done = true
     :: else
@@ -258,22 +265,33 @@ end:
   do
   :: d_step { w[i].state == sent ->
       transact(i, w[i].op, w[i].id, w[i].about, w[i].value);
+#ifdef ASYNC
+      skip;
+#else
 #ifdef NO_R2D
       if :: w[i].op != doClaim -> replicate() :: else fi;
 #else
       replicate();
 #endif
+#endif
       reply(i, true);
       done = false }
+#ifdef ASYNC
+  :: d_step { primary.chunk != standby.chunk || primary.owner != standby.owner || primary.claim != standby.claim ->
+      replicate() }
+#else
   /* The wait for the standby is cancelled: the answer is a success with a warning. */
   :: d_step { w[i].state == sent && faults < FAULTS ->
       faults++;
       transact(i, w[i].op, w[i].id, w[i].about, w[i].value);
       reply(i, false);
       done = false }
+#endif
   :: d_step { w[i].lateOp != nothing ->
       transact(i, w[i].lateOp, w[i].lateID, w[i].lateAbout, w[i].lateValue);
+#ifndef ASYNC
       replicate();
+#endif
       forget(i);
       done = false }
   :: d_step { w[i].lateOp != nothing -> forget(i) }
@@ -288,7 +306,9 @@ inline ask(i, kind, on, what) {
 
 inline atOnce(i, kind, on, what) {
   transact(i, kind, w[i].id, on, what);
+#ifndef ASYNC
   replicate();
+#endif
   done = false
 }
 
@@ -347,7 +367,7 @@ inline die(i) {
   if :: told != 0 && told == w[i].claim -> told = 0 :: else fi;
   leaveBehind(i);
   answered(i); rest(i);
-  w[i].alive = 0; w[i].stopped = 0; w[i].connected = 0; w[i].up = 0; w[i].id = 0; w[i].owns = 0; w[i].robbed = 0;
+  w[i].alive = 0; w[i].stopped = 0; w[i].connected = 0; w[i].up = 0; w[i].id = 0; w[i].owns = 0; w[i].robbed = 0; w[i].resumes = 0;
   w[i].wait = 0; w[i].watch = 0;
   if :: w[i].lateOp != doTake -> w[i].unchanged = 0 :: else fi
 }
@@ -379,13 +399,15 @@ end:
       w[i].wait = D;
 #endif
       w[i].owns = 1; w[i].watch = 0; w[i].unchanged = 0;
+      w[i].resumes = failedOver;
       answered(i) }
   /* R5: it finds that another one has the run, makes no more intents, and ends when it has told what it knows. */
   :: d_step { ready(i) && w[i].owns && primary.owner != w[i].id -> w[i].owns = 0; w[i].wait = 0; w[i].robbed = 1 }
   :: d_step { ready(i) && w[i].robbed && w[i].phase == idle -> die(i) }
 
   /* R1: an intent. */
-  :: d_step { ready(i) && w[i].owns && w[i].phase == idle && primary.chunk == pending && lastClaim < CLAIMS ->
+  :: d_step { ready(i) && w[i].owns && w[i].phase == idle && primary.chunk == pending && !failedOver &&
+      lastClaim < CLAIMS ->
       lastClaim++;
       w[i].claim = lastClaim; w[i].limit = G;
 #ifdef NO_R1B
@@ -461,6 +483,25 @@ end:
   :: d_step { ready(i) && w[i].owns && primary.chunk == unknown && grace == 0 && lists ->
       ask(i, doVerdict, primary.claim, (taken > 0 -> yes : no)) }
 
+#ifdef ASYNC
+  /* It finds another server: it makes no more intents, and pauses the run once nothing is under way. */
+  :: d_step { ready(i) && w[i].owns && w[i].phase == idle && failedOver && !w[i].resumes ->
+      atOnce(i, doLeave, 0, none);
+      die(i) }
+  /* A person resumes the run: what may have been under way becomes unknown, and is settled after a wait. */
+  :: d_step { ready(i) && w[i].owns && failedOver && w[i].resumes && primary.owner == w[i].id ->
+      if
+#ifdef NO_FOB
+      :: primary.chunk == pending ->
+#else
+      :: primary.chunk != accepted ->
+#endif
+        /* An attempt that nobody made: what anybody knows of another one does not decide it. */
+        primary.chunk = unknown; primary.claim = 0; primary.claimant = 0; grace = F
+      :: else
+      fi;
+      failedOver = 0; w[i].resumes = 0 }
+#endif
   /* It is told to end: nothing is under way, and the run is given back. */
   :: d_step { ready(i) && w[i].owns && w[i].phase == idle && primary.chunk != accepted && faults < FAULTS ->
       faults++;
@@ -537,7 +578,12 @@ end:
   /* The standby takes the primary's place: what it has is there. Without a difference this is a restart. */
   :: d_step { mayFail && (primary.chunk != standby.chunk || primary.owner != standby.owner ||
       primary.claim != standby.claim) ->
-      faults++; recover(); cut(0); cut(1) }
+      faults++; recover(); cut(0); cut(1);
+#ifdef ASYNC
+      failedOver = 1; w[0].resumes = 0; w[1].resumes = 0;
+      forget(0); forget(1)
+#endif
+    }
   od
 }
 
@@ -605,7 +651,7 @@ end:
   timeout ->
     assert(primary.chunk == accepted || primary.chunk == pending && lastClaim == CLAIMS ||
       !w[0].alive && !w[1].alive && lastID == LIVES ||
-      primary.chunk == unknown && !lists && told != primary.claim)
+      primary.chunk == unknown && !lists && (told == 0 || told != primary.claim))
 }
 
 init {
