@@ -90,13 +90,17 @@ struct SevenNights {
 
   private mutating func play() async throws {
     try writeJob()
-    for night in 0..<Self.nights {
-      self.night = night
-      try await evening()
-      try await send()
-      try await morning()
-    }
+    for night in 0..<Self.nights { try await play(night) }
+    // What was sent late in a window counts for a day: its quota may hold the last items back for another night.
+    for night in Self.nights..<Self.nights + 2 where book.unfinished != nil { try await play(night) }
     try checkAll()
+  }
+
+  private mutating func play(_ night: Int) async throws {
+    self.night = night
+    try await evening()
+    try await send()
+    try await morning()
   }
 
   // MARK: The evening
@@ -144,7 +148,7 @@ struct SevenNights {
     book.reorder(in: world)
     try await writeList()
     try await checkDifference(fates)
-    death = plannedDeath()
+    death = night < Self.nights ? plannedDeath() : nil
     if world.happens(60) {
       let before = NightBook.arrivals(in: world).count
       let hasWork = book.unfinished != nil || !book.new.isEmpty
@@ -219,7 +223,9 @@ struct SevenNights {
   private func checkDifference(_ fates: [String: [NightBook.Fate]]) async throws {
     var fates = fates
     for run in book.runs {
-      for place in try NightBook.doubted(of: run.id, in: world) { fates[run.items[place].name]?.removeLast() }
+      // What the service has and the program does not know of yet; a request that never left brought nothing.
+      for video in try NightBook.doubted(of: run.id, in: world).map({ run.items[$0] })
+      where fates[video.name]?.count ?? 0 > video.version { fates[video.name]?.removeLast() }
     }
     let ending = try await world.look(
       "diff", list, "--base-url", world.server.address, "--profile", kind.profile, "--format", "json")
@@ -475,7 +481,9 @@ struct SevenNights {
     let finishedAt = try Self.moment(found["finished_at"])
     let isRight = finishedAt.map { run.isDone && $0 >= run.planned.lowerBound } ?? !run.isDone
     #expect(isRight, "\(note): \(found)")
-    #expect((found["sending_seconds"] is NSNull) == (attempts == 0), "\(note): \(found)")
+    // The only request may have died with its process: then nothing came back.
+    let isKnown = attempts > chunks["unknown"] ?? 0
+    #expect((found["sending_seconds"] is NSNull) == (attempts == 0) || !isKnown, "\(note): \(found)")
     #expect((document["surplus"] as? [Any])?.isEmpty == true)
     if items == 0 {
       #expect(document["tracking"] is NSNull)
@@ -524,7 +532,7 @@ struct SevenNights {
     }
     let arrivals = NightBook.arrivals(in: world)
     for arrival in arrivals {
-      let isInside = (-1...Self.nights).contains { day in
+      let isInside = (-1...night).contains { day in
         almanac.night(day).map { $0.contains(arrival.at) && $0.closes.since(arrival.at) >= Self.timeout }
           ?? false
       }
