@@ -190,10 +190,14 @@ struct NightBook {
   }
 
   /// How many attempts the store has of a run.
-  static func attempts(of run: String, in world: NightWorld) throws -> Int {
+  ///
+  /// - Parameter answered: whether only those count to which the service's answer came.
+  static func attempts(of run: String, answered: Bool = false, in world: NightWorld) throws -> Int {
     let found = try Raw.query(
-      "SELECT count(*) FROM attempt WHERE run = (SELECT id FROM run WHERE run_id = '\(run)')",
-      in: world.database)
+      """
+      SELECT count(*) FROM attempt WHERE run = (SELECT id FROM run WHERE run_id = '\(run)')
+        AND (status IS NOT NULL OR \(answered ? 0 : 1))
+      """, in: world.database)
     return Int(found.first ?? "") ?? 0
   }
 }
