@@ -49,12 +49,9 @@ struct BackupCommand: Subcommand {
     case .json:
       var json = JSONWriter(.pretty)
       json.beginObject()
-      json.key("file")
-      json.value(path)
-      json.key("bytes")
-      json.value(Int(copy.bytes))
-      json.key("sha256")
-      json.value(digest)
+      json.member("file", path)
+      json.member("bytes", Int(copy.bytes))
+      json.member("sha256", digest)
       json.endObject()
       try context.writeResult(json.take() + "\n")
     }

@@ -39,8 +39,7 @@ struct MigrateCommand: Subcommand {
     case .json:
       var json = JSONWriter(.pretty)
       json.beginObject()
-      json.key("steps")
-      json.value(steps)
+      json.member("steps", steps)
       json.key("applied")
       json.value(!isDry && steps > 0)
       json.endObject()
