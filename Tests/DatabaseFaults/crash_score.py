@@ -7,14 +7,16 @@ Each run sends a manifest to a stand-in service that loses answers, answers 500 
 throttles. The workers connect through proxy.py, one place for each. Some of them are on "another machine": they have another
 folder of state, so that nobody finds their lock there.
 
-A worker is a process `orchestrate worker`; where the program has no such command yet, one that submits the run, and ones that try
-to resume it again and again.
+A worker is a process `orchestrate worker`. A silence of 15 seconds makes others take over.
 
-kill     SIGKILL
-stop     SIGSTOP, and SIGCONT after a moment or after longer than the silence that makes others take over
+kill     SIGKILL; or the whole machine, whose workers stay away for longer than that silence
+stop     SIGSTOP, and SIGCONT after a moment or after longer than that silence
 cut      the connections to the database: reset; cut after the n-th byte each way; closed on one side only; held for a moment or
          for longer than that silence
 restart  the server ends at once (SIGQUIT) or is killed, and starts again
+
+The line also says how many attempts new owners gave up: at once, because their worker was known to be dead, and after the wait for
+what may be under way, because it was only silent.
 
 lost          items that are reported as accepted and were not taken, or that are in no state
 duplicated    items that the service took more than once
@@ -40,7 +42,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 
-from cluster import PATIENCE, Cluster, programs
+from cluster import Cluster, programs
 from proxy import Proxy
 
 KEY = "tlk_0123456789ABCDEFGHIJ"
@@ -50,7 +52,7 @@ DIES_WITH_US = ("setpriv", "--pdeathsig=KILL")
 KINDS = ("kill", "stop", "cut", "restart")
 # A run that does not end within this time without faults does not end.
 LONGEST_END = 300
-# S of the protocol, and some more.
+# S of the protocol, in seconds.
 SILENCE = 15
 
 # Milliseconds by which moments of the database and of the service may differ.
@@ -59,11 +61,11 @@ ROUNDING = 5
 # Written down by the database itself when a new owner gives an attempt of the old one up.
 OBSERVER = """
 CREATE SCHEMA observed;
-CREATE TABLE observed.given_up (run bigint, chunk bigint, number bigint, at_ms bigint);
+CREATE TABLE observed.given_up (run bigint, chunk bigint, number bigint, code text, at_ms bigint);
 CREATE FUNCTION observed.note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO observed.given_up
-    VALUES (new.run, new.chunk, new.number, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+    VALUES (new.run, new.chunk, new.number, new.code, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
   RETURN NULL;
 END $$;
 CREATE TRIGGER observed AFTER UPDATE OF outcome ON attempt FOR EACH ROW
@@ -77,7 +79,8 @@ class Score(Counter):
     def __str__(self):
         kinds = ", ".join(f"{kind} {self[kind]}" for kind in KINDS if self[kind])
         return (
-            f"runs {self['runs']}, faults {self['faults']} ({kinds}): "
+            f"runs {self['runs']}, faults {self['faults']} ({kinds}), "
+            f"given up at once {self['owner_died']}, after the wait {self['owner_lost']}: "
             + ", ".join(f"{name} {self[name]}" for name in self.COUNTED)
         )
 
@@ -94,7 +97,8 @@ class Slot:
         self.number = number
         self.name = f"w{number}"
         self.process = None
-        self.wakes = None
+        # Its machine is away until then.
+        self.away_until = 0
         self.machine = number % run.options.machines
 
     @property
@@ -106,14 +110,8 @@ class Slot:
 
     async def live(self):
         """Starts the process again whenever it has ended, until the run is over."""
-        first = self.number == 0
+        arguments = ["worker", "--idle-exit", "1h", "--progress", "never"]
         while not self.run.is_over:
-            if self.run.options.has_worker:
-                arguments = ["worker", "--idle-exit", "1h"]
-            elif first:
-                arguments = ["submit", self.run.manifest, *self.run.settings]
-            else:
-                arguments = ["resume", "latest"]
             log = open(os.path.join(self.run.folder, f"{self.name}.log"), "ab")
             log.write(f"\n-- {time.time():.3f} {arguments[0]}\n".encode())
             log.flush()
@@ -129,10 +127,8 @@ class Slot:
             log.close()
             status = await self.process.wait()
             self.run.statuses[status] += 1
-            if first and self.run.exists():
-                first = False
-            # One that found its run owned, or nothing to reach, tries again soon.
-            await asyncio.sleep(0.3)
+            # As a unit of systemd would, only sooner.
+            await asyncio.sleep(max(0.3, self.away_until - time.monotonic()))
 
     def kill(self, number):
         if self.is_alive:
@@ -197,9 +193,6 @@ class Run:
     def state(self):
         return self.query("SELECT state FROM run")
 
-    def exists(self):
-        return self.state() not in ("", "planning")
-
     async def serve(self):
         self.simulator = await asyncio.create_subprocess_exec(
             *DIES_WITH_US,
@@ -232,18 +225,10 @@ class Run:
         if made.returncode != 0:
             raise RuntimeError(f"migrate: {made.stderr}")
         self.cluster.sql(OBSERVER, self.database)
-        if self.options.has_worker:
-            made = self.command("submit", "--detach", self.manifest, *self.settings)
-            if made.returncode != 0:
-                raise RuntimeError(f"submit --detach: {made.stderr}")
-        lives = [asyncio.create_task(self.slots[0].live())]
-        # Faults begin when the run is planned.
-        end = time.monotonic() + PATIENCE
-        while not self.exists():
-            if time.monotonic() > end:
-                raise RuntimeError(f"the run was not planned; see {self.folder}")
-            await asyncio.sleep(0.1)
-        lives += [asyncio.create_task(slot.live()) for slot in self.slots[1:]]
+        made = self.command("submit", "--detach", self.manifest, *self.settings)
+        if made.returncode != 0:
+            raise RuntimeError(f"submit --detach: {made.stderr}")
+        lives = [asyncio.create_task(slot.live()) for slot in self.slots]
         left = faults
         while left > 0 and self.state() not in ("finished", "cancelled"):
             await asyncio.sleep(self.dice.uniform(0.1, self.options.pause))
@@ -300,12 +285,21 @@ class Run:
         return self.dice.choice(alive) if alive else None
 
     def length(self):
-        """Mostly a moment, sometimes longer than what makes others take over."""
-        return self.dice.uniform(0.05, 2) if self.dice.random() < 0.75 else SILENCE + self.dice.uniform(1, 8)
+        """Mostly a moment, sometimes longer than what makes others take over, and than the wait after that."""
+        return self.dice.uniform(0.05, 2) if self.dice.random() < 0.75 else self.long()
+
+    def long(self):
+        return SILENCE + self.dice.uniform(1, 35)
 
     async def kill(self):
         slot = self.victim()
-        if slot:
+        if slot and self.dice.random() < 0.3:
+            end = time.monotonic() + self.long()
+            for each in self.slots:
+                if each.machine == slot.machine:
+                    each.away_until = end
+                    each.kill(signal.SIGKILL)
+        elif slot:
             slot.kill(signal.SIGKILL)
         return slot is not None
 
@@ -371,6 +365,10 @@ class Run:
         score["inconsistent"] += verified.returncode != 0
         if verified.returncode != 0:
             print(verified.stdout, verified.stderr, file=sys.stderr)
+        for code in ("owner_died", "owner_lost"):
+            score[code] += int(
+                self.cluster.sql(f"SELECT count(*) FROM observed.given_up WHERE code = '{code}'", self.database)
+            )
         attempts = self.attempts()
         score["ghosts"] += sum(ghosts(attempts[chunk], moments) for chunk, moments in arrivals.items())
 
@@ -451,8 +449,6 @@ async def main():
         parser.error(f"no such fault: {', '.join(unknown)}" if unknown else "counts are 1 or more")
     if programs() is None:
         sys.exit("crash_score.py: there is no PostgreSQL server; install Debian's package postgresql")
-    help = subprocess.run([options.program, "--help"], capture_output=True, text=True).stdout
-    options.has_worker = any(line.split()[:1] == ["worker"] for line in help.splitlines())
     dice = random.Random(options.seed)
     score = Score()
     folder = tempfile.mkdtemp(prefix="crash-score-")

@@ -32,10 +32,10 @@ class ScoreTests(unittest.TestCase):
             self.assertFalse(Score({name: 1}).is_good, name)
 
     def test_the_line_has_every_column(self):
-        score = Score(runs=1, faults=3, kill=1, cut=2, ghosts=4)
+        score = Score(runs=1, faults=3, kill=1, cut=2, ghosts=4, owner_died=5, owner_lost=6)
         self.assertEqual(
             str(score),
-            "runs 1, faults 3 (kill 1, cut 2): lost 0, duplicated 0, undecided 0, inconsistent 0, ghosts 4, stuck 0",
+            "runs 1, faults 3 (kill 1, cut 2), given up at once 5, after the wait 6: lost 0, duplicated 0, undecided 0, inconsistent 0, ghosts 4, stuck 0",
         )
 
 
