@@ -61,6 +61,12 @@ final class SQLiteEngine: StoreEngine {
     }
   }
 
+  func lifeOfOwner(of run: Int64, in connection: Connection) -> String? { nil }
+
+  func noteInheritance(of run: Int64, for quiet: Duration, in connection: Connection) {}
+
+  func inheritance(of run: Int64, in connection: Connection) -> RunInheritance? { nil }
+
   func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T {
     try await locks.whileTaking(body)
   }

@@ -36,6 +36,8 @@ package struct RunSummary: Sendable, Equatable {
   package var wait: StoredWait?
   /// Whether a live process owns it.
   package var isLive: Bool
+  /// Chunks that a lost owner may still have under way; `nil` when there are none.
+  package var inheritance: RunInheritance?
 
   /// A run as the store has it.
   package init(
@@ -130,5 +132,22 @@ package struct RunFilter: Sendable, Equatable {
   /// Whether it includes a run.
   package func matches(_ run: RunSummary) -> Bool {
     states?.contains(run.state) != false && since.map { run.createdAt >= $0 } != false
+  }
+}
+
+/// Chunks that a former owner of a run, taken for lost, may still have under way.
+package struct RunInheritance: Sendable, Equatable {
+  /// How many.
+  package var chunks: Int
+  /// The former owner, as a person is told of it.
+  package var owner: String
+  /// From then on nothing of it can reach the service, and the chunks are unknown.
+  package var until: Timestamp
+
+  /// Chunks as the store has them.
+  package init(chunks: Int, owner: String, until: Timestamp) {
+    self.chunks = chunks
+    self.owner = owner
+    self.until = until
   }
 }

@@ -33,6 +33,12 @@ extension Subcommand {
 
   /// Runs the command in a context and tells how it ended.
   func status(in context: ProcessContext) async -> ExitStatus {
+    let status = await result(in: context)
+    await context.opened.closeAll()
+    return status
+  }
+
+  private func result(in context: ProcessContext) async -> ExitStatus {
     do {
       return try await perform(in: context)
     } catch is OutputClosed {

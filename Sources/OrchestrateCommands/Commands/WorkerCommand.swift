@@ -66,7 +66,6 @@ struct WorkerCommand: Subcommand {
     do {
       let status = try await work(execution, key: key, signals: signals)
       await health?.stop()
-      try await store.close()
       return status
     } catch {
       await health?.stop()

@@ -1,6 +1,7 @@
 import AssetsService
 package import BatchDomain
 import Foundation
+import NIOConcurrencyHelpers
 import Reporting
 import ServiceHTTP
 import TransfersService
@@ -24,6 +25,8 @@ package struct ProcessContext: Sendable {
   package var patience: Duration
   /// What stores and requests pass on their way out of the process.
   var passage = Passage()
+  /// Stores that are to be closed when the command ends.
+  let opened = OpenedStores()
   /// Whether the process is this program's alone, and may be ended by a watchdog; not inside a test.
   var ownsProcess = false
 
@@ -46,6 +49,28 @@ package struct ProcessContext: Sendable {
     var context = self
     context.clock = clock ?? context.clock
     return context
+  }
+}
+
+/// Stores whose use by this process others see: they are told when it ends.
+final class OpenedStores: Sendable {
+  private let closings = NIOLockedValueBox<[@Sendable () async throws -> Void]>([])
+
+  /// Has a store closed at the end.
+  func add(_ close: @escaping @Sendable () async throws -> Void) {
+    closings.withLockedValue { $0.append(close) }
+  }
+
+  /// Closes all of them.
+  func closeAll() async {
+    let closings = closings.withLockedValue { closings in
+      defer { closings = [] }
+      return closings
+    }
+    for close in closings {
+      // Where that cannot be told, others see it by this process's silence.
+      do { try await close() } catch {}
+    }
   }
 }
 

@@ -28,7 +28,9 @@ enum StoreOpener {
     }
     var surroundings = surroundings(context)
     surroundings.patience = patience ?? PostgresStore.patience
-    return try await PostgresStore.open(target, createsSchema: createsSchema, surroundings)
+    let store = try await PostgresStore.open(target, createsSchema: createsSchema, surroundings)
+    context.opened.add { try await store.close() }
+    return store
   }
 
   /// Opens a store that has to be there for reports: nothing in it is changed.

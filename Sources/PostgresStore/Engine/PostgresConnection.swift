@@ -118,6 +118,8 @@ final class PostgresConnection: SQLEngine {
     guard case .writer(let client, let history) = role else {
       throw StoreError(.internal, "a connection for reading was asked to change something")
     }
+    // A connection that broke is made anew here, and then has no mark.
+    _ = try connected()
     if !isMarked { try makeMark(client, history) }
     transaction += 1
     notices.hasWarning = false

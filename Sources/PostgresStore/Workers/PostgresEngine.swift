@@ -273,6 +273,36 @@ final class PostgresEngine: StoreEngine {
     ) { "worker \($0.text(2).prefix(8)), process \($0.int(1)) on \($0.text(0))" }
   }
 
+  func lifeOfOwner(of run: Int64, in connection: Connection) throws -> String? {
+    let owner = try owner(run, in: connection)
+    guard let id = owner.worker, let host = owner.host, !owner.hasLeft else { return nil }
+    return "worker \(id.prefix(8)) on \(host) was last heard of \(owner.age.components.seconds) s ago"
+  }
+
+  func noteInheritance(of run: Int64, for quiet: Duration, in connection: Connection) throws {
+    try connection.run(
+      "UPDATE run SET inherited_from = ?, inherited_until = \(Self.now) + ? WHERE id = ?",
+      .text(
+        watched.withLockedValue { $0[run]?.owner }.flatMap { owner in
+          owner.worker.map { "worker \($0.prefix(8)) on \(owner.host ?? "another host")" }
+        }), .integer(quiet.millisecondsRoundedUp), .integer(run))
+  }
+
+  func inheritance(of run: Int64, in connection: Connection) throws -> RunInheritance? {
+    try connection.first(
+      """
+      SELECT inherited_from, inherited_until,
+             (SELECT count(*) FROM chunk WHERE chunk.run = run.id AND state = 'submitting' AND chunk.owner < run.owner
+                AND state <> 'accepted' AND state <> 'split' AND state <> 'cancelled')
+      FROM run WHERE id = ? AND inherited_until IS NOT NULL
+      """, .integer(run)
+    ) {
+      RunInheritance(
+        chunks: $0.int(2), owner: $0.optionalText(0) ?? "a process that was lost",
+        until: Timestamp(milliseconds: Int64($0.int(1))))
+    }.flatMap { $0.chunks > 0 ? $0 : nil }
+  }
+
   func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T { try await body() }
 
   /// The owner of a run is a column of its row, which changes with it.
@@ -322,6 +352,9 @@ final class PostgresEngine: StoreEngine {
   private let heldLock = NIOLockedValueBox<HeldLock?>(nil)
   private let beating = NIOLockedValueBox<(task: Task<Void, Never>, database: Database)?>(nil)
 
+  /// How long the row of a worker is kept that is not heard of.
+  private static let keptFor: Duration = .seconds(7 * 86_400)
+
   /// Makes the worker known, and begins to beat (R5).
   ///
   /// - Parameter beats: a connection of its own: a commit that waits holds no beat back.
@@ -329,7 +362,19 @@ final class PostgresEngine: StoreEngine {
     let lock = locks.hold(worker.id)
     heldLock.withLockedValue { $0 = lock }
     let moment = try await database.write { [worker] connection in
-      try connection.first(
+      // Rows of processes that are long gone and own nothing.
+      try connection.run(
+        """
+        DELETE FROM worker WHERE beat_at < \(Self.now) - ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.worker = worker.id)
+          AND NOT EXISTS (SELECT 1 FROM known_lock WHERE known_lock.worker = worker.id)
+        """, .integer(Self.keptFor.millisecondsRoundedUp))
+      try connection.run(
+        """
+        DELETE FROM transaction_mark
+        WHERE made_at < now() - interval '7 days'
+          AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = transaction_mark.client)
+        """)
+      return try connection.first(
         """
         INSERT INTO worker (id, host, pid, boot_id, namespace, version, started_at, beat_at)
         VALUES (?, ?, ?, ?, ?, ?, \(Self.now), \(Self.now)) RETURNING beat_at

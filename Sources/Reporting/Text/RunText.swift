@@ -126,6 +126,12 @@ package struct RunText: Sendable {
     } else if run.state == .running, !run.isLive {
       text += "no process is sending this run: its process died\n"
     }
+    if let inheritance = run.inheritance {
+      let left = max(.zero, inheritance.until.since(now))
+      text +=
+        "\(HumanNumber.text(inheritance.chunks)) chunk\(inheritance.chunks == 1 ? "" : "s") of "
+        + "\(VisibleText.escape(inheritance.owner, cutAt: 200)): unknown in \(HumanDuration.rough(left))\n"
+    }
     if let wait = standingWait(run) {
       text += RunProgressText(zone: zone).waiting(wait, now: now) + "\n"
       if !run.isLive {

@@ -122,7 +122,10 @@ package final class HTTPRequester: Sendable {
   ) async -> InFlightRequest.Result {
     guard !Task.isCancelled else { return .failed(.cancelled, progress.judge()) }
     let exchange = NIOLoopBoundBox.makeBoxSendingValue(
-      InFlightRequest(request, progress: progress, timeout: timeout, bodyLimit: bodyLimit, onHead: onHead),
+      InFlightRequest(
+        request, progress: progress, timeout: timeout, isTimeUp: limits.deadline(timeout),
+        bodyLimit: bodyLimit,
+        onHead: onHead),
       eventLoop: eventLoop)
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in

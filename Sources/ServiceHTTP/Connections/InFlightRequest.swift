@@ -24,6 +24,8 @@ final class InFlightRequest {
   let progress: WriteProgress
   /// The most it may take, from its beginning to the end of the answer.
   let timeout: Duration
+  /// Whether that time is over, although its end may not have been noticed yet.
+  let isTimeUp: @Sendable () -> Bool
 
   private let bodyLimit: Int
   private let onHead: (@Sendable (Int) -> Void)?
@@ -36,15 +38,18 @@ final class InFlightRequest {
   ///
   /// - Parameters:
   ///   - timeout: the most it may take, from now to the end of the answer; its sender sees to that.
+  ///   - isTimeUp: whether that time is over.
   ///   - bodyLimit: the most bytes of the answer's body to keep.
   ///   - onHead: is told the status when the head of the answer came.
   init(
-    _ request: ServiceRequest, progress: WriteProgress, timeout: Duration, bodyLimit: Int,
-    onHead: (@Sendable (Int) -> Void)?
+    _ request: ServiceRequest, progress: WriteProgress, timeout: Duration,
+    isTimeUp: @escaping @Sendable () -> Bool,
+    bodyLimit: Int, onHead: (@Sendable (Int) -> Void)?
   ) {
     self.request = request
     self.progress = progress
     self.timeout = timeout
+    self.isTimeUp = isTimeUp
     self.bodyLimit = bodyLimit
     self.onHead = onHead
   }

@@ -66,6 +66,7 @@ final class ServiceConnection: ChannelInboundHandler {
     }
     self.exchange = exchange
     exchange.begins(on: self)
+    guard !exchange.isTimeUp() else { return exchange.giveUp(.timeUp) }
     context.write(wrapOutboundOut(.head(exchange.request.head)), promise: nil)
     guard let bytes = exchange.request.body else {
       return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -77,6 +78,8 @@ final class ServiceConnection: ChannelInboundHandler {
   /// Writes a piece of the body, and the next once the socket has taken it. Head and first piece leave in one call to
   /// the system.
   private func writeNextPiece(_ context: ChannelHandlerContext) {
+    // A process that was stopped notices that only now, and nothing may leave any more.
+    if let exchange, exchange.isTimeUp() { return exchange.giveUp(.timeUp) }
     guard let piece = body?.next() else {
       // The request was judged to have failed: nothing more of it leaves.
       return drop()

@@ -66,6 +66,13 @@ final class TimeLimits: Sendable {
     return ticket
   }
 
+  /// Tells at any moment whether a limit that begins now has ended: for what must not leave late although nothing has rung yet,
+  /// in a process that did not get to run for a while.
+  func deadline(_ length: Duration) -> @Sendable () -> Bool {
+    let end = clock.elapsed() + length
+    return { [clock] in clock.elapsed() >= end }
+  }
+
   /// Ends a limit whose request is over.
   func lift(_ ticket: Ticket) {
     queues.withLockedValue { $0[ticket.length]?.limits[ticket.number] = nil }

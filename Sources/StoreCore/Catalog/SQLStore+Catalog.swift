@@ -220,12 +220,16 @@ struct RunRow {
   func summary(in connection: Connection, engine: any StoreEngine) throws -> RunSummary {
     var summary = summary
     summary.counts = try StateCounts.read(run: id, in: connection)
+    if summary.counts.chunks(in: .submitting) > 0 {
+      summary.inheritance = try engine.inheritance(of: id, in: connection)
+    }
     switch summary.state {
     case .running:
       summary.isLive = try engine.isRunOwned(id, in: connection)
       if !summary.isLive {
         summary.state = .paused
         summary.reason = .crash
+        summary.detail = try engine.lifeOfOwner(of: id, in: connection)
       }
     case .planning:
       // The lock is what tells; a run that died in planning keeps its state, and `resume` plans it again.

@@ -68,6 +68,15 @@ package protocol StoreEngine: Sendable {
   /// The owner of a run as a person is told of it; `nil` when nobody is known.
   func owner(of run: Int64, in connection: Connection) throws -> String?
 
+  /// What is known of the life of an owner that does not send any more, as a clause; `nil` when nothing is.
+  func lifeOfOwner(of run: Int64, in connection: Connection) throws -> String?
+
+  /// Notes for how long requests of the last owner may still reach the service.
+  func noteInheritance(of run: Int64, for quiet: Duration, in connection: Connection) throws
+
+  /// The chunks that a lost owner of a run may still have under way; `nil` when there are none.
+  func inheritance(of run: Int64, in connection: Connection) throws -> RunInheritance?
+
   /// Takes a run or does something in its place; ``isAnyRunBeingTaken()`` says so meanwhile.
   func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T
 

@@ -243,6 +243,9 @@ extension SQLStore: BatchStore {
       WHERE c.run = ? AND c.state = 'submitting' AND \(ChunkRows.indexed)
       """, .integer(row)
     ) { $0.optionalInt(0) }.flatMap { $0 }.map { .milliseconds(Int64($0)) }
+    if let inherited = taken.inherited, let rules = engine.sendingRules {
+      try engine.noteInheritance(of: row, for: rules.quiet(requestsTaking: inherited), in: connection)
+    }
     return taken
   }
 

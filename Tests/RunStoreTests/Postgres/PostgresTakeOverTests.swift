@@ -69,6 +69,8 @@ struct PostgresTakeOverTests {
     #expect(try await theirs.inherit(at: start).isEmpty)
     #expect(try await counts(new.store, mine.run) == [.submitting: 1, .pending: 3])
     try await expectSound(new.store, mine.run)
+    let told = try #require(try await new.store.summary(of: mine.run).inheritance)
+    #expect(told.chunks == 1 && told.owner.hasPrefix("worker "))
 
     // Sending goes on meanwhile.
     _ = try await theirs.record(accepted(try await claimed(theirs)))
@@ -225,6 +227,69 @@ struct PostgresTakeOverTests {
     let theirs = try await new.store.take(mine.run, isCancelling: false, at: start)
     #expect(theirs.isHeir)
     #expect(try await counts(new.store, mine.run) == [.submitting: 1, .pending: 3])
+    try await expectSound(new.store, mine.run)
+  }
+
+  @Test(
+    "a server that lacks what it had confirmed gets no further claim, and resume asks about what may have been sent"
+  )
+  func lostChanges() async throws {
+    let target = try target()
+    let machine = try await machine(target, "a")
+    let session = try await plan(on: machine, items: 3)
+    _ = try await session.record(accepted(try await claimed(session)))
+    // As after a failover to a standby that was behind: what was confirmed last is not there, and connections are gone.
+    try await machine.store.database.read { connection in
+      try connection.execute("UPDATE transaction_mark SET number = number - 1")
+    }
+    try await machine.store.reader.read { connection in
+      try connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+      )
+    }
+    // The first use of a connection that is gone fails, and says nothing about history.
+    for _ in 0..<2 {
+      do {
+        _ = try await session.claim(at: start)
+      } catch let error as StoreError where error.code == .unreachable {
+        continue
+      } catch let error as StoreError {
+        #expect(error.code == .lostChanges)
+      }
+    }
+    await #expect {
+      _ = try await session.claim(at: start)
+    } throws: {
+      ($0 as? StoreError)?.code == .lostChanges
+    }
+    try await session.release(as: .paused(.failedOver, detail: nil), at: start)
+    let resumed = try await machine.store.take(session.run, isCancelling: false, at: start)
+    #expect(try await counts(machine.store, session.run) == [.accepted: 1, .unknown: 2])
+    let unknown = try await resumed.unknownChunks(after: nil, limit: 10)
+    #expect(unknown.map(\.code) == ["failed_over", "failed_over"])
+    #expect(unknown.map(\.countedAttempts) == [0, 0])
+    try await expectSound(machine.store, session.run)
+  }
+
+  @Test("a run whose owner died on another history of the server is left to a person")
+  func otherHistory() async throws {
+    let target = try target()
+    let (old, new) = (try await machine(target, "a"), try await machine(target, "b"))
+    let mine = try await plan(on: old, items: 2)
+    _ = try await claimed(mine)
+    try await new.store.database.write { connection in
+      try connection.run("UPDATE run SET server = '1/1'")
+    }
+    await #expect {
+      _ = try await new.store.take(mine.run, isCancelling: false, isUnattended: true, at: start)
+    } throws: {
+      ($0 as? StoreError)?.code == .wrongState
+    }
+    let left = try await new.store.summary(of: mine.run)
+    #expect(left.state == .paused && left.reason == .failedOver)
+    let resumed = try await new.store.take(mine.run, isCancelling: false, at: start)
+    #expect(resumed.isHeir)
+    #expect(try await counts(new.store, mine.run) == [.submitting: 1, .unknown: 1])
     try await expectSound(new.store, mine.run)
   }
 
