@@ -124,6 +124,25 @@ struct WorkerTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "a worker on PostgreSQL that is stopped while it sends is ended by the system",
+    .enabled(if: PostgresCluster.isAvailable))
+  func stoppedWorker() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.faults = [try FaultRule(text: "stall@1")]
+    }
+    let environment = try environment(scene, .postgresql)
+    _ = try await detach(scene, 2, environment, "--chunk-size", "1", "--concurrency", "1", "--timeout", "5m")
+    let worker = try OrchestrateProcess(["worker"], environment: environment)
+    await worker.says("items in 2 chunks left")
+    // Its claim is recorded, and the service never answers.
+    while try await report(environment)["attempts"] as? Int != 1 { await Task.yield() }
+    worker.send(SIGSTOP)
+    #expect(await worker.ended().status == 128 + SIGKILL)
+    await scene.server.stop()
+  }
+
   @Test("health is told over HTTP")
   func health() async throws {
     let scene = try await Scene()
