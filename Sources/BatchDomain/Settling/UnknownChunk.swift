@@ -33,6 +33,15 @@ package struct UnknownChunk: Sendable, Equatable {
     case indexRefused
   }
 
+  /// Code of an attempt whose process was taken for lost before it recorded an answer.
+  package static let ownerLostCode = "owner_lost"
+  /// Code of an attempt that a store assumes because it lost changes: whether it was made is not known.
+  package static let failedOverCode = "failed_over"
+
+  /// Whether the process that sent it may have been alive and cut off: what lies between it and the service may hold the
+  /// request still.
+  package var mayBeHeldOnTheWay: Bool { code == Self.ownerLostCode || code == Self.failedOverCode }
+
   /// The chunk's number.
   package var number: ChunkNumber
   /// Sequence number of its first item.

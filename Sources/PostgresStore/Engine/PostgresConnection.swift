@@ -209,7 +209,8 @@ final class PostgresConnection: SQLEngine {
       throw StoreError(.internal, "a transaction was undone by the server instead of committed")
     }
     wasConfirmed = !notices.hasWarning
-    if isDurable, wasConfirmed, case .writer(_, let history) = role { history.confirmed(transaction) }
+    // One that came with a warning is built upon, too: where it is lost later, that has to be seen.
+    if isDurable, case .writer(_, let history) = role { history.confirmed(transaction) }
   }
 
   /// The answer to a COMMIT did not come: asks another connection for the mark, which the old transaction has locked for as
@@ -225,6 +226,7 @@ final class PostgresConnection: SQLEngine {
         guard found == transaction else {
           throw StoreError(.unreachable, "the connection broke before a change was committed: \(cause)")
         }
+        if isDurable { history.confirmed(transaction) }
         return
       } catch {
         let mayPass = error.code == .unreachable || error.code == .locked

@@ -5,7 +5,7 @@ import StoreCore
 /// What this process was confirmed by the server, held against what a new connection finds: a server that took over, or was
 /// restored, may lack the last of it.
 ///
-/// The last change that was confirmed durably is looked for, never a beat, which a plain crash of the server may lose.
+/// The last change that was acknowledged as durable is looked for, never a beat, which a plain crash of the server may lose.
 final class ServerHistory: Sendable {
   private struct Kept {
     var server: String?

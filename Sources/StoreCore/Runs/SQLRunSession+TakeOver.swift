@@ -158,17 +158,19 @@ extension SQLRunSession {
         UPDATE attempt SET finished_at = CASE WHEN ?1 < started_at THEN started_at ELSE ?1 END,
                            took_ms = CASE WHEN ?1 < started_at THEN 0
                                           WHEN ?1 - started_at < timeout_ms THEN ?1 - started_at ELSE timeout_ms END,
-                           ended_after = ?2, outcome = 'unknown', code = '\(Self.ownerLostCode)', message = ?3
+                           ended_after = ?2, outcome = 'unknown', code = coalesce(code, '\(Self.ownerLostCode)'),
+                           message = coalesce(message, ?3)
         WHERE run = ?4 AND chunk = ?5 AND number = ?6 AND finished_at IS NULL
         """, .integer(now.milliseconds), .integer(sums.intents), .text(message), .integer(row),
         .integer(chunk.chunk), .integer(chunk.attempt))
       try connection.run(
         """
-        UPDATE chunk SET state = ?, owner = NULL, last_outcome = 'unknown', last_status = NULL,
-                         last_code = '\(Self.ownerLostCode)', last_at = ?, last_message = ?
-        WHERE run = ? AND number = ? AND state = 'submitting'
-        """, .text(state.rawValue), .integer(now.milliseconds), .text(message), .integer(row),
-        .integer(chunk.chunk))
+        UPDATE chunk SET state = ?1, owner = NULL, last_outcome = 'unknown', last_status = NULL, last_at = ?2,
+                         (last_code, last_message) = (SELECT code, message FROM attempt
+                                                      WHERE run = ?3 AND chunk = ?4 AND number = ?5)
+        WHERE run = ?3 AND number = ?4 AND state = 'submitting'
+        """, .text(state.rawValue), .integer(now.milliseconds), .integer(row), .integer(chunk.chunk),
+        .integer(chunk.attempt))
       moved += StateCounts(moving: chunk.items, from: .submitting, to: state)
     }
     return [

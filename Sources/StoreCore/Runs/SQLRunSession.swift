@@ -6,9 +6,9 @@ final class SQLRunSession: RunSession {
   /// Error code of an attempt whose process died before it recorded an answer.
   static let ownerDiedCode = "owner_died"
   /// The same where the process was not heard of for so long that it was taken for lost.
-  static let ownerLostCode = "owner_lost"
+  static let ownerLostCode = UnknownChunk.ownerLostCode
   /// The same where the database lost changes, and the chunk may have been sent.
-  static let failedOverCode = "failed_over"
+  static let failedOverCode = UnknownChunk.failedOverCode
   /// All of them, as a list of SQL.
   static let ownerCodes = "('\(ownerDiedCode)', '\(ownerLostCode)', '\(failedOverCode)')"
 

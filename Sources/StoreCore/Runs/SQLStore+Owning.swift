@@ -253,7 +253,9 @@ extension SQLStore: BatchStore {
   private static let lostChanges =
     "the database lost changes that it had confirmed, or another server took its place while no process worked on the run"
 
-  /// Makes the chunks unknown that would be claimed next: their intents may be among the changes that were lost.
+  /// Takes the chunks that would be claimed next for sent by an owner that was lost: their intents may be among the changes that
+  /// were lost, and such an owner may still be at work. They become unknown when nothing of it can reach the service any more.
+  /// What is unknown already may have been settled and sent again, and gets an attempt that nothing late can be said of.
   ///
   /// As many as were claimed in ten minutes like the last one that is recorded, and 1,000 at least.
   private static func assumeSent(
@@ -267,39 +269,77 @@ extension SQLStore: BatchStore {
         "SELECT count(*) FROM attempt WHERE run = ? AND started_at > ?", .integer(row),
         .integer((last ?? 0) - 60_000)
       ) { $0.int(0) } ?? 0
-    let intents =
-      try connection.first("SELECT attempts FROM run WHERE id = ?", .integer(row)) { $0.int(0) } ?? 0
-    let timeout = try StoredSettings.read(taken.settings).timeout
+    let started = last.map { Int64($0) } ?? now.milliseconds
+    let timeout = try StoredSettings.read(taken.settings).timeout.millisecondsRoundedUp
     let message = "the database lost changes: whether this chunk was sent is not known"
-    let state = try ChunkState.submitting.after(.answerLost)
-    let count = try connection.run(
+    func intents() throws -> Int {
+      try connection.first("SELECT attempts FROM run WHERE id = ?", .integer(row)) { $0.int(0) } ?? 0
+    }
+    func count(_ attempts: Int) throws {
+      try connection.run(
+        "UPDATE run SET attempts = attempts + ? WHERE id = ?", .integer(attempts), .integer(row))
+    }
+
+    // Those that are pending: under way for an owner before this one.
+    var before = try intents()
+    try count(
+      try connection.run(
+        """
+        INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, code,
+                             message, intent)
+        SELECT run, number, attempts + 1, ?1, ?2, step, ?3, ?4, byte_count, ?5, '\(SQLRunSession.failedOverCode)', ?6,
+               ?7 + place
+        FROM (SELECT run, number, attempts, step, byte_count, row_number() OVER (ORDER BY ready_at, number) AS place
+              FROM chunk WHERE run = ?8 AND state = 'pending' AND \(ChunkRows.indexed)) AS next
+        WHERE place <= ?9
+        """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner - 1),
+        .integer(started),
+        .integer(timeout), .text(message), .integer(before), .integer(row), .integer(max(1_000, 10 * recent)))
+    )
+    let moved =
+      try connection.first(
+        """
+        SELECT count(*), sum(item_count) FROM chunk
+        WHERE run = ?1 AND state = 'pending' AND number IN (SELECT chunk FROM attempt WHERE run = ?1 AND intent > ?2)
+        """, .integer(row), .integer(before)
+      ) { (chunks: $0.int(0), items: $0.int(1)) } ?? (chunks: 0, items: 0)
+    try connection.run(
+      """
+      UPDATE chunk SET state = 'submitting', owner = ?1, attempts = attempts + 1
+      WHERE run = ?2 AND state = 'pending' AND number IN (SELECT chunk FROM attempt WHERE run = ?2 AND intent > ?3)
+      """, .integer(taken.owner - 1), .integer(row), .integer(before))
+    // This move is one of the two that are counted by whoever makes them.
+    for (state, sign) in [(ChunkState.pending, -1), (.submitting, 1)] where moved.chunks > 0 {
+      try connection.run(
+        """
+        INSERT INTO tally (run, state, chunks, items) VALUES (?, ?, ?, ?)
+        ON CONFLICT (run, state) DO UPDATE
+          SET chunks = tally.chunks + excluded.chunks, items = tally.items + excluded.items
+        """, .integer(row), .text(state.rawValue), .integer(sign * moved.chunks), .integer(sign * moved.items)
+      )
+    }
+
+    before = try intents()
+    let added = try connection.run(
       """
       INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, finished_at, took_ms, bytes,
                            timeout_ms, outcome, code, message, intent, ended_after)
       SELECT run, number, attempts + 1, ?1, ?2, step, ?3, ?4, CASE WHEN ?5 < ?4 THEN ?4 ELSE ?5 END, 0, byte_count, ?6,
              'unknown', '\(SQLRunSession.failedOverCode)', ?7, ?8 + place, ?8
-      FROM (SELECT run, number, attempts, step, byte_count,
-                   row_number() OVER (ORDER BY ready_at, number) AS place
-            FROM chunk WHERE run = ?9 AND state = 'pending' AND \(ChunkRows.indexed)) AS next
-      WHERE place <= ?10
-      """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner),
-      .integer(last.map { Int64($0) } ?? now.milliseconds), .integer(now.milliseconds),
-      .integer(timeout.millisecondsRoundedUp),
-      .text(message), .integer(intents), .integer(row), .integer(max(1_000, 10 * recent)))
+      FROM (SELECT run, number, attempts, step, byte_count, row_number() OVER (ORDER BY number) AS place
+            FROM chunk WHERE run = ?9 AND state = 'unknown' AND \(ChunkRows.indexed)) AS next
+      """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner - 1), .integer(started),
+      .integer(now.milliseconds), .integer(timeout), .text(message), .integer(before), .integer(row))
     try connection.run(
       """
-      UPDATE attempt SET ended_after = ? WHERE run = ? AND intent > ?
-      """, .integer(intents + count), .integer(row), .integer(intents))
+      UPDATE chunk SET attempts = attempts + 1, last_outcome = 'unknown', last_status = NULL,
+                       last_code = '\(SQLRunSession.failedOverCode)', last_message = ?1, last_at = ?2
+      WHERE run = ?3 AND state = 'unknown' AND number IN (SELECT chunk FROM attempt WHERE run = ?3 AND intent > ?4)
+      """, .text(message), .integer(now.milliseconds), .integer(row), .integer(before))
     try connection.run(
-      """
-      UPDATE chunk SET state = ?1, attempts = attempts + 1, last_outcome = 'unknown', last_status = NULL,
-                       last_code = '\(SQLRunSession.failedOverCode)', last_message = ?2, last_at = ?3
-      WHERE run = ?4 AND state = 'pending'
-        AND number IN (SELECT chunk FROM attempt WHERE run = ?4 AND intent > ?5)
-      """, .text(state.rawValue), .text(message), .integer(now.milliseconds), .integer(row), .integer(intents)
-    )
-    try connection.run(
-      "UPDATE run SET attempts = attempts + ? WHERE id = ?", .integer(count), .integer(row))
+      "UPDATE attempt SET ended_after = ? WHERE run = ? AND intent > ? AND outcome IS NOT NULL",
+      .integer(before + added), .integer(row), .integer(before))
+    try count(added)
     try connection.run(
       "UPDATE budget SET intents = intents + 1 WHERE origin = ?", .integer(taken.origin))
   }

@@ -433,5 +433,7 @@ private struct IndexedAssetLists {
 
 extension UnknownChunk {
   /// Whether a gateway may still hold the request of its last attempt.
-  fileprivate var mayArriveLater: Bool { AssetOutcomes.mayArriveLater(status: status, code: code) }
+  fileprivate var mayArriveLater: Bool {
+    mayBeHeldOnTheWay || AssetOutcomes.mayArriveLater(status: status, code: code)
+  }
 }

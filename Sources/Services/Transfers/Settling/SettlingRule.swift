@@ -167,7 +167,9 @@ package enum SettlingRule {
 
 extension UnknownChunk {
   /// Whether a gateway may still hold the request of its last attempt.
-  var mayArriveLater: Bool { TransferOutcomes.mayArriveLater(status: status, code: code) }
+  var mayArriveLater: Bool {
+    mayBeHeldOnTheWay || TransferOutcomes.mayArriveLater(status: status, code: code)
+  }
 
   /// The moment from which on the request of its last attempt can no longer arrive.
   ///
