@@ -6,7 +6,7 @@ import StoreCore
 import TestSupport
 import Testing
 
-/// Databases as each format of the store left them, kept in `Formats`: whoever has one of them upgrades it.
+/// Databases as each format of the store left them, kept in `Formats`: each of them is upgraded.
 @Suite("Formats of the store")
 struct FormatsTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -92,7 +92,9 @@ struct WorkerCommand: Subcommand {
         trouble = since
         guard context.clock.elapsed() - since < store.patience else { throw error }
       }
-      if try await takeFirst(of: runs, &unable, execution, key: key, signals: signals) {
+      if let run = try await takeFirst(of: runs, &unable, execution, key: key, signals: signals) {
+        // What this process was confirmed is not in the database any more: it must not judge any other run by it.
+        if try await store.summary(of: run).reason == .failedOver { return .stopped }
         isIdleSince = context.clock.elapsed()
         continue
       }
@@ -108,18 +110,18 @@ struct WorkerCommand: Subcommand {
   /// Works on the first run that can be taken.
   ///
   /// - Parameter unable: runs for which this worker lacks something.
-  /// - Returns: whether there was one.
+  /// - Returns: that run; `nil` when there was none.
   private func takeFirst(
     of runs: [RunID], _ unable: inout Set<RunID>, _ execution: RunExecution, key: APIKey, signals: StopSignals
-  ) async throws -> Bool {
+  ) async throws -> RunID? {
     for run in runs where !unable.contains(run) && !signals.isAsked {
       switch try await take(run, execution, key: key, signals: signals) {
-      case .worked: return true
+      case .worked: return run
       case .taken: break
       case .unable: unable.insert(run)
       }
     }
-    return false
+    return nil
   }
 
   /// What came of a run that was to be taken.

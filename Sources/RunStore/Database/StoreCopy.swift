@@ -70,7 +70,7 @@ extension SQLiteStore {
 }
 
 /// What a copy says of itself: when it was made, in a number of 32 bits that SQLite keeps for programs
-/// (https://sqlite.org/pragma.html#pragma_user_version). A copy does not have what happened after it, and whoever goes on with a
+/// (https://sqlite.org/pragma.html#pragma_user_version). A copy does not have what happened after it, and a process that goes on with a
 /// run in it has to know that.
 struct CopyMark {
   /// 2020-01-01T00:00:00Z: the number lasts until 2088.

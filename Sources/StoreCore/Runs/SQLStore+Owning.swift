@@ -308,7 +308,7 @@ extension SQLStore: BatchStore {
       UPDATE chunk SET state = 'submitting', owner = ?1, attempts = attempts + 1
       WHERE run = ?2 AND state = 'pending' AND number IN (SELECT chunk FROM attempt WHERE run = ?2 AND intent > ?3)
       """, .integer(taken.owner - 1), .integer(row), .integer(before))
-    // This move is one of the two that are counted by whoever makes them.
+    // No trigger counts this move: it is one of two that the statement's caller counts.
     for (state, sign) in [(ChunkState.pending, -1), (.submitting, 1)] where moved.chunks > 0 {
       try connection.run(
         """
