@@ -143,6 +143,35 @@ struct WorkerTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "a worker whose database lost what it had confirmed leaves its run to a person, and every other alone",
+    .enabled(if: PostgresCluster.isAvailable))
+  func lostChanges() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.delay = .milliseconds(100)
+    }
+    let environment = try environment(scene, .postgresql)
+    _ = try await detach(scene, 60, environment, "--chunk-size", "1", "--concurrency", "1")
+    _ = try await detach(scene, 60, environment, "--chunk-size", "1", "--again")
+    let worker = try OrchestrateProcess(["worker"], environment: environment)
+    await worker.says("items in 60 chunks left")
+    // As after a failover to a standby that was behind: the last changes are not there, and connections are gone.
+    let database = try #require(environment["ORCHESTRATE_DB"]?.split(separator: "/").last.map(String.init))
+    let changed = try SpawnedProgram.run([
+      "psql", "-q", "-1", "-h", try #require(PostgresCluster.shared).folder.path, "-U", "postgres", "-d",
+      database, "-c", "UPDATE transaction_mark SET number = 0", "-c",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    ])
+    #expect(changed.status == 0)
+    let ended = await worker.ended()
+    #expect(ended.status == 3, "\(ended.diagnostics)")
+    let history = try await OrchestrateProcess.run(["report", "--format", "json"], environment: environment)
+    let runs = try #require(try json(history.output)["runs"] as? [[String: Any]])
+    #expect(Set(runs.compactMap { $0["reason"] as? String }) == ["failed_over", "detached"])
+    await scene.server.stop()
+  }
+
   @Test("health is told over HTTP")
   func health() async throws {
     let scene = try await Scene()

@@ -302,6 +302,20 @@ final class PostgresConnection: SQLEngine {
     _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters
   ) throws(StoreError) -> OpaquePointer {
     let connection = try connected()
+    let isAlone = PQtransactionStatus(connection) == PQTRANS_IDLE
+    do throws(StoreError) {
+      return try run(sql, &statement, parameters, on: connection)
+    } catch {
+      // A connection that broke since its last use is noticed only now; a read that stands alone can be made again.
+      guard case .reader = role, isAlone, PQstatus(connection) != CONNECTION_OK else { throw error }
+      return try run(sql, &statement, parameters, on: try connected())
+    }
+  }
+
+  private func run(
+    _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters,
+    on connection: OpaquePointer
+  ) throws(StoreError) -> OpaquePointer {
     guard usesPreparedStatements else {
       return try checked(
         parameters.withPointers { PQexecParams(connection, sql, $0, $1, $2, $3, $4, 1) }, sql)
