@@ -23,10 +23,13 @@ class Cluster:
     """Started by start(), ended by stop().
 
     durable: whether what is committed is on disk for good, which takes long
+    settings: more of the server's, as NAME=VALUE
+    copied: the folder of sockets of a server whose standby this one is; it need not be that server's own
     """
 
-    def __init__(self, folder, durable=False):
+    def __init__(self, folder, durable=False, settings=(), copied=None):
         self.folder = folder
+        self.settings = list(settings)
         self.speed = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self.data = os.path.join(folder, "data")
         self.sockets = os.path.join(folder, "sockets")
@@ -41,16 +44,22 @@ class Cluster:
             os.makedirs(self.data)
             owner = pwd.getpwnam("postgres")
             os.chown(self.data, owner.pw_uid, owner.pw_gid)
+            os.chmod(self.data, 0o700)
+        if copied is None:
+            self.make("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8")
+        else:
+            self.make("pg_basebackup", "-h", copied, "-U", "postgres", "-R", "-X", "stream", "-c", "fast")
+
+    def make(self, program, *arguments):
+        """Makes the folder of the data."""
         made = subprocess.run(
-            self.user
-            + [f"{self.programs}/initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8"]
-            + ["--locale=C.UTF-8", "-D", self.data],
+            [*self.user, f"{self.programs}/{program}", "--no-sync", "-D", self.data, *arguments],
             capture_output=True,
             text=True,
             cwd="/",
         )
         if made.returncode != 0:
-            raise RuntimeError(f"initdb: {made.stderr}")
+            raise RuntimeError(f"{program}: {made.stderr}")
 
     @property
     def socket(self):
@@ -61,7 +70,8 @@ class Cluster:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig=INT", *self.user[1:]]
                 + [f"{self.programs}/postgres", "-D", self.data, "-k", self.sockets, "-c", "listen_addresses="]
-                + ["-c", "max_connections=200", *self.speed],
+                + ["-c", "max_connections=200", *self.speed]
+                + [word for setting in self.settings for word in ("-c", setting)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -78,10 +88,14 @@ class Cluster:
         self.process.send_signal(signal.SIGQUIT if immediately else signal.SIGINT)
         self.process.wait()
 
-    def crash(self):
-        """Kills the postmaster; its children end when they notice, and the next one waits for that."""
+    def kill(self):
+        """Kills the postmaster; its children end when they notice."""
         self.process.kill()
         self.process.wait()
+
+    def crash(self):
+        """Kills the postmaster and starts it again."""
+        self.kill()
         # The new postmaster refuses to start as long as a child of the old one uses the memory they share.
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:

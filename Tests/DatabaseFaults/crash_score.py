@@ -193,14 +193,19 @@ class Run:
     def state(self):
         return self.query("SELECT state FROM run")
 
+    # What the service does wrong.
+    misdeeds = (
+        *("--fault", "reset-after:0.03", "--fault", "error:0.02", "--fault", "error-accepted:0.02"),
+        *("--fault", "throttle:0.01", "--stall-time", "30s", "--fault", "slow:0.01"),
+    )
+
     async def serve(self):
         self.simulator = await asyncio.create_subprocess_exec(
             *DIES_WITH_US,
             *(self.options.simulator, "--ledger", self.ledger, "--api-key", KEY, "--task-step", "0s"),
             *("--delay", "40ms", "--listing-lag", f"{round(self.options.listing_lag * 1000)}ms", "--throttle-wait", "1s"),
             *("--seed", str(self.dice.randrange(1 << 32))),
-            *("--fault", "reset-after:0.03", "--fault", "error:0.02", "--fault", "error-accepted:0.02"),
-            *("--fault", "throttle:0.01", "--stall-time", "30s", "--fault", "slow:0.01"),
+            *self.misdeeds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -346,6 +351,16 @@ class Run:
     # What became of it.
 
     def count(self, score):
+        arrivals = self.count_items(score)
+        for code in ("owner_died", "owner_lost"):
+            score[code] += int(
+                self.cluster.sql(f"SELECT count(*) FROM observed.given_up WHERE code = '{code}'", self.database)
+            )
+        attempts = self.attempts()
+        score["ghosts"] += sum(ghosts(attempts[chunk], moments) for chunk, moments in arrivals.items())
+
+    def count_items(self, score):
+        """What became of each item; returns when requests arrived, as read_ledger does."""
         shown = self.command("report", "latest", "--format", "json")
         if shown.returncode != 0:
             raise RuntimeError(f"report: {shown.stderr}")
@@ -365,12 +380,7 @@ class Run:
         score["inconsistent"] += verified.returncode != 0
         if verified.returncode != 0:
             print(verified.stdout, verified.stderr, file=sys.stderr)
-        for code in ("owner_died", "owner_lost"):
-            score[code] += int(
-                self.cluster.sql(f"SELECT count(*) FROM observed.given_up WHERE code = '{code}'", self.database)
-            )
-        attempts = self.attempts()
-        score["ghosts"] += sum(ghosts(attempts[chunk], moments) for chunk, moments in arrivals.items())
+        return arrivals
 
     def read_ledger(self):
         """When each range of items arrived, and how often each object was taken."""

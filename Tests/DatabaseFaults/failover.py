@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""What happens to runs when their database fails over, restarts, or stands behind a pooler; one line for each scenario.
+
+    failover.py --program orchestrate --simulator transfer-simulator [--scenes cancelled,promoted,...]
+
+cancelled  a synchronous standby is stopped, and COMMITs that wait for it are cancelled: the server then answers with success and
+           a warning. What was claimed in such a transaction is never sent
+promoted   the primary is killed under load and its synchronous standby promoted: workers go on with it
+lagging    the primary is killed, and an asynchronous standby that was behind is promoted: the run pauses as failed_over, and
+           `resume` asks the service about what may have been sent
+orphaned   the same, and the worker dies with the primary: another one leaves the run as failed_over
+killed     the server's first process is killed under load, and starts again
+
+A scene prints what it counted. Always 0 are: lost (items that are reported as accepted and were not taken, or are in no state),
+duplicated (items that were taken more than once), inconsistent (`verify` found something), and ghosts (requests beyond one for
+each attempt that was to be sent). Ends with 0 when every scene is as it should be; one for which a program is missing is
+skipped, and says so.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+
+from cluster import Cluster, programs
+from crash_score import DIES_WITH_US, Run
+from proxy import Proxy
+
+# What an expected change may take on a machine that is busy, in seconds.
+LONGEST = 120
+
+
+class Wrong(Exception):
+    """What is not as it should be, as a clause."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise Wrong(text)
+
+
+async def until(condition, text, longest=LONGEST):
+    """Waits until the condition holds, and returns what it says."""
+    end = time.monotonic() + longest
+    while not (found := condition()):
+        expect(time.monotonic() < end, f"not within {longest} s: {text}")
+        await asyncio.sleep(0.02)
+    return found
+
+
+class Scene(Run):
+    """A run on servers of its own, from its plan to its end."""
+
+    # The service does nothing wrong: each request that arrives is one that was to be sent.
+    misdeeds = ()
+
+    def __init__(self, options, name, folder):
+        os.makedirs(folder)
+        os.chmod(folder, 0o755)
+        self.place = folder
+        self.servers = []
+        self.workers = []
+        self.facts = {}
+        self.variables = {}
+        self.pooler = None
+        super().__init__(options, self.server(), 1, random.Random(options.seed))
+
+    def server(self, **options):
+        """One more server, not started yet."""
+        server = Cluster(os.path.join(self.place, f"server{len(self.servers) + 1}"), **options)
+        self.servers.append(server)
+        return server
+
+    def environment(self, name=None, machine=0):
+        hosts = [self.pooler] if self.pooler else [server.sockets for server in self.servers]
+        return {
+            **super().environment(machine=machine),
+            # libpq asks each for the one that takes changes.
+            "ORCHESTRATE_DB": f"postgresql://postgres@/{self.database}?host={','.join(hosts)}",
+            **self.variables,
+        }
+
+    async def standby(self, is_synchronous):
+        """Starts a standby of the first server; an asynchronous one gets its changes through a proxy."""
+        primary = self.servers[0]
+        settings = []
+        if not is_synchronous:
+            place = os.path.join(self.place, "replication", ".s.PGSQL.5432")
+            self.replication = Proxy(primary.socket, {"standby": place})
+            await self.replication.start()
+            os.chmod(os.path.dirname(place), 0o755)
+            settings = [f"primary_conninfo=host={os.path.dirname(place)} user=postgres"]
+        standby = self.server(copied=primary.sockets, settings=settings)
+        await asyncio.get_running_loop().run_in_executor(None, standby.start)
+        await until(lambda: primary.sql("SELECT count(*) FROM pg_stat_replication") == "1", "the standby connects")
+        if is_synchronous:
+            # Not in the standby's copy of the settings: it waits for nobody once it is promoted.
+            primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            primary.sql("SELECT pg_reload_conf()")
+            state = "SELECT sync_state FROM pg_stat_replication"
+            await until(lambda: primary.sql(state) == "sync", "the standby is waited for")
+        return standby
+
+    def promote(self, standby):
+        standby.sql("SELECT pg_promote()")
+        self.cluster = standby
+
+    async def plan(self):
+        """Makes the tables and a run for workers."""
+        await self.serve()
+        if not self.query("SELECT 1"):
+            self.cluster.sql(f"CREATE DATABASE {self.database}")
+        self.done("migrate")
+        self.done("submit", "--detach", self.manifest, *self.settings)
+
+    @property
+    def settings(self):
+        return [
+            *("--base-url", self.address, "--chunk-size", "2", "--concurrency", "6"),
+            *("--timeout", "3s", "--settle-delay", "300ms", "--settle-grace", "1s"),
+        ]
+
+    def done(self, *arguments, status=0):
+        """Runs a command that has to end like that, and returns what it printed."""
+        ran = self.command(*arguments)
+        expect(ran.returncode == status, f"{arguments[0]} ended with {ran.returncode}: {ran.stderr[-600:]}")
+        return ran.stdout
+
+    async def start(self, *arguments, machine=0, **variables):
+        """Starts a process that goes on."""
+        with open(os.path.join(self.folder, f"process{len(self.workers)}.log"), "ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *DIES_WITH_US,
+                *(self.options.program, *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**self.environment(machine=machine), **variables},
+            )
+        process.log = log.name
+        self.workers.append(process)
+        return process
+
+    def worker(self, machine=0, idle="1h"):
+        return self.start("worker", "--idle-exit", idle, "--progress", "never", machine=machine)
+
+    def arrived(self):
+        arrivals, _ = self.read_ledger()
+        return sum(len(moments) for moments in arrivals.values())
+
+    async def sent(self, count):
+        """Until that many more requests have arrived: the run is under load."""
+        before = self.arrived() if os.path.exists(self.ledger) else 0
+        await until(lambda: os.path.exists(self.ledger) and self.arrived() >= before + count, f"{count} requests arrive")
+
+    async def finished(self):
+        await until(lambda: self.state() == "finished", "the run ends")
+
+    async def ended(self, process, status):
+        try:
+            found = await asyncio.wait_for(process.wait(), LONGEST)
+        except asyncio.TimeoutError:
+            raise Wrong(f"a process did not end within {LONGEST} s; see {process.log}") from None
+        if found != status:
+            with open(process.log, encoding="utf-8") as log:
+                raise Wrong(f"a process ended with {found} instead of {status}: {log.read()[-600:]}")
+
+    def figure(self, text):
+        return int(self.cluster.sql(text, self.database))
+
+    def attempts_with(self, code):
+        return self.figure(f"SELECT count(*) FROM attempt WHERE code = '{code}'")
+
+    def judge(self):
+        """What became of the items, and of the attempts."""
+        score = Counter()
+        self.count_items(score)
+        # Each attempt that was to be sent arrives once, and no other one does.
+        unsent = self.figure("SELECT count(*) FROM attempt WHERE code IN ('unsent', 'failed_over')")
+        score["ghosts"] = (
+            self.arrived() - self.lost_attempts() - self.figure("SELECT count(*) FROM attempt") + unsent
+        )
+        for name in ("lost", "duplicated", "inconsistent", "ghosts", "undecided"):
+            self.facts[name] = score[name]
+        for name in ("lost", "duplicated", "inconsistent", "ghosts", "undecided"):
+            expect(score[name] == 0, f"{name} {score[name]}")
+
+    def lost_attempts(self):
+        """Attempts that were sent and that the database lost."""
+        return 0
+
+    async def end(self, keeps=False):
+        for process in self.workers:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if getattr(self, "simulator", None):
+            self.simulator.kill()
+            await self.simulator.wait()
+        for server in self.servers:
+            if not keeps:
+                server.remove()
+            elif server.process is not None and server.process.poll() is None:
+                server.stop()
+
+
+class Cancelled(Scene):
+    """COMMITs that wait for a standby which is away are cancelled."""
+
+    async def play(self):
+        self.cluster.start()
+        standby = await self.standby(is_synchronous=True)
+        await self.plan()
+        worker = await self.worker()
+        await self.sent(40)
+        standby.stop(immediately=False)
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
+        self.facts["cancelled"] = 0
+        end = time.monotonic() + LONGEST
+        while self.facts["cancelled"] < 6 or self.attempts_with("unsent") == 0:
+            expect(time.monotonic() < end, "no claim was given up")
+            # At once: a claim that is late is given up as well.
+            for process in self.query(waiting).split():
+                self.facts["cancelled"] += self.query(f"SELECT pg_cancel_backend({process})") == "t"
+            await asyncio.sleep(0.02)
+        standby.start()
+        await self.finished()
+        expect(worker.returncode is None, "the worker ended")
+        self.facts["unsent"] = self.attempts_with("unsent")
+        self.judge()
+
+
+class Promoted(Scene):
+    """The primary is killed, and its synchronous standby takes its place."""
+
+    async def play(self):
+        self.cluster.start()
+        standby = await self.standby(is_synchronous=True)
+        await self.plan()
+        workers = [await self.worker(), await self.worker(machine=1)]
+        await self.sent(60)
+        self.servers[0].kill()
+        self.promote(standby)
+        await self.sent(20)
+        await self.finished()
+        expect(all(worker.returncode is None for worker in workers), "a worker ended")
+        self.facts["timeline"] = self.figure("SELECT timeline FROM engine")
+        expect(self.facts["timeline"] == 2, f"the timeline on record is {self.facts['timeline']}")
+        expect(self.query("SELECT split_part(server, '/', 2) FROM run") == "2", "the run's timeline is not noted")
+        expect(self.attempts_with("failed_over") == 0, "the run was taken for one that lost changes")
+        self.judge()
+
+
+class Lagging(Scene):
+    """The primary is killed, and a standby that was behind takes its place."""
+
+    kills_worker = False
+
+    async def play(self):
+        self.cluster.start()
+        standby = await self.standby(is_synchronous=False)
+        await self.plan()
+        worker = await self.worker()
+        await self.sent(40)
+        self.replication.do({"do": "hold"})
+        await self.sent(40)
+        if self.kills_worker:
+            worker.kill()
+            await worker.wait()
+        self.servers[0].kill()
+        self.replication.do({"do": "refuse"})
+        # What the primary had at its end.
+        arrived = self.arrived()
+        self.promote(standby)
+        self.facts["lost_claims"] = arrived - self.figure("SELECT count(*) FROM attempt")
+        expect(self.facts["lost_claims"] > 0, "no claim was lost")
+        if self.kills_worker:
+            await self.ended(await self.worker(idle="3s"), 0)
+        else:
+            await self.ended(worker, 3)
+        standing = self.query("SELECT state || ' ' || coalesce(reason, '') FROM run")
+        expect(standing == "paused failed_over", f"the run is {standing}")
+        # Nothing but a person goes on with it.
+        before = self.arrived()
+        await self.ended(await self.worker(idle="1s"), 0)
+        expect(self.arrived() == before, "a worker sent something of a run that may have lost claims")
+        begun = time.monotonic()
+        self.missing = before - self.figure("SELECT count(*) FROM attempt WHERE code IS DISTINCT FROM 'unsent'")
+        self.done("resume", "latest", "--progress", "never")
+        self.facts["seconds"] = round(time.monotonic() - begun)
+        expect(self.state() == "finished", "the run did not end")
+        self.facts["failed_over"] = self.attempts_with("failed_over")
+        expect(self.facts["failed_over"] >= self.facts["lost_claims"], "fewer chunks were asked for than were lost")
+        self.judge()
+
+    def lost_attempts(self):
+        return self.missing
+
+
+class Orphaned(Lagging):
+    """Its worker dies with the primary."""
+
+    kills_worker = True
+
+
+class Killed(Scene):
+    """The server's first process is killed, and starts again."""
+
+    async def play(self):
+        self.cluster.start()
+        await self.plan()
+        workers = [await self.worker(), await self.worker(machine=1)]
+        for _ in range(3):
+            await self.sent(40)
+            await asyncio.get_running_loop().run_in_executor(None, self.cluster.crash)
+        await self.finished()
+        expect(all(worker.returncode is None for worker in workers), "a worker ended")
+        self.facts["kills"] = 3
+        expect(self.attempts_with("failed_over") == 0, "the run was taken for one that lost changes")
+        self.judge()
+
+
+SCENES = {
+    "cancelled": Cancelled,
+    "promoted": Promoted,
+    "lagging": Lagging,
+    "orphaned": Orphaned,
+    "killed": Killed,
+}
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, help="orchestrate")
+    parser.add_argument("--simulator", required=True, help="transfer-simulator")
+    parser.add_argument("--scenes", default=",".join(SCENES), help=f"of {','.join(SCENES)} (all)")
+    parser.add_argument("--items", type=int, default=1000, help="items of each manifest (1,000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the service (1)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a scene that went wrong")
+    options = parser.parse_args()
+    options.listing_lag = 0.3
+    names = options.scenes.split(",")
+    if unknown := [name for name in names if name not in SCENES]:
+        parser.error(f"no such scene: {', '.join(unknown)}")
+    if programs() is None:
+        print("skipped: there is no PostgreSQL server; install Debian's package postgresql")
+        return
+    folder = tempfile.mkdtemp(prefix="failover-")
+    # The servers run as another user.
+    os.chmod(folder, 0o755)
+    is_good = True
+    for name in names:
+        begun = time.monotonic()
+        scene = SCENES[name](options, name, os.path.join(folder, name))
+        problem = None
+        try:
+            await scene.play()
+        except (Wrong, RuntimeError) as error:
+            problem = str(error)
+        facts = ", ".join(f"{fact.replace('_', ' ')} {value}" for fact, value in scene.facts.items())
+        print(f"{name}: {facts} ({time.monotonic() - begun:.0f} s){': WRONG: ' + problem if problem else ''}", flush=True)
+        is_good = is_good and problem is None
+        if problem and options.keep:
+            print(f"{name}: see {scene.place}", file=sys.stderr)
+        await scene.end(keeps=problem is not None and options.keep)
+    if is_good or not options.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if is_good else 1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
