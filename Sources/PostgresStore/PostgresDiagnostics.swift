@@ -56,7 +56,7 @@ package struct PostgresDiagnostics: Sendable {
         SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), pg_is_in_recovery(),
                coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), current_setting('fsync'),
                current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
-               \(PostgresEngine.now), (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+               \(connection.dialect.now), (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
                current_setting('max_connections')::bigint,
                coalesce((SELECT extract(epoch FROM max(now() - xact_start))::bigint FROM pg_stat_activity
                          WHERE datname = current_database() AND pid <> pg_backend_pid()), 0)

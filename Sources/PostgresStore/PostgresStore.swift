@@ -50,7 +50,7 @@ package enum PostgresStore {
   }
 
   /// What ends a process that is stopped while it sends; `nil` where the system has no such timer.
-  package static func watchdog() -> Watchdog? { Watchdog(limit: PostgresEngine.Limits().watchdog) }
+  package static func watchdog() -> Watchdog? { Watchdog(limit: WorkerEngine.Limits().watchdog) }
 
   /// Opens a store for work.
   ///
@@ -68,6 +68,7 @@ package enum PostgresStore {
     let engine = try await place.engine(on: reader)
     let database = try await Database.open(
       opener: place.opener(.writer(client: engine.worker.id, history: engine.history)))
+    try await place.removeOldMarks(in: database)
     try await engine.begin(on: database, beatingOn: place.reader())
     return SQLStore(
       path: target.shown, database: database, reader: reader, engine: engine,
@@ -118,7 +119,7 @@ package enum PostgresStore {
     let place = Place(target, surroundings)
     let reader = place.reader()
     try await place.checkSchema(on: reader, createsSchema: false)
-    let silence = PostgresEngine.Limits().silence.millisecondsRoundedUp
+    let silence = WorkerEngine.Limits().silence.millisecondsRoundedUp
     let workers = try await reader.read { connection in
       try connection.rows(
         """
@@ -126,7 +127,7 @@ package enum PostgresStore {
                (SELECT count(*) FROM run JOIN chunk ON chunk.run = run.id AND chunk.state = 'submitting'
                   AND chunk.state <> 'accepted' AND chunk.state <> 'split' AND chunk.state <> 'cancelled'
                 WHERE run.worker = w.id AND chunk.owner = run.owner),
-               w.lost_at IS NOT NULL, \(PostgresEngine.now) - w.beat_at > ?
+               w.lost_at IS NOT NULL, \(connection.dialect.now) - w.beat_at > ?
         FROM worker AS w WHERE w.left_at IS NULL ORDER BY w.started_at DESC, w.id
         """, .integer(silence)
       ) { row in
@@ -180,14 +181,26 @@ package enum PostgresStore {
       }
     }
 
+    /// Removes the marks of connections whose process is long gone.
+    func removeOldMarks(in database: Database) async throws {
+      try await database.write { connection in
+        try connection.run(
+          """
+          DELETE FROM transaction_mark
+          WHERE made_at < now() - interval '7 days'
+            AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = transaction_mark.client)
+          """)
+      }
+    }
+
     /// The engine of this process, with an id that nobody ever had.
-    func engine(on reader: Database) async throws -> PostgresEngine {
+    func engine(on reader: Database) async throws -> WorkerEngine {
       let store = try await reader.read { connection in
         try connection.first("SELECT store_id FROM engine WHERE id = 1") { $0.text(0) } ?? ""
       }
-      return PostgresEngine(
+      return WorkerEngine(
         worker: Worker(version: surroundings.version, random: surroundings.random),
-        locks: WorkerLocks(folder: WorkerLocks.folder(in: surroundings.environment), server: store),
+        locks: LockFolder(folder: LockFolder.folder(in: surroundings.environment), server: store),
         clock: surroundings.clock, watchdog: surroundings.watchdog, notify: surroundings.notify,
         scratch: surroundings.scratch)
     }

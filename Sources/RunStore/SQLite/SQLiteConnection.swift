@@ -27,7 +27,8 @@ final class SQLiteConnection: SQLEngine {
     byteCount: { "length(CAST(\($0) AS BLOB))" },
     jsonMember: { "json_extract(\($0), '$.\($1)')" },
     jsonTexts: { "SELECT value FROM json_each(\($0))" },
-    locking: "", snapshot: "BEGIN")
+    locking: "", snapshot: "BEGIN", now: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    beginPassing: "BEGIN")
 
   /// Bytes in the write-ahead log after the last commit of this connection, headers left out.
   var logBytes: Int { walPages * pageSize }

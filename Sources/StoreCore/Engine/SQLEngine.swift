@@ -97,13 +97,18 @@ package struct SQLDialect: Sendable {
   package var locking: String
   /// Begins a transaction that reads several things as they were at one moment.
   package var snapshot: String
+  /// The moment by the database's clock, in milliseconds since 1970-01-01T00:00:00Z.
+  package var now: String
+  /// Begins a transaction of which it does not matter whether it survives the server.
+  package var beginPassing: String
 
   /// A dialect in its parts.
   package init(
     contains: @escaping @Sendable (String, String) -> String,
     greatest: @escaping @Sendable ([String]) -> String, byteCount: @escaping @Sendable (String) -> String,
     jsonMember: @escaping @Sendable (String, String) -> String,
-    jsonTexts: @escaping @Sendable (String) -> String, locking: String, snapshot: String
+    jsonTexts: @escaping @Sendable (String) -> String, locking: String, snapshot: String, now: String,
+    beginPassing: String
   ) {
     self.contains = contains
     self.greatest = greatest
@@ -112,6 +117,8 @@ package struct SQLDialect: Sendable {
     self.jsonTexts = jsonTexts
     self.locking = locking
     self.snapshot = snapshot
+    self.now = now
+    self.beginPassing = beginPassing
   }
 }
 

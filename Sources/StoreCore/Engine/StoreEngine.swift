@@ -168,6 +168,13 @@ package struct SendingRules: Sendable {
   }
 }
 
+/// Ends this process when it is stopped, or does not get to run, for longer than ``SendingRules/watchdog`` while requests are
+/// under way (R4): they end with its sockets.
+package protocol RequestWatchdog: Sendable {
+  /// Begins or ends to watch.
+  func watch(_ isNeeded: Bool)
+}
+
 /// Something that an engine finds wrong with the whole database.
 package struct EngineProblem: Sendable {
   /// What kind of check found it.

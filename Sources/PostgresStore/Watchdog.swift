@@ -1,12 +1,13 @@
 import Foundation
 import NIOConcurrencyHelpers
+import StoreCore
 
 /// Ends this process when it is stopped, or does not get to run, for longer than a limit while requests are under way (R4).
 ///
 /// What it had under way then ends with its sockets, while the process that takes its run over still waits. A timer of the
 /// system whose signal is SIGKILL is set anew each second; it counts the time in which the machine sleeps, too
 /// (`CLOCK_BOOTTIME`, clock_gettime(2)), and rings for a process that is stopped.
-package final class Watchdog: Sendable {
+package final class Watchdog: RequestWatchdog {
   private struct Kept {
     var isWatching = false
     var hasThread = false
@@ -37,7 +38,7 @@ package final class Watchdog: Sendable {
   }
 
   /// Begins or ends to watch.
-  func watch(_ isNeeded: Bool) {
+  package func watch(_ isNeeded: Bool) {
     let (isChanged, needsThread) = kept.withLockedValue { kept in
       let isChanged = kept.isWatching != isNeeded
       kept.isWatching = isNeeded

@@ -1,10 +1,10 @@
-import BatchDomain
+package import BatchDomain
 import Foundation
 
 /// This process as other machines see it.
-struct Worker: Sendable, Equatable {
+package struct Worker: Sendable, Equatable {
   /// 128 random bits as 32 hexadecimal digits: never used again.
-  let id: String
+  package let id: String
   /// The machine's name.
   let host: String
   let processID: Int32
@@ -13,31 +13,40 @@ struct Worker: Sendable, Equatable {
   /// Of this program.
   let version: String
 
-  /// This process.
+  /// A process of a machine.
   ///
   /// - Parameter random: where the bits of the id come from.
-  init(version: String, random: any RandomSource) {
+  package init(
+    version: String, random: any RandomSource, host: String = ProcessInfo.processInfo.hostName,
+    processID: Int32 = ProcessInfo.processInfo.processIdentifier, place: MachinePlace = .current
+  ) {
     id = [random.next(), random.next()].map { bits in
       let digits = String(bits, radix: 16)
       return String(repeating: "0", count: 16 - digits.count) + digits
     }.joined()
-    host = ProcessInfo.processInfo.hostName
-    processID = ProcessInfo.processInfo.processIdentifier
-    place = .current
+    self.host = host
+    self.processID = processID
+    self.place = place
     self.version = version
   }
 }
 
 /// A boot of a machine and a namespace of process ids in it: where two processes have both in common, a lock of one tells the
 /// other whether it lives.
-struct MachinePlace: Sendable, Equatable {
+package struct MachinePlace: Sendable, Equatable {
   /// `/proc/sys/kernel/random/boot_id` (random(4)); empty where it cannot be read.
   let boot: String
   /// The target of `/proc/self/ns/pid` (namespaces(7)); empty where it cannot be read.
   let namespace: String
 
+  /// A place in its parts.
+  package init(boot: String, namespace: String) {
+    self.boot = boot
+    self.namespace = namespace
+  }
+
   /// Where this process runs.
-  static let current = MachinePlace(
+  package static let current = MachinePlace(
     boot: read("/proc/sys/kernel/random/boot_id"),
     namespace: link("/proc/self/ns/pid"))
 
@@ -58,26 +67,46 @@ struct MachinePlace: Sendable, Equatable {
   }
 }
 
-/// The files on which the workers of a machine hold locks: who finds one free knows that its process is dead.
-struct WorkerLocks: Sendable {
-  /// What a look at a worker's file says.
-  enum Look: Sendable, Equatable {
-    /// Somebody holds its lock.
-    case alive
-    /// It is there, and nobody holds its lock.
-    case dead
-    /// There is no such file, or it cannot be read: nothing is known.
-    case unknown
-  }
+/// The locks of the workers of one machine: who finds one free knows that its process is dead (R7).
+package protocol WorkerLocks: Sendable {
+  /// Takes the lock of a worker of this process, until what is returned goes or the process ends.
+  ///
+  /// - Returns: the lock; `nil` where there can be none: others then wait for the worker's silence.
+  func hold(_ worker: String) -> (any HeldLock)?
 
+  /// Looks whether a worker of this machine lives.
+  func look(at worker: String) -> LockLook
+}
+
+/// A lock that is held until this object goes, or the process ends.
+package protocol HeldLock: AnyObject, Sendable {}
+
+/// What a look at a worker's lock says.
+package enum LockLook: Sendable, Equatable {
+  /// Somebody holds it.
+  case alive
+  /// It is there, and nobody holds it.
+  case dead
+  /// There is none, or it cannot be looked at: nothing is known.
+  case unknown
+}
+
+/// Locks on files in a folder of the machine.
+package struct LockFolder: WorkerLocks {
   /// The folder; made when it is first needed.
-  let folder: String
+  package let folder: String
   /// The server that the workers are of: its system identifier, or what stands for it.
-  let server: String
+  package let server: String
+
+  /// Locks in a folder.
+  package init(folder: String, server: String) {
+    self.folder = folder
+    self.server = server
+  }
 
   /// The folder of this user's machine: `$XDG_STATE_HOME/orchestrate/workers`, `~/.local/state` where that is not set
   /// (XDG Base Directory Specification).
-  static func folder(in environment: [String: String]) -> String {
+  package static func folder(in environment: [String: String]) -> String {
     let state =
       environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
       ?? (environment["HOME"] ?? "/nonexistent") + "/.local/state"
@@ -89,7 +118,7 @@ struct WorkerLocks: Sendable {
   /// Makes a worker's file and locks it until the process ends.
   ///
   /// - Returns: the lock; `nil` where there can be none: others then wait for the worker's silence.
-  func hold(_ worker: String) -> HeldLock? {
+  package func hold(_ worker: String) -> (any HeldLock)? {
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -102,26 +131,23 @@ struct WorkerLocks: Sendable {
       close(descriptor)
       return nil
     }
-    return HeldLock(descriptor: descriptor, path: path(worker))
+    return LockedFile(descriptor: descriptor, path: path(worker))
   }
 
   /// Looks whether a worker of this machine lives.
-  func look(at worker: String) -> Look {
+  package func look(at worker: String) -> LockLook {
     let descriptor = open(path(worker), O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { return .unknown }
     defer { close(descriptor) }
     return Self.lock(descriptor) ? .dead : .alive
   }
 
-  /// Removes the file of a worker that is dead and owns nothing.
-  func remove(_ worker: String) { unlink(path(worker)) }
-
   /// A lock of the open file (flock(2)): it ends with the process, however that dies.
   private static func lock(_ descriptor: Int32) -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 }
 
-/// A lock that is held until this object goes, or the process ends.
-final class HeldLock: Sendable {
+/// A lock on a file.
+private final class LockedFile: HeldLock {
   private let descriptor: Int32
   private let path: String
 

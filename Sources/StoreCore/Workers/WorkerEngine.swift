@@ -1,32 +1,35 @@
-import BatchDomain
+package import BatchDomain
 import NIOConcurrencyHelpers
-import StoreCore
 
-/// What a store on PostgreSQL has beside SQL: workers that beat, and what their silence means.
+/// What a store has beside SQL where processes on several machines share a database: workers that beat, and what their
+/// silence means.
 ///
 /// docs/scale-out.md has the protocol; its rules are named R1 to R9 there.
-final class PostgresEngine: StoreEngine {
+package final class WorkerEngine: StoreEngine {
   /// The constants of the protocol.
-  struct Limits: Sendable {
+  package struct Limits: Sendable {
     /// How long a claim may wait for its acknowledgement (G).
-    var acknowledgement: Duration = .seconds(5)
+    package var acknowledgement: Duration = .seconds(5)
     /// After how long a process that does not run any more is ended (X).
-    var watchdog: Duration = .seconds(10)
+    package var watchdog: Duration = .seconds(10)
     /// A margin (M).
-    var margin: Duration = .seconds(5)
+    package var margin: Duration = .seconds(5)
     /// Between two beats.
-    var beat: Duration = .seconds(2)
+    package var beat: Duration = .seconds(2)
     /// After how long without a beat a worker is taken for lost (S).
-    var silence: Duration = .seconds(15)
+    package var silence: Duration = .seconds(15)
+
+    /// The constants of docs/scale-out.md.
+    package init() {}
   }
 
-  let worker: Worker
+  package let worker: Worker
   /// What this process was confirmed.
-  let history = ServerHistory()
+  package let history = ServerHistory()
   let limits: Limits
-  private let locks: WorkerLocks
+  private let locks: any WorkerLocks
   private let clock: any BatchClock
-  private let watchdog: Watchdog?
+  private let watchdog: (any RequestWatchdog)?
   /// Says something to the person who runs this process.
   private let notify: @Sendable (String) -> Void
   private let scratch: @Sendable () async throws -> Database
@@ -36,14 +39,16 @@ final class PostgresEngine: StoreEngine {
   private let isTakenForLost = NIOLockedValueBox(false)
   private let lastContact = NIOLockedValueBox<Duration?>(nil)
 
+  /// The engine of one process.
+  ///
   /// - Parameters:
   ///   - clock: the machine's: its time that never goes back is what silence is measured with.
   ///   - watchdog: ends this process when it is stopped while requests are under way; `nil` for none, in tests.
   ///   - notify: says something to the person who runs this process.
   ///   - scratch: opens a database for what does not fit into memory.
-  init(
-    worker: Worker, locks: WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
-    watchdog: Watchdog?, notify: @escaping @Sendable (String) -> Void,
+  package init(
+    worker: Worker, locks: any WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
+    watchdog: (any RequestWatchdog)?, notify: @escaping @Sendable (String) -> Void,
     scratch: @escaping @Sendable () async throws -> Database
   ) {
     self.watchdog = watchdog
@@ -77,13 +82,10 @@ final class PostgresEngine: StoreEngine {
     var since: Duration
   }
 
-  /// The moment by the database's clock, in milliseconds.
-  static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-
   private func owner(_ run: Int64, in connection: Connection) throws -> SeenOwner {
     let found = try connection.first(
       """
-      SELECT w.id, w.host, w.boot_id, w.namespace, w.beat, \(Self.now) - w.beat_at, w.left_at IS NOT NULL,
+      SELECT w.id, w.host, w.boot_id, w.namespace, w.beat, \(connection.dialect.now) - w.beat_at, w.left_at IS NOT NULL,
              w.lost_at IS NOT NULL
       FROM run JOIN worker AS w ON w.id = run.worker WHERE run.id = ?
       """, .integer(run)
@@ -96,7 +98,7 @@ final class PostgresEngine: StoreEngine {
     return found ?? SeenOwner()
   }
 
-  func own(new run: Int64, in connection: Connection) throws -> Bool {
+  package func own(new run: Int64, in connection: Connection) throws -> Bool {
     try connection.run(
       "UPDATE run SET worker = ?, server = ? WHERE id = ?", .text(worker.id), .text(history.server),
       .integer(run)) == 1
@@ -104,7 +106,7 @@ final class PostgresEngine: StoreEngine {
 
   /// Looks at the owner's life (R6, R7): its lock where it runs on this machine, else its beats, for as long as a silent one
   /// has to be watched.
-  func seize(_ run: Int64, in database: Database) async throws -> Seizure {
+  package func seize(_ run: Int64, in database: Database) async throws -> Seizure {
     var isTold = false
     while true {
       if let verdict = try await look(at: run, in: database) { return verdict }
@@ -114,7 +116,7 @@ final class PostgresEngine: StoreEngine {
     }
   }
 
-  func look(at run: Int64, in database: Database) async throws -> Seizure? {
+  package func look(at run: Int64, in database: Database) async throws -> Seizure? {
     let seen = try await database.read { [self] in try owner(run, in: $0) }
     let now = clock.elapsed()
     let (since, hasBeaten) = watched.withLockedValue { watched in
@@ -129,7 +131,7 @@ final class PostgresEngine: StoreEngine {
     return verdict(on: seen, silentFor: now - since, hasBeaten: hasBeaten)
   }
 
-  func isOwnerAlive(_ run: Int64, in database: Database) async throws -> Bool {
+  package func isOwnerAlive(_ run: Int64, in database: Database) async throws -> Bool {
     try await seize(run, in: database) == .owned
   }
 
@@ -161,14 +163,14 @@ final class PostgresEngine: StoreEngine {
         + "waiting up to \(DurationText.format(limits.silence)) for a sign of life")
   }
 
-  func own(seized run: Int64, in connection: Connection) throws {
+  package func own(seized run: Int64, in connection: Connection) throws {
     guard let seen = watched.withLockedValue({ $0[run]?.owner }) else {
       throw StoreError(.internal, "a run is to be owned that was not seized")
     }
     if let old = seen.worker, !seen.hasLeft {
       // Only while its beat is what was seen: one that came back is alive.
       try connection.run(
-        "UPDATE worker SET lost_at = \(Self.now) WHERE id = ? AND beat = ? AND left_at IS NULL AND lost_at IS NULL",
+        "UPDATE worker SET lost_at = \(connection.dialect.now) WHERE id = ? AND beat = ? AND left_at IS NULL AND lost_at IS NULL",
         .text(old), .integer(seen.beat))
     }
     let taken = try connection.run(
@@ -184,14 +186,14 @@ final class PostgresEngine: StoreEngine {
     }
   }
 
-  func disown(_ run: Int64, in connection: Connection) throws {
+  package func disown(_ run: Int64, in connection: Connection) throws {
     try connection.run(
       "UPDATE run SET worker = NULL WHERE id = ? AND worker = ?", .integer(run), .text(worker.id))
   }
 
-  func releaseRun(_ run: Int64) {}
+  package func releaseRun(_ run: Int64) {}
 
-  func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool {
+  package func isRunOwned(_ run: Int64, in connection: Connection) throws -> Bool {
     let owner = try owner(run, in: connection)
     guard let id = owner.worker else { return false }
     if id == worker.id { return true }
@@ -200,29 +202,29 @@ final class PostgresEngine: StoreEngine {
     return owner.age < limits.silence
   }
 
-  func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool {
+  package func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool {
     try connection.first(
       """
       SELECT 1 FROM run JOIN worker AS w ON w.id = run.worker
       WHERE run.id <> ? AND run.state = 'running' AND w.left_at IS NULL AND w.lost_at IS NULL
-        AND (w.id = ? OR w.beat_at > \(Self.now) - ?) LIMIT 1
+        AND (w.id = ? OR w.beat_at > \(connection.dialect.now) - ?) LIMIT 1
       """, .integer(run), .text(worker.id), .integer(limits.silence.millisecondsRoundedUp)
     ) { _ in true } ?? false
   }
 
-  var sendingRules: SendingRules? {
+  package var sendingRules: SendingRules? {
     SendingRules(
       confirmation: limits.acknowledgement, watchdog: limits.watchdog, margin: limits.margin, clock: clock)
   }
 
   /// Beats come every other second: one that is late is none that is missing.
-  var silence: Duration {
+  package var silence: Duration {
     guard let last = lastContact.withLockedValue({ $0 }) else { return .zero }
     let silence = clock.elapsed() - last
     return silence > limits.silence ? silence : .zero
   }
 
-  func requestsUnderWay(changeBy difference: Int) {
+  package func requestsUnderWay(changeBy difference: Int) {
     let count = underWay.withLockedValue { count in
       count += difference
       return count
@@ -230,14 +232,14 @@ final class PostgresEngine: StoreEngine {
     watchdog?.watch(count > 0)
   }
 
-  func confirmHistory() throws {
+  package func confirmHistory() throws {
     guard history.hasLostChanges else { return }
     throw StoreError(
       .lostChanges, "the database lacks changes that it had confirmed to this process",
       remedy: "`orchestrate resume` asks the service about what may have been sent, and goes on")
   }
 
-  func mayHaveLostChanges(_ run: Int64, in connection: Connection) throws -> Bool {
+  package func mayHaveLostChanges(_ run: Int64, in connection: Connection) throws -> Bool {
     guard let server = history.server else { return false }
     let last = try connection.first("SELECT server FROM run WHERE id = ?", .integer(run)) {
       $0.optionalText(0)
@@ -246,7 +248,7 @@ final class PostgresEngine: StoreEngine {
   }
 
   /// Refuses what a process must not do any more that others take for lost (R5).
-  func confirmLife() throws {
+  package func confirmLife() throws {
     guard isTakenForLost.withLockedValue({ $0 }) else { return }
     throw StoreError(
       .owned, "this process was not heard of for so long that others take it for lost",
@@ -254,7 +256,7 @@ final class PostgresEngine: StoreEngine {
   }
 
   /// The row of the budget is what those who send by limits wait for, in turn.
-  func lockBudget(of origin: Int64, _ step: ChunkStep, in connection: Connection) throws {
+  package func lockBudget(of origin: Int64, _ step: ChunkStep, in connection: Connection) throws {
     try connection.run(
       "INSERT INTO budget (origin, step) VALUES (?, ?) ON CONFLICT (origin, step) DO NOTHING",
       .integer(origin),
@@ -266,29 +268,29 @@ final class PostgresEngine: StoreEngine {
     ) { $0.int(0) }
   }
 
-  func owner(of run: Int64, in connection: Connection) throws -> String? {
+  package func owner(of run: Int64, in connection: Connection) throws -> String? {
     try connection.first(
       "SELECT w.host, w.pid, w.id FROM run JOIN worker AS w ON w.id = run.worker WHERE run.id = ?",
       .integer(run)
     ) { "worker \($0.text(2).prefix(8)), process \($0.int(1)) on \($0.text(0))" }
   }
 
-  func lifeOfOwner(of run: Int64, in connection: Connection) throws -> String? {
+  package func lifeOfOwner(of run: Int64, in connection: Connection) throws -> String? {
     let owner = try owner(run, in: connection)
     guard let id = owner.worker, let host = owner.host, !owner.hasLeft else { return nil }
     return "worker \(id.prefix(8)) on \(host) was last heard of \(owner.age.components.seconds) s ago"
   }
 
-  func noteInheritance(of run: Int64, for quiet: Duration, in connection: Connection) throws {
+  package func noteInheritance(of run: Int64, for quiet: Duration, in connection: Connection) throws {
     try connection.run(
-      "UPDATE run SET inherited_from = ?, inherited_until = \(Self.now) + ? WHERE id = ?",
+      "UPDATE run SET inherited_from = ?, inherited_until = \(connection.dialect.now) + ? WHERE id = ?",
       .text(
         watched.withLockedValue { $0[run]?.owner }.flatMap { owner in
           owner.worker.map { "worker \($0.prefix(8)) on \(owner.host ?? "another host")" }
         }), .integer(quiet.millisecondsRoundedUp), .integer(run))
   }
 
-  func inheritance(of run: Int64, in connection: Connection) throws -> RunInheritance? {
+  package func inheritance(of run: Int64, in connection: Connection) throws -> RunInheritance? {
     try connection.first(
       """
       SELECT inherited_from, inherited_until,
@@ -303,28 +305,28 @@ final class PostgresEngine: StoreEngine {
     }.flatMap { $0.chunks > 0 ? $0 : nil }
   }
 
-  func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T { try await body() }
+  package func whileTaking<T: Sendable>(_ body: () async throws -> T) async throws -> T { try await body() }
 
   /// The owner of a run is a column of its row, which changes with it.
-  func isAnyRunBeingTaken() -> Bool { false }
+  package func isAnyRunBeingTaken() -> Bool { false }
 
   // MARK: The index of known items
 
   /// A lease in the row of the worker that writes: it ends with that worker, and what it writes later is refused by
   /// ``confirmKnownItems(in:)``.
-  func lockKnownItems(in database: Database) async throws -> Bool {
+  package func lockKnownItems(in database: Database) async throws -> Bool {
     try await database.write { [self] connection in
       try connection.run(
         """
         UPDATE known_lock SET worker = ?1
         WHERE worker IS NULL OR worker = ?1
           OR NOT EXISTS (SELECT 1 FROM worker AS w WHERE w.id = known_lock.worker AND w.left_at IS NULL
-                           AND w.lost_at IS NULL AND w.beat_at > \(Self.now) - ?2)
+                           AND w.lost_at IS NULL AND w.beat_at > \(connection.dialect.now) - ?2)
         """, .text(worker.id), .integer(4 * limits.silence.millisecondsRoundedUp)) == 1
     }
   }
 
-  func confirmKnownItems(in connection: Connection) throws {
+  package func confirmKnownItems(in connection: Connection) throws {
     let holder = try connection.first(
       "SELECT worker FROM known_lock WHERE id = 1\(connection.dialect.locking)"
     ) { $0.optionalText(0) }
@@ -335,7 +337,7 @@ final class PostgresEngine: StoreEngine {
     }
   }
 
-  func unlockKnownItems(in database: Database) async {
+  package func unlockKnownItems(in database: Database) async {
     do {
       try await database.write { [self] connection in
         try connection.run("UPDATE known_lock SET worker = NULL WHERE worker = ?", .text(worker.id))
@@ -348,8 +350,8 @@ final class PostgresEngine: StoreEngine {
   // MARK: The worker's life
 
   /// Moments by the database's clock.
-  let databaseClock: DatabaseClock
-  private let heldLock = NIOLockedValueBox<HeldLock?>(nil)
+  package let databaseClock: DatabaseClock
+  private let heldLock = NIOLockedValueBox<(any HeldLock)?>(nil)
   private let beating = NIOLockedValueBox<(task: Task<Void, Never>, database: Database)?>(nil)
 
   /// How long the row of a worker is kept that is not heard of.
@@ -358,26 +360,20 @@ final class PostgresEngine: StoreEngine {
   /// Makes the worker known, and begins to beat (R5).
   ///
   /// - Parameter beats: a connection of its own: a commit that waits holds no beat back.
-  func begin(on database: Database, beatingOn beats: Database) async throws {
+  package func begin(on database: Database, beatingOn beats: Database) async throws {
     let lock = locks.hold(worker.id)
     heldLock.withLockedValue { $0 = lock }
     let moment = try await database.write { [worker] connection in
       // Rows of processes that are long gone and own nothing.
       try connection.run(
         """
-        DELETE FROM worker WHERE beat_at < \(Self.now) - ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.worker = worker.id)
+        DELETE FROM worker WHERE beat_at < \(connection.dialect.now) - ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.worker = worker.id)
           AND NOT EXISTS (SELECT 1 FROM known_lock WHERE known_lock.worker = worker.id)
         """, .integer(Self.keptFor.millisecondsRoundedUp))
-      try connection.run(
-        """
-        DELETE FROM transaction_mark
-        WHERE made_at < now() - interval '7 days'
-          AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = transaction_mark.client)
-        """)
       return try connection.first(
         """
         INSERT INTO worker (id, host, pid, boot_id, namespace, version, started_at, beat_at)
-        VALUES (?, ?, ?, ?, ?, ?, \(Self.now), \(Self.now)) RETURNING beat_at
+        VALUES (?, ?, ?, ?, ?, ?, \(connection.dialect.now), \(connection.dialect.now)) RETURNING beat_at
         """, .text(worker.id), .text(worker.host), .integer(Int(worker.processID)), .text(worker.place.boot),
         .text(worker.place.namespace), .text(worker.version)
       ) { $0.int(0) } ?? 0
@@ -404,8 +400,8 @@ final class PostgresEngine: StoreEngine {
       // Whether a beat survives the server does not matter.
       try connection.execute(
         """
-        BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s';
-        UPDATE worker SET beat = beat + 1, beat_at = \(Self.now), in_flight = \(requests) WHERE id = '\(worker.id)';
+        \(connection.dialect.beginPassing);
+        UPDATE worker SET beat = beat + 1, beat_at = \(connection.dialect.now), in_flight = \(requests) WHERE id = '\(worker.id)';
         COMMIT
         """)
       let isLost = try connection.first(
@@ -413,7 +409,7 @@ final class PostgresEngine: StoreEngine {
       ) {
         $0.flag(0)
       }
-      return (try connection.first("SELECT \(Self.now)") { $0.int(0) } ?? 0, isLost ?? true)
+      return (try connection.first("SELECT \(connection.dialect.now)") { $0.int(0) } ?? 0, isLost ?? true)
     }
     if isLost { isTakenForLost.withLockedValue { $0 = true } }
     lastContact.withLockedValue { $0 = clock.elapsed() }
@@ -423,7 +419,7 @@ final class PostgresEngine: StoreEngine {
   }
 
   /// Ends the worker: it owns nothing any more.
-  func close(in database: Database) async throws {
+  package func close(in database: Database) async throws {
     let last = beating.withLockedValue { beating in
       defer { beating = nil }
       return beating
@@ -434,7 +430,7 @@ final class PostgresEngine: StoreEngine {
     try await last.database.close()
     try await database.write { [worker] connection in
       try connection.run(
-        "UPDATE worker SET left_at = \(Self.now) WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE worker = worker.id)",
+        "UPDATE worker SET left_at = \(connection.dialect.now) WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE worker = worker.id)",
         .text(worker.id))
     }
     heldLock.withLockedValue { $0 = nil }
@@ -443,16 +439,16 @@ final class PostgresEngine: StoreEngine {
   // MARK: Soundness
 
   /// A server checks its pages itself where it was made with checksums; a torn page is never read as rows that are gone.
-  func checkIntegrity(_ connection: Connection) {}
+  package func checkIntegrity(_ connection: Connection) {}
 
-  func problems(in connection: Connection) throws -> [EngineProblem] { [] }
+  package func problems(in connection: Connection) throws -> [EngineProblem] { [] }
 
-  func openScratch() async throws -> Database { try await scratch() }
+  package func openScratch() async throws -> Database { try await scratch() }
 }
 
 /// Moments by the database's clock: the one of its last answer, and what has passed since by a clock that never goes back
 /// (R9). Clocks of machines that are set differently decide nothing.
-final class DatabaseClock: BatchClock {
+package final class DatabaseClock: BatchClock {
   private let machine: any BatchClock
   private let last = NIOLockedValueBox<(moment: Timestamp, elapsed: Duration)?>(nil)
 
@@ -464,12 +460,15 @@ final class DatabaseClock: BatchClock {
     last.withLockedValue { $0 = (moment, elapsed) }
   }
 
-  func now() -> Timestamp {
+  /// The moment by the database's clock.
+  package func now() -> Timestamp {
     guard let last = last.withLockedValue({ $0 }) else { return machine.now() }
     return last.moment + (machine.elapsed() - last.elapsed)
   }
 
-  func elapsed() -> Duration { machine.elapsed() }
+  /// Time by the machine's clock that never goes back.
+  package func elapsed() -> Duration { machine.elapsed() }
 
-  func sleep(for duration: Duration) async throws { try await machine.sleep(for: duration) }
+  /// Suspends for that long by the machine's clock.
+  package func sleep(for duration: Duration) async throws { try await machine.sleep(for: duration) }
 }
