@@ -11,14 +11,21 @@ extension SQLRunSession {
       watch?.note(taken, in: connection)
       return taken
     }.get()
-    if let refusal = abandonUnconfirmed(watch) { throw refusal }
-    if case .chunk = taken { engine.requestsUnderWay(changeBy: 1) }
+    guard case .chunk = taken else { return taken }
+    if let refusal = begin(watch) { throw refusal }
     return taken
   }
 
-  /// Keeps a claim from being sent that was not confirmed in time.
-  private func abandonUnconfirmed(_ watch: ClaimWatch?) -> StoreError? {
+  /// Counts a chunk that was claimed as a request under way, unless its claim was not confirmed in time: then it is not to be
+  /// sent.
+  ///
+  /// - Returns: why it is not to be sent.
+  private func begin(_ watch: ClaimWatch?) -> StoreError? {
+    // The watchdog is set before the clock is read: a process that is stopped in between, for however long, is ended by
+    // the one or finds the claim too old by the other.
+    engine.requestsUnderWay(changeBy: 1)
     guard let (claimed, why) = watch?.refusal() else { return nil }
+    engine.requestsUnderWay(changeBy: -1)
     abandoned.add(claimed)
     return why
   }
@@ -46,11 +53,7 @@ extension SQLRunSession {
       throw error
     }
     engine.requestsUnderWay(changeBy: -1)
-    if let refusal = abandonUnconfirmed(watch) {
-      both.claim = .failure(refusal)
-    } else if case .success(.chunk) = both.claim {
-      engine.requestsUnderWay(changeBy: 1)
-    }
+    if case .success(.chunk) = both.claim, let refusal = begin(watch) { both.claim = .failure(refusal) }
     return both
   }
 
