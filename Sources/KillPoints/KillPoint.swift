@@ -3,15 +3,18 @@
   import Synchronization
 #endif
 
-/// A moment at which a test ends the program as `kill -9` does.
+/// A moment at which a test ends the program as `kill -9` does, or stops it as `kill -STOP` does.
 ///
 /// Debug builds only: in a release build, reaching one does nothing, and the binary contains nothing of it.
-/// `$ORCHESTRATE_KILL_AT` names the moment; with `name:n` the program ends when it is reached for the n-th time.
+/// `$ORCHESTRATE_KILL_AT` names the moment, `$ORCHESTRATE_STOP_AT` one at which the program is stopped; with `name:n` that happens
+/// when it is reached for the n-th time.
 package enum KillPoint {
   /// An intent is about to be recorded.
   case beforeIntent
   /// The intent is on disk, and nothing was sent.
   case afterIntent
+  /// A piece of the request's body is about to be handed to the connection, and its time was looked at.
+  case beforePiece
   /// The last byte of the request was handed to the connection.
   case afterSend
   /// The answer has arrived, and nothing of it is recorded.
@@ -33,7 +36,7 @@ package enum KillPoint {
   @inline(__always)
   package func reached() {
     #if KILL_POINTS
-      KillSwitch.wanted?.reached(self)
+      for wanted in KillSwitch.wanted { wanted.reached(self) }
     #endif
   }
 }
@@ -48,12 +51,17 @@ package enum KillPoint {
 
   /// Counts how often the wanted moment is reached.
   private final class KillSwitch: Sendable {
-    static let wanted = KillSwitch(ProcessInfo.processInfo.environment["ORCHESTRATE_KILL_AT"])
+    static let wanted = [
+      KillSwitch(ProcessInfo.processInfo.environment["ORCHESTRATE_KILL_AT"], SIGKILL),
+      KillSwitch(ProcessInfo.processInfo.environment["ORCHESTRATE_STOP_AT"], SIGSTOP),
+    ].compactMap(\.self)
 
+    private let signal: Int32
     private let name: String
     private let left: Atomic<Int>
 
-    private init?(_ text: String?) {
+    private init?(_ text: String?, _ signal: Int32) {
+      self.signal = signal
       guard let parts = text?.split(separator: ":"), let name = parts.first else { return nil }
       self.name = String(name)
       left = Atomic(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
@@ -61,8 +69,9 @@ package enum KillPoint {
 
     func reached(_ point: KillPoint) {
       guard point.name == name, left.subtract(1, ordering: .relaxed).newValue == 0 else { return }
-      kill(getpid(), SIGKILL)
-      while true { pause() }
+      kill(getpid(), signal)
+      // A signal that ends the process may reach it a moment later.
+      while signal == SIGKILL { pause() }
     }
   }
 #endif

@@ -16,23 +16,55 @@ package struct PostgresDiagnostics: Sendable {
 
   /// The checks, in the order in which they are shown.
   package func checks() async -> [HealthCheck] {
-    let database = Database { [target] in
-      Connection(
-        PostgresConnection(target, application: "orchestrate doctor", role: .reader, patience: .zero))
-    }
+    let database = connect()
     let checks: [HealthCheck]
     do {
       let before = surroundings.clock.now()
       let facts = try await database.read { try Facts.read(in: $0) }
       let after = surroundings.clock.now()
+      let pooler = try await pooler(on: database)
       checks =
-        [connected(facts), await schema(on: database)] + durability(facts)
+        [connected(facts, pooler), await schema(on: database)] + durability(facts)
         + [clock(facts, before: before, after: after), load(facts)]
       try await database.close()
     } catch {
       return [Self.problem(.database, error)]
     }
     return checks
+  }
+
+  private func connect() -> Database {
+    Database { [target] in
+      Connection(
+        PostgresConnection(target, application: "orchestrate doctor", role: .reader, patience: .zero))
+    }
+  }
+
+  /// How a pooler hands the server's processes out, which only their numbers tell.
+  private enum Pooler: String, Sendable {
+    /// One for each connection.
+    case session
+    /// One for each transaction, or each statement.
+    case transaction
+  }
+
+  /// What stands between this process and the server; `nil` for nothing.
+  private func pooler(on database: Database) async throws -> Pooler? {
+    @Sendable func serving(_ connection: Connection) throws -> Int {
+      try connection.first("SELECT pg_backend_pid()") { $0.int(0) } ?? 0
+    }
+    guard
+      try await database.read({ ($0.engine as? PostgresConnection)?.isPooled ?? false })
+    else { return nil }
+    // Two connections that are open at the same time have the same process behind them, or one of them another than before.
+    let second = connect()
+    var seen: [Set<Int>] = [[], []]
+    for _ in 0..<3 {
+      seen[0].insert(try await database.read(serving))
+      seen[1].insert(try await second.read(serving))
+    }
+    try await second.close()
+    return seen[0].isDisjoint(with: seen[1]) && seen.allSatisfy { $0.count == 1 } ? .session : .transaction
   }
 
   /// What a server says of itself.
@@ -72,8 +104,9 @@ package struct PostgresDiagnostics: Sendable {
     }
   }
 
-  private func connected(_ facts: Facts) -> HealthCheck {
-    let found = "PostgreSQL \(facts.versionText) answers at \(target.shown)"
+  private func connected(_ facts: Facts, _ pooler: Pooler?) -> HealthCheck {
+    let way = pooler.map { " through a pooler in \($0.rawValue) mode" } ?? ""
+    let found = "PostgreSQL \(facts.versionText) answers at \(target.shown)\(way)"
     guard facts.version >= 140_000 else {
       return HealthCheck(.database, .problem, "\(found), expected 14 or newer", remedy: "use a newer server")
     }

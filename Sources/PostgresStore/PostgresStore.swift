@@ -13,8 +13,8 @@ package enum PostgresStore {
 
   /// What opening a store needs of its surroundings.
   package struct Surroundings: Sendable {
-    /// The variables of the process: where state is kept, and whether a pooler knows prepared statements
-    /// (`ORCHESTRATE_PG_PREPARE=off`).
+    /// The variables of the process: where state is kept, and whether statements are prepared (`ORCHESTRATE_PG_PREPARE`, `on`
+    /// or `off`; without it they are unless a pooler stands between).
     package var environment: [String: String]
     /// The machine's clock; its time that never goes back is what silence and limits are measured with.
     package var clock: any BatchClock
@@ -153,11 +153,16 @@ package enum PostgresStore {
     }
 
     func opener(_ role: PostgresConnection.Role) -> @Sendable () -> Connection {
-      let isPreparing = surroundings.environment["ORCHESTRATE_PG_PREPARE"] != "off"
+      let preparing: PostgresConnection.Preparing =
+        switch surroundings.environment["ORCHESTRATE_PG_PREPARE"] {
+        case "on": .always
+        case "off": .never
+        default: .withoutPooler
+        }
       return { [target, patience = surroundings.patience] in
         Connection(
           PostgresConnection(
-            target, application: "orchestrate", role: role, preparing: isPreparing, patience: patience))
+            target, application: "orchestrate", role: role, preparing: preparing, patience: patience))
       }
     }
 

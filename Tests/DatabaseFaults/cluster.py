@@ -125,3 +125,57 @@ class Cluster:
         if self.process is not None and self.process.poll() is None:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Pooler:
+    """pgbouncer in transaction mode before a server, on a Unix socket of its own."""
+
+    def __init__(self, folder, server):
+        self.folder = folder
+        self.sockets = os.path.join(folder, "sockets")
+        os.makedirs(self.sockets)
+        self.configuration = os.path.join(folder, "pgbouncer.ini")
+        with open(self.configuration, "w", encoding="utf-8") as file:
+            file.write(
+                f"""[databases]
+* = host={server.sockets} port=5432 user=postgres
+[pgbouncer]
+listen_addr =
+listen_port = 5432
+unix_socket_dir = {self.sockets}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 200
+logfile = {folder}/pgbouncer.log
+pidfile = {folder}/pgbouncer.pid
+"""
+            )
+        # It refuses to be root.
+        for path in (folder, self.sockets, self.configuration):
+            if server.user:
+                shutil.chown(path, "postgres", "postgres")
+        self.user = server.user[1:]
+
+    @staticmethod
+    def program():
+        """Where it is; None where it is not installed."""
+        return shutil.which("pgbouncer") or next(iter(glob.glob("/usr/sbin/pgbouncer")), None)
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", *self.user, self.program(), "-q", self.configuration],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        end = time.monotonic() + PATIENCE
+        while not os.path.exists(os.path.join(self.sockets, ".s.PGSQL.5432")):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"pgbouncer did not start; see {self.folder}/pgbouncer.log")
+            time.sleep(0.02)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()

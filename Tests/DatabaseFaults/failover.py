@@ -9,7 +9,12 @@ promoted   the primary is killed under load and its synchronous standby promoted
 lagging    the primary is killed, and an asynchronous standby that was behind is promoted: the run pauses as failed_over, and
            `resume` asks the service about what may have been sent
 orphaned   the same, and the worker dies with the primary: another one leaves the run as failed_over
+stopped    a worker is stopped (SIGSTOP) at each moment from before an intent to behind the answer; the system ends it, and a worker
+           of another machine takes its run over
 killed     the server's first process is killed under load, and starts again
+pooled     everything goes through pgbouncer in transaction mode: a run whose process is killed, and whose worker is killed, ends with
+           two others, while another client leaves synchronous_commit = off behind in the pooler's connections
+unprepared the same with ORCHESTRATE_PG_PREPARE=off
 
 A scene prints what it counted. Always 0 are: lost (items that are reported as accepted and were not taken, or are in no state),
 duplicated (items that were taken more than once), inconsistent (`verify` found something), and ghosts (requests beyond one for
@@ -22,18 +27,22 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 
-from cluster import Cluster, programs
-from crash_score import DIES_WITH_US, Run
+from cluster import Cluster, Pooler, programs
+from crash_score import DIES_WITH_US, OBSERVER, Run
 from proxy import Proxy
 
 # What an expected change may take on a machine that is busy, in seconds.
 LONGEST = 120
+CONCURRENCY = 6
+# X of the protocol, in seconds.
+WATCHDOG = 10
 
 
 class Wrong(Exception):
@@ -60,16 +69,21 @@ class Scene(Run):
     # The service does nothing wrong: each request that arrives is one that was to be sent.
     misdeeds = ()
 
-    def __init__(self, options, name, folder):
-        os.makedirs(folder)
+    # Where a program is that it needs beside the server; None where that is missing.
+    @staticmethod
+    def program():
+        return True
+
+    def __init__(self, options, folder, number=1, cluster=None):
+        os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
         self.place = folder
-        self.servers = []
+        self.servers = [cluster] if cluster else []
         self.workers = []
         self.facts = {}
         self.variables = {}
         self.pooler = None
-        super().__init__(options, self.server(), 1, random.Random(options.seed))
+        super().__init__(options, cluster or self.server(), number, random.Random(options.seed))
 
     def server(self, **options):
         """One more server, not started yet."""
@@ -122,7 +136,7 @@ class Scene(Run):
     @property
     def settings(self):
         return [
-            *("--base-url", self.address, "--chunk-size", "2", "--concurrency", "6"),
+            *("--base-url", self.address, "--chunk-size", "2", "--concurrency", str(CONCURRENCY)),
             *("--timeout", "3s", "--settle-delay", "300ms", "--settle-grace", "1s"),
         ]
 
@@ -183,9 +197,11 @@ class Scene(Run):
         self.count_items(score)
         # Each attempt that was to be sent arrives once, and no other one does.
         unsent = self.figure("SELECT count(*) FROM attempt WHERE code IN ('unsent', 'failed_over')")
-        score["ghosts"] = (
-            self.arrived() - self.lost_attempts() - self.figure("SELECT count(*) FROM attempt") + unsent
-        )
+        sent = self.figure("SELECT count(*) FROM attempt") - unsent + self.lost_attempts()
+        # What a process that was killed had claimed may not have left.
+        left = sum(process.returncode == -signal.SIGKILL for process in self.workers) * CONCURRENCY
+        expect(self.arrived() >= sent - left, f"{sent} attempts were to be sent, and {self.arrived()} arrived")
+        score["ghosts"] = max(0, self.arrived() - sent)
         for name in ("lost", "duplicated", "inconsistent", "ghosts", "undecided"):
             self.facts[name] = score[name]
         for name in ("lost", "duplicated", "inconsistent", "ghosts", "undecided"):
@@ -200,7 +216,7 @@ class Scene(Run):
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        if getattr(self, "simulator", None):
+        if getattr(self, "simulator", None) and self.simulator.returncode is None:
             self.simulator.kill()
             await self.simulator.wait()
         for server in self.servers:
@@ -309,6 +325,74 @@ class Orphaned(Lagging):
     kills_worker = True
 
 
+class StoppedAt(Scene):
+    """A worker is stopped at one moment; a part of a scene with others."""
+
+    def __init__(self, moment, *arguments):
+        super().__init__(*arguments)
+        self.moment = moment
+
+    async def play(self):
+        await self.plan()
+        self.cluster.sql(OBSERVER, self.database)
+        worker = await self.start("worker", "--progress", "never", ORCHESTRATE_STOP_AT=self.moment)
+        await until(lambda: is_stopped(worker.pid), f"the worker reaches {self.moment}")
+        begun = time.monotonic()
+        await self.ended(worker, -signal.SIGKILL)
+        self.seconds = time.monotonic() - begun
+        arrived = self.arrived()
+        # Its lock is in another folder: only its silence tells.
+        await self.worker(machine=1)
+        await until(lambda: self.attempts_with("owner_lost") or self.state() == "finished", "its run is taken over")
+        await self.finished()
+        expect(self.seconds < WATCHDOG + 3, f"stopped at {self.moment}, it was ended after {self.seconds:.1f} s")
+        # The ledger is what the service saw: nothing of a request that was given up came later.
+        score = Counter()
+        self.count(score)
+        expect(score["ghosts"] == 0, f"{self.moment}: ghosts {score['ghosts']}")
+        expect(self.arrived() > arrived, f"{self.moment}: nothing was left to send")
+        self.judge()
+
+    async def halt(self):
+        for process in [*self.workers, self.simulator]:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+class Stopped(Scene):
+    """Workers that are stopped, each at another moment and with a run of its own."""
+
+    async def play(self):
+        self.cluster.start()
+        options = argparse.Namespace(**{**vars(self.options), "items": 120})
+        parts = [
+            StoppedAt(moment, options, self.place, 2 + number, self.cluster)
+            for number, moment in enumerate(
+                ["before_intent:9", "after_intent:9", "before_piece:9", "after_send:9", "after_answer:9"]
+            )
+        ]
+        try:
+            await asyncio.gather(*(part.play() for part in parts))
+        finally:
+            for part in parts:
+                await part.halt()
+        self.facts["moments"] = len(parts)
+        self.facts["longest"] = f"{max(part.seconds for part in parts):.1f} s"
+        self.facts["given_up"] = sum(part.attempts_with("owner_lost") for part in parts)
+        expect(self.facts["given_up"] > 0, "nothing had been under way")
+        for name in ("lost", "duplicated", "inconsistent", "ghosts", "undecided"):
+            self.facts[name] = sum(part.facts[name] for part in parts)
+
+
+def is_stopped(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+    except FileNotFoundError:
+        return False
+
+
 class Killed(Scene):
     """The server's first process is killed, and starts again."""
 
@@ -326,12 +410,85 @@ class Killed(Scene):
         self.judge()
 
 
+# Written down by the database itself: how durable each claim is to be.
+SETTINGS = """
+CREATE SCHEMA observed;
+CREATE TABLE observed.claim (synchronous_commit text);
+CREATE FUNCTION observed.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO observed.claim VALUES (current_setting('synchronous_commit'));
+  RETURN NULL;
+END $$;
+CREATE TRIGGER observed AFTER INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION observed.note();
+"""
+
+
+class Pooled(Scene):
+    """A pooler hands the server's processes out for one transaction each."""
+
+    program = staticmethod(Pooler.program)
+
+    async def play(self):
+        self.cluster.start()
+        pooler = Pooler(os.path.join(self.place, "pooler"), self.cluster)
+        pooler.start()
+        self.pooler = pooler.sockets
+        littering = None
+        try:
+            self.cluster.sql(f"CREATE DATABASE {self.database}")
+            self.done("migrate")
+            self.cluster.sql(SETTINGS, self.database)
+            littering = asyncio.create_task(self.litter())
+            await self.serve()
+            submit = ["submit", self.manifest, *self.settings, "--progress", "never"]
+            await self.ended(await self.start(*submit, ORCHESTRATE_KILL_AT="after_send:40"), -signal.SIGKILL)
+            worker = await self.worker()
+            await self.sent(60)
+            worker.kill()
+            workers = [await self.worker(idle="2s") for _ in range(2)]
+            shown = self.done("workers")
+            expect(self.query("SELECT run_id FROM run") in shown, f"workers shows {shown}")
+            for worker in workers:
+                await self.ended(worker, 0)
+            found = self.command("doctor")
+            expect("through a pooler in transaction mode" in found.stdout + found.stderr, f"doctor: {found.stdout}")
+            settings = self.cluster.sql("SELECT DISTINCT synchronous_commit FROM observed.claim", self.database)
+            expect(settings == "on", f"claims were made with synchronous_commit = {settings.split()}")
+            # Whoever does not say it in the transaction has what another client left.
+            expect("off" in [self.through("SHOW synchronous_commit") for _ in range(20)], "nothing was left behind")
+            self.facts["kills"] = 2
+            self.judge()
+        finally:
+            if littering:
+                littering.cancel()
+            pooler.stop()
+
+    def through(self, text):
+        """What a statement says through the pooler."""
+        command = ["psql", "-X", "-q", "-A", "-t", "-h", self.pooler, "-U", "postgres", "-d", self.database, "-c", text]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+    async def litter(self):
+        while True:
+            await asyncio.get_running_loop().run_in_executor(None, self.through, "SET synchronous_commit = off")
+            await asyncio.sleep(0.1)
+
+
+class Unprepared(Pooled):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.variables["ORCHESTRATE_PG_PREPARE"] = "off"
+
+
 SCENES = {
     "cancelled": Cancelled,
     "promoted": Promoted,
     "lagging": Lagging,
     "orphaned": Orphaned,
+    "stopped": Stopped,
     "killed": Killed,
+    "pooled": Pooled,
+    "unprepared": Unprepared,
 }
 
 
@@ -356,8 +513,11 @@ async def main():
     os.chmod(folder, 0o755)
     is_good = True
     for name in names:
+        if SCENES[name].program() is None:
+            print(f"{name}: skipped: pgbouncer is not installed", flush=True)
+            continue
         begun = time.monotonic()
-        scene = SCENES[name](options, name, os.path.join(folder, name))
+        scene = SCENES[name](options, os.path.join(folder, name))
         problem = None
         try:
             await scene.play()

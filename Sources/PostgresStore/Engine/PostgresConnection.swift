@@ -1,5 +1,6 @@
 import BatchDomain
 import CPostgres
+import Crypto
 import Foundation
 import StoreCore
 
@@ -37,18 +38,32 @@ final class PostgresConnection: SQLEngine {
   private let target: PostgresTarget
   private let application: String
   private let role: Role
-  private let usesPreparedStatements: Bool
+  private let preparing: Preparing
+  /// Whether a pooler stands between: another process of the server works for this connection than it was told of.
+  private(set) var isPooled = false
   private let notices = Notices()
   private var handle: OpaquePointer?
   /// Counts the connections that were made: statements are prepared for one of them.
   private var generation = 0
-  private var lastName = 0
   private var isDurable = true
   /// The mark of the transaction that is under way, or was last.
   private var transaction: Int64 = 0
   private var isMarked = false
+  /// When the server was looked at last.
+  private var lookedAt = ContinuousClock.now
   /// How long a commit whose answer was lost is asked after.
   private let patience: Duration
+
+  /// Whether statements are prepared, which saves the server a third of its work.
+  enum Preparing: Sendable {
+    case always
+    /// Not through a pooler: its next transaction may run in a process of the server that does not have the statement.
+    case withoutPooler
+    case never
+  }
+
+  /// How often the server behind a connection that stays is looked at: a pooler may have gone to another one.
+  private static let lookInterval: Duration = .seconds(10)
 
   /// What the server says beside its answers.
   private final class Notices {
@@ -56,17 +71,15 @@ final class PostgresConnection: SQLEngine {
   }
 
   /// A connection that is made at its first use.
-  ///
-  /// - Parameter preparing: `false` for a pooler that does not know prepared statements.
   init(
-    _ target: PostgresTarget, application: String, role: Role, preparing: Bool = true,
+    _ target: PostgresTarget, application: String, role: Role, preparing: Preparing = .withoutPooler,
     patience: Duration
   ) {
     self.target = target
     self.application = application
     self.role = role
     self.patience = patience
-    usesPreparedStatements = preparing
+    self.preparing = preparing
   }
 
   deinit { PQfinish(handle) }
@@ -100,6 +113,10 @@ final class PostgresConnection: SQLEngine {
     handle = made
     generation += 1
     isMarked = false
+    isPooled = false
+    // A pooler answers for the server, and cannot know which process will work for this connection.
+    let serving = try value("SELECT pg_backend_pid()")
+    isPooled = serving != String(PQbackendPID(made))
     return made
   }
 
@@ -122,19 +139,35 @@ final class PostgresConnection: SQLEngine {
     }
     // A connection that broke is made anew here, and then has no mark.
     _ = try connected()
+    if isPooled, ContinuousClock.now - lookedAt > Self.lookInterval { isMarked = false }
     if !isMarked { try makeMark(client, history) }
+    if try open(scope, client, history) { return }
+    // A pooler went to another server, and that lacks what was confirmed; the look that follows says so.
+    try run("ROLLBACK", operation: "end a transaction")
+    try makeMark(client, history)
+    guard try open(scope, client, history) else {
+      throw StoreError(.internal, "the mark of a connection is gone that was just made")
+    }
+  }
+
+  /// Begins a transaction with its mark.
+  ///
+  /// - Returns: `false` where the database lacks what it confirmed to this process.
+  private func open(
+    _ scope: ChangeScope, _ client: String, _ history: ServerHistory
+  ) throws(StoreError) -> Bool {
     transaction += 1
     notices.hasWarning = false
     wasConfirmed = true
     let lock = scope == .store ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared"
-    try run(
+    return try run(
       """
       BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = \(isDurable ? "on" : "off"); \
       SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '30s'; \
       SET LOCAL idle_in_transaction_session_timeout = '10s'; \
-      UPDATE transaction_mark SET number = \(transaction) WHERE client = '\(client)'; \
-      SELECT \(lock)(\(Self.storeLock))
-      """, operation: "begin a transaction")
+      SELECT \(lock)(\(Self.storeLock)); \
+      UPDATE transaction_mark SET number = \(transaction) WHERE client = '\(client)' AND number >= \(history.lastConfirmed)
+      """, operation: "begin a transaction") == 1
   }
 
   /// The number of the advisory lock that stands for the store, in each database: "orch" in ASCII.
@@ -161,6 +194,7 @@ final class PostgresConnection: SQLEngine {
       ON CONFLICT (client) DO UPDATE SET number = excluded.number
       """, operation: "make the mark of a connection")
     isMarked = true
+    lookedAt = .now
   }
 
   /// The server and its timeline, as `IDENTIFIER/TIMELINE`; `nil` where it does not tell.
@@ -277,7 +311,9 @@ final class PostgresConnection: SQLEngine {
 
   func execute(_ sql: String) throws(StoreError) { try run(sql, operation: "run a statement") }
 
-  private func run(_ sql: String, operation: String) throws(StoreError) {
+  /// - Returns: how many rows the last of them changed or found.
+  @discardableResult
+  private func run(_ sql: String, operation: String) throws(StoreError) -> Int {
     let connection = try connected()
     guard let result = PQexec(connection, sql) else {
       throw StoreError(.inputOutput, "libpq has no memory for an answer")
@@ -287,6 +323,7 @@ final class PostgresConnection: SQLEngine {
     guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY else {
       throw failure(of: result, operation: operation)
     }
+    return PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
   }
 
   /// The connection of a transaction, which must not be made anew.
@@ -318,7 +355,7 @@ final class PostgresConnection: SQLEngine {
     _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters,
     on connection: OpaquePointer
   ) throws(StoreError) -> OpaquePointer {
-    guard usesPreparedStatements else {
+    guard preparing == .always || preparing == .withoutPooler && !isPooled else {
       return try checked(
         parameters.withPointers { PQexecParams(connection, sql, $0, $1, $2, $3, $4, 1) }, sql)
     }
@@ -326,9 +363,8 @@ final class PostgresConnection: SQLEngine {
     if let statement, statement.generation == generation {
       known = statement.name
     } else {
-      lastName += 1
-      known = "o\(lastName)"
       let types = parameters.types
+      known = Self.name(of: sql, types)
       PQclear(try checked(PQprepare(connection, known, sql, Int32(types.count), types), sql))
       statement = (known, generation)
     }
@@ -346,6 +382,13 @@ final class PostgresConnection: SQLEngine {
       throw failure(of: result, operation: "run \(Self.name(of: sql))")
     }
     return result
+  }
+
+  /// The name of a prepared statement says all of it: where a pooler hands a connection on with what another process prepared,
+  /// the same name is never another statement.
+  private static func name(of sql: String, _ types: [Oid]) -> String {
+    let digest = SHA256.hash(data: Data("\(types) \(sql)".utf8))
+    return "o" + digest.prefix(16).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
 
   /// The first words of a statement: enough to name it, and never a value.

@@ -23,6 +23,10 @@ enum PostgresFailure {
       return StoreError(.full, found, remedy: "free space on the server, then resume the run")
     case "57014":
       return StoreError(.locked, found, remedy: "the server took too long; run the same command again")
+    case "26000", "42P05":
+      return StoreError(
+        .unavailable, "\(found): a pooler stands between that does not keep prepared statements",
+        remedy: "set ORCHESTRATE_PG_PREPARE=off in the environment of every process")
     case "42P01", "42703", "3F000":
       return StoreError(
         .schema, found,

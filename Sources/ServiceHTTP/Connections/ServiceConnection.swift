@@ -84,6 +84,7 @@ final class ServiceConnection: ChannelInboundHandler {
       // The request was judged to have failed: nothing more of it leaves.
       return drop()
     }
+    KillPoint.beforePiece.reached()
     let written = context.eventLoop.makePromise(of: Void.self)
     written.futureResult.assumeIsolated().whenComplete { result in
       guard self.body != nil else { return }

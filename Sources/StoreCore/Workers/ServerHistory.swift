@@ -20,6 +20,9 @@ package final class ServerHistory: Sendable {
   /// but to give its run back.
   package var hasLostChanges: Bool { kept.withLockedValue { $0.hasLostChanges } }
 
+  /// The last transaction that was confirmed; 0 before the first, and once some were lost.
+  package var lastConfirmed: Int64 { kept.withLockedValue { $0.hasLostChanges ? 0 : $0.confirmed } }
+
   /// A transaction was confirmed.
   package func confirmed(_ number: Int64) { kept.withLockedValue { $0.confirmed = number } }
 
