@@ -18,6 +18,8 @@ restart  the server ends at once (SIGQUIT) or is killed, and starts again
 The line also says how many attempts new owners gave up: at once, because their worker was known to be dead, and after the wait for
 what may be under way, because it was only silent.
 
+With --profile v1.3 the same happens to each of two steps, and the service fetches the videos from its built-in S3.
+
 lost          items that are reported as accepted and were not taken, or that are in no state
 duplicated    items that the service took more than once
 undecided     items that are held as unknown at the end
@@ -50,6 +52,7 @@ INDEX = "629d807aa9e2a3a33a92c00b"
 # Nothing that was started here outlives this process.
 DIES_WITH_US = ("setpriv", "--pdeathsig=KILL")
 KINDS = ("kill", "stop", "cut", "restart")
+STEPS = ("upload", "index")
 # A run that does not end within this time without faults does not end.
 LONGEST_END = 300
 # S of the protocol, in seconds.
@@ -74,15 +77,22 @@ CREATE TRIGGER observed AFTER UPDATE OF outcome ON attempt FOR EACH ROW
 
 
 class Score(Counter):
-    COUNTED = ("lost", "duplicated", "undecided", "inconsistent", "ghosts", "stuck")
+    COUNTED = ("lost", "duplicated", "undecided", "inconsistent", "ghosts", "stuck", "not reported")
+    # Of profile v1.3 alone: usable assets beside the one in use; they cost, and are no damage once they are named.
+    SURPLUS = ("surplus", "not reported")
 
     def __str__(self):
         kinds = ", ".join(f"{kind} {self[kind]}" for kind in KINDS if self[kind])
         return (
             f"runs {self['runs']}, faults {self['faults']} ({kinds}), "
             f"given up at once {self['owner_died']}, after the wait {self['owner_lost']}: "
-            + ", ".join(f"{name} {self[name]}" for name in self.COUNTED)
+            + ", ".join(f"{name} {self[name]}" for name in self.shown)
         )
+
+    @property
+    def shown(self):
+        names = [name for name in self.COUNTED if name not in self.SURPLUS]
+        return names + [name for name in self.SURPLUS if name in self]
 
     @property
     def is_good(self):
@@ -159,9 +169,14 @@ class Run:
         return f"s3://media-west/{self.number}/{item}.mp4"
 
     @property
+    def has_steps(self):
+        return self.options.profile == "v1.3"
+
+    @property
     def settings(self):
         return [
-            *("--base-url", self.address, "--chunk-size", "20", "--concurrency", "6"),
+            *("--base-url", self.address, "--concurrency", "6"),
+            *(("--profile", "v1.3") if self.has_steps else ("--chunk-size", "20")),
             *("--timeout", self.options.timeout, "--settle-delay", "300ms", "--settle-grace", "1s"),
         ]
 
@@ -175,6 +190,10 @@ class Run:
             "XDG_STATE_HOME": state,
             "TWELVELABS_API_KEY": KEY,
             "ORCHESTRATE_DB": f"postgresql://postgres@{folder.replace('/', '%2F')}/{self.database}",
+            # Of AWS's examples; the simulator signs with the same.
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_ENDPOINT_URL_S3": getattr(self, "address", ""),
         }
 
     def command(self, *arguments):
@@ -193,19 +212,29 @@ class Run:
     def state(self):
         return self.query("SELECT state FROM run")
 
-    # What the service does wrong.
-    misdeeds = (
-        *("--fault", "reset-after:0.03", "--fault", "error:0.02", "--fault", "error-accepted:0.02"),
-        *("--fault", "throttle:0.01", "--stall-time", "30s", "--fault", "slow:0.01"),
-    )
+    # What the service does wrong, and how often.
+    misdeeds = ("reset-after:0.03", "error:0.02", "error-accepted:0.02", "throttle:0.01", "slow:0.01")
+
+    @property
+    def service(self):
+        """Options of the simulator."""
+        if not self.has_steps:
+            return ["--task-step", "0s", *(word for rule in self.misdeeds for word in ("--fault", rule))]
+        rules = [f"{step}/{rule}" for step in STEPS for rule in self.misdeeds]
+        return [
+            *("--profile", "v1.3", "--bucket", "media-west", "--every-key"),
+            # Long enough for faults between the two steps.
+            *("--task-step", "20ms"),
+            *(word for rule in rules for word in ("--fault", rule)),
+        ]
 
     async def serve(self):
         self.simulator = await asyncio.create_subprocess_exec(
             *DIES_WITH_US,
-            *(self.options.simulator, "--ledger", self.ledger, "--api-key", KEY, "--task-step", "0s"),
+            *(self.options.simulator, "--ledger", self.ledger, "--api-key", KEY, "--stall-time", "30s"),
             *("--delay", "40ms", "--listing-lag", f"{round(self.options.listing_lag * 1000)}ms", "--throttle-wait", "1s"),
             *("--seed", str(self.dice.randrange(1 << 32))),
-            *self.misdeeds,
+            *self.service,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -364,7 +393,8 @@ class Run:
         shown = self.command("report", "latest", "--format", "json")
         if shown.returncode != 0:
             raise RuntimeError(f"report: {shown.stderr}")
-        chunks = [chunk for chunk in json.loads(shown.stdout)["chunks"] if chunk["state"] != "split"]
+        report = json.loads(shown.stdout)
+        chunks = [chunk for chunk in report["chunks"] if chunk["state"] != "split"]
         states = {}
         for chunk in chunks:
             for item in range(chunk["first_item"], chunk["first_item"] + chunk["item_count"]):
@@ -376,27 +406,52 @@ class Run:
             score["duplicated"] += times > 1
             score["lost"] += state is None or state == "accepted" and times == 0
             score["undecided"] += state == "unknown"
+        if self.has_steps:
+            self.count_assets(score, states, report)
         verified = self.command("verify", "latest")
         score["inconsistent"] += verified.returncode != 0
         if verified.returncode != 0:
             print(verified.stdout, verified.stderr, file=sys.stderr)
         return arrivals
 
+    def count_assets(self, score, states, report):
+        """With profile v1.3: whether what is reported of an item is what was indexed, and what there is beside it."""
+        shown = self.command("report", "latest", "--items", "--format", "json")
+        assets = {row["item"]: row["asset_id"] for row in json.loads(shown.stdout)["items"]}
+        for item, state in states.items():
+            score["lost"] += state == "accepted" and assets.get(item) not in self.indexed[self.object(item)]
+        surplus = sum(max(0, self.uploads[self.object(item)] - 1) for item in range(self.options.items))
+        score["surplus"] += surplus
+        score["not reported"] += max(0, surplus - len(report["surplus"]))
+
     def read_ledger(self):
-        """When each range of items arrived, and how often each object was taken."""
+        """When each range of items arrived for each step, and how often each object was taken: for good, in its last step."""
         arrivals = defaultdict(list)
-        objects = {}
+        requests = {}
         taken = Counter()
+        tagged = {}
+        self.uploads = Counter()
+        self.indexed = defaultdict(set)
         with open(self.ledger, encoding="utf-8") as file:
             for line in file:
                 entry = json.loads(line)
-                if entry["event"] == "arrival" and entry["transfer"] is not None and entry["elements"]:
-                    names = [element["object"] for element in entry["elements"]]
-                    objects[entry["ordinal"]] = names
+                if entry["event"] == "arrival" and entry["transfer"] is not None:
+                    step = entry["endpoint"] if self.has_steps else "transfer"
+                    if step == "upload":
+                        tagged[entry["tag"]] = "s3://" + entry["object"].split("/", 3)[3]
+                    names = [element["object"] for element in entry["elements"]] or [tagged.get(entry["tag"])]
+                    if names == [None]:
+                        continue
+                    requests[entry["ordinal"]] = step, names, entry["object"]
                     first = int(names[0].rsplit("/", 1)[1].split(".")[0])
-                    arrivals[first, len(names)].append(entry["received_at"])
-                elif entry["event"] == "taken":
-                    taken.update(objects.get(entry["ordinal"], []))
+                    arrivals[first, len(names), step].append(entry["received_at"])
+                elif entry["event"] == "taken" and entry["ordinal"] in requests:
+                    step, names, asset = requests[entry["ordinal"]]
+                    if step == "upload":
+                        self.uploads.update(names)
+                        continue
+                    taken.update(names)
+                    self.indexed[names[0]].add(asset)
         return arrivals, taken
 
     def attempts(self):
@@ -404,15 +459,16 @@ class Run:
         attempts = defaultdict(list)
         rows = self.cluster.sql(
             """
-            SELECT c.first_item, c.item_count, a.started_at, coalesce(g.at_ms::text, '')
+            SELECT c.first_item, c.item_count, a.step, a.started_at, coalesce(g.at_ms::text, '')
             FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
             LEFT JOIN observed.given_up AS g ON g.run = a.run AND g.chunk = a.chunk AND g.number = a.number
             """,
             self.database,
         )
         for row in rows.splitlines():
-            first, count, started, given_up = row.split("|")
-            attempts[int(first), int(count)].append((int(started), int(given_up) if given_up else None))
+            first, count, step, started, given_up = row.split("|")
+            step = step if self.has_steps else "transfer"
+            attempts[int(first), int(count), step].append((int(started), int(given_up) if given_up else None))
         return attempts
 
 
@@ -447,13 +503,15 @@ async def main():
     parser.add_argument("--faults", default=",".join(KINDS), help=f"kinds, of {','.join(KINDS)} (all)")
     parser.add_argument("--faults-per-run", type=int, default=25, help="faults in one run at most (25)")
     parser.add_argument("--pause", type=float, default=1.5, help="seconds between two faults at most (1.5)")
-    parser.add_argument("--items", type=int, default=2000, help="items of each manifest (2,000)")
+    parser.add_argument("--profile", choices=["v1", "v1.3"], default="v1", help="the generation of the service (v1)")
+    parser.add_argument("--items", type=int, help="items of each manifest (2,000; 300 with v1.3, which sends one at a time)")
     parser.add_argument("--timeout", default="3s", help="the time limit of requests (3s)")
     parser.add_argument("--listing-lag", type=float, default=0.3, help="how late the service lists, in seconds (0.3)")
     parser.add_argument("--seed", type=int, default=1, help="of moments and faults (1)")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a run that went wrong")
     options = parser.parse_args()
     options.kinds = options.faults.split(",")
+    options.items = options.items or (300 if options.profile == "v1.3" else 2000)
     unknown = [kind for kind in options.kinds if kind not in KINDS]
     if unknown or options.workers < 1 or options.machines < 1 or options.count < 1:
         parser.error(f"no such fault: {', '.join(unknown)}" if unknown else "counts are 1 or more")

@@ -502,6 +502,7 @@ async def main():
     parser.add_argument("--keep", action="store_true", help="keep the folder of a scene that went wrong")
     options = parser.parse_args()
     options.listing_lag = 0.3
+    options.profile = "v1"
     names = options.scenes.split(",")
     if unknown := [name for name in names if name not in SCENES]:
         parser.error(f"no such scene: {', '.join(unknown)}")

@@ -31,6 +31,12 @@ class ScoreTests(unittest.TestCase):
         for name in ("lost", "duplicated", "inconsistent", "ghosts", "stuck"):
             self.assertFalse(Score({name: 1}).is_good, name)
 
+    def test_assets_beside_the_one_in_use_count_when_nobody_names_them(self):
+        score = Score({"runs": 1, "surplus": 2, "not reported": 0})
+        self.assertTrue(score.is_good)
+        self.assertTrue(str(score).endswith("stuck 0, surplus 2, not reported 0"))
+        self.assertFalse(Score({"not reported": 1}).is_good)
+
     def test_the_line_has_every_column(self):
         score = Score(runs=1, faults=3, kill=1, cut=2, ghosts=4, owner_died=5, owner_lost=6)
         self.assertEqual(
