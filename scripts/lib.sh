@@ -1,5 +1,11 @@
 # Shared by the scripts beside it: finds or installs what the build needs. Sourced, not run.
 
+# How the programs are built that people install, for all scripts in one folder, so that one build serves all of them. The Swift library
+# is in them. No folder of the machine that builds is: C's __FILE__ is told without it, and they look for no library beside themselves.
+release_folder=.build-package
+# shellcheck disable=SC2034
+release=(-c release --static-swift-stdlib --disable-local-rpath --scratch-path "$release_folder" -Xcc "-ffile-prefix-map=$PWD=.")
+
 # Prints a message and exits.
 fail() {
   printf '%s\n' "$*" >&2
