@@ -80,7 +80,7 @@ let package = Package(
   ],
   targets: [
     // C modules over the system's libraries.
-    .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .target(name: "CSQLite", exclude: ["README.md"], linkerSettings: [.linkedLibrary("sqlite3")]),
     // Loads libpq when it is first needed.
     .target(name: "CPostgres", exclude: ["README.md"]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -90,7 +90,7 @@ let package = Package(
       name: "BuildCommit", exclude: ["README.md"], swiftSettings: swiftSettings, plugins: ["RecordCommit"]),
     .plugin(name: "RecordCommit", capability: .buildTool()),
     .target(
-      name: "KillPoints",
+      name: "KillPoints", exclude: ["README.md"],
       swiftSettings: swiftSettings + [.define("KILL_POINTS", .when(configuration: .debug))]),
     module("BatchDomain", [crypto]),
     module("ManifestReader", ["BatchDomain", "CZlib"]),
@@ -157,7 +157,8 @@ let package = Package(
         logging, nioConcurrencyHelpers, nioPosix, unixSignals, yams,
       ]),
     .executableTarget(
-      name: "orchestrate", dependencies: ["OrchestrateCommands"], swiftSettings: swiftSettings),
+      name: "orchestrate", dependencies: ["OrchestrateCommands"], exclude: ["README.md"],
+      swiftSettings: swiftSettings),
 
     // The one module of what ships that has the simulator.
     module("Drill", ["BatchDomain", "ChildProcesses", "S3Signing", "TransferSimulator"]),
@@ -166,10 +167,11 @@ let package = Package(
     module(
       "TransferSimulator", ["CZlib", crypto, hummingbirdCore, httpTypes, nioCore, nioPosix, logging]),
     .executableTarget(
-      name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser],
+      name: "transfer-simulator", dependencies: ["TransferSimulator", argumentParser], exclude: ["README.md"],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "crash-score", dependencies: ["Drill", argumentParser], swiftSettings: swiftSettings),
+      name: "crash-score", dependencies: ["Drill", argumentParser], exclude: ["README.md"],
+      swiftSettings: swiftSettings),
     module(
       "TestSupport",
       ["BatchDomain", "RunStore", "StoreCore", "S3Signing", "CSQLite", "FaultyVFS", nioConcurrencyHelpers]),

@@ -87,6 +87,25 @@ struct ImportsTests {
     #expect(Set(swift) == Set(Self.allowed.keys))
   }
 
+  @Test("every target has a page that says what lives there")
+  func everyTargetHasAPage() throws {
+    let sources = Self.root.appendingPathComponent("Sources")
+    let manager = FileManager.default
+    for folder in try manager.contentsOfDirectory(atPath: sources.path) where !folder.hasPrefix(".") {
+      // The folder of the services' generations has one target for each.
+      let targets =
+        folder == "Services"
+        ? try manager.contentsOfDirectory(atPath: sources.appendingPathComponent(folder).path).map {
+          "\(folder)/\($0)"
+        } : [folder]
+      for target in targets {
+        #expect(
+          manager.fileExists(atPath: sources.appendingPathComponent("\(target)/README.md").path),
+          "Sources/\(target) has no README.md")
+      }
+    }
+  }
+
   @Test("one file of the commands names the engine of the store")
   func oneOpener() throws {
     let folder = Self.root.appendingPathComponent("Sources/OrchestrateCommands")
