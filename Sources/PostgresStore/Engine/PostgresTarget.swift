@@ -1,5 +1,6 @@
 package import BatchDomain
 import CPostgres
+import Foundation
 
 /// Where a PostgreSQL database is, as a person names it: `postgresql://HOST/DATABASE`, or with `postgres:` before it.
 ///
@@ -10,6 +11,8 @@ package struct PostgresTarget: Sendable, Equatable {
   package let address: String
   /// Its settings by libpq's keywords.
   private let settings: [Setting]
+  /// Where libpq finds what the address does not say.
+  private let environment: [String: String]
 
   private struct Setting: Sendable, Equatable {
     let keyword: String
@@ -23,9 +26,12 @@ package struct PostgresTarget: Sendable, Equatable {
 
   /// Reads an address.
   ///
+  /// - Parameter environment: the variables of this process: libpq reads no others.
   /// - Throws: ``ConfigurationError`` for an address that libpq cannot read, for one with a password, and where libpq is
   ///   not installed: nothing of it is used before an address is read.
-  package init(_ text: String) throws(ConfigurationError) {
+  package init(
+    _ text: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(ConfigurationError) {
     if let reason = cpostgres_load() {
       throw ConfigurationError(
         .badValue,
@@ -61,19 +67,39 @@ package struct PostgresTarget: Sendable, Equatable {
     address =
       text.hasPrefix(Self.shortScheme) ? "postgresql://" + text.dropFirst(Self.shortScheme.count) : text
     settings = found
+    self.environment = environment
   }
 
   private static let shortScheme = "postgres://"
   private static let secrets: Set<String> = ["password", "sslpassword"]
 
-  /// What is shown of it: no secret is in it, and whatever could be one is left out.
+  /// What is shown of it, and recorded: an address with user, hosts, ports and database, where the address or libpq's variables name
+  /// them. No secret is in it, and whatever else could be one is left out.
   package var shown: String {
-    func value(_ keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
-    let host = value("host") ?? value("hostaddr") ?? value("service").map { "service \($0)" } ?? "local"
-    let port = value("port").map { ":\($0)" } ?? ""
-    return
-      "postgresql://\(VisibleText.escape(host + port, cutAt: 200))/\(VisibleText.escape(value("dbname") ?? "", cutAt: 100))"
+    func value(_ keyword: String) -> String? {
+      let named =
+        settings.first { $0.keyword == keyword }?.value ?? Self.variables[keyword].flatMap { environment[$0] }
+      return named.flatMap { $0.isEmpty ? nil : $0 }
+    }
+    func encoded(_ text: some StringProtocol) -> String { PercentEncoding.query(text.prefix(200).utf8) }
+    let hosts = (value("host") ?? value("hostaddr") ?? "").split(
+      separator: ",", omittingEmptySubsequences: false)
+    let ports = (value("port") ?? "").split(separator: ",", omittingEmptySubsequences: false)
+    let places = hosts.enumerated().map { place, host in
+      let port = ports.count == 1 ? ports[0] : ports.indices.contains(place) ? ports[place] : ""
+      let name = host.contains(":") ? "[\(host)]" : encoded(host)
+      return name + (port.isEmpty ? "" : ":\(encoded(port))")
+    }
+    let user = settings.first { $0.keyword == "user" }.map { encoded($0.value) + "@" } ?? ""
+    let service = hosts == [""] ? value("service").map { "?service=\(encoded($0))" } ?? "" : ""
+    return "postgresql://\(user)\(places.joined(separator: ","))/\(encoded(value("dbname") ?? ""))\(service)"
   }
+
+  /// The variables that libpq reads for what an address does not say (https://www.postgresql.org/docs/current/libpq-envars.html).
+  private static let variables = [
+    "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "dbname": "PGDATABASE",
+    "service": "PGSERVICE",
+  ]
 
   /// The value of one of libpq's keywords; `nil` where the address does not say it.
   package func value(of keyword: String) -> String? { settings.first { $0.keyword == keyword }?.value }
