@@ -105,6 +105,7 @@ let package = Package(
         .embedInCode("0009_known_items.sql"), .embedInCode("0010_steps.sql"),
         .embedInCode("0011_known_items_in_segments.sql"), .embedInCode("0012_tracking.sql"),
         .embedInCode("0013_rate_shares.sql"), .embedInCode("0014_removed_runs.sql"),
+        .embedInCode("0015_late_answers.sql"),
         .embedInCode("postgres_0001_store.sql"),
       ],
       swiftSettings: swiftSettings),

@@ -36,6 +36,7 @@ package enum Migrations {
     Step(number: 12, name: "0012_tracking.sql", sql: PackageResources._012_tracking_sql),
     Step(number: 13, name: "0013_rate_shares.sql", sql: PackageResources._013_rate_shares_sql),
     Step(number: 14, name: "0014_removed_runs.sql", sql: PackageResources._014_removed_runs_sql),
+    Step(number: 15, name: "0015_late_answers.sql", sql: PackageResources._015_late_answers_sql),
   ]
 
   /// Every step of the schema on PostgreSQL, in order.

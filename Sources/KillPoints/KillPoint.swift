@@ -31,6 +31,8 @@ package enum KillPoint {
   case inSettling
   /// A run is removed for everybody, and not all of its rows are gone.
   case inRemoval
+  /// A step of copying a run to another store is made, and not all of them.
+  case inCopying
 
   /// The program is at this moment.
   @inline(__always)

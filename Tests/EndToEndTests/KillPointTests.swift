@@ -15,7 +15,7 @@ struct KillPointTests {
     switch point {
     case .inPlanning, .inCheckpoint, .inIndexing: ["\(point.name):1"]
     // Nothing is removed while a run is sent (PruneTests).
-    case .inRemoval: []
+    case .inRemoval, .inCopying: []
     case .inSettling: ["\(point.name):1", "\(point.name):3"]
     default: ["\(point.name):1", "\(point.name):5"]
     }

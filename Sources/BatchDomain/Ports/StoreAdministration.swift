@@ -67,7 +67,7 @@ extension RunSession {
 }
 
 /// A store that is open for work. Another engine can stand behind it: nothing here speaks of files or locks.
-package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracking, RunRemoving {
+package protocol BatchStore: RunCatalog, KnownItems, StoreAdministration, Tracking, RunRemoving, RunCopying {
   /// The clock that the store's moments are told by, where it has one: several machines then agree on them. `nil` leaves
   /// them to the clock of the caller.
   var clock: (any BatchClock)? { get }

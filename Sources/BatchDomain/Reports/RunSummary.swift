@@ -8,9 +8,9 @@ package struct RunSummary: Sendable, Equatable {
   package var job: String?
   /// What it is doing; a run whose owner is dead is `paused` with reason `crash`.
   package var state: RunState
-  /// Why it is paused.
+  /// Why it is paused; of one that was copied to another store and is cancelled here, that it was.
   package var reason: PauseReason?
-  /// More about the reason, for a reader.
+  /// More about the reason, for a reader; of one that was copied, the other store.
   package var detail: String?
   /// When it was created.
   package var createdAt: Timestamp

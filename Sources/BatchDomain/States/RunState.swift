@@ -42,4 +42,6 @@ package enum PauseReason: String, Sendable, CaseIterable {
   case failedOver = "failed_over"
   /// Its process died. Found by looking at the owner, never stored.
   case crash
+  /// Of a run that is cancelled and not paused: it was copied to another store, where it goes on.
+  case copied
 }

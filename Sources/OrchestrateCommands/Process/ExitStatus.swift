@@ -40,7 +40,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
       switch run.reason {
       case .account, .endpoint, .index, .source, .credentials: self = .refused
       case .store: self = .store
-      case .signal, .window, .throttled, .unreachable, .failures, .detached, .failedOver, .crash, nil:
+      case .signal, .window, .throttled, .unreachable, .failures, .detached, .failedOver, .crash, .copied,
+        nil:
         self = .stopped
       }
     }

@@ -52,13 +52,14 @@ extension PauseReason {
     case .detached: "it waits for a worker"
     case .failedOver: "the database lost changes that had been confirmed"
     case .crash: "its process died"
+    case .copied: "it was copied to another database"
     }
   }
 
   /// What to do before it is resumed; `nil` when there is nothing.
   var preparation: String? {
     switch self {
-    case .signal, .window, .detached, .failedOver, .crash: nil
+    case .signal, .window, .detached, .failedOver, .crash, .copied: nil
     case .throttled: "later, or with a longer --max-wait"
     case .account: "once the key and the account are valid"
     case .endpoint:
@@ -137,6 +138,7 @@ package struct RunNoticeText: Sendable {
   /// The command to run next; `nil` when there is nothing to do.
   package func next(_ run: RunSummary) -> String? {
     if run.state == .paused { return commands.resume(pausedFor: run.reason) }
+    if run.reason == .copied { return RunCommands(run: run.run, database: run.detail).resume }
     if run.state == .finished, run.counts.items(in: .unknown) > 0 { return commands.resume }
     let lost = [ChunkState.rejected, .failed].filter { run.counts.items(in: $0) > 0 }
     return lost.isEmpty ? nil : commands.export(lost)

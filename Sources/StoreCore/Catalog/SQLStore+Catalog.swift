@@ -202,9 +202,15 @@ struct RunRow {
     let sendingTime = row.optionalInt(14).flatMap { first in
       row.optionalInt(15).map { last in Duration.milliseconds(max(0, last - first)) }
     }
+    let (reason, detail): (PauseReason?, String?) =
+      switch CopyMark(state: row.text(4), detail: row.optionalText(6)) {
+      case .copied(let store): (.copied, store)
+      case .copying(let arriving): (nil, "being copied from \(arriving.from)")
+      case nil: (row.optionalText(5).flatMap(PauseReason.init(rawValue:)), row.optionalText(6))
+      }
     summary = RunSummary(
-      run: run, name: row.optionalText(2), job: row.optionalText(3), state: state,
-      reason: row.optionalText(5).flatMap(PauseReason.init(rawValue:)), detail: row.optionalText(6),
+      run: run, name: row.optionalText(2), job: row.optionalText(3), state: state, reason: reason,
+      detail: detail,
       createdAt: Timestamp(milliseconds: Int64(row.int(7))),
       finishedAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) }, manifest: row.text(9),
       destination: row.text(10), items: row.int(11), repeated: row.int(12), skipped: row.int(19),

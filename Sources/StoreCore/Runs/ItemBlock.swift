@@ -103,11 +103,7 @@ struct ItemLayouts {
 
   /// The layouts in a column of the row at a position; `nil` when they are damaged.
   init?(_ column: UnsafeRawBufferPointer, at position: Int64) {
-    let head = MemoryLayout<UInt64>.size
-    guard column.count >= head else { return nil }
-    var rest = UnsafeRawBufferPointer(rebasing: column.dropFirst(head))
-    let stored = UInt64(littleEndian: column.loadUnaligned(as: UInt64.self))
-    guard stored == XXHash64.hash(rest, seed: UInt64(bitPattern: position)) else { return nil }
+    guard var rest = Self.checked(column, at: position) else { return nil }
     while !rest.isEmpty {
       guard let items = Self.takeNumber(&rest), let count = Self.takeNumber(&rest), count <= rest.count
       else { return nil }
@@ -140,6 +136,26 @@ struct ItemLayouts {
         text.append(contentsOf: gap)
       }
     }
+    return Self.sealed(text, at: position)
+  }
+
+  /// What the column has behind its checksum; `nil` when it is damaged.
+  private static func checked(_ column: UnsafeRawBufferPointer, at position: Int64) -> UnsafeRawBufferPointer?
+  {
+    let head = MemoryLayout<UInt64>.size
+    guard column.count >= head else { return nil }
+    let rest = UnsafeRawBufferPointer(rebasing: column.dropFirst(head))
+    let stored = UInt64(littleEndian: column.loadUnaligned(as: UInt64.self))
+    return stored == XXHash64.hash(rest, seed: UInt64(bitPattern: position)) ? rest : nil
+  }
+
+  /// The column without its checksum, which depends on the position; `nil` when it is damaged.
+  static func unsealed(_ column: UnsafeRawBufferPointer, at position: Int64) -> [UInt8]? {
+    checked(column, at: position).map { [UInt8]($0) }
+  }
+
+  /// The column for the row at a position, of what ``unsealed(_:at:)`` gave.
+  static func sealed(_ text: [UInt8], at position: Int64) -> [UInt8] {
     let checksum = text.withUnsafeBytes { XXHash64.hash($0, seed: UInt64(bitPattern: position)) }
     return withUnsafeBytes(of: checksum.littleEndian) { Array($0) } + text
   }

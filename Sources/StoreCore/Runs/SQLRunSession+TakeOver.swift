@@ -138,6 +138,12 @@ extension SQLRunSession {
     }
   }
 
+  /// Applies what former owners said late, also where nothing of them is under way any more.
+  func applyLateWords() async throws {
+    guard engine.sendingRules != nil else { return }
+    _ = try await change { [self] connection, sums in try applyLateWords(knowing: sums, in: connection) }
+  }
+
   /// Makes chunks unknown that the lost owner had under way and of which it said nothing (R6).
   private func giveUpInherited(
     at now: Timestamp, knowing sums: CommitSums, in connection: Connection

@@ -117,6 +117,7 @@ extension SQLStore: BatchStore {
         }
         // It may have been removed before its lock was taken.
         _ = try Self.row(of: run, in: connection)
+        try CopyMark.refuse(row, run, in: connection)
         let origin = try Self.origin(settings.origin, in: connection)
         try Self.noteDestination(settings.destination, in: connection)
         // Its items are open at another service from now on, perhaps.
@@ -176,6 +177,7 @@ extension SQLStore: BatchStore {
     _ row: Int64, _ run: RunID, _ seizure: Seizure, isCancelling: Bool, isUnattended: Bool, now: Timestamp,
     connection: Connection, engine: any StoreEngine
   ) throws -> Taken {
+    try CopyMark.refuse(row, run, in: connection)
     let found = try connection.first(
       """
       SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination),
@@ -386,7 +388,7 @@ extension SQLStore: BatchStore {
   }
 
   /// Takes the lock of a run, at once or not at all, and does what makes this process its owner.
-  private func taking<T: Sendable>(_ run: RunID, _ body: (_ row: Int64, Seizure) async throws -> T)
+  func taking<T: Sendable>(_ run: RunID, _ body: (_ row: Int64, Seizure) async throws -> T)
     async throws -> T
   {
     let row = try await database.read { try Self.row(of: run, in: $0) }
@@ -402,7 +404,7 @@ extension SQLStore: BatchStore {
     }
   }
 
-  private func ownedError(_ row: Int64, _ run: RunID) async throws -> StoreError {
+  func ownedError(_ row: Int64, _ run: RunID) async throws -> StoreError {
     let owner = try await database.read { [engine] in try engine.owner(of: row, in: $0) }
     return StoreError(
       .owned, "run \(run) is owned by another live process (\(owner ?? "unknown"))",
@@ -424,7 +426,7 @@ extension SQLStore: BatchStore {
     return RunID(createdAt: base + .milliseconds(1), random: draft.random)
   }
 
-  private static func noteDestination(_ url: String, in connection: Connection) throws {
+  static func noteDestination(_ url: String, in connection: Connection) throws {
     try connection.run("INSERT INTO destination (url) VALUES (?) ON CONFLICT (url) DO NOTHING", .text(url))
   }
 

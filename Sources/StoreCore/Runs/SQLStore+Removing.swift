@@ -11,10 +11,16 @@ enum RemovedRuns {
     // "~" sorts after every character of a run id.
     try connection.first(
       """
-      SELECT run_id, removed_at FROM removed_run WHERE run_id >= ?1 AND run_id < ?1 || '~' ORDER BY run_id LIMIT 1
+      SELECT r.run_id, removed_at, run.state, run.reason_detail FROM removed_run AS r LEFT JOIN run ON run.id = r.run
+      WHERE r.run_id >= ?1 AND r.run_id < ?1 || '~' ORDER BY r.run_id LIMIT 1
       """, .text(run.rawValue)
     ) { row in
-      StoreError(
+      if case .copying(let arriving)? = CopyMark(state: row.text(2), detail: row.optionalText(3)) {
+        return StoreError(
+          .noSuchRun, "run \(row.text(0)) is being copied here from \(arriving.from), or that was cut off",
+          remedy: "`orchestrate copy \(row.text(0))` from there completes it")
+      }
+      return StoreError(
         .noSuchRun,
         "run \(row.text(0)) was removed by `orchestrate prune` on \(Timestamp(milliseconds: Int64(row.int(1))))",
         remedy:
@@ -75,7 +81,12 @@ extension SQLStore: RunRemoving {
     // The process that has its lock resumes it, or removes it.
     guard try await engine.seize(row, in: database) != .owned else { return RunRemoval(kept: .live) }
     defer { engine.releaseRun(row) }
-    if !run.isBegun {
+    if run.isBegun {
+      // A process that copies it here, and that is not heard of any more, records nothing more of it.
+      try await database.write { connection in
+        try connection.run("UPDATE run SET owner = owner + 1 WHERE id = ?", .integer(row))
+      }
+    } else {
       let isHidden = try await database.write(scope: .store) { try Self.hide(run, row, at: now, in: $0) }
       guard isHidden else { return RunRemoval(kept: .recent) }
     }
@@ -160,7 +171,7 @@ private struct OldRunRow: Sendable {
              EXISTS (SELECT 1 FROM tally WHERE tally.run = run.id AND tally.items > 0
                      AND tally.state IN ('pending', 'submitting', 'processing')),
              EXISTS (SELECT 1 FROM tally WHERE tally.run = run.id AND tally.items > 0 AND tally.state = 'unknown'),
-             EXISTS (SELECT 1 FROM removed_run WHERE removed_run.run = run.id)
+             EXISTS (SELECT 1 FROM removed_run WHERE removed_run.run = run.id), reason_detail
       FROM run LEFT JOIN tracked_run ON tracked_run.run = run.id
       """
   }
@@ -173,6 +184,7 @@ private struct OldRunRow: Sendable {
   private let hasOpen: Bool
   private let hasUnknown: Bool
   private let isBegun: Bool
+  private let copy: CopyMark?
 
   init(_ row: Statement) throws {
     guard let run = RunID(rawValue: row.text(1)), let state = RunState(rawValue: row.text(2)) else {
@@ -186,6 +198,7 @@ private struct OldRunRow: Sendable {
     hasOpen = row.flag(5)
     hasUnknown = row.flag(6)
     isBegun = row.flag(7)
+    copy = CopyMark(state: row.text(2), detail: row.optionalText(8))
   }
 
   /// Whether nothing was recorded of it since it was read.
@@ -207,7 +220,10 @@ private struct OldRunRow: Sendable {
     case .planning, .running, .paused: return .unfinished
     case .finished, .cancelled: break
     }
+    if case .copying = copy { return .unfinished }
     if lastChangeAt >= moment { return .recent }
+    // What is left of it to be done is done in another store.
+    if copy != nil { return nil }
     if hasOpen { return .unfinished }
     return hasUnknown ? .unknown : nil
   }

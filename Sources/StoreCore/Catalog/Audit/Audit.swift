@@ -135,6 +135,8 @@ struct AuditedRun: Sendable, Equatable {
   let row: Int64
   let state: String
   let reason: String?
+  /// Whether it was copied to another store, or is being copied to this one: its chunks are left as they were.
+  let isCopied: Bool
   let finishedAt: Int?
   let items: Int
   let attempts: Int
@@ -173,13 +175,16 @@ struct AuditedRun: Sendable, Equatable {
   static func read(_ row: Int64, mayInherit: Bool, in connection: Connection) throws -> AuditedRun {
     let found = try connection.first(
       """
-      SELECT state, items, attempts, owner, coalesce(items_digest, manifest_digest), reason, finished_at, settings
+      SELECT state, items, attempts, owner, coalesce(items_digest, manifest_digest), reason, finished_at, settings,
+             reason_detail
       FROM run WHERE id = ? AND \(RemovedRuns.areOthers)
       """, .integer(row)
     ) {
       let (steps, fault) = Self.steps($0.text(7))
       return AuditedRun(
-        row: row, state: $0.text(0), reason: $0.optionalText(5), finishedAt: $0.optionalInt(6),
+        row: row, state: $0.text(0), reason: $0.optionalText(5),
+        isCopied: CopyMark(state: $0.text(0), detail: $0.optionalText(8)) != nil,
+        finishedAt: $0.optionalInt(6),
         items: $0.int(1), attempts: $0.int(2), owner: $0.int(3),
         manifestDigest: $0.bytes(4).isEmpty ? nil : [UInt8]($0.bytes(4)),
         steps: steps, settingsFault: fault, mayInherit: mayInherit)

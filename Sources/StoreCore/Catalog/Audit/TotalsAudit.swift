@@ -61,6 +61,7 @@ struct TotalsAudit {
       switch RunState(rawValue: run.state) {
       case .running, nil: []
       case .paused: [.submitting]
+      case .cancelled where run.isCopied: [.submitting]
       case .finished, .cancelled: [.pending, .submitting, .processing]
       case .planning: ChunkState.allCases.filter { $0 != .pending }
       }

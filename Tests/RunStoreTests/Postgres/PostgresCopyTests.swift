@@ -1,0 +1,90 @@
+import BatchDomain
+import PostgresStore
+import RunStore
+import TestSupport
+import Testing
+
+@testable import StoreCore
+
+@Suite("A run is copied to PostgreSQL and back", .enabled(if: PostgresCluster.isAvailable))
+struct PostgresCopyTests {
+  private let scene = CopyScene()
+
+  private func open(_ target: PostgresTarget? = nil) async throws -> SQLStore {
+    let cluster = try #require(PostgresCluster.shared)
+    return try await PostgresStore.open(
+      target ?? cluster.makeTarget(), createsSchema: true, stampsIntents: false,
+      cluster.surroundings(StillClock()))
+  }
+
+  @Test("both kinds of store say the same of it, there and back", arguments: 0..<12 as Range<UInt64>)
+  func thereAndBack(seed: UInt64) async throws {
+    let (one, three) = (try await TestStore(), try await TestStore())
+    let run = try await scene.tell(one.store, seed: seed)
+    let before = try await scene.answers(run, in: one.store)
+    let postgres = try await open()
+    try await scene.copy(run, from: one.store, to: postgres, "server")
+    let there = try await scene.answers(run, in: postgres)
+    for (question, answer) in before { #expect(there[question] == answer, "\(question)") }
+    let other = try await open()
+    try await scene.copy(run, from: postgres, "server", to: other, "other server")
+    try await scene.copy(run, from: other, "other server", to: three.store, "three.db")
+    #expect(try await scene.answers(run, in: three.store) == before)
+    #expect(try StoreAudit.problems(in: three.path) == [])
+    for store in [postgres, other] {
+      #expect(try await store.summary(of: run).reason == .copied)
+      #expect(try await store.audit(run, listing: 9).problems == [])
+    }
+    try await postgres.close()
+    try await other.close()
+  }
+
+  @Test("a run that began on PostgreSQL goes on in a file, and a worker finds nothing to take where it was")
+  func toFile() async throws {
+    let (postgres, file) = (try await open(), try await TestStore())
+    let sources = (0..<6).map { PlannedItems.source($0) }
+    let session = try await PlannedItems.plan(
+      sources, chunkSize: 2, in: postgres, at: CopyScene.start, digest: PlannedItems.digest(of: sources))
+    try await session.end(try await session.next(), .accepted, .accepted)
+    try await session.release(as: .paused(.detached, detail: nil), at: CopyScene.start)
+    #expect(try await postgres.runsToTake() == [session.run])
+    try await scene.copy(session.run, from: postgres, "server", to: file.store)
+    #expect(try await postgres.runsToTake().isEmpty)
+    #expect(try await file.store.runsToTake() == [session.run])
+    let resumed = try await file.store.take(session.run, isCancelling: false, at: CopyScene.start)
+    #expect(try await resumed.next().firstItem == 2)
+    let error = await #expect(throws: StoreError.self) {
+      try await postgres.take(session.run, isCancelling: false, at: CopyScene.start)
+    }
+    #expect(error?.message.contains("was copied to two.db") == true)
+    try await postgres.close()
+  }
+
+  @Test("a process that owns the run, here or there, is not disturbed")
+  func owned() async throws {
+    let cluster = try #require(PostgresCluster.shared)
+    let (source, destination) = (try cluster.makeTarget(), try cluster.makeTarget())
+    let (mine, others) = (try await open(source), try await open(source))
+    let sources = (0..<6).map { PlannedItems.source($0) }
+    let session = try await PlannedItems.plan(
+      sources, chunkSize: 2, in: others, at: CopyScene.start, digest: PlannedItems.digest(of: sources))
+    let (there, elsewhere) = (try await open(destination), try await open(destination))
+    func refusal() async -> StoreError? {
+      await #expect(throws: StoreError.self) {
+        try await scene.copy(session.run, from: mine, "server", to: there, "other")
+      }
+    }
+    #expect(await refusal()?.code == .owned)
+    try await session.release(as: .paused(.signal, detail: nil), at: CopyScene.start)
+    let departure = try await others.depart(session.run)
+    #expect(await refusal()?.code == .owned)
+    let arrival = try await elsewhere.receive(departure.head, from: "server", at: CopyScene.start)
+    try await departure.stay()
+    #expect(await refusal()?.code == .owned)
+    #expect(try await mine.summary(of: session.run).state == .paused)
+    try await arrival.abandon()
+    try await scene.copy(session.run, from: mine, "server", to: there, "other")
+    #expect(try await elsewhere.summary(of: session.run).state == .paused)
+    for store in [mine, others, there, elsewhere] { try await store.close() }
+  }
+}
