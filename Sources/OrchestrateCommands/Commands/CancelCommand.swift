@@ -84,6 +84,7 @@ struct CancelCommand: Subcommand {
     _ summary: RunSummary, in store: any BatchStore, _ execution: RunExecution, _ context: ProcessContext
   ) async throws {
     let id = summary.run
+    if summary.state == .cancelled { try RunCopier.refuse(try await store.copyStanding(of: id), of: id) }
     switch summary.state {
     case .finished:
       throw StoreError(

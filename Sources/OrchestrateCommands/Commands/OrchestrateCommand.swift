@@ -42,7 +42,8 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       ValidateCommand.self, ExportCommand.self, DiffCommand.self,
       CancelCommand.self, SettleCommand.self, VerifyCommand.self, DoctorCommand.self, DrillCommand.self,
       DashboardCommand.self,
-      BackupCommand.self, PruneCommand.self, MigrateCommand.self, WorkerCommand.self, WorkersCommand.self,
+      BackupCommand.self, CopyCommand.self, PruneCommand.self, MigrateCommand.self, WorkerCommand.self,
+      WorkersCommand.self,
       StatusCommand.self,
     ], defaultSubcommand: StatusCommand.self)
 

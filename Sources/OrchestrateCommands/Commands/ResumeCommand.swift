@@ -76,6 +76,7 @@ struct ResumeCommand: Subcommand {
   ) async throws -> ExitStatus {
     let (id, store, context) = (summary.run, execution.store, execution.context)
     let signals = await StopSignals(in: context)
+    if summary.state == .cancelled { try RunCopier.refuse(try await store.copyStanding(of: id), of: id) }
     let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
       guard execution.tracks else { return try await execution.conclude(id) }
@@ -87,7 +88,7 @@ struct ResumeCommand: Subcommand {
         .wrongState, "run \(id) was cancelled",
         remedy: "\(command: .report(id)) has the command that sends the cancelled items")
     }
-    if let copiedAt { try await check(summary, copiedAt, in: store, context) }
+    if let copiedAt { try await context.refuseOlderCopy(summary, copiedAt, in: store) }
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)
@@ -97,33 +98,6 @@ struct ResumeCommand: Subcommand {
       if let retry { try await putBack(retry, in: session, context) }
       if ignoresWait { try await endWait(of: session, context) }
     }
-  }
-
-  /// Looks whether a run of a copied database may have gone on elsewhere after the copy was made: what was sent there is not in the
-  /// copy, and would be sent again.
-  ///
-  /// - Throws: ``StoreError`` where a process was sending the run when the copy was made.
-  private func check(
-    _ run: RunSummary, _ copiedAt: Timestamp, in store: any BatchStore, _ context: ProcessContext
-  ) async throws {
-    guard run.createdAt <= copiedAt else { return }
-    let since = try await store.attempts(
-      of: run.run, matching: RowFilter(since: copiedAt + .milliseconds(1)), after: nil, limit: 1)
-    // It went on here already.
-    guard since.rows.isEmpty else { return }
-    let made = context.zone.text(copiedAt, from: context.clock.now())
-    guard run.reason != .crash else {
-      throw StoreError(
-        .wrongState,
-        "this database is a copy that `backup` made \(made), while run \(run.run) was being sent: what was sent after "
-          + "that is not in it and would be sent twice",
-        remedy:
-          "cancel the run here and submit what the service does not have: docs/operations.md, \"A restored older copy\""
-      )
-    }
-    context.note(
-      "warning: this database is a copy that `backup` made \(made); if run \(run.run) was resumed elsewhere after that, what was "
-        + "sent there is sent twice")
   }
 
   /// Follows the items of a run in which nothing is left to send.

@@ -15,15 +15,16 @@ package enum DatabasePath {
   /// Specification: "all paths must be absolute ... should consider the path invalid and ignore it").
   ///
   /// - Parameters:
+  ///   - option: the option that a path is given with.
   ///   - given: the path of `--db`, or of the job file where neither option nor variable is there.
   ///   - variables: the environment.
   /// - Throws: ``ConfigurationError`` with code `no_database_path`, or `bad_value` for a home folder that is not known.
   package static func resolve(
-    given: String?, environment variables: [String: String]
+    _ option: String = "--db", given: String?, environment variables: [String: String]
   ) throws(ConfigurationError) -> String {
     if let given {
       guard !given.isEmpty, !given.utf8.contains(0) else {
-        throw .badValue("--db", given, expected: "a path")
+        throw .badValue(option, given, expected: "a path")
       }
       if let address = try StoreOpener.address(given) { return address }
       return try HomePath.expand(given, home: variables["HOME"])

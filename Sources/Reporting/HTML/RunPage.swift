@@ -133,8 +133,10 @@ struct RunHeader {
   }
 
   private func why(_ run: RunSummary) -> String? {
-    guard run.state == .paused, let reason = run.reason else { return nil }
+    guard let reason = run.reason else { return nil }
     let detail = run.detail.map { ": \(VisibleText.escape($0, cutAt: 400))" } ?? ""
+    if reason == .copied { return "Copied, and goes on in another database\(detail)" }
+    guard run.state == .paused else { return nil }
     return "Paused because \(reason.words)\(detail)"
   }
 

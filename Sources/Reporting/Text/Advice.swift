@@ -19,6 +19,11 @@ struct NextSteps {
   ///   - causes: why items are not accepted: what is refused for good is not advised to be sent again.
   ///   - settings: what the run was told, which a new run of its items has to be told, too.
   init(_ run: RunSummary, _ commands: RunCommands, causes: [CauseSummary], settings: RunSettings) {
+    if run.reason == .copied {
+      let commands = RunCommands(run: run.run, database: run.detail)
+      steps = [Step(purpose: "continue the run where it was copied to", command: commands.resume)]
+      return
+    }
     var steps = Self.goingOn(run, commands)
     // While it goes on there may be more of them in a minute.
     if !run.isLive { steps += Self.lost(run, commands, causes, settings) }
@@ -103,6 +108,11 @@ struct CauseAdvice {
   /// Advice on a cause of a run.
   init(_ cause: CauseSummary, of run: RunSummary, _ settings: RunSettings, _ commands: RunCommands) {
     let lost = [ChunkState.rejected, .failed].filter { cause.states.contains($0) }
+    guard run.reason != .copied else {
+      words = "the run goes on where it was copied to"
+      command = nil
+      return
+    }
     guard !run.isLive else {
       words = lost.isEmpty ? "the run continues automatically" : "wait until the run has ended"
       command = nil

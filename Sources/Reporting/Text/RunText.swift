@@ -123,6 +123,10 @@ package struct RunText: Sendable {
     text += "\n\(RunHeadline.text(run))\n"
     if run.state == .paused, let reason = run.reason {
       text += "paused because \(reason.words)\(detail(run)) [\(reason.rawValue)]\n"
+    } else if run.reason == .copied {
+      text += "copied, and goes on in another database\(detail(run)) [copied]\n"
+    } else if run.state == .cancelled, run.detail != nil {
+      text += "not to be resumed yet\(detail(run))\n"
     } else if run.state == .running, !run.isLive {
       text += "no process is sending this run: its process died\n"
     }
