@@ -107,6 +107,7 @@ let package = Package(
         .embedInCode("0013_rate_shares.sql"), .embedInCode("0014_removed_runs.sql"),
         .embedInCode("0015_late_answers.sql"),
         .embedInCode("postgres_0001_store.sql"),
+        .embedInCode("postgres_0002_upgrades.sql"),
       ],
       swiftSettings: swiftSettings),
     module("StoreCore", ["BatchDomain", "KillPoints", crypto, nioConcurrencyHelpers]),

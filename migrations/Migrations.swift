@@ -8,12 +8,16 @@ package enum Migrations {
     package let name: String
     /// The statements, UTF-8.
     package let sql: [UInt8]
+    /// Whether a program that does not know the step must not work with a database that has it. With PostgreSQL, others may be
+    /// at work while it is made.
+    package let isBreaking: Bool
 
     /// A step of the schema; made by hand only in tests.
-    package init(number: Int, name: String, sql: [UInt8]) {
+    package init(number: Int, name: String, sql: [UInt8], isBreaking: Bool = true) {
       self.number = number
       self.name = name
       self.sql = sql
+      self.isBreaking = isBreaking
     }
   }
 
@@ -41,6 +45,9 @@ package enum Migrations {
 
   /// Every step of the schema on PostgreSQL, in order.
   package static let postgres: [Step] = [
-    Step(number: 1, name: "postgres_0001_store.sql", sql: PackageResources.postgres_0001_store_sql)
+    Step(number: 1, name: "postgres_0001_store.sql", sql: PackageResources.postgres_0001_store_sql),
+    Step(
+      number: 2, name: "postgres_0002_upgrades.sql", sql: PackageResources.postgres_0002_upgrades_sql,
+      isBreaking: false),
   ]
 }

@@ -226,6 +226,15 @@ final class Dispatcher: Sendable {
   /// Whether other chunks may be sent: the first step of one was done, where that has to be seen first.
   var firstStepIsProven: Bool { read { $0.firstStepIsProven } }
 
+  // MARK: Suspending
+
+  /// Lets nothing new leave, waits until what is under way has ended and is recorded, does something, and goes on.
+  func suspended(_ body: () -> Void) async {
+    handle(.suspending(true))
+    if await turn(of: .suspender, .waits(.suspender)) == .suspend { body() }
+    handle(.suspending(false))
+  }
+
   // MARK: Stopping
 
   /// Why nothing more is sent or settled; `nil` while work goes on, and while a cancelled run is settled.

@@ -31,6 +31,8 @@ enum Waiter: Sendable, Hashable {
   case poller
   /// The one that cancels what is pending.
   case canceller
+  /// The one that stops the process for a while.
+  case suspender
 }
 
 /// Who waits for a turn, in the order they came.
@@ -46,7 +48,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: senders.append(waiter)
     case .reader: readers.append(waiter)
-    case .settler, .poller, .canceller: others.insert(waiter)
+    case .settler, .poller, .canceller, .suspender: others.insert(waiter)
     }
   }
 
@@ -55,7 +57,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: senders.contains(waiter)
     case .reader: readers.contains(waiter)
-    case .settler, .poller, .canceller: others.contains(waiter)
+    case .settler, .poller, .canceller, .suspender: others.contains(waiter)
     }
   }
 
@@ -67,7 +69,7 @@ struct WaitingTasks: Sendable {
     switch waiter {
     case .sender: Self.remove(waiter, from: &senders)
     case .reader: Self.remove(waiter, from: &readers)
-    case .settler, .poller, .canceller: others.remove(waiter) != nil
+    case .settler, .poller, .canceller, .suspender: others.remove(waiter) != nil
     }
   }
 
@@ -113,6 +115,8 @@ enum Turn: Sendable, Equatable {
   case look
   /// Cancel what is pending.
   case cancelPending
+  /// Stop the process: nothing is under way.
+  case suspend
   /// Nothing is left for this task to do, or the run stops.
   case leave
 }
@@ -137,6 +141,8 @@ enum DispatcherEvent: Sendable {
   case pollerWaits(version: Int, until: Duration?)
   /// A task that may be waiting was cancelled.
   case withdrawn(Waiter)
+  /// Nothing new is to leave, or may leave again: the process is about to be stopped for a while.
+  case suspending(Bool)
   /// The moment may have come that the alarm was set for.
   case alarm
 

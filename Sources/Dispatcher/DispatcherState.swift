@@ -30,6 +30,8 @@ struct DispatcherState: Sendable {
   private var settling = Watch()
   private var polling = Watch()
   private var alarm: Duration?
+  /// Whether nothing new leaves because the process is about to be stopped for a while.
+  private var isSuspending = false
   private var actions: [DispatcherAction] = []
 
   /// Whether a person cancelled the run; true from then on, whatever else stops it. A cancelled run sends nothing more
@@ -73,6 +75,7 @@ struct DispatcherState: Sendable {
     pauseUntilLaterWindow(now: now)
     wakeWatchers(now: now)
     wakeCanceller()
+    wakeSuspender()
     setAlarm(now: now)
     defer { actions = [] }
     return actions
@@ -92,6 +95,7 @@ struct DispatcherState: Sendable {
     // A task that was woken before it was cancelled has its turn.
     case .withdrawn(let waiter): if waiting.remove(waiter) { wake(waiter, .leave) }
     case .alarm: alarm = nil
+    case .suspending(let isSuspending): self.isSuspending = isSuspending
 
     case .foundNothing(let slot):
       lanes.foundNothing(for: slot)
@@ -185,7 +189,9 @@ extension DispatcherState {
     if isSendingOver || isDone { return .leave }
     // As long as it is not known what a refusal means, no more of them are collected than are under way at a time: a
     // manifest of which every chunk is refused would else be sent to its end for nothing.
-    if storeTroubles > 0 || doubted > 0 && doubted + working >= settings.concurrency { return .wait }
+    if isSuspending || storeTroubles > 0 || doubted > 0 && doubted + working >= settings.concurrency {
+      return .wait
+    }
     if let opening = hours.opening { return waitForWindow(until: opening) }
     var closed: [(lane: Int, until: Duration)] = []
     for lane in lanes.indices {
@@ -392,6 +398,8 @@ extension DispatcherState {
     while let reader = waiting.readers.first {
       if stopsSettling {
         wake(reader, .leave)
+      } else if isSuspending {
+        return
       } else if lanes[lanes.reading].gate.enter(now: now.elapsed) == .go {
         wake(reader, .read)
       } else {
@@ -503,6 +511,16 @@ extension DispatcherState {
   private mutating func wakeCanceller() {
     guard isCancelled || stop != nil || isSettlingOver, waiting.remove(.canceller) else { return }
     wake(.canceller, isCancelled ? .cancelPending : .leave)
+  }
+}
+
+// MARK: - Suspending
+
+extension DispatcherState {
+  /// Lets the process be stopped once no request is under way and everything is recorded.
+  private mutating func wakeSuspender() {
+    guard isSuspending, working == 0, waiting.remove(.suspender) else { return }
+    wake(.suspender, .suspend)
   }
 }
 

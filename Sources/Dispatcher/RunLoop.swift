@@ -1,5 +1,19 @@
 package import BatchDomain
 
+/// How a process that sends a run is stopped for a while, as by Ctrl-Z.
+package struct Suspension: Sendable {
+  /// Each element asks for it.
+  package let asked: AsyncStream<Void>
+  /// Stops the process, and returns when it goes on.
+  package let suspend: @Sendable () -> Void
+
+  /// A way to be stopped.
+  package init(asked: AsyncStream<Void>, suspend: @escaping @Sendable () -> Void) {
+    self.asked = asked
+    self.suspend = suspend
+  }
+}
+
 /// Sends a run: a bounded group of senders, one settler beside them, and an ear for requests to stop.
 ///
 /// Every task is a child of ``run()``, so that a run on one seeded executor can be repeated.
@@ -41,10 +55,14 @@ package struct RunLoop: Sendable {
   /// - Parameters:
   ///   - isCancelling: cancels the run at once: nothing is sent, what is unknown is settled.
   ///   - stops: each element asks to stop; requests under way are waited for.
+  ///   - suspension: how the process is stopped for a while, and goes on; `nil` where it never is.
   /// - Returns: how the run was left.
   /// - Throws: ``StoreError`` when the store cannot be used; the run then keeps its owner's mark and is
   ///   resumed like one whose owner died. ``ConfigurationError`` when the run's windows cannot be followed.
-  package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>) async throws -> RunExit {
+  package func run(isCancelling: Bool = false, stops: AsyncStream<StopCause>, suspension: Suspension? = nil)
+    async throws
+    -> RunExit
+  {
     let calendar = try settings.calendar()
     let standing = try await session.standing()
     let dispatcher = Dispatcher(
@@ -65,6 +83,12 @@ package struct RunLoop: Sendable {
       group.addTask {
         await watchRequests(on: dispatcher)
         return false
+      }
+      if let suspension {
+        group.addTask {
+          for await _ in suspension.asked { await dispatcher.suspended(suspension.suspend) }
+          return false
+        }
       }
       group.addTask {
         await dispatcher.ringAlarm()
@@ -135,8 +159,14 @@ package struct RunLoop: Sendable {
   private func leave(_ dispatcher: Dispatcher) async throws -> RunExit {
     var stop = dispatcher.stop
     if case .store(let error) = stop {
-      guard error.code == .lostChanges else { throw error }
-      stop = .paused(.failedOver, detail: error.message)
+      switch error.code {
+      case .lostChanges: stop = .paused(.failedOver, detail: error.message)
+      case .schema:
+        // Everything is recorded, and a newer program goes on with it.
+        try await session.release(as: .paused(.detached, detail: error.message), at: clock.now())
+        throw error
+      default: throw error
+      }
     }
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, dispatcher: dispatcher)

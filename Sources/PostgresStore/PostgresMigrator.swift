@@ -39,10 +39,16 @@ struct PostgresMigrator {
       }
       return .create
     }
-    let applied = try connection.rows("SELECT number, name, checksum FROM migration ORDER BY number") {
-      (number: $0.int(0), name: $0.text(1), checksum: [UInt8]($0.bytes(2)))
+    // The first step had no column that says whether it is breaking.
+    let applied = try connection.rows(
+      """
+      SELECT number, name, checksum, coalesce((to_jsonb(m) ->> 'is_breaking')::bigint, 1) FROM migration AS m ORDER BY number
+      """
+    ) {
+      (number: $0.int(0), name: $0.text(1), checksum: [UInt8]($0.bytes(2)), isBreaking: $0.flag(3))
     }
     for (index, row) in applied.enumerated() {
+      guard index < steps.count || row.isBreaking else { continue }
       guard index < steps.count else {
         throw StoreError(
           .schema,
@@ -57,7 +63,36 @@ struct PostgresMigrator {
           remedy: "use the version of orchestrate that made the database, or name another one with --db")
       }
     }
-    return applied.count == steps.count ? .nothing : .upgrade(from: applied.count)
+    return applied.count >= steps.count ? .nothing : .upgrade(from: applied.count)
+  }
+
+  /// Tells the processes at work to leave before a breaking step is made: those that do not know it let their requests end.
+  ///
+  /// - Parameter silence: after how long without a beat a process is taken for gone.
+  /// - Returns: how many are still at work; 0 where nothing breaks.
+  func announce(in connection: Connection, at place: String, silence: Duration) throws -> Int {
+    guard case .upgrade(let from) = try need(of: connection, at: place),
+      let last = steps.dropFirst(from).last(where: \.isBreaking),
+      // Before the second step nobody can be told.
+      from >= 2
+    else { return 0 }
+    try connection.execute(
+      "UPDATE engine SET required_schema = \(last.number) WHERE required_schema < \(last.number)")
+    return try connection.first(
+      """
+      SELECT count(*) FROM worker
+      WHERE left_at IS NULL AND lost_at IS NULL AND beat_at > \(connection.dialect.now) - ?
+      """, .integer(silence.millisecondsRoundedUp)
+    ) { $0.int(0) } ?? 0
+  }
+
+  /// Why a process that knows these steps must not go on with a database; `nil` where it may.
+  func obstacle(in connection: Connection, at place: String) throws -> StoreError? {
+    let required = try connection.first("SELECT required_schema FROM engine WHERE id = 1") { $0.int(0) } ?? 0
+    guard required > steps.count else { return nil }
+    return StoreError(
+      .schema, "\(place) is brought to schema \(required), and this program knows \(steps.count)",
+      remedy: "start a newer version of orchestrate; another process goes on with the run")
   }
 
   /// Applies every step that the database does not have, in one transaction.
@@ -102,6 +137,9 @@ struct PostgresMigrator {
         "INSERT INTO migration (number, name, checksum) VALUES (?, ?, ?)", .integer(step.number),
         .text(step.name),
         .blob(Self.checksum(of: step)))
+    }
+    for step in steps.dropFirst(max(first, 1)) where !step.isBreaking {
+      try connection.run("UPDATE migration SET is_breaking = 0 WHERE number = ?", .integer(step.number))
     }
     return steps.count - first
   }

@@ -98,6 +98,7 @@ package enum PostgresStore {
   ) async throws -> Int {
     let reader = Place(target, surroundings).reader()
     let migrator = PostgresMigrator(steps: Migrations.postgres)
+    if !isDry { try await waitForLeaving(migrator, reader, target, surroundings) }
     let count = try await reader.read { connection in
       guard isDry else { return try migrator.migrate(connection, at: target.shown) }
       return switch try migrator.need(of: connection, at: target.shown) {
@@ -108,6 +109,26 @@ package enum PostgresStore {
     }
     try await reader.close()
     return count
+  }
+
+  /// Waits until nobody is at work who does not know a step that breaks something.
+  private static func waitForLeaving(
+    _ migrator: PostgresMigrator, _ reader: Database, _ target: PostgresTarget, _ surroundings: Surroundings
+  ) async throws {
+    let silence = WorkerEngine.Limits().silence
+    var told = 0
+    while true {
+      let left = try await reader.read {
+        try migrator.announce(in: $0, at: target.shown, silence: silence)
+      }
+      guard left > 0 else { return }
+      if left != told {
+        surroundings.notify(
+          "waiting for \(left) process\(left == 1 ? "" : "es") to let requests end and leave")
+      }
+      told = left
+      try await surroundings.clock.sleep(for: .seconds(1))
+    }
   }
 
   /// The processes that use a database, but for those that ended their work; the latest first.
@@ -207,6 +228,9 @@ package enum PostgresStore {
         worker: Worker(version: surroundings.version, random: surroundings.random),
         locks: LockFolder(folder: LockFolder.folder(in: surroundings.environment), server: store),
         clock: surroundings.clock, watchdog: surroundings.watchdog, notify: surroundings.notify,
+        obstacle: { [shown = target.shown] in
+          try PostgresMigrator(steps: Migrations.postgres).obstacle(in: $0, at: shown)
+        },
         scratch: surroundings.scratch)
     }
   }

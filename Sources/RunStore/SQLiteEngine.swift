@@ -48,6 +48,8 @@ final class SQLiteEngine: StoreEngine {
 
   func requestsUnderWay(changeBy difference: Int) {}
 
+  func confirmSchema() {}
+
   func isAnyRunOwned(besides run: Int64, in connection: Connection) throws -> Bool {
     try locks.isAnyRunOwned(besides: run)
   }

@@ -21,6 +21,7 @@ struct MachineWalkTests {
     var reading = 0
     var alarm: Duration?
     var isOver = false
+    var isSuspending = false
 
     func isOut(_ budget: Budget) -> Int {
       slots.count { Budget($0.step) == budget } + (budget == budgets.reading ? reading : 0)
@@ -33,13 +34,20 @@ struct MachineWalkTests {
           #expect(waiting.remove(waiter) != nil, "\(waiter) was woken and did not wait")
           switch turn {
           case .claim(let slot):
-            #expect(!isOver)
+            #expect(!isOver && !isSuspending)
             slots.append(slot)
-          case .read: reading += 1
+          case .read:
+            #expect(!isSuspending)
+            reading += 1
+          case .suspend: #expect(slots.isEmpty && unrecorded.isEmpty)
           case .look, .cancelPending, .leave: break
           }
         case .setAlarm(let moment): alarm = moment
-        case .reply(let effect): if let slot = effect.next { slots.append(slot) }
+        case .reply(let effect):
+          if let slot = effect.next {
+            #expect(!isSuspending)
+            slots.append(slot)
+          }
         case .tell(.stopping): isOver = true
         case .tell: break
         }
@@ -47,7 +55,7 @@ struct MachineWalkTests {
     }
 
     for _ in 0..<400 {
-      switch Int.random(in: 0..<12, using: &generator) {
+      switch Int.random(in: 0..<13, using: &generator) {
       case 0, 1:
         let sender = Waiter.sender(Int.random(in: 0..<20, using: &generator))
         if waiting.insert(sender).inserted { perform(machine.handle(.waits(sender))) }
@@ -89,14 +97,23 @@ struct MachineWalkTests {
           alarm = nil
           perform(machine.handle(.alarm))
         }
+      case 11 where Int.random(in: 0..<5, using: &generator) == 0:
+        guard waiting.insert(.suspender).inserted else { continue }
+        isSuspending = true
+        perform(machine.handle(.suspending(true)))
+        perform(machine.handle(.waits(.suspender)))
       default:
         guard Int.random(in: 0..<100, using: &generator) == 0 else { continue }
         perform(machine.handle(.stop(.asked)))
       }
+      if isSuspending, !waiting.contains(.suspender) {
+        isSuspending = false
+        perform(machine.handle(.suspending(false)))
+      }
       for budget in Set(budgets.sending + [budgets.reading]) { #expect(isOut(budget) <= concurrency) }
       if isOver {
-        #expect(waiting.isEmpty)
-      } else if !waiting.isEmpty {
+        #expect(waiting.subtracting([.suspender]).isEmpty)
+      } else if !waiting.isEmpty, !isSuspending {
         // Whoever waits is waited for: a request under way, or the alarm.
         #expect(!slots.isEmpty || reading > 0 || alarm != nil, "\(waiting) wait for nothing")
       }

@@ -93,6 +93,42 @@ struct LiveRunTests {
     await scene.server.stop()
   }
 
+  @Test("Ctrl-Z lets the requests in flight end before it stops the process, which then goes on where it was")
+  func suspended() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(300) }
+    let process = try await running(scene)
+    process.send(SIGTSTP)
+    await process.says("stopped; no request is under way")
+    let state = "/proc/\(process.id)/stat"
+    while try !String(contentsOfFile: state, encoding: .utf8).contains(") T ") { await Task.yield() }
+    #expect(
+      try await Database.count("SELECT count(*) FROM attempt WHERE outcome IS NULL", in: scene.database) == 0)
+    let sent = scene.server.ledger.transferCount
+    #expect(sent < 40)
+    process.send(SIGCONT)
+    let ended = await process.ended()
+    #expect(ended.status == 0, "\(ended.diagnostics)")
+    #expect(scene.timesTaken(200) == [1])
+    #expect(try await Database.count("SELECT count(*) FROM attempt", in: scene.database) == 40)
+    await scene.server.stop()
+  }
+
+  @Test("Ctrl-Z again stops the process at once")
+  func suspendedAtOnce() async throws {
+    let scene = try await Scene { $0.delay = .seconds(20) }
+    let process = try OrchestrateProcess(
+      ["submit", try scene.manifest(50)] + scene.here, environment: scene.environment)
+    try await scene.server.ledger.waitFor(transfers: 1)
+    process.send(SIGTSTP)
+    await process.says("stopping once the requests in flight have ended")
+    process.send(SIGTSTP)
+    let state = "/proc/\(process.id)/stat"
+    while try !String(contentsOfFile: state, encoding: .utf8).contains(") T ") { await Task.yield() }
+    process.send(SIGKILL)
+    #expect(await process.ended().status == 128 + SIGKILL)
+    await scene.server.stop()
+  }
+
   @Test("under nohup SIGHUP stays ignored")
   func nohup() async throws {
     let scene = try await Scene { $0.delay = .milliseconds(100) }

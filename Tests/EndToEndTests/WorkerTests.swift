@@ -172,6 +172,42 @@ struct WorkerTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "a worker that does not know the schema to come lets its requests end, gives its run back and exits with 5",
+    .enabled(if: PostgresCluster.isAvailable))
+  func outdated() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.delay = .milliseconds(100)
+    }
+    let environment = try environment(scene, .postgresql)
+    _ = try await detach(scene, 200, environment, "--chunk-size", "1", "--concurrency", "1")
+    let (worker, idle) = (
+      try OrchestrateProcess(["worker"], environment: environment),
+      try OrchestrateProcess(["worker"], environment: environment)
+    )
+    // One of them has the run, and the other one finds nothing to do.
+    while try await report(environment)["attempts"] as? Int ?? 0 < 3 { await Task.yield() }
+    let database = try #require(environment["ORCHESTRATE_DB"]?.split(separator: "/").last.map(String.init))
+    // What a newer program does first that has to make a breaking step.
+    let announced = try SpawnedProgram.run([
+      "psql", "-q", "-h", try #require(PostgresCluster.shared).folder.path, "-U", "postgres", "-d", database,
+      "-c", "UPDATE engine SET required_schema = 1000",
+    ])
+    #expect(announced.status == 0)
+    for process in [worker, idle] {
+      let ended = await process.ended()
+      #expect(ended.status == 5, "\(ended.diagnostics)")
+      #expect(ended.diagnostics.contains("schema 1000"))
+    }
+    let left = try await report(environment)
+    #expect(left["state"] as? String == "paused" && left["reason"] as? String == "detached")
+    let states = try #require(left["chunks"] as? [String: Int])
+    #expect(states["submitting"] == 0 && states["unknown"] == 0)
+    #expect(scene.timesTaken(200).isSubset(of: [0, 1]))
+    await scene.server.stop()
+  }
+
   @Test("health is told over HTTP")
   func health() async throws {
     let scene = try await Scene()

@@ -1,4 +1,5 @@
 import BatchDomain
+import Dispatch
 import Dispatcher
 import Foundation
 import NIOConcurrencyHelpers
@@ -8,9 +9,28 @@ import UnixSignals
 /// The two-stage stop: the first SIGINT, SIGTERM or SIGHUP asks the run to stop, the second leaves at once.
 ///
 /// SIGHUP keeps being ignored when it was ignored at the start, as under nohup.
+///
+/// SIGTSTP (Ctrl-Z) stops the process at once where nothing is sent; a run lets its requests end first
+/// (``suspension(_:)``). SIGSTOP cannot be caught.
 final class StopSignals: Sendable {
   private let flag: Flag
   private let listener: Task<Void, Never>
+  private let suspensions = NIOLockedValueBox(Suspensions())
+  private let terminalStop: SignalSource?
+
+  /// `@unchecked Sendable`: a dispatch source may be used from any thread (dispatch(3)).
+  private struct SignalSource: @unchecked Sendable {
+    let source: any DispatchSourceSignal
+  }
+
+  /// What SIGTSTP means now.
+  private struct Suspensions {
+    /// Of the run that is sent.
+    var asking: AsyncStream<Void>.Continuation?
+    var say: (@Sendable (String) -> Void)?
+    /// Whether requests are waited for.
+    var isWaiting = false
+  }
 
   private final class Flag: Sendable {
     let isRaised = Atomic(false)
@@ -49,8 +69,55 @@ final class StopSignals: Sendable {
         flag.tell()
       }
     }
+    guard context.ownsProcess, !Self.isIgnored(SIGTSTP) else {
+      terminalStop = nil
+      context.passage.signals(self)
+      return
+    }
+    // A source only tells of a signal that does nothing by itself.
+    signal(SIGTSTP, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(
+      signal: SIGTSTP, queue: DispatchQueue(label: "orchestrate.suspend"))
+    source.setEventHandler { [suspensions] in Self.suspend(suspensions) }
+    source.resume()
+    terminalStop = SignalSource(source: source)
     context.passage.signals(self)
   }
+
+  // MARK: Being stopped for a while
+
+  /// Has SIGTSTP wait for the requests of a run from now on.
+  ///
+  /// - Parameter say: tells the person who runs the process.
+  func suspension(_ say: @escaping @Sendable (String) -> Void) -> Suspension {
+    let (asked, asking) = AsyncStream.makeStream(of: Void.self)
+    suspensions.withLockedValue { $0 = Suspensions(asking: asking, say: say) }
+    return Suspension(asked: asked) { [suspensions] in
+      suspensions.withLockedValue { $0.isWaiting = false }
+      say("stopped; no request is under way. Continue with fg, or SIGCONT")
+      Self.stopNow()
+      say("going on")
+    }
+  }
+
+  /// The run is over: SIGTSTP stops the process at once again.
+  func endSuspension() { suspensions.withLockedValue { $0 = Suspensions() } }
+
+  private static func suspend(_ suspensions: NIOLockedValueBox<Suspensions>) {
+    let (asking, say) = suspensions.withLockedValue { state in
+      defer { state.isWaiting = state.asking != nil && !state.isWaiting }
+      return state.isWaiting ? (nil, nil) : (state.asking, state.say)
+    }
+    // Nothing is sent, or the person does not want to wait.
+    guard let asking else { return stopNow() }
+    say?(
+      "stopping once the requests in flight have ended; Ctrl-Z again stops at once and leaves them to time out"
+    )
+    asking.yield()
+  }
+
+  /// Stops the process until it gets SIGCONT.
+  private static func stopNow() { kill(getpid(), SIGSTOP) }
 
   /// Asks to stop, as the first signal does.
   func ask() {
@@ -80,7 +147,10 @@ final class StopSignals: Sendable {
     flag.farewell.withLockedValue { $0 = farewell }
   }
 
-  deinit { listener.cancel() }
+  deinit {
+    listener.cancel()
+    terminalStop?.source.cancel()
+  }
 
   private static func isIgnored(_ number: Int32) -> Bool {
     var action = sigaction()

@@ -133,19 +133,22 @@ struct RunExecution {
       observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency,
       storePatience: store.patience)
     tidy(signals, session.run)
+    let suspension = signals.suspension { [context = console.context] in context.note($0) }
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
         // Senders wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(connection.executor) {
           let ending = try await loop.run(
             isCancelling: isCancelling,
-            stops: signals.stops(as: givesBack ? .paused(.detached, detail: nil) : .asked))
+            stops: signals.stops(as: givesBack ? .paused(.detached, detail: nil) : .asked),
+            suspension: suspension)
           // Notifications and the result may still take their time.
           tidyAfter(session.run, signals)
           return ending
         }
       }
     }
+    signals.endSuspension()
     await connection.shutdown()
     if case .failure = result {
       events?.ended(.paused, reason: .store, counts: nil)

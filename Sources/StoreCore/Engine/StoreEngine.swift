@@ -44,6 +44,11 @@ package protocol StoreEngine: Sendable {
   /// that cannot happen.
   var sendingRules: SendingRules? { get }
 
+  /// Refuses to begin anything with a store that is brought to a schema this program does not know.
+  ///
+  /// - Throws: ``StoreError`` with code `schema`.
+  func confirmSchema() throws
+
   /// Refuses to send where others take this process for dead.
   ///
   /// - Throws: ``StoreError`` with code `owned`.

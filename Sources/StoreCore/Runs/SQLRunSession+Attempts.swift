@@ -64,6 +64,11 @@ extension SQLRunSession {
     _ step: ChunkStep, at now: Timestamp, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> Result<Claim, StoreError> {
+    do {
+      try engine.confirmSchema()
+    } catch let error as StoreError {
+      return .failure(error)
+    }
     try engine.confirmLife()
     guard let next = try nextPending(step, in: connection) else { return .success(.none) }
     if !settings.limits(on: step).isEmpty { try engine.lockBudget(of: origin, step, in: connection) }

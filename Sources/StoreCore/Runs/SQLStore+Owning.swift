@@ -133,6 +133,7 @@ extension SQLStore: BatchStore {
 
   /// The runs that a worker may take, the oldest first.
   package func runsToTake() async throws -> [RunID] {
+    try engine.confirmSchema()
     let candidates = try await reader.read { connection in
       try connection.rows(
         """

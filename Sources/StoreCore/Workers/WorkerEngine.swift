@@ -37,6 +37,9 @@ package final class WorkerEngine: StoreEngine {
   private let watched = NIOLockedValueBox<[Int64: Watched]>([:])
   private let underWay = NIOLockedValueBox(0)
   private let isTakenForLost = NIOLockedValueBox(false)
+  /// Looks whether this program has to leave the store to a newer one.
+  private let obstacle: (@Sendable (Connection) throws -> StoreError?)?
+  private let hasToLeave = NIOLockedValueBox<StoreError?>(nil)
   private let lastContact = NIOLockedValueBox<Duration?>(nil)
 
   /// The engine of one process.
@@ -45,14 +48,18 @@ package final class WorkerEngine: StoreEngine {
   ///   - clock: the machine's: its time that never goes back is what silence is measured with.
   ///   - watchdog: ends this process when it is stopped while requests are under way; `nil` for none, in tests.
   ///   - notify: says something to the person who runs this process.
+  ///   - obstacle: why this program has to leave the store to a newer one, looked at with each beat; `nil` where that cannot
+  ///     happen.
   ///   - scratch: opens a database for what does not fit into memory.
   package init(
     worker: Worker, locks: any WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
     watchdog: (any RequestWatchdog)?, notify: @escaping @Sendable (String) -> Void,
+    obstacle: (@Sendable (Connection) throws -> StoreError?)? = nil,
     scratch: @escaping @Sendable () async throws -> Database
   ) {
     self.watchdog = watchdog
     self.notify = notify
+    self.obstacle = obstacle
     self.worker = worker
     self.locks = locks
     self.clock = clock
@@ -247,6 +254,10 @@ package final class WorkerEngine: StoreEngine {
     return last.flatMap { $0 }.map { $0 != server } ?? false
   }
 
+  package func confirmSchema() throws {
+    if let reason = hasToLeave.withLockedValue({ $0 }) { throw reason }
+  }
+
   /// Refuses what a process must not do any more that others take for lost (R5).
   package func confirmLife() throws {
     guard isTakenForLost.withLockedValue({ $0 }) else { return }
@@ -396,7 +407,7 @@ package final class WorkerEngine: StoreEngine {
   private func beat(on database: Database) async throws {
     let asked = clock.elapsed()
     let requests = underWay.withLockedValue { $0 }
-    let (moment, isLost) = try await database.read { [worker] connection in
+    let (moment, isLost) = try await database.read { [worker, obstacle, hasToLeave] connection in
       // Whether a beat survives the server does not matter.
       try connection.execute(
         """
@@ -409,6 +420,7 @@ package final class WorkerEngine: StoreEngine {
       ) {
         $0.flag(0)
       }
+      if let reason = try obstacle?(connection) { hasToLeave.withLockedValue { $0 = reason } }
       return (try connection.first("SELECT \(connection.dialect.now)") { $0.int(0) } ?? 0, isLost ?? true)
     }
     if isLost { isTakenForLost.withLockedValue { $0 = true } }
