@@ -1,8 +1,9 @@
 import BatchDomain
 import PostgresStore
-import StoreCore
 import TestSupport
 import Testing
+
+@testable import StoreCore
 
 @Suite("PostgreSQL store against the port's rules", .enabled(if: PostgresCluster.isAvailable))
 struct PostgresConformanceTests {
@@ -24,6 +25,29 @@ struct PostgresConformanceTests {
     let rule = try #require(KnownItemsConformance.all.first { $0.name == name })
     let cluster = try #require(PostgresCluster.shared)
     try await rule.check(KnownItemsConformance(makeStore: { try await open(cluster.makeTarget()) }))
+  }
+
+  @Test("the store shares limits as the rule says", arguments: SharingConformance.all.map(\.name))
+  func sharing(name: String) async throws {
+    let rule = try #require(SharingConformance.all.first { $0.name == name })
+    let cluster = try #require(PostgresCluster.shared)
+    let suite = SharingConformance(
+      makeStore: { try await open(cluster.makeTarget()) },
+      kill: { store, run in
+        // One process plays all runs: of one that died, nobody is left who owns its run.
+        let store = try #require(store as? SQLStore)
+        try await store.database.write { connection in
+          try connection.run("UPDATE run SET worker = NULL WHERE run_id = ?", .text(run.rawValue))
+        }
+      })
+    try await rule.check(suite)
+  }
+
+  @Test("old runs are removed as the rule says", arguments: RunRemovalConformance.all.map(\.name))
+  func removal(name: String) async throws {
+    let rule = try #require(RunRemovalConformance.all.first { $0.name == name })
+    let target = try #require(PostgresCluster.shared).makeTarget()
+    try await rule.check(RunRemovalConformance(makeStore: { try await open(target) }))
   }
 }
 
