@@ -66,7 +66,26 @@ struct RunTextTests {
     #expect(report.split(separator: "\n").count <= 50)
   }
 
-  @Test(arguments: PauseReason.allCases)
+  @Test func copiedRunSaysWhereItGoesOnAndAdvisesNothingElse() {
+    let run = Samples.run {
+      $0.state = .cancelled
+      $0.reason = .copied
+      $0.detail = "/data/other runs.db"
+      $0.counts = StateCounts(
+        chunks: [.pending: 90, .unknown: 5, .rejected: 5],
+        items: [.pending: 4_500, .unknown: 250, .rejected: 250])
+    }
+    let report = text.report(RunReport(run: run, causes: [Samples.cause]))
+    #expect(report.contains("\ncopied, and goes on in another database: /data/other runs.db [copied]\n"))
+    #expect(report.contains("    orchestrate resume \(run.run) --db '/data/other runs.db'\n"))
+    for command in ["cancel", "settle", "export", "submit", "--retry"] {
+      #expect(
+        !report.contains("orchestrate \(command)") && !report.contains(" \(command) "),
+        "\(command): \(report)")
+    }
+  }
+
+  @Test(arguments: PauseReason.allCases.filter { $0 != .copied })
   func pausedRunSaysWhyAndHowToGoOn(reason: PauseReason) {
     let run = Samples.run {
       $0.state = .paused
