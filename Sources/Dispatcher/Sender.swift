@@ -53,16 +53,22 @@ struct Sender {
     KillPoint.afterIntent.reached()
     let started = clock.elapsed()
     let settings = session.settings
-    // The commit of the intent may have taken long.
-    let result =
-      dispatcher.isWindowOpen
-      ? await service.send(
+    let result: SubmissionResult
+    if chunk.mayBeDone {
+      result = SubmissionResult(
+        .unknown, code: UnknownChunk.failedOverCode,
+        message: "the database lost changes: whether this step was done is asked first")
+    } else if !dispatcher.isWindowOpen {
+      // The commit of the intent may have taken long.
+      result = SubmissionResult(.notProcessed, message: RunSettings.noWindow, obstacle: .closedWindow)
+    } else {
+      result = await service.send(
         SendUnit(
           chunk: chunk.number, firstItem: chunk.firstItem, itemCount: chunk.itemCount,
           content: chunk.filePart,
           timeout: settings.timeout, mayBeDivided: settings.bisect, externalIDs: chunk.externalIDs),
         step: chunk.step)
-      : SubmissionResult(.notProcessed, message: RunSettings.noWindow, obstacle: .closedWindow)
+    }
     KillPoint.afterAnswer.reached()
     let took = clock.elapsed() - started
     do {
@@ -73,7 +79,7 @@ struct Sender {
           slot: slot,
           ending: Gate.Ending(
             outcome: result.outcome, asked: result.wait, failure: result.text,
-            isSuspect: chunk.countedAttempts > 0 && result.obstacle == nil,
+            isSuspect: chunk.mayBeDone || chunk.countedAttempts > 0 && result.obstacle == nil,
             isOutOfFiles: result.obstacle == .openFiles,
             isOutsideWindow: result.obstacle == .closedWindow),
           obstacle: result.obstacle, pause: pause.map { .paused($0, detail: result.pauseText) },

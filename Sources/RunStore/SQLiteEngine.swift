@@ -43,7 +43,8 @@ final class SQLiteEngine: StoreEngine {
 
   func confirmHistory() {}
 
-  /// A file has one history; a backup that was put in its place is not told from it.
+  /// A file has one history; a copy that was put in its place is not told from it. With profile v1.3 the service tells
+  /// (`AssetsService.asset(of:)`).
   func mayHaveLostChanges(_ run: Int64, in connection: Connection) -> Bool { false }
 
   func requestsUnderWay(changeBy difference: Int) {}

@@ -312,6 +312,32 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test("an older copy of the database, made by cp, is noticed, and asks before it sends")
+  func olderCopy() async throws {
+    let scene = try await scene(videos: 12, faults: ["upload/unauthorized@6"])
+    let stopped = try await submit(scene, "--concurrency", "1")
+    #expect(stopped.status == 4, "\(stopped.diagnostics)\(stopped.output)")
+    let copy = scene.folder.file("copy.db")
+    // As `cp` makes one while nothing uses the database.
+    try FileManager.default.copyItem(atPath: scene.database, toPath: copy)
+    scene.server.setFaults([])
+    let finished = try await run(["resume", "latest"], scene)
+    #expect(finished.status == 0, "\(finished.diagnostics)\(finished.output)")
+
+    let noticed = try await run(["resume", "latest", "--db", copy], scene)
+    #expect(noticed.status == 3, "\(noticed.diagnostics)\(noticed.output)")
+    #expect(noticed.output.contains("which this database says was never sent"), "\(noticed.output)")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.values.allSatisfy { $0 == 1 })
+
+    let asked = try await run(["resume", "latest", "--db", copy, "--settle-grace", "200ms"], scene)
+    #expect(asked.status == 0, "\(asked.diagnostics)\(asked.output)")
+    let tally = scene.server.assets.tally(at: scene.server.now)
+    #expect(tally.indexed.count == 12)
+    #expect(tally.assets.count == 12 && tally.assets.values.allSatisfy { $0 == 1 }, "\(tally)")
+    #expect((tally.assetsTwice, tally.indexedTwice) == (0, 0))
+    await scene.server.stop()
+  }
+
   /// Every moment of a run, early and late: both steps pass most of them.
   static let moments = KillPoint.allCases.flatMap { point -> [String] in
     switch point {

@@ -91,6 +91,43 @@ struct OwnershipTests {
     #expect(try await heir.standing().request == .cancel)
   }
 
+  @Test("a run paused because the database lost changes asks about all that may have been sent")
+  func lostChanges() async throws {
+    let store = try await TestStore()
+    let session = try await PlannedItems.plan(
+      (0..<3).map { PlannedItems.source($0) }, chunkSize: 1, in: store.store, at: TestStore.start)
+    let first = try #require(try await session.firstNeverSent())
+    #expect(first.sequence == 0 && first.knownUntil == TestStore.start)
+    guard case .chunk(let chunk) = try await session.claim(at: TestStore.start + .seconds(5)) else {
+      Issue.record("nothing to claim")
+      return
+    }
+    _ = try await session.record(
+      AttemptRecord(
+        of: chunk, finishedAt: TestStore.start + .seconds(6), took: .seconds(1), outcome: .accepted,
+        status: 200,
+        code: nil, message: nil, isCounted: false, event: .accepted))
+    let second = try #require(try await session.firstNeverSent())
+    #expect(second.sequence == 1 && second.knownUntil == TestStore.start + .seconds(5))
+    try await session.release(as: .paused(.failedOver, detail: "older"), at: TestStore.start + .seconds(7))
+
+    let later = TestStore.start + .seconds(3_600)
+    let heir = try await store.store.take(session.run, isCancelling: false, at: later)
+    #expect(try await heir.firstNeverSent() == nil)
+    let unknown = try await heir.unknownChunks(after: nil, limit: 10)
+    #expect(unknown.map(\.number) == [ChunkNumber(1), ChunkNumber(2)])
+    #expect(unknown.map(\.code) == ["failed_over", "failed_over"])
+    // What another copy sent was sent after the last attempt that this one has.
+    #expect(unknown.allSatisfy { $0.startedAt == TestStore.start + .seconds(5) })
+    #expect(try await heir.standing().counts.items(in: .accepted) == 1)
+    let problems = try StoreAudit.problems(in: store.path)
+    #expect(problems.isEmpty, "\(problems)")
+    // Once only: what is found then is settled as any lost answer.
+    try await heir.release(as: .paused(.signal, detail: nil), at: later)
+    let next = try await store.store.take(session.run, isCancelling: false, at: later)
+    #expect(try await next.unknownChunks(after: nil, limit: 10).map(\.attempt) == [1, 1])
+  }
+
   @Test("a chunk whose items were changed behind the store is not sent")
   func damagedItems() async throws {
     let store = try await TestStore()

@@ -114,6 +114,10 @@ struct SimulatedSession: RunSession {
     try await read("next object") { try await base.nextObject() }
   }
 
+  func firstNeverSent() async throws -> NeverSentItem? {
+    try await read("first never sent") { try await base.firstNeverSent() }
+  }
+
   func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
     try await read("indexes") { try await base.pendingIndexes(limit: limit) }
   }

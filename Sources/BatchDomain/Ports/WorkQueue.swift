@@ -41,6 +41,10 @@ package protocol WorkQueue: Sendable {
   /// The object of the first item that is still to be sent from its first step on; `nil` when there is none.
   func nextObject() async throws -> ObjectName?
 
+  /// The first item that is still to be sent from its first step on and of which no attempt is recorded; `nil` when there
+  /// is none.
+  func firstNeverSent() async throws -> NeverSentItem?
+
   /// How many items are still to be sent from their first step on, by index; only the first of them are counted where a
   /// limit is given, and items of a chunk of several indexes are left out.
   func pendingIndexes(limit: Int?) async throws -> [IndexID: Int]
@@ -83,6 +87,27 @@ extension WorkQueue {
   /// Ends an attempt and moves its chunk.
   package func record(_ result: AttemptRecord) async throws -> Recorded {
     try await record(result, claiming: nil).recorded
+  }
+}
+
+/// An item of which the store has no attempt.
+package struct NeverSentItem: Sendable, Equatable {
+  /// Sequence number within the run, from 0.
+  package var sequence: Int
+  /// The index that is to receive it.
+  package var index: IndexID
+  /// Where its video is.
+  package var object: ObjectName
+  /// When the last attempt that is recorded was begun, of any item of the run, or when the run was made: the store
+  /// knows nothing of what happened after that.
+  package var knownUntil: Timestamp
+
+  /// An item in its parts.
+  package init(sequence: Int, index: IndexID, object: ObjectName, knownUntil: Timestamp) {
+    self.sequence = sequence
+    self.index = index
+    self.object = object
+    self.knownUntil = knownUntil
   }
 }
 
@@ -135,6 +160,9 @@ package struct ClaimedChunk: Sendable {
   package var startedAt: Timestamp
   /// The ids that the service gave to what earlier steps made, the latest of each step.
   package var externalIDs: [ChunkStep: String]
+  /// Whether the step may have been done already, without the store knowing of it: it lost changes. Then the service is asked
+  /// first, as about a lost answer.
+  package var mayBeDone: Bool
 
   /// Sequence numbers of its items.
   package var items: Range<Int> { firstItem..<firstItem + itemCount }
@@ -146,9 +174,10 @@ package struct ClaimedChunk: Sendable {
   package init(
     number: ChunkNumber, attempt: Int, step: ChunkStep = .transfer, countedAttempts: Int, firstItem: Int,
     itemCount: Int, index: IndexID?, filePart: [UInt8], startedAt: Timestamp,
-    externalIDs: [ChunkStep: String] = [:]
+    externalIDs: [ChunkStep: String] = [:], mayBeDone: Bool = false
   ) {
     self.externalIDs = externalIDs
+    self.mayBeDone = mayBeDone
     self.number = number
     self.attempt = attempt
     self.step = step

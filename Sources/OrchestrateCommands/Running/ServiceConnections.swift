@@ -132,6 +132,23 @@ enum ServiceConnections {
         "index \(VisibleText.escape(index.rawValue, cutAt: 60)) does not exist for this key")
     }
     found.obstacle = look.obstacle.map { Preflight.Obstacle(reason: $0.reason, detail: $0.detail) }
+    if !isNew, found.obstacle == nil { found.obstacle = try await olderCopy(session, service) }
     return found
+  }
+
+  /// Whether the service knows more of the run than the database.
+  private static func olderCopy(
+    _ session: any RunSession, _ service: AssetsService
+  ) async throws -> Preflight.Obstacle? {
+    guard let item = try await session.firstNeverSent(), let asset = await service.asset(of: item) else {
+      return nil
+    }
+    return Preflight.Obstacle(
+      reason: .failedOver,
+      detail: """
+        the service has asset \(asset) of item \(item.sequence) (\(VisibleText.escape(item.object.rawValue, cutAt: 200))), which \
+        this database says was never sent: it is an older copy, or another copy of it is in use; go on with the newest \
+        copy, or resume this one again to ask the service about each item before it is sent
+        """)
   }
 }

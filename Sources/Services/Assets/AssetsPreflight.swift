@@ -94,6 +94,34 @@ extension AssetsService {
     return result
   }
 
+  /// Pages of assets of one file name that are read before a run goes on, at most.
+  private static let pagesOfName = 3
+
+  /// Asks the service whether it has an asset of an item of which the store has no attempt: then the store is an older copy, or
+  /// another copy of it is used as well.
+  ///
+  /// That none is found says nothing. Trouble with the list is no obstacle: the run meets it in its own way.
+  ///
+  /// - Returns: the id of the asset.
+  package func asset(of item: NeverSentItem) async -> String? {
+    guard let name = AssetFileName.name(of: item.object) else { return nil }
+    let tag = ItemTag(run: run, number: item.sequence, index: item.index, object: item.object)
+    let windowStart = item.knownUntil - AssetSweep.clockMargin
+    for page in 1...Self.pagesOfName {
+      let rows: [AssetRow]
+      do throws(ListingFailure) {
+        rows = try await api.assets(page: page, limit: api.pageLimit, fileName: name)
+      } catch {
+        return nil
+      }
+      if let row = rows.first(where: { $0.item.map { $0.utf8.elementsEqual(tag.item.utf8) } ?? false }) {
+        return row.id
+      }
+      if rows.allSatisfy({ row in row.createdAt.map { $0 < windowStart } ?? false }) { break }
+    }
+    return nil
+  }
+
   /// Asks the service about one index.
   ///
   /// - Parameter items: how many items are to go there; 0 when that is not known.

@@ -124,14 +124,33 @@ extension SQLRunSession {
     }
     share.moves.append((.pending, .submitting, next.plan.items.count))
     share.intent = now
+    let earlier =
+      step == settings.profile.firstStep
+      ? (ids: [:], mayBeDone: false) : try earlierSteps(of: next.number, before: next.step, in: connection)
     return .success(
       .chunk(
         ClaimedChunk(
           number: next.number, attempt: attempt, step: next.step, countedAttempts: next.countedAttempts,
           firstItem: next.plan.items.lowerBound, itemCount: next.plan.items.count, index: next.index,
-          filePart: content, startedAt: now,
-          externalIDs: step == settings.profile.firstStep
-            ? [:] : try externalIDs(of: next.number, in: connection))))
+          filePart: content, startedAt: now, externalIDs: earlier.ids, mayBeDone: earlier.mayBeDone)))
+  }
+
+  /// What earlier steps of a chunk made, and whether this one may have been done without the database knowing of it: the step
+  /// before was, or its end is of before the database lost changes, and this one was not tried or asked about since.
+  private func earlierSteps(
+    of chunk: ChunkNumber, before step: ChunkStep, in connection: Connection
+  ) throws -> (ids: [ChunkStep: String], mayBeDone: Bool) {
+    let attempts = try connection.rows(
+      "SELECT step, external_id, code FROM attempt WHERE run = ? AND chunk = ? ORDER BY number",
+      .integer(row), .integer(chunk.rawValue)
+    ) { (step: ChunkStep(rawValue: $0.text(0)), id: $0.optionalText(1), code: $0.optionalText(2)) }
+    let made = attempts.filter { $0.id != nil }
+    // The attempt that was just made for this claim is one of the step.
+    let isFirst = attempts.count { $0.step == step } == 1
+    return (
+      Dictionary(made.compactMap { attempt in attempt.id.map { (attempt.step, $0) } }) { _, last in last },
+      isFirst && made.last?.code == Self.failedOverCode
+    )
   }
 
   /// The ids that the service gave to what a chunk's attempts made, the latest of each step.

@@ -145,6 +145,30 @@ final class SQLRunSession: RunSession {
     }
   }
 
+  func firstNeverSent() async throws -> NeverSentItem? {
+    try await reader.read { [self] connection in
+      // A piece of another chunk was sent with it.
+      let first = try connection.first(
+        """
+        SELECT first_item FROM chunk
+        WHERE run = ? AND state = 'pending' AND step = ? AND attempts = 0 AND parent IS NULL AND \(ChunkRows.indexed)
+        ORDER BY ready_at, number LIMIT 1
+        """, .integer(row), .text(settings.profile.firstStep.rawValue)
+      ) { $0.int(0) }
+      let knownUntil = try connection.first(
+        """
+        SELECT coalesce((SELECT started_at FROM attempt WHERE run = ?1 ORDER BY intent DESC LIMIT 1), created_at)
+        FROM run WHERE id = ?1
+        """, .integer(row)
+      ) { Timestamp(milliseconds: Int64($0.int(0))) }
+      guard let first, let knownUntil,
+        let item = try ItemRows(run: row).texts(of: first..<first + 1, in: connection).first
+      else { return nil }
+      return NeverSentItem(
+        sequence: first, index: item.indexID, object: item.object, knownUntil: knownUntil)
+    }
+  }
+
   func pendingIndexes(limit: Int?) async throws -> [IndexID: Int] {
     try await reader.read { [self] connection in
       let counts = try connection.rows(

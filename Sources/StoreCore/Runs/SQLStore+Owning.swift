@@ -231,8 +231,13 @@ extension SQLStore: BatchStore {
       .integer(taken.origin), .integer(row))
     // What an owner had under way that was lost before is still of its number (R6).
     let former = taken.owner - 1
-    if case .free = seizure { try giveUp(row, of: former, at: now, in: connection) }
-    guard engine.sendingRules != nil else { return taken }
+    guard engine.sendingRules != nil else {
+      // Of a file, nothing that another copy of it had sent is under way as far as anybody here can know: it is unknown at once.
+      if hasLostChanges { try assumeSent(row, by: taken, at: now, in: connection) }
+      try giveUp(row, of: former, hasLostChanges ? .lostChanges : .ownerDied, at: now, in: connection)
+      return taken
+    }
+    if case .free = seizure { try giveUp(row, of: former, .ownerDied, at: now, in: connection) }
     if hasLostChanges {
       taken.isLeftToPerson = isUnattended
       if !isUnattended {
@@ -272,9 +277,10 @@ extension SQLStore: BatchStore {
         "SELECT count(*) FROM attempt WHERE run = ? AND started_at > ?", .integer(row),
         .integer((last ?? 0) - 60_000)
       ) { $0.int(0) } ?? 0
-    let started = last.map { Int64($0) } ?? now.milliseconds
+    let created = try connection.first("SELECT created_at FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
+    let started = (last ?? created).map { Int64($0) } ?? now.milliseconds
     let timeout = try StoredSettings.read(taken.settings).timeout.millisecondsRoundedUp
-    let message = "the database lost changes: whether this chunk was sent is not known"
+    let message = LostAnswer.lostChanges.message
     func intents() throws -> Int {
       try connection.first("SELECT attempts FROM run WHERE id = ?", .integer(row)) { $0.int(0) } ?? 0
     }
@@ -322,6 +328,15 @@ extension SQLStore: BatchStore {
       )
     }
 
+    // Those that the service works on: the step after may have been sent once it was done, and is asked about before it is sent.
+    try connection.run(
+      """
+      UPDATE attempt SET code = '\(SQLRunSession.failedOverCode)', message = ?1
+      WHERE run = ?2 AND number = (SELECT attempts FROM chunk WHERE chunk.run = ?2 AND chunk.number = attempt.chunk
+                                   AND chunk.state = 'processing')
+        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'processing' AND \(ChunkRows.indexed))
+      """, .text(message), .integer(row))
+
     before = try intents()
     let added = try connection.run(
       """
@@ -347,10 +362,32 @@ extension SQLStore: BatchStore {
       "UPDATE budget SET intents = intents + 1 WHERE origin = ?", .integer(taken.origin))
   }
 
+  /// Why nobody knows what became of a chunk that was under way.
+  private enum LostAnswer {
+    /// Its owner died.
+    case ownerDied
+    /// The database lost changes.
+    case lostChanges
+
+    var code: String {
+      switch self {
+      case .ownerDied: SQLRunSession.ownerDiedCode
+      case .lostChanges: SQLRunSession.failedOverCode
+      }
+    }
+
+    var message: String {
+      switch self {
+      case .ownerDied: "the process that sent this chunk died before it recorded an answer"
+      case .lostChanges: "the database lost changes: whether this chunk was sent is not known"
+      }
+    }
+  }
+
   /// Makes chunks unknown that an owner had under way when it died: whether they reached the service is not known.
-  private static func giveUp(_ row: Int64, of former: Int64, at now: Timestamp, in connection: Connection)
-    throws
-  {
+  private static func giveUp(
+    _ row: Int64, of former: Int64, _ cause: LostAnswer, at now: Timestamp, in connection: Connection
+  ) throws {
     let lost = try ChunkState.submitting.after(.answerLost)
     try connection.run(
       """
@@ -361,21 +398,20 @@ extension SQLStore: BatchStore {
                                         WHEN ?1 - started_at < timeout_ms THEN ?1 - started_at
                                         ELSE timeout_ms END,
                          ended_after = (SELECT attempts FROM run WHERE id = ?2),
-                         outcome = 'unknown', code = '\(SQLRunSession.ownerDiedCode)',
-                         message = 'the process that sent this chunk died before it recorded an answer'
+                         outcome = 'unknown', code = ?4, message = ?5
       WHERE run = ?2 AND finished_at IS NULL
         AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'submitting' AND owner = ?3
                       AND \(ChunkRows.indexed))
       """,
-      .integer(now.milliseconds), .integer(row), .integer(former))
+      .integer(now.milliseconds), .integer(row), .integer(former), .text(cause.code), .text(cause.message))
     try connection.run(
       """
       UPDATE chunk SET state = ?3, owner = NULL, last_outcome = 'unknown', last_status = NULL,
-                       last_code = '\(SQLRunSession.ownerDiedCode)', last_at = ?1,
-                       last_message = 'the process that sent this chunk died before it recorded an answer'
+                       last_code = ?5, last_at = ?1, last_message = ?6
       WHERE run = ?2 AND state = 'submitting' AND owner = ?4 AND \(ChunkRows.indexed)
       """,
-      .integer(now.milliseconds), .integer(row), .text(lost.rawValue), .integer(former))
+      .integer(now.milliseconds), .integer(row), .text(lost.rawValue), .integer(former), .text(cause.code),
+      .text(cause.message))
   }
 
   /// Refuses a run that a live process owns, without taking it.

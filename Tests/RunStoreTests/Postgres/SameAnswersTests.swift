@@ -134,6 +134,7 @@ struct SameAnswersTests {
     try await ask("standing") { try await taken.standing() }
     try await ask("unknown") { try await taken.unknownChunks(after: nil, limit: 10) }
     try await ask("next object") { try await taken.nextObject() }
+    try await ask("first never sent") { try await taken.firstNeverSent() }
     try await ask("pending indexes") { try await taken.pendingIndexes(limit: nil) }
     try await ask("witnesses") {
       try await taken.witnesses(

@@ -306,6 +306,33 @@ import Testing
     #expect(all.obstacle?.reason == .index)
   }
 
+  @Test func `an asset of an item that was never sent as far as the store knows is found by its tag`()
+    async throws
+  {
+    let item = NeverSentItem(sequence: 7, index: "i1", object: object, knownUntil: clock.now())
+    func row(_ id: String, _ tag: ItemTag, ago: Duration = .zero) -> AssetRow {
+      AssetRow(
+        id: id, status: "ready", fileName: "01.mp4", createdAt: clock.now() - ago, hasMetadata: true,
+        item: tag.item, run: tag.run)
+    }
+    let others = [
+      row("a1", sampleTag(number: 8)), row("a2", sampleTag(run: "20261126-220000-000-abce")),
+      row("a3", sampleTag(index: "i2")),
+    ]
+    let without = ModelAssets(.init(assets: others), pageLimit: 2)
+    #expect(try await service(without).asset(of: item) == nil)
+    #expect(without.calls.entries == [.named, .named, .named])
+    let with = ModelAssets(.init(assets: others + [row("a4", sampleTag())]), pageLimit: 2)
+    #expect(try await service(with).asset(of: item) == "a4")
+    // One request where everything of that name is older than what the store knows.
+    let older = ModelAssets(
+      .init(assets: [row("a1", sampleTag(number: 8), ago: .seconds(121))]), pageLimit: 2)
+    #expect(try await service(older).asset(of: item) == nil)
+    #expect(older.calls.entries == [.named])
+    let failing = ModelAssets(.init(assets: [row("a4", sampleTag())], failures: [.named: .broken]))
+    #expect(try await service(failing).asset(of: item) == nil)
+  }
+
   @Test func `a key that is refused stops a run, trouble that may pass does not`() async throws {
     #expect(try await preflight([:], failure: .keyRefused).obstacle?.reason == .account)
     for failure in [ListingFailure.broken, .throttled] {

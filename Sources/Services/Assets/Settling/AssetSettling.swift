@@ -179,7 +179,10 @@ struct AssetSettling: SettlingStrategy {
     _ chunks: [UnknownChunk], lookedAt: Timestamp
   ) async throws -> [ChunkNumber: SettlingReading] {
     var readings: [ChunkNumber: SettlingReading] = [:]
-    let times = chunks.map(\.startedAt) + memory.watched(of: .index).map(\.startedAt)
+    // What a store forgot may have been done long before it was asked about.
+    let times =
+      chunks.map { $0.code == UnknownChunk.failedOverCode ? Timestamp(milliseconds: 0) : $0.startedAt }
+      + memory.watched(of: .index).map(\.startedAt)
     var lists = IndexedAssetLists(windowStart: times.min() ?? lookedAt)
     for chunk in chunks {
       guard let item = chunk.items.first, let asset = chunk.externalIDs[.upload],
