@@ -87,4 +87,77 @@ struct PostgresCopyTests {
     #expect(try await elsewhere.summary(of: session.run).state == .paused)
     for store in [mine, others, there, elsewhere] { try await store.close() }
   }
+
+  private func machine(_ target: PostgresTarget, _ name: String, _ clock: MachineClock) async throws
+    -> SQLStore
+  {
+    let cluster = try #require(PostgresCluster.shared)
+    return try await PostgresStore.open(
+      target, createsSchema: true, stampsIntents: false, cluster.surroundings(clock, machine: name))
+  }
+
+  private func planned(in store: SQLStore) async throws -> any RunSession {
+    let sources = (0..<4).map { PlannedItems.source($0) }
+    return try await PlannedItems.plan(
+      sources, chunkSize: 1, in: store, at: CopyScene.start, digest: PlannedItems.digest(of: sources))
+  }
+
+  @Test("a run whose owner is lost is copied once nothing of it can reach the service any more")
+  func lostOwner() async throws {
+    let target = try #require(PostgresCluster.shared).makeTarget()
+    let (oldClock, newClock) = (MachineClock(), MachineClock())
+    let (old, new) = (try await machine(target, "a", oldClock), try await machine(target, "b", newClock))
+    let file = try await TestStore()
+    let mine = try await planned(in: old)
+    let (first, second) = (try await mine.next(), try await mine.next())
+    try await mine.end(first, .accepted, .accepted)
+    let copier = RunCopier(
+      from: new, called: "server", to: file.store, called: "file.db", clock: newClock, note: { _ in })
+    try await copier.copy(mine.run)
+    // 15 s of silence, and G + T + X + M.
+    #expect(newClock.elapsed() >= .seconds(15 + 5 + 10 + 5) + mine.settings.timeout)
+    let counts = try await file.store.summary(of: mine.run).counts
+    #expect(
+      counts.chunks(in: .accepted) == 1 && counts.chunks(in: .unknown) == 1
+        && counts.chunks(in: .pending) == 2)
+    #expect(try await file.store.audit(mine.run, listing: 9).problems == [])
+    // It lives after all, and is told that it lost the run. What it says is recorded where the run was.
+    await #expect(throws: StoreError.self) { try await mine.end(second, .accepted, .accepted) }
+    #expect(try await new.summary(of: mine.run).counts.chunks(in: .accepted) == 2)
+    #expect(try await new.summary(of: mine.run).reason == .copied)
+    #expect(try await new.audit(mine.run, listing: 9).problems == [])
+    #expect(try await file.store.summary(of: mine.run).counts == counts)
+  }
+
+  @Test("a copy whose process is taken for lost closes nothing and records nothing more")
+  func lostCopier() async throws {
+    let cluster = try #require(PostgresCluster.shared)
+    let (source, destination) = (try cluster.makeTarget(), try cluster.makeTarget())
+    let clock = MachineClock()
+    let (old, new) = (try await machine(source, "a", MachineClock()), try await machine(source, "b", clock))
+    let (oldThere, newThere) = (
+      try await machine(destination, "a", MachineClock()), try await machine(destination, "b", clock)
+    )
+    let session = try await planned(in: old)
+    try await session.release(as: .paused(.signal, detail: nil), at: CopyScene.start)
+    let departure = try await old.depart(session.run)
+    let arrival = try await oldThere.receive(departure.head, from: "server", at: CopyScene.start)
+    let page = try #require(try await departure.records(after: nil))
+    try await arrival.add(page.records)
+    // Another machine copies it in its place.
+    try await RunCopier(
+      from: new, called: "server", to: newThere, called: "other", clock: clock, note: { _ in }
+    ).copy(session.run)
+    let before = try await scene.answers(session.run, in: newThere)
+    for call in [
+      { try await arrival.add(page.records) }, { try await arrival.show(at: CopyScene.start) },
+      { try await arrival.settle() }, { try await arrival.abandon() },
+      { try await departure.leave(to: "elsewhere", at: CopyScene.start) },
+    ] as [() async throws -> Void] {
+      let error = await #expect(throws: StoreError.self) { try await call() }
+      #expect(error?.code == .owned)
+    }
+    #expect(try await scene.answers(session.run, in: newThere) == before)
+    #expect(try await new.summary(of: session.run).detail == "other")
+  }
 }
