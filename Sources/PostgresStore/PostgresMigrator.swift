@@ -132,7 +132,7 @@ struct PostgresMigrator {
           applied_at timestamptz NOT NULL DEFAULT now()
         )
         """)
-      try connection.execute(String(decoding: step.sql, as: UTF8.self))
+      try connection.execute(try text(of: step, for: connection))
       try connection.run(
         "INSERT INTO migration (number, name, checksum) VALUES (?, ?, ?)", .integer(step.number),
         .text(step.name),
@@ -142,6 +142,16 @@ struct PostgresMigrator {
       try connection.run("UPDATE migration SET is_breaking = 0 WHERE number = ?", .integer(step.number))
     }
     return steps.count - first
+  }
+
+  /// The statements of a step. A server that was built without lz4 compresses in the older way, which takes several times as
+  /// long; the step is the same.
+  private func text(of step: Migrations.Step, for connection: Connection) throws -> String {
+    let text = String(decoding: step.sql, as: UTF8.self)
+    let hasLZ4 = try connection.first(
+      "SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
+    ) { _ in true }
+    return hasLZ4 == true ? text : text.replacing(" COMPRESSION lz4", with: "")
   }
 
   private static func checksum(of step: Migrations.Step) -> [UInt8] { Array(SHA256.hash(data: step.sql)) }

@@ -42,6 +42,63 @@ struct KillPointTests {
     await scene.server.stop()
   }
 
+  /// Every moment of a run whose store is on PostgreSQL, which has no checkpoints of its own.
+  static let momentsOnPostgres = moments.filter { !$0.hasPrefix(KillPoint.inCheckpoint.name) }
+
+  @Test(
+    "resumed from PostgreSQL, every item is taken once, and the records are sound",
+    .enabled(if: PostgresCluster.isAvailable), arguments: momentsOnPostgres)
+  func killedOnPostgres(moment: String) async throws {
+    let scene = try await Scene { configuration in
+      configuration.taskStep = .zero
+      configuration.faults = [FaultRule(.resetAfter, share: 0.2), FaultRule(.resetBefore, share: 0.2)]
+      configuration.seed = 7
+    }
+    try await kill(scene, at: moment, items: Self.items, chunkSize: 8)
+  }
+
+  /// Some thousand items come in several batches, of which each is recorded by itself.
+  @Test(
+    "a plan on PostgreSQL that was killed is made anew, and nothing of it is there twice",
+    .enabled(if: PostgresCluster.isAvailable), arguments: [1, 2, 3])
+  func killedPlan(batch: Int) async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let folder = try await kill(scene, at: "in_planning:\(batch)", items: 8_000, chunkSize: 500)
+    // What a plan that was left out leaves in no report.
+    let rows = try SpawnedProgram.run([
+      "psql", "-qAt", "-h", try #require(PostgresCluster.shared).folder.path, "-U", "postgres", "-d", folder,
+      "-c", "SELECT count(*), sum(item_count) FROM chunk", "-c", "SELECT sum(item_count) FROM item_block",
+      "-c",
+      "SELECT string_agg(state, ' ') FROM run",
+    ])
+    #expect(rows.output == "16|8000\n8000\nfinished\n")
+  }
+
+  /// Kills a process that submits to a database of its own on PostgreSQL, and resumes its run.
+  ///
+  /// - Returns: the name of the database.
+  @discardableResult
+  private func kill(_ scene: Scene, at moment: String, items: Int, chunkSize: Int) async throws -> String {
+    var environment = scene.environment
+    environment["XDG_STATE_HOME"] = scene.folder.file("state")
+    let database = try #require(PostgresCluster.shared).makeDatabase()
+    environment["ORCHESTRATE_DB"] = database
+    let first = try await OrchestrateProcess.run(
+      ["submit", try scene.manifest(items)] + scene.here + [
+        "--chunk-size", "\(chunkSize)", "--concurrency", "4",
+      ],
+      environment: environment.merging(["ORCHESTRATE_KILL_AT": moment]) { $1 })
+    #expect(first.status == 128 + SIGKILL, "\(moment) was never reached: \(first.diagnostics)")
+    #expect(try await OrchestrateProcess.run(["verify", "latest"], environment: environment).status == 0)
+    let last = try await OrchestrateProcess.run(["resume", "latest"], environment: environment)
+    #expect(last.status == 0, "\(last.diagnostics)\n\(last.output)")
+    #expect(scene.timesTaken(items) == [1])
+    #expect(scene.server.ledger.acceptedCounts.count == items)
+    #expect(try await OrchestrateProcess.run(["verify", "latest"], environment: environment).status == 0)
+    await scene.server.stop()
+    return try #require(database.split(separator: "/").last.map(String.init))
+  }
+
   @Test("a release build has none of it")
   func releaseBuild() async throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

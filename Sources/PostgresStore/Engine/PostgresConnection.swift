@@ -1,6 +1,5 @@
 import BatchDomain
 import CPostgres
-import Crypto
 import Foundation
 import StoreCore
 
@@ -35,16 +34,19 @@ final class PostgresConnection: SQLEngine {
   /// The server ends one of two transactions that wait for each other, and one that waits too long (40001, 40P01, 55P03).
   let triesPerTransaction = 5
 
-  private let target: PostgresTarget
+  let target: PostgresTarget
   private let application: String
-  private let role: Role
-  private let preparing: Preparing
+  let role: Role
+  let preparing: Preparing
   /// Whether a pooler stands between: another process of the server works for this connection than it was told of.
   private(set) var isPooled = false
   private let notices = Notices()
-  private var handle: OpaquePointer?
-  /// Counts the connections that were made: statements are prepared for one of them.
-  private var generation = 0
+  var handle: OpaquePointer?
+  /// What is prepared on the connection, by the digest of its text.
+  var prepared: [String: Prepared] = [:]
+  /// Statements that were handed to libpq in pipeline mode, and whose results are still to be read; nothing else may be
+  /// asked meanwhile (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html).
+  var waiting: [(sql: String, check: RowCheck)] = []
   private var isDurable = true
   /// The mark of the transaction that is under way, or was last.
   private var transaction: Int64 = 0
@@ -87,7 +89,7 @@ final class PostgresConnection: SQLEngine {
   // MARK: Connecting
 
   /// The connection, made anew where it broke.
-  private func connected() throws(StoreError) -> OpaquePointer {
+  func connected() throws(StoreError) -> OpaquePointer {
     if let handle, PQstatus(handle) == CONNECTION_OK { return handle }
     disconnect()
     let parameters = target.parameters(application: application)
@@ -111,7 +113,6 @@ final class PostgresConnection: SQLEngine {
         }
       }, Unmanaged.passUnretained(notices).toOpaque())
     handle = made
-    generation += 1
     isMarked = false
     isPooled = false
     // A pooler answers for the server, and cannot know which process will work for this connection.
@@ -120,9 +121,11 @@ final class PostgresConnection: SQLEngine {
     return made
   }
 
-  private func disconnect() {
+  func disconnect() {
     PQfinish(handle)
     handle = nil
+    prepared = [:]
+    waiting = []
   }
 
   var isInTransaction: Bool {
@@ -302,253 +305,6 @@ final class PostgresConnection: SQLEngine {
   func setDurable(_ isDurable: Bool) { self.isDurable = isDurable }
 
   func permitSavepoints(_ isPermitted: Bool) {}
-
-  // MARK: Statements
-
-  func prepare(_ sql: String) throws(StoreError) -> any SQLCursor {
-    PostgresCursor(PostgresText.translate(sql), on: self)
-  }
-
-  func execute(_ sql: String) throws(StoreError) { try run(sql, operation: "run a statement") }
-
-  /// - Returns: how many rows the last of them changed or found.
-  @discardableResult
-  private func run(_ sql: String, operation: String) throws(StoreError) -> Int {
-    let connection = try connected()
-    guard let result = PQexec(connection, sql) else {
-      throw StoreError(.inputOutput, "libpq has no memory for an answer")
-    }
-    defer { PQclear(result) }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY else {
-      throw failure(of: result, operation: operation)
-    }
-    return PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
-  }
-
-  /// The connection of a transaction, which must not be made anew.
-  private func openTransaction() throws(StoreError) -> OpaquePointer {
-    guard let handle, PQstatus(handle) == CONNECTION_OK else {
-      throw StoreError(.unreachable, "the connection to \(target.shown) broke during a change")
-    }
-    return handle
-  }
-
-  /// Runs a statement with its parameters.
-  ///
-  /// - Parameter statement: its name and the connection that it is prepared for; made where it is not.
-  func run(
-    _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters
-  ) throws(StoreError) -> OpaquePointer {
-    let connection = try connected()
-    let isAlone = PQtransactionStatus(connection) == PQTRANS_IDLE
-    do throws(StoreError) {
-      return try run(sql, &statement, parameters, on: connection)
-    } catch {
-      // A connection that broke since its last use is noticed only now; a read that stands alone can be made again.
-      guard case .reader = role, isAlone, PQstatus(connection) != CONNECTION_OK else { throw error }
-      return try run(sql, &statement, parameters, on: try connected())
-    }
-  }
-
-  private func run(
-    _ sql: String, _ statement: inout (name: String, generation: Int)?, _ parameters: PostgresParameters,
-    on connection: OpaquePointer
-  ) throws(StoreError) -> OpaquePointer {
-    guard preparing == .always || preparing == .withoutPooler && !isPooled else {
-      return try checked(
-        parameters.withPointers { PQexecParams(connection, sql, $0, $1, $2, $3, $4, 1) }, sql)
-    }
-    let known: String
-    if let statement, statement.generation == generation {
-      known = statement.name
-    } else {
-      let types = parameters.types
-      known = Self.name(of: sql, types)
-      PQclear(try checked(PQprepare(connection, known, sql, Int32(types.count), types), sql))
-      statement = (known, generation)
-    }
-    return try checked(
-      parameters.withPointers { count, _, values, lengths, formats in
-        PQexecPrepared(connection, known, count, values, lengths, formats, 1)
-      }, sql)
-  }
-
-  private func checked(_ result: OpaquePointer?, _ sql: String) throws(StoreError) -> OpaquePointer {
-    guard let result else { throw StoreError(.inputOutput, "libpq has no memory for an answer") }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
-      defer { PQclear(result) }
-      throw failure(of: result, operation: "run \(Self.name(of: sql))")
-    }
-    return result
-  }
-
-  /// The name of a prepared statement says all of it: where a pooler hands a connection on with what another process prepared,
-  /// the same name is never another statement.
-  private static func name(of sql: String, _ types: [Oid]) -> String {
-    let digest = SHA256.hash(data: Data("\(types) \(sql)".utf8))
-    return "o" + digest.prefix(16).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-  }
-
-  /// The first words of a statement: enough to name it, and never a value.
-  private static func name(of sql: String) -> String {
-    sql.split(maxSplits: 3) { $0 == " " || $0 == "\n" }.prefix(3).joined(separator: " ")
-  }
-
-  private func failure(of result: OpaquePointer, operation: String) -> StoreError {
-    let state = cpostgres_sqlstate(result).map { String(cString: $0) }
-    let message =
-      cpostgres_message(result).map { String(cString: $0) } ?? handle.map {
-        String(cString: PQerrorMessage($0))
-      } ?? ""
-    return PostgresFailure.error(state, message, operation: operation, target: target)
-  }
-}
-
-/// A statement of a ``PostgresConnection``, and the rows of its last run.
-final class PostgresCursor: SQLCursor {
-  private let sql: String
-  private unowned let connection: PostgresConnection
-  private var statement: (name: String, generation: Int)?
-  private var parameters = PostgresParameters()
-  private var result: OpaquePointer?
-  private var row: Int32 = -1
-  private(set) var changedRows = 0
-
-  init(_ sql: String, on connection: PostgresConnection) {
-    self.sql = sql
-    self.connection = connection
-  }
-
-  deinit { PQclear(result) }
-
-  var isBusy: Bool { result.map { row < PQntuples($0) } ?? false }
-
-  func bind(_ value: SQLValue, at index: Int) { parameters.bind(value, at: index) }
-
-  func bind(keeping bytes: UnsafeRawBufferPointer, at index: Int) {
-    parameters.bind(.blob(Array(bytes)), at: index)
-  }
-
-  func step() throws(StoreError) -> Bool {
-    if result == nil {
-      let found = try connection.run(sql, &statement, parameters)
-      result = found
-      changedRows = PQcmdTuples(found).flatMap { Int(String(cString: $0)) } ?? 0
-      row = -1
-    }
-    guard let result else { return false }
-    row += 1
-    return row < PQntuples(result)
-  }
-
-  func rewind() {
-    PQclear(result)
-    result = nil
-  }
-
-  func reset() {
-    rewind()
-    parameters.removeAll()
-  }
-
-  func isNull(_ column: Int) -> Bool { PQgetisnull(result, row, Int32(column)) == 1 }
-
-  func int(_ column: Int) -> Int {
-    let bytes = bytes(column)
-    switch bytes.count {
-    case 0: return 0
-    case 1: return Int(bytes[0])
-    case 2: return Int(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
-    case 4: return Int(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
-    case 8 where PQftype(result, Int32(column)) != PostgresParameters.numeric:
-      return Int(Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)))
-    default: return Self.whole(numeric: bytes)
-    }
-  }
-
-  func bytes(_ column: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
-      start: PQgetvalue(result, row, Int32(column)), count: Int(PQgetlength(result, row, Int32(column))))
-  }
-
-  /// The whole part of a `numeric` in its binary form: a count of digits to the base 10,000, the weight of the first, a
-  /// sign, a scale, and the digits, 16 bits each (`numeric_send` in PostgreSQL's numeric.c). Sums have this type.
-  private static func whole(numeric bytes: UnsafeRawBufferPointer) -> Int {
-    func word(_ place: Int) -> Int {
-      guard bytes.count >= 2 * place + 2 else { return 0 }
-      return Int(Int16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2 * place, as: Int16.self)))
-    }
-    let (digits, weight) = (word(0), word(1))
-    guard weight >= 0 else { return 0 }
-    var value = 0
-    for place in 0...weight { value = value * 10_000 + (place < digits ? word(4 + place) : 0) }
-    return word(2) == 0 ? value : -value
-  }
-}
-
-/// The parameters of a statement as libpq takes them, all in binary form and with their types.
-struct PostgresParameters {
-  /// Of `pg_type`: the catalog's fixed numbers (pg_type.dat).
-  private static let (int8, text, bytea): (Oid, Oid, Oid) = (20, 25, 17)
-  /// The type of sums.
-  static let numeric: Oid = 1700
-
-  private struct Value {
-    var type: Oid
-    /// Where its bytes are; `nil` for NULL.
-    var range: Range<Int>?
-  }
-
-  private var values: [Value] = []
-  /// Begins with a byte that is nobody's: an empty value is not NULL, and needs a place.
-  private var storage: [UInt8] = [0]
-
-  /// The types, in order.
-  var types: [Oid] { values.map(\.type) }
-
-  mutating func bind(_ value: SQLValue, at index: Int) {
-    while values.count < index { values.append(Value(type: Self.text)) }
-    switch value {
-    case .integer(let integer):
-      values[index - 1] = Value(
-        type: Self.int8, range: integer.map { append(withUnsafeBytes(of: $0.bigEndian) { Array($0) }) })
-    case .text(let text):
-      values[index - 1] = Value(type: Self.text, range: text.map { append($0.utf8) })
-    case .blob(let bytes):
-      values[index - 1] = Value(type: Self.bytea, range: bytes.map { append($0) })
-    }
-  }
-
-  mutating func removeAll() {
-    values.removeAll(keepingCapacity: true)
-    storage.removeSubrange(1...)
-  }
-
-  private mutating func append(_ bytes: some Collection<UInt8>) -> Range<Int> {
-    let start = storage.count
-    storage += bytes
-    return start..<storage.count
-  }
-
-  /// Hands them on as the arrays that libpq's calls have.
-  func withPointers<T>(
-    _ body: (
-      _ count: Int32, _ types: [Oid], _ values: [UnsafePointer<CChar>?], _ lengths: [Int32],
-      _ formats: [Int32]
-    ) -> T
-  ) -> T {
-    storage.withUnsafeBytes { bytes in
-      let start = bytes.bindMemory(to: CChar.self).baseAddress
-      let pointers = values.map { value in
-        value.range.flatMap { range in start.map { $0 + range.lowerBound } }
-      }
-      return body(
-        Int32(values.count), types, pointers, values.map { Int32($0.range?.count ?? 0) },
-        values.map { _ in 1 })
-    }
-  }
 }
 
 /// Arrays of C's strings.

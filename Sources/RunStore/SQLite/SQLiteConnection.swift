@@ -177,6 +177,9 @@ final class SQLiteConnection: SQLEngine {
     }
   }
 
+  /// A statement that is run again costs no way to anywhere.
+  func bulkSink(into table: String, _ columns: [String]) -> (any BulkRowSink)? { nil }
+
   func prepare(_ sql: String) throws(StoreError) -> any SQLCursor {
     try SQLiteCursor(sql, on: handle, path: path)
   }

@@ -17,6 +17,10 @@ package final class Connection {
   /// How long the last commits took that intents were in.
   var lateness = Lateness()
 
+  /// Whether ``runLater(_:_:check:)`` may put statements off. Not where each change is undone alone: what fails has to fail
+  /// within its change.
+  var mayRunLater = false
+
   private var conclusions: [(Connection) throws -> Void] = []
   private var notes: [(Connection) -> Void] = []
   private var statements: [StatementText: Statement] = [:]
@@ -58,10 +62,22 @@ package final class Connection {
   /// Has something noted as soon as the transaction that is under way is known to be on disk.
   package func afterCommit(_ note: @escaping (Connection) -> Void) { notes.append(note) }
 
-  /// Ends the transaction that ``begin(_:)`` began.
-  package func commit() throws {
+  /// Makes the last changes of the transaction that is under way, and sees that all of them were made as they should.
+  func conclude() throws {
     for conclusion in conclusions { try conclusion(self) }
     conclusions = []
+    try engine.runWaiting()
+  }
+
+  /// Undoes the transaction that is under way.
+  func rollBack() throws(StoreError) {
+    engine.forgetWaiting()
+    try run("ROLLBACK")
+  }
+
+  /// Ends the transaction that ``begin(_:)`` began.
+  package func commit() throws {
+    try conclude()
     statementsRun += 1
     try engine.commit()
     for note in notes { note(self) }
@@ -81,6 +97,44 @@ package final class Connection {
     try statement.bind(values)
     while try statement.step() {}
     return statement.changedRows
+  }
+
+  /// Runs one statement, of which nothing is to be known now: at the latest together with the next one whose result is
+  /// wanted, and before the transaction is committed.
+  ///
+  /// - Parameter check: looks at the number of rows that it changed, triggers not counted. What it throws may be thrown by
+  ///   a later call, and undoes the transaction.
+  package func runLater(
+    _ sql: String, _ values: SQLValue..., check: @escaping RowCheck = { _ in }
+  ) throws(StoreError) {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    if mayRunLater { return try statement.stepLater(check) }
+    while try statement.step() {}
+    try check(statement.changedRows)
+  }
+
+  /// Adds many rows to a table in the transaction that is under way, in the fastest way that the engine has.
+  ///
+  /// Where the engine has one of its own, the rows are in memory until the last one was put, so that the caller bounds
+  /// how many they are; and they are not in the table before this returns.
+  ///
+  /// - Parameters:
+  ///   - columns: the columns that are put; others have their defaults.
+  ///   - rows: puts the rows.
+  /// - Throws: ``StoreError``, and what `rows` throws.
+  package func insert(into table: String, _ columns: [String], rows: (any RowSink) throws -> Void) throws {
+    if let sink = engine.bulkSink(into: table, columns) {
+      statementsRun += 1
+      try rows(sink)
+      return try sink.finish()
+    }
+    let places = columns.map { _ in "?" }.joined(separator: ", ")
+    let statement = try prepare(
+      "INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(places))")
+    defer { statement.reset() }
+    try rows(StatementSink(statement))
   }
 
   /// Reads the rows of a query in order.

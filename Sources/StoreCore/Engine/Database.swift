@@ -238,20 +238,26 @@ package final class Database: Sendable {
   /// - Returns: `nil` when one of several failed; nothing is changed then.
   private static func makeTogether(_ changes: [Change], on connection: Connection) throws -> [(any Error)?]? {
     try connection.engine.permitSavepoints(false)
+    connection.mayRunLater = true
     try connection.begin(scope(of: changes))
-    for change in changes {
-      do {
-        try change.perform(connection)
-      } catch {
-        // Some errors end the whole transaction by themselves.
-        guard connection.isInTransaction else { throw error }
-        try connection.run("ROLLBACK")
-        connection.revise()
-        return changes.count == 1 ? [error] : nil
-      }
+    do {
+      for change in changes { try change.perform(connection) }
+      // What a change had run later may fail only now.
+      if connection.engine.hasWaitingStatements { try connection.conclude() }
+    } catch {
+      // Some errors end the whole transaction by themselves; one that others were in the way of is made again.
+      guard connection.isInTransaction, !mayPass(error, connection) else { throw error }
+      try connection.rollBack()
+      connection.revise()
+      return changes.count == 1 ? [error] : nil
     }
     try connection.commit()
     return changes.map { _ in nil }
+  }
+
+  /// Whether a transaction as a whole is tried again after an error.
+  private static func mayPass(_ error: any Error, _ connection: Connection) -> Bool {
+    connection.engine.triesPerTransaction > 1 && (error as? StoreError)?.code == .locked
   }
 
   /// Makes each change in a savepoint of its own.
@@ -259,6 +265,7 @@ package final class Database: Sendable {
     // Forbidden again before the next transaction, not after this one: what fails behind a commit must not be told as a
     // commit that failed.
     try connection.engine.permitSavepoints(true)
+    connection.mayRunLater = false
     try connection.begin(scope(of: changes))
     var outcomes: [(any Error)?] = []
     for change in changes {
@@ -268,7 +275,7 @@ package final class Database: Sendable {
         outcomes.append(nil)
       } catch {
         // Some errors end the whole transaction by themselves, and with it the changes before this one.
-        guard connection.isInTransaction else { throw error }
+        guard connection.isInTransaction, !mayPass(error, connection) else { throw error }
         try connection.run("ROLLBACK TO change")
         outcomes.append(error)
       }
@@ -288,7 +295,7 @@ package final class Database: Sendable {
       if connection.isInTransaction {
         // Where even this fails, the next change finds the transaction open and says so; the cause is the
         // better thing to report now.
-        do { try connection.run("ROLLBACK") } catch { throw cause }
+        do { try connection.rollBack() } catch { throw cause }
       }
       throw cause
     }

@@ -15,6 +15,18 @@ package protocol SQLEngine: AnyObject {
   /// Runs statements that have no parameters and whose rows are of no interest.
   func execute(_ sql: String) throws(StoreError)
 
+  /// What takes many rows for a table faster than one statement for each of them; `nil` where an engine has nothing faster.
+  func bulkSink(into table: String, _ columns: [String]) -> (any BulkRowSink)?
+
+  /// Whether statements wait that were to be run later (``SQLCursor/stepLater(_:)``).
+  var hasWaitingStatements: Bool { get }
+
+  /// Runs the statements that wait, and has what they changed looked at.
+  func runWaiting() throws(StoreError)
+
+  /// Lets go of statements that wait, some of which may have been run: their transaction is about to be undone.
+  func forgetWaiting()
+
   /// Begins a transaction that writes.
   func begin(_ scope: ChangeScope) throws(StoreError)
 
@@ -46,6 +58,17 @@ package enum ChangeScope: Sendable, Comparable {
   case store
 }
 
+extension SQLEngine {
+  /// None waits where each is run at once.
+  package var hasWaitingStatements: Bool { false }
+
+  /// Nothing, where each is run at once.
+  package func runWaiting() {}
+
+  /// Nothing, where each is run at once.
+  package func forgetWaiting() {}
+}
+
 /// A prepared statement of an engine, bound, stepped and reset by its ``Statement``.
 package protocol SQLCursor: AnyObject {
   /// Whether it was stepped and neither came to its end nor was reset.
@@ -65,6 +88,12 @@ package protocol SQLCursor: AnyObject {
   /// - Returns: whether there is one.
   func step() throws(StoreError) -> Bool
 
+  /// Runs it now, or together with the next statement whose result is wanted: an engine that is far away is then asked once
+  /// for several.
+  ///
+  /// - Parameter check: is given the number of rows that it changed, before the transaction is committed.
+  func stepLater(_ check: @escaping RowCheck) throws(StoreError)
+
   /// Makes it ready to be stepped again with new values for all of its parameters.
   func rewind()
 
@@ -80,6 +109,17 @@ package protocol SQLCursor: AnyObject {
   /// The bytes of a text or blob column, from 0, valid until the next step or reset.
   func bytes(_ column: Int) -> UnsafeRawBufferPointer
 }
+
+extension SQLCursor {
+  /// Runs it now.
+  package func stepLater(_ check: @escaping RowCheck) throws(StoreError) {
+    while try step() {}
+    try check(changedRows)
+  }
+}
+
+/// Looks at the number of rows that a statement changed.
+package typealias RowCheck = (Int) throws(StoreError) -> Void
 
 /// What engines write differently, as fragments of statements.
 package struct SQLDialect: Sendable {

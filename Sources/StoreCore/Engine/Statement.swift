@@ -36,6 +36,16 @@ package final class Statement {
     }
   }
 
+  /// Runs it, at the latest together with the next statement whose result is wanted.
+  func stepLater(_ check: @escaping RowCheck) throws(StoreError) {
+    do {
+      try cursor.stepLater(check)
+    } catch {
+      hasFailed = true
+      throw error
+    }
+  }
+
   /// Rows that the last run changed, triggers not counted.
   var changedRows: Int { cursor.changedRows }
 

@@ -109,7 +109,7 @@ final class CommitSums: Sendable {
       return sums
     }
     for state in ChunkState.allCases where sums.chunks[state] != 0 || sums.items[state] != 0 {
-      try connection.run(
+      try connection.runLater(
         """
         INSERT INTO tally (run, state, chunks, items) VALUES (?, ?, ?, ?)
         ON CONFLICT (run, state) DO UPDATE
@@ -117,7 +117,7 @@ final class CommitSums: Sendable {
         """, .integer(run), .text(state.rawValue), .integer(sums.chunks[state]), .integer(sums.items[state]))
     }
     if sums.intents > 0 || sums.lastOutcome != nil {
-      try connection.run(
+      try connection.runLater(
         """
         UPDATE run SET attempts = attempts + ?1, first_intent_at = coalesce(first_intent_at, ?2),
                        last_outcome_at = CASE WHEN last_outcome_at >= ?3 THEN last_outcome_at

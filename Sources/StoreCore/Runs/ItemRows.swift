@@ -13,10 +13,11 @@ struct ItemRows: Sendable {
   ///
   /// - Parameter chunks: the chunks that ended in this batch; each begins a new row, so that it can be read as a whole.
   func insert(_ batch: ItemBatch, chunks: [PlannedChunk], in connection: Connection) throws {
-    let statement = try connection.prepare(
-      "INSERT INTO item_block (position, item_count, in_wire_form, checksum, sources, layouts) VALUES (?, ?, 1, ?, ?, ?)"
-    )
-    defer { statement.reset() }
+    let columns = ["position", "item_count", "in_wire_form", "checksum", "sources", "layouts"]
+    try connection.insert(into: "item_block", columns) { try put(batch, chunks: chunks, into: $0) }
+  }
+
+  private func put(_ batch: ItemBatch, chunks: [PlannedChunk], into rows: any RowSink) throws {
     let all = batch.firstSequence..<batch.firstSequence + batch.entries.count
     var cuts = chunks.map { $0.firstItem + $0.itemCount }.filter(all.contains)[...]
     var array: [UInt8] = []
@@ -29,14 +30,13 @@ struct ItemRows: Sendable {
       batch.gather(entries, into: &array)
       let layouts = ItemLayouts(entries, of: batch)
       try array.withUnsafeBytes { text in
-        try statement.bind(.integer(position(first)), at: 1)
-        try statement.bind(.integer(end - first), at: 2)
-        try statement.bind(
-          .integer(ItemBlock.checksum(of: text, at: position(first), isInWireForm: true)), at: 3)
-        try statement.bind(keeping: text, at: 4)
-        try statement.bind(.blob(layouts.areNone ? nil : layouts.column(at: position(first))), at: 5)
-        _ = try statement.step()
-        statement.rewind()
+        try rows.put(.integer(position(first)))
+        try rows.put(.integer(end - first))
+        try rows.put(.flag(true))
+        try rows.put(.integer(ItemBlock.checksum(of: text, at: position(first), isInWireForm: true)))
+        try rows.put(keeping: text)
+        try rows.put(.blob(layouts.areNone ? nil : layouts.column(at: position(first))))
+        try rows.endRow()
       }
     }
   }

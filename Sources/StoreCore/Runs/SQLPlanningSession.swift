@@ -57,16 +57,25 @@ final class SQLPlanningSession: PlanningSession {
   private static func insert(
     _ chunks: [PlannedChunk], from first: Int, run row: Int64, step: ChunkStep, in connection: Connection
   ) throws {
-    for (offset, chunk) in chunks.enumerated() {
-      try connection.run(
-        """
-        INSERT INTO chunk (run, number, first_item, item_count, byte_count, digest, index_id, names_clash,
-                           state, step)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)
-        """,
-        .integer(row), .integer(first + offset), .integer(chunk.firstItem), .integer(chunk.itemCount),
-        .integer(chunk.byteCount), .blob(chunk.digest), .text(chunk.indexID?.rawValue),
-        .flag(chunk.nameClashes), .text(step.rawValue))
+    guard !chunks.isEmpty else { return }
+    let columns = [
+      "run", "number", "first_item", "item_count", "byte_count", "digest", "index_id", "names_clash", "state",
+      "step",
+    ]
+    try connection.insert(into: "chunk", columns) { rows in
+      for (offset, chunk) in chunks.enumerated() {
+        try rows.put(.integer(row))
+        try rows.put(.integer(first + offset))
+        try rows.put(.integer(chunk.firstItem))
+        try rows.put(.integer(chunk.itemCount))
+        try rows.put(.integer(chunk.byteCount))
+        try rows.put(.blob(chunk.digest))
+        try rows.put(.text(chunk.indexID?.rawValue))
+        try rows.put(.flag(chunk.nameClashes))
+        try rows.put(.text(ChunkState.pending.rawValue))
+        try rows.put(.text(step.rawValue))
+        try rows.endRow()
+      }
     }
   }
 

@@ -96,15 +96,15 @@ extension SQLRunSession {
       return .failure(damage)
     }
     let attempt = next.attempts + 1
-    try move(next.number, from: .pending, on: .claimed, in: connection) { state in
-      try connection.run(
+    try move(next.number, from: .pending, on: .claimed) { state, check in
+      try connection.runLater(
         """
         UPDATE chunk SET state = ?, owner = ?, attempts = ?
-        WHERE run = ? AND number = ? AND state = 'pending'
+        WHERE run = ? AND number = ? AND \(ChunkRows.isIn(.pending))
         """, .text(state.rawValue), .integer(owner), .integer(attempt), .integer(row),
-        .integer(next.number.rawValue))
+        .integer(next.number.rawValue), check: check)
     }
-    try connection.run(
+    try connection.runLater(
       """
       INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, intent,
                            media_ms)
@@ -114,7 +114,7 @@ extension SQLRunSession {
       .integer(content.count),
       .integer(settings.timeout.millisecondsRoundedUp), .integer(sums.intents + 1),
       .integer(step == settings.profile.firstStep ? nil : next.media?.millisecondsRoundedUp))
-    try connection.run(
+    try connection.runLater(
       """
       INSERT INTO budget (origin, step, intents) VALUES (?, ?, 1)
       ON CONFLICT (origin, step) DO UPDATE SET intents = budget.intents + 1
@@ -200,7 +200,7 @@ extension SQLRunSession {
     _ result: AttemptRecord, of owner: Int64, knowing sums: CommitSums, adding share: inout CommitSums.Share,
     in connection: Connection
   ) throws -> ChunkState {
-    let ended = try connection.run(
+    try connection.runLater(
       """
       UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
                          external_id = ?, counted = ?, in_outage = ?, ended_after = ?
@@ -209,27 +209,28 @@ extension SQLRunSession {
       .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
       .text(result.externalID), .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents),
       .integer(row),
-      .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner))
-    guard ended == 1 else {
+      .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner)
+    ) { [run] ended throws(StoreError) in
+      guard ended != 1 else { return }
       throw StoreError(
         .conflict,
         "attempt \(result.attempt) of chunk \(result.chunk) of run \(run) was ended by another process",
         remedy: "leave the run to that process; \(command: .report(run)) shows how it stands")
     }
-    let state = try move(result.chunk, from: .submitting, on: result.event, in: connection) { state in
-      try connection.run(
+    let state = try move(result.chunk, from: .submitting, on: result.event) { state, check in
+      try connection.runLater(
         """
         UPDATE chunk SET state = ?, step = coalesce(?, step), media_ms = coalesce(?, media_ms), owner = NULL,
                          ready_at = coalesce(?, ready_at), counted_attempts = counted_attempts + ?,
                          not_isolated = CASE WHEN ? = 'rejected' AND item_count > 1 THEN 1 ELSE 0 END,
                          last_outcome = ?, last_status = ?, last_code = ?, last_message = ?, last_at = ?
-        WHERE run = ? AND number = ? AND state = 'submitting' AND owner = ? AND item_count = ?
+        WHERE run = ? AND number = ? AND \(ChunkRows.isIn(.submitting)) AND owner = ? AND item_count = ?
         """, .text(state.rawValue), .text(result.nextStep?.rawValue),
         .integer(result.mediaLength?.millisecondsRoundedUp), .integer(result.readyAt?.milliseconds),
         .flag(result.isCounted), .text(state.rawValue),
         .text(result.outcome.rawValue), .integer(result.status), .text(result.code),
         .text(result.message), .integer(result.finishedAt.milliseconds), .integer(row),
-        .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount))
+        .integer(result.chunk.rawValue), .integer(owner), .integer(result.itemCount), check: check)
     }
     if state == .accepted { share.moves.append((.submitting, .accepted, result.itemCount)) }
     if let division = result.division {
@@ -243,17 +244,18 @@ extension SQLRunSession {
     return state
   }
 
-  /// Makes one guarded move and checks that exactly one row took it.
+  /// Makes one guarded move; exactly one row has to take it.
   ///
-  /// - Returns: the state the chunk is in now.
+  /// - Parameter update: runs the statement that moves it to a state, with what has to be looked at then.
+  /// - Returns: the state the chunk is in then.
   @discardableResult
   func move(
-    _ chunk: ChunkNumber, from: ChunkState, on event: ChunkEvent, in connection: Connection,
-    update: (ChunkState) throws -> Int
+    _ chunk: ChunkNumber, from: ChunkState, on event: ChunkEvent,
+    update: (ChunkState, @escaping RowCheck) throws -> Void
   ) throws -> ChunkState {
     let state = try from.after(event)
-    let changed = try update(state)
-    guard changed == 1 else {
+    try update(state) { [run] changed throws(StoreError) in
+      guard changed != 1 else { return }
       throw StoreError(
         .conflict,
         "chunk \(chunk) of run \(run) was expected to be \(from.rawValue) and owned by this process",

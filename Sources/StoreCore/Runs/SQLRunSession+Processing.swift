@@ -31,16 +31,16 @@ extension SQLRunSession {
 
   func record(_ result: ProcessingResult) async throws -> Recorded {
     try await changeCounted { [self] connection in
-      try move(result.chunk, from: .processing, on: result.event, in: connection) { state in
-        try connection.run(
+      try move(result.chunk, from: .processing, on: result.event) { state, check in
+        try connection.runLater(
           """
           UPDATE chunk SET state = ?1, step = coalesce(?2, step), ready_at = coalesce(?3, CASE WHEN ready_at < 0 THEN ready_at ELSE 0 END),
                            media_ms = coalesce(?7, media_ms), counted_attempts = counted_attempts + ?8
-          WHERE run = ?4 AND number = ?5 AND state = 'processing' AND attempts = ?6
+          WHERE run = ?4 AND number = ?5 AND \(ChunkRows.isIn(.processing)) AND attempts = ?6
           """, .text(state.rawValue), .text(result.nextStep?.rawValue),
           .integer(result.readyAt?.milliseconds),
           .integer(row), .integer(result.chunk.rawValue), .integer(result.attempt),
-          .integer(result.mediaLength?.millisecondsRoundedUp), .flag(result.isCounted))
+          .integer(result.mediaLength?.millisecondsRoundedUp), .flag(result.isCounted), check: check)
       }
       if result.isCounted {
         try connection.run(

@@ -290,16 +290,15 @@ extension SQLRunSession {
       .integer(evidence.firstLookAt?.milliseconds), .integer(evidence.lastLookAt?.milliseconds),
       .integer(evidence.tasksListed), .integer(evidence.itemsSeen), .text("[\(witnesses)]"))
     if let event = settlement.event {
-      try move(settlement.chunk, from: .unknown, on: event, in: connection) { state in
-        try connection.run(
+      try move(settlement.chunk, from: .unknown, on: event) { state, check in
+        try connection.runLater(
           """
           UPDATE chunk SET state = ?, step = coalesce(?, step), ready_at = coalesce(?, CASE WHEN ready_at < 0 THEN ready_at ELSE 0 END),
                            counted_attempts = counted_attempts + ?
-          WHERE run = ? AND number = ? AND state = 'unknown' AND attempts = ?
+          WHERE run = ? AND number = ? AND \(ChunkRows.isIn(.unknown)) AND attempts = ?
           """, .text(state.rawValue), .text(settlement.nextStep?.rawValue),
           .integer(settlement.readyAt?.milliseconds), .flag(settlement.countsAttempt), .integer(row),
-          .integer(settlement.chunk.rawValue), .integer(settlement.attempt))
-
+          .integer(settlement.chunk.rawValue), .integer(settlement.attempt), check: check)
       }
     }
     if let id = settlement.externalID {

@@ -174,7 +174,7 @@ extension SQLRunSession {
         UPDATE chunk SET state = ?1, owner = NULL, last_outcome = 'unknown', last_status = NULL, last_at = ?2,
                          (last_code, last_message) = (SELECT code, message FROM attempt
                                                       WHERE run = ?3 AND chunk = ?4 AND number = ?5)
-        WHERE run = ?3 AND number = ?4 AND state = 'submitting'
+        WHERE run = ?3 AND number = ?4 AND \(ChunkRows.isIn(.submitting))
         """, .text(state.rawValue), .integer(now.milliseconds), .integer(row), .integer(chunk.chunk),
         .integer(chunk.attempt))
       moved += StateCounts(moving: chunk.items, from: .submitting, to: state)
