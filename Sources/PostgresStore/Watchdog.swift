@@ -39,13 +39,13 @@ package final class Watchdog: RequestWatchdog {
 
   /// Begins or ends to watch.
   package func watch(_ isNeeded: Bool) {
-    let (isChanged, needsThread) = kept.withLockedValue { kept in
-      let isChanged = kept.isWatching != isNeeded
+    let needsThread = kept.withLockedValue { kept in
+      // Under the lock: a timer that was set after it was to be set to nothing would end a process that sends nothing.
+      if kept.isWatching != isNeeded { set(isNeeded) }
       kept.isWatching = isNeeded
       defer { kept.hasThread = kept.hasThread || isNeeded }
-      return (isChanged, isNeeded && !kept.hasThread)
+      return isNeeded && !kept.hasThread
     }
-    if isChanged { set(isNeeded) }
     guard needsThread else { return }
     // A thread of its own: nothing that blocks elsewhere holds it back.
     Thread.detachNewThread { [weak self] in

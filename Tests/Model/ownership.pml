@@ -67,6 +67,9 @@ typedef Worker {
   byte claim;
   byte limit;       /* ticks until the claim or the request is too late */
   byte watchdog;    /* ticks until a stopped process is killed */
+#ifdef LAST
+  byte last;        /* ticks until it is killed however often its watchdog is set anew */
+#endif
   byte wait;        /* ticks of D that are left */
   byte watch;       /* ticks of S that are left */
   bit unchanged;    /* the owner's beat is what it was when the take-over was asked for */
@@ -127,7 +130,16 @@ inline answered(i) { w[i].op = nothing; w[i].state = quiet; w[i].about = 0; w[i]
 
 inline forget(i) { w[i].lateOp = nothing; w[i].lateID = 0; w[i].lateAbout = 0; w[i].lateValue = none }
 
-inline rest(i) { w[i].phase = idle; w[i].known = none; w[i].claim = 0; w[i].limit = 0; w[i].watchdog = 0 }
+/* With -DLAST the watchdog is never set beyond X after the end of the request, whichever thread sets it anew. */
+#ifdef LAST
+#define isOver(i) (w[i].last == 0)
+inline lasts(i, ticks) { w[i].last = ticks }
+#else
+#define isOver(i) false
+inline lasts(i, ticks) { skip }
+#endif
+
+inline rest(i) { w[i].phase = idle; w[i].known = none; w[i].claim = 0; w[i].limit = 0; w[i].watchdog = 0; lasts(i, 0) }
 
 /* The standby has what the primary has. */
 inline replicate() {
@@ -312,7 +324,7 @@ inline atOnce(i, kind, on, what) {
   done = false
 }
 
-inline begin(i) { w[i].phase = begun; w[i].limit = T; w[i].watchdog = X }
+inline begin(i) { w[i].phase = begun; w[i].limit = T; w[i].watchdog = X; lasts(i, T + X) }
 
 /* What a worker that gave a claim up has to tell. */
 inline abandon(i) {
@@ -456,14 +468,14 @@ end:
   :: d_step { running(i) && w[i].phase == begun && w[i].limit > 0 -> w[i].phase = checked; w[i].watchdog = X }
   :: d_step { running(i) && (w[i].phase == begun || w[i].phase == sending) && w[i].limit == 0 ->
       close(w[i].claim);
-      w[i].phase = telling; w[i].known = lost; w[i].watchdog = 0 }
+      w[i].phase = telling; w[i].known = lost; w[i].watchdog = 0; lasts(i, 0) }
 #endif
   :: d_step { running(i) && w[i].phase == checked -> net[w[i].claim] = queued; w[i].phase = sending }
   :: d_step { running(i) && w[i].phase == sending && answer[w[i].claim] != none ->
       w[i].known = answer[w[i].claim];
       if :: !lists -> told = w[i].claim :: else fi;
       answer[w[i].claim] = none;
-      w[i].phase = telling; w[i].limit = 0; w[i].watchdog = 0 }
+      w[i].phase = telling; w[i].limit = 0; w[i].watchdog = 0; lasts(i, 0) }
 
   /* R3, R8: what it knows it tells, whoever owns the run, until that is safe. */
   :: d_step { ready(i) && w[i].phase == telling -> ask(i, doWord, w[i].claim, w[i].known) }
@@ -555,7 +567,7 @@ end:
 #endif
 #ifndef NO_R4B
   /* R4: the timer ends a process that was stopped for too long. */
-  :: d_step { w[i].alive && w[i].stopped && underWay(i) && w[i].watchdog == 0 -> die(i) }
+  :: d_step { w[i].alive && w[i].stopped && underWay(i) && (w[i].watchdog == 0 || isOver(i)) -> die(i) }
 #endif
   :: d_step { w[i].connected && mayFail -> faults++; cut(i) }
 #ifdef NO_R9A
@@ -598,7 +610,7 @@ end:
 #ifdef NO_R4B
 #define overdue(i) false
 #else
-#define overdue(i) (w[i].alive && w[i].stopped && underWay(i) && w[i].watchdog == 0)
+#define overdue(i) (w[i].alive && w[i].stopped && underWay(i) && (w[i].watchdog == 0 || isOver(i)))
 #endif
 #define watches(i) (w[i].alive && w[i].connected && !w[i].owns && primary.owner != 0 && primary.owner != w[i].id)
 #define changes(i) (w[i].limit > 0 || w[i].wait > 0 || w[i].alive && w[i].stopped && underWay(i) && w[i].watchdog > 0 || \
@@ -611,6 +623,9 @@ inline pass(i) {
   if :: w[i].wait > 0 -> w[i].wait-- :: else fi;
   if
   :: w[i].alive && underWay(i) ->
+#ifdef LAST
+    if :: w[i].last > 0 -> w[i].last-- :: else fi;
+#endif
     if
     :: !w[i].stopped -> w[i].watchdog = X
     :: w[i].stopped && w[i].watchdog > 0 -> w[i].watchdog--

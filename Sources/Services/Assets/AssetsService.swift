@@ -60,18 +60,28 @@ package final class AssetsService: ServiceModule {
   }
 
   private func upload(_ unit: SendUnit, _ item: Item, tag: ItemTag) async -> SubmissionResult {
+    let begun = clock.elapsed()
     let url: ObjectURL
     do throws(ObjectURLError) {
       url = try await urls.url(for: item.object)
     } catch {
       return Self.result(of: error)
     }
+    // Credentials may have had to be fetched. Whoever takes the run over expects nothing any more once the time limit, counted
+    // from the claim, is over.
+    let left = unit.timeout - (clock.elapsed() - begun)
+    guard left > .zero else {
+      return SubmissionResult(
+        .notProcessed, code: "too_late",
+        message: "making the address of the object took longer than the time limit; nothing was sent",
+        obstacle: .beforeConnecting)
+    }
     urlEnds.withLockedValue { $0[unit.chunk] = url.expiresAt ?? Self.never }
     let result = AssetOutcomes.result(
       of: await api.create(
         NewAsset(
           chunk: unit.chunk, url: url.url, fileName: AssetFileName.name(of: item.object), tag: tag),
-        timeout: unit.timeout),
+        timeout: left),
       .upload, wrongEndpoint: wrongEndpoint)
     switch result.outcome {
     case .accepted where !result.isDone, .unknown: break

@@ -232,11 +232,11 @@ package final class WorkerEngine: StoreEngine {
   }
 
   package func requestsUnderWay(changeBy difference: Int) {
-    let count = underWay.withLockedValue { count in
+    // Under the lock: the last word that the watchdog hears is about the last count.
+    underWay.withLockedValue { count in
       count += difference
-      return count
+      watchdog?.watch(count > 0)
     }
-    watchdog?.watch(count > 0)
   }
 
   package func confirmHistory() throws {

@@ -58,6 +58,18 @@ import Testing
     #expect(new.tag == sampleTag(number: 7, index: "i1", object: object))
   }
 
+  @Test func `what its address takes is part of an upload's time limit`() async throws {
+    let model = ModelAssets(.init(creations: [Self.made]))
+    let late = try await service(model, urls: FixedURLs(taking: (.seconds(20), clock))).send(
+      unit(), step: .upload)
+    #expect(late.outcome == .accepted)
+    #expect(model.timeouts.entries == [.seconds(40)])
+    let none = try await service(model, urls: FixedURLs(taking: (.seconds(60), clock))).send(
+      unit(), step: .upload)
+    #expect(none.outcome == .notProcessed && none.code == "too_late")
+    #expect(model.created.entries.count == 1)
+  }
+
   @Test func `an asset is added to its item's index`() async throws {
     let model = ModelAssets(
       .init(creations: [.success(CreationAnswer(Answer(status: 202, body: .json), id: "x1"))]))

@@ -2,6 +2,7 @@ import AssetsService
 import BatchDomain
 import NIOConcurrencyHelpers
 import ServiceHTTP
+import TestSupport
 
 /// An address with everything secret that one has.
 let sampleURL =
@@ -49,8 +50,11 @@ func withAssets<Value>(
 struct FixedURLs: ObjectURLSource {
   var error: ObjectURLError?
   var expiresAt: Timestamp?
+  /// What an address takes, on that clock.
+  var taking: (time: Duration, clock: ManualClock)?
 
   func url(for object: ObjectName) async throws(ObjectURLError) -> ObjectURL {
+    if let taking { taking.clock.advance(by: taking.time) }
     if let error { throw error }
     return ObjectURL(sampleURL, expiresAt: expiresAt)
   }
@@ -113,6 +117,8 @@ final class ModelAssets: AssetsAPI {
   let calls = Journal<Call>()
   /// Assets that were to be made.
   let created = Journal<NewAsset>()
+  /// The time limits of requests that make assets.
+  let timeouts = Journal<Duration>()
   /// Indexed assets that were to be made.
   let added = Journal<NewIndexedAsset>()
 
@@ -126,6 +132,7 @@ final class ModelAssets: AssetsAPI {
 
   func create(_ asset: NewAsset, timeout: Duration) async -> Result<CreationAnswer, TransportFailure> {
     created.append(asset)
+    timeouts.append(timeout)
     return creation(.create)
   }
 
