@@ -22,6 +22,8 @@ import sys
 import threading
 import time
 
+from scale import Scale
+
 INDEX = "629d807aa9e2a3a33a92c00b"
 KEY = "tlk_0123456789ABCDEFGHIJ"
 HERE = pathlib.Path(__file__).resolve().parent
@@ -491,10 +493,13 @@ class Bench:
                     since = since or time.monotonic()
                 time.sleep(0.002)
 
+    def scale(self):
+        Scale(self, str(self.folder / "late-answer")).measure()
+
     # Surroundings.
 
     def serve(self):
-        ports = dict(zip(("accepting", "refusing", "stepping", "bucket"), free_ports(4)))
+        ports = dict(zip(("accepting", "refusing", "stepping", "bucket", "late"), free_ports(5)))
         for name, port in ports.items():
             setattr(self, name, f"http://127.0.0.1:{port}")
         text = (HERE / "nginx.conf").read_text().format(folder=self.folder, **ports)
@@ -542,7 +547,7 @@ def processor():
 
 
 def main():
-    parts = ["reading", "submitting", "steps", "chunks", "start", "growth", "known", "tracking"]
+    parts = ["reading", "submitting", "steps", "chunks", "start", "growth", "known", "tracking", "scale"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
     parser.add_argument("--folder", required=True)
