@@ -36,7 +36,7 @@ package final class PostgresCluster: Sendable {
         user + [
           "\(programs)/postgres", "-D", data, "-k", folder.path, "-c", "listen_addresses=", "-c",
           "fsync=off",
-          "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200",
+          "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=500",
         ])
       try waitUntilReady(programs)
     } catch {
