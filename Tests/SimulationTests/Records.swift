@@ -53,7 +53,7 @@ struct Records {
     CREATE TRIGGER simulated_change AFTER UPDATE OF state ON chunk WHEN old.state <> new.state BEGIN
       INSERT INTO simulated_move (chunk, old, new, cause) VALUES (new.number, old.state, new.state,
         CASE old.state
-        WHEN 'submitting' THEN iif(new.last_code = 'owner_died', 'owner_died', new.last_outcome)
+        WHEN 'submitting' THEN iif(new.last_code IN ('owner_died', 'owner_lost', 'failed_over'), new.last_code, new.last_outcome)
         WHEN 'unknown' THEN (SELECT authority || ' ' || verdict FROM settlement
                              WHERE run = new.run AND chunk = new.number ORDER BY attempt DESC, decided_at DESC)
         ELSE '' END);

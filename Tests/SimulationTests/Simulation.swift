@@ -37,31 +37,7 @@ final class Simulation: Sendable {
   }
 
   /// Plays seeds on threads of their own, which leaves the shared task pool alone.
-  func play(_ seeds: [UInt64], threads: Int = 2) async -> [Result] {
-    let results = NIOLockedValueBox<[Result]>([])
-    let left = NIOLockedValueBox((threads: threads, next: 0))
-    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-      for _ in 0..<threads {
-        Thread.detachNewThread { [self] in
-          while true {
-            let number = left.withLockedValue { left in
-              defer { left.next += 1 }
-              return left.next
-            }
-            guard number < seeds.count else { break }
-            let result = play(seeds[number])
-            results.withLockedValue { $0.append(result) }
-          }
-          let isLast = left.withLockedValue { left in
-            left.threads -= 1
-            return left.threads == 0
-          }
-          if isLast { continuation.resume() }
-        }
-      }
-    }
-    return results.withLockedValue { $0 }.sorted { $0.seed < $1.seed }
-  }
+  func play(_ seeds: [UInt64]) async -> [Result] { await Seeds.play(seeds) { self.play($0) } }
 
   /// Plays one seed on the calling thread.
   ///
@@ -116,9 +92,41 @@ final class Simulation: Sendable {
   }
 }
 
+/// Plays seeds on threads of their own, which leaves the shared task pool alone.
+enum Seeds {
+  /// - Returns: what each seed came to, in the order of the seeds.
+  static func play<Result: Sendable>(
+    _ seeds: [UInt64], threads: Int = 2, _ play: @escaping @Sendable (UInt64) -> Result
+  ) async -> [Result] {
+    let results = NIOLockedValueBox<[Int: Result]>([:])
+    let left = NIOLockedValueBox((threads: threads, next: 0))
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      for _ in 0..<threads {
+        Thread.detachNewThread {
+          while true {
+            let number = left.withLockedValue { left in
+              defer { left.next += 1 }
+              return left.next
+            }
+            guard number < seeds.count else { break }
+            let result = play(seeds[number])
+            results.withLockedValue { $0[number] = result }
+          }
+          let isLast = left.withLockedValue { left in
+            left.threads -= 1
+            return left.threads == 0
+          }
+          if isLast { continuation.resume() }
+        }
+      }
+    }
+    return results.withLockedValue { results in seeds.indices.compactMap { results[$0] } }
+  }
+}
+
 /// A folder for the stores of a simulation, in memory where the system has such a place: a death here is one of
 /// the program, not of the machine, so nothing has to reach a disk.
-private final class StoreFolder: Sendable {
+final class StoreFolder: Sendable {
   private let path: String
   private let count = NIOLockedValueBox(0)
 
@@ -143,6 +151,6 @@ private final class StoreFolder: Sendable {
   }
 
   func remove(_ store: String) {
-    for suffix in ["", "-wal", "-shm", ".lock"] { unlink(store + suffix) }
+    for suffix in ["", "-wal", "-shm", ".lock", "-standby"] { unlink(store + suffix) }
   }
 }

@@ -342,7 +342,7 @@ extension Scenario {
 }
 
 /// Keeps what the loop told, for a reader of the trace.
-private struct Onlooker: RunObserver {
+struct Onlooker: RunObserver {
   let trace: Trace
 
   func observe(_ event: RunEvent) {

@@ -32,6 +32,7 @@ package final class WorkerEngine: StoreEngine {
   private let watchdog: (any RequestWatchdog)?
   /// Says something to the person who runs this process.
   private let notify: @Sendable (String) -> Void
+  private let executor: (any TaskExecutor)?
   private let scratch: @Sendable () async throws -> Database
   /// What was seen of the owners of the runs that this process looked at, and since when.
   private let watched = NIOLockedValueBox<[Int64: Watched]>([:])
@@ -50,16 +51,18 @@ package final class WorkerEngine: StoreEngine {
   ///   - notify: says something to the person who runs this process.
   ///   - obstacle: why this program has to leave the store to a newer one, looked at with each beat; `nil` where that cannot
   ///     happen.
+  ///   - executor: where beats are made; `nil` for the shared task pool.
   ///   - scratch: opens a database for what does not fit into memory.
   package init(
     worker: Worker, locks: any WorkerLocks, clock: any BatchClock, limits: Limits = Limits(),
     watchdog: (any RequestWatchdog)?, notify: @escaping @Sendable (String) -> Void,
     obstacle: (@Sendable (Connection) throws -> StoreError?)? = nil,
-    scratch: @escaping @Sendable () async throws -> Database
+    executor: (any TaskExecutor)? = nil, scratch: @escaping @Sendable () async throws -> Database
   ) {
     self.watchdog = watchdog
     self.notify = notify
     self.obstacle = obstacle
+    self.executor = executor
     self.worker = worker
     self.locks = locks
     self.clock = clock
@@ -391,11 +394,13 @@ package final class WorkerEngine: StoreEngine {
     }
     databaseClock.set(to: Timestamp(milliseconds: Int64(moment)))
     lastContact.withLockedValue { $0 = clock.elapsed() }
-    let task = Task { [self] in
+    let task = Task(executorPreference: executor) { [self] in
       while !Task.isCancelled {
         do {
           try await clock.sleep(for: limits.beat)
           try await beat(on: beats)
+        } catch is CancellationError {
+          return
         } catch {
           // A beat that does not get through is what others see of this worker; the next one is tried in its turn.
         }
