@@ -152,6 +152,8 @@ enum DispatcherEvent: Sendable {
   case foundNothing(Slot)
   /// The store has nothing for a slot that may be sent before that moment of the day.
   case foundNothingBefore(Timestamp, Claim.NotBefore, Slot)
+  /// A claim failed: a chunk that it took is pending again with the next change of the run, whatever was found meanwhile.
+  case claimFailed
   /// Nothing was claimed with a slot.
   case slotUnused(Slot)
   /// An answer is there, and is not recorded yet.

@@ -102,6 +102,9 @@ struct DispatcherState: Sendable {
       giveBack(slot)
     case .foundNothingBefore(let moment, let why, let slot):
       foundNothing(before: moment, why: why, slot, now: now)
+    case .claimFailed:
+      lanes.notePending()
+      changed()
     case .slotUnused(let slot): giveBack(slot)
     case .answered(let answered): take(answered, now: now)
     case .claimed(let chunk): take(chunk)

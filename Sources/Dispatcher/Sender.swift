@@ -23,7 +23,15 @@ struct Sender {
     KillPoint.beforeIntent.reached()
     do {
       let claim = try await persistently(
-        endsWithRun: true, { try await session.claim(slot.step, at: clock.now()) })
+        endsWithRun: true,
+        {
+          do {
+            return try await session.claim(slot.step, at: clock.now())
+          } catch {
+            dispatcher.handle(.claimFailed)
+            throw error
+          }
+        })
       var next = take(claim, slot)
       while let (chunk, slot) = next { next = await send(chunk, slot) }
     } catch is StoreRetry.Stopped {
@@ -104,6 +112,7 @@ struct Sender {
         case .failure(let error):
           // What may pass is met again, and said, by the next claim.
           if !error.isTransient { dispatcher.stop(for: .store(error)) }
+          dispatcher.handle(.claimFailed)
           dispatcher.handle(.slotUnused(slot))
           return nil
         }

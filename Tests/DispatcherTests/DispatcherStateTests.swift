@@ -227,6 +227,19 @@ struct SlotTests {
     #expect(machine.handle(.foundNothing(new)).woken == [.sender(1): .leave, .sender(2): .leave])
   }
 
+  @Test("a claim that failed after all leaves a chunk that is looked for again, though none was found meanwhile")
+  func failedClaim() {
+    var machine = Machine(chunks: 5, concurrency: 2)
+    machine.warmUp()
+    let slot = machine.slot()
+    machine.wait(0..<2)
+    // One sender finds nothing, since the other one has the last chunk, whose claim is not confirmed.
+    #expect(machine.handle(.foundNothing(slot)).woken.isEmpty)
+    #expect(machine.wait(0..<1) == [])
+    let woken = machine.handle(.claimFailed).woken
+    #expect(woken == [.sender(0): .claim(machine.slot(epoch: 1))])
+  }
+
   @Test("a sender that is cancelled while it waits leaves, and takes no slot")
   func withdrawn() {
     var machine = Machine()

@@ -24,6 +24,11 @@ final class SharedServer: Sendable {
       message TEXT, external_id TEXT, event TEXT NOT NULL, next_step TEXT, media_ms INTEGER, counted INTEGER NOT NULL,
       in_outage INTEGER NOT NULL, ready_at INTEGER, items INTEGER NOT NULL, step TEXT NOT NULL,
       PRIMARY KEY (run, chunk, attempt));
+    CREATE TABLE simulated_word (outcome TEXT NOT NULL, state TEXT NOT NULL);
+    CREATE TRIGGER simulated_late_word AFTER INSERT ON late_word BEGIN
+      INSERT INTO simulated_word (outcome, state)
+      SELECT new.outcome, state FROM chunk WHERE run = new.run AND number = new.chunk;
+    END;
     CREATE TABLE known_lock (id INTEGER PRIMARY KEY CHECK (id = 1), worker TEXT);
     INSERT INTO known_lock (id, worker) VALUES (1, NULL);
     ALTER TABLE run ADD COLUMN worker TEXT;
@@ -151,6 +156,15 @@ final class SharedServer: Sendable {
     return found ?? ("gone", nil)
   }
 
+  /// What processes said of their requests after their run was taken from them, and how the chunks stood.
+  func lateWords() throws -> [String: Int] {
+    let connection = try Connection(path: path, mode: .readOnly, busyTimeout: .zero)
+    let words = try connection.rows("SELECT outcome, state, count(*) FROM simulated_word GROUP BY 1, 2") {
+      ("\($0.text(0)) while \($0.text(1))", $0.int(2))
+    }
+    return Dictionary(words) { $0 + $1 }
+  }
+
   /// The state of the run; `nil` before there is one.
   func runState() throws -> RunState? {
     let connection = try Connection(path: path, mode: .readOnly, busyTimeout: .zero)
@@ -202,6 +216,8 @@ final class ServerConnection: SQLEngine {
   func setDurable(_ isDurable: Bool) throws(StoreError) { try base.setDurable(isDurable) }
 
   func permitSavepoints(_ isPermitted: Bool) throws(StoreError) { try base.permitSavepoints(isPermitted) }
+
+  func bulkSink(into table: String, _ columns: [String]) -> (any BulkRowSink)? { nil }
 
   func begin(_ scope: ChangeScope) throws(StoreError) {
     try reach()

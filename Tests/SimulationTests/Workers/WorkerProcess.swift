@@ -99,6 +99,7 @@ final class WorkerProcess: BatchClock, RequestWatchdog {
   /// Stops the process for a while, as a signal, a swapped machine or a hypervisor does. Its watchdog ends it where requests
   /// are under way for too long.
   func stop(for duration: Duration) {
+    guard !isDead else { return }
     let (number, isWatched) = state.withLockedValue { state in
       state.isStopped = true
       state.stops += 1

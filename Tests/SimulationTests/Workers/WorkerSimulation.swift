@@ -13,6 +13,8 @@ final class WorkerSimulation: Sendable {
     let counts: [WorkerWorld.Event: Int]
     let requests: Int
     let turns: Int
+    /// What processes said of their requests after their run was taken from them, and how the chunks stood.
+    let words: [String: Int]
     let trace: UInt64
     let lines: [String]
   }
@@ -21,7 +23,9 @@ final class WorkerSimulation: Sendable {
   private let change: @Sendable (inout Scenario, inout WorkerWorld.Conditions) -> Void
 
   /// A simulation whose scenarios and conditions are changed after they were drawn.
-  init(change: @escaping @Sendable (inout Scenario, inout WorkerWorld.Conditions) -> Void = { _, _ in }) async throws {
+  init(change: @escaping @Sendable (inout Scenario, inout WorkerWorld.Conditions) -> Void = { _, _ in })
+    async throws
+  {
     folder = try StoreFolder()
     self.change = change
     let store = try await SQLiteStore.open(path: folder.template, now: Timeline.start)
@@ -47,7 +51,9 @@ final class WorkerSimulation: Sendable {
     world.play()
     violations += world.wronged
     var edges = Edges()
+    var words: [String: Int] = [:]
     do {
+      words = try world.server.lateWords()
       violations += Audit.violations(in: path)
       let records = try Records(path: path)
       violations +=
@@ -61,7 +67,7 @@ final class WorkerSimulation: Sendable {
     }
     return Result(
       seed: seed, violations: violations, edges: edges, counts: world.counts,
-      requests: world.service.requests.count, turns: world.turns, trace: world.trace.hash,
+      requests: world.service.requests.count, turns: world.turns, words: words, trace: world.trace.hash,
       lines: world.trace.lines)
   }
 }

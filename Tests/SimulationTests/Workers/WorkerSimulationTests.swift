@@ -17,6 +17,8 @@ struct WorkerSimulationTests {
     let results = await simulation.play(SimulationTests.asked ?? Array(1...200))
     var counts: [WorkerWorld.Event: Int] = [:]
     for result in results { counts.merge(result.counts, uniquingKeysWith: +) }
+    var words: [String: Int] = [:]
+    for result in results { words.merge(result.words, uniquingKeysWith: +) }
     var edges = Edges()
     for result in results { edges.add(result.edges) }
     print(
@@ -24,6 +26,7 @@ struct WorkerSimulationTests {
       workers: \(results.count) seeds, \(results.reduce(0) { $0 + $1.requests }) requests, \
       at most \(results.map(\.turns).max() ?? 0) turns, \
       \(WorkerWorld.Event.allCases.map { "\($0.rawValue) \(counts[$0, default: 0])" }.joined(separator: ", "))
+      late words: \(words.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
       \(edges.table)
       """)
     for result in results where !result.violations.isEmpty { Self.tell(result) }

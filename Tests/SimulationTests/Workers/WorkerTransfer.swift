@@ -27,7 +27,8 @@ struct WorkerTransfer: TransfersAPI {
     let timeout = TransportFailure(progress: .maybeWritten, code: "timeout", message: "time-out")
     for _ in 0..<world.dice.int(1...3) {
       // Now and then a peer that does not read.
-      let stall = world.dice.spread(!world.isCalm && world.dice.chance(world.conditions.stallOdds) ? 3...5 : 0...3)
+      let stall = world.dice.spread(
+        !world.isCalm && world.dice.chance(world.conditions.stallOdds) ? 3...5 : 0...3)
       let left = max(.zero, unit.timeout - (process.elapsed() - sent))
       try await process.sleep(for: world.looksAtLimit ? min(stall, left) : stall)
       if world.decidesToKill() {
@@ -38,6 +39,10 @@ struct WorkerTransfer: TransfersAPI {
       // Between the look and the write.
       if world.decidesToStop() { process.stop(for: world.whileAway()) }
       try await process.turn()
+    }
+    // The answer may find no way into the store.
+    if world.decidesToCut() {
+      world.cut(process, for: world.untilGivenUp() + world.dice.milliseconds(0...10_000))
     }
     // The last piece.
     world.lookForGhost(chunk: unit.chunk, of: process)

@@ -40,6 +40,8 @@ final class WorkerWorld: Sendable {
     var commitOdds = 0.0
     /// How likely a process dies or is stopped while it sends.
     var deathOdds = 0.0
+    /// How likely a process is cut off from the server as soon as it has sent.
+    var cutOdds = 0.0
     /// How likely the peer of a request stalls for longer than a few seconds.
     var stallOdds = 0.1
     /// Whether a standby that is behind takes over.
@@ -109,6 +111,8 @@ final class WorkerWorld: Sendable {
     scenario.weather.refusalsTakeParts = false
     scenario.weather.missingIndex = nil
     scenario.settings.maxFailures = .percent(100)
+    // What is sent again unasked may be taken twice, as `docs/settling.md` says.
+    if scenario.settings.onUnknown == .resend { scenario.settings.onUnknown = .hold }
     if dice.chance(0.3) { scenario.settings.timeout = .seconds(dice.int(10...60)) }
     // Long enough to be taken over now and then.
     scenario.settings.rates = dice.chance(0.7) ? [Rate(count: dice.int(4...30), window: .minute)] : []
@@ -123,6 +127,7 @@ final class WorkerWorld: Sendable {
     conditions.pause = dice.milliseconds(3_000...60_000)
     conditions.commitOdds = dice.pick([0, 0.02, 0.1])
     conditions.deathOdds = dice.pick([0, 0.02, 0.1])
+    conditions.cutOdds = dice.pick([0, 0.1, 0.3])
     conditions.failsOver = dice.chance(0.15)
   }
 
@@ -162,16 +167,30 @@ final class WorkerWorld: Sendable {
   /// Whether a process dies here.
   func decidesToKill() -> Bool { !isCalm && dice.chance(conditions.deathOdds) }
 
+  /// Cuts the line between a process and the server for a while.
+  func cut(_ process: WorkerProcess, for duration: Duration) {
+    process.note("is cut off for \(duration.inMilliseconds)")
+    count(.cut)
+    server.cut(process.number, for: duration)
+  }
+
+  /// Whether a process is cut off from the server when it has sent.
+  func decidesToCut() -> Bool { !isCalm && dice.chance(conditions.cutOdds) }
+
   /// Whether a process is stopped here.
   func decidesToStop() -> Bool { !isCalm && dice.chance(conditions.deathOdds / 2) }
 
-  /// How long a process is cut off or stopped: now and then just until another one gave up what it had
+  /// How long a process is cut off or stopped: now and then for about as long as others wait until they give up what it had
   /// under way.
   func whileAway(long odds: Double = 0.3) -> Duration {
-    guard dice.chance(odds) else { return dice.spread(1...5) }
+    dice.chance(odds)
+      ? untilGivenUp() + dice.milliseconds(-5_000...15_000) : dice.spread(1...5)
+  }
+
+  /// From the last sign of life of a process to the moment when another one gives up what it had under way (S + D).
+  func untilGivenUp() -> Duration {
     let rules = WorkerEngine.Limits()
-    return rules.silence + rules.acknowledgement + scenario.settings.timeout + rules.watchdog
-      + dice.milliseconds(0...20_000)
+    return rules.silence + rules.acknowledgement + scenario.settings.timeout + rules.watchdog + rules.margin
   }
 
   func fateOfCommit(_ process: WorkerProcess) -> CommitFate {
@@ -236,7 +255,10 @@ final class WorkerWorld: Sendable {
       state.withLockedValue { $0.isFinished = true }
     }
     while !isFinished, step() {}
-    if !isFinished { wrong("nobody can go on, or it goes on without end") }
+    if !isFinished {
+      let alive = state.withLockedValue { $0.alive.keys.sorted() }
+      wrong("nobody can go on, or it goes on without end; processes \(alive) are there")
+    }
     if executor.strays > 0 { wrong("\(executor.strays) pieces left the executor") }
   }
 
@@ -315,11 +337,7 @@ final class WorkerWorld: Sendable {
       case 4:
         process.note("is asked to stop")
         process.stopper.yield(.paused(.detached, detail: nil))
-      default:
-        let duration = whileAway()
-        process.note("is cut off for \(duration.inMilliseconds)")
-        count(.cut)
-        server.cut(process.number, for: duration)
+      default: cut(process, for: whileAway())
       }
       plague(process)
     }
