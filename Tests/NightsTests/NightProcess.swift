@@ -133,11 +133,10 @@ final class NightProcess: BatchClock {
     return passage
   }
 
-  /// Makes a request, and takes the time that is drawn for its answer.
-  ///
-  /// - Parameter takesTime: `false` for one that is made while something else is waited for on other threads.
+  /// Makes a request, and takes the time that is drawn for its answer; none where somebody waits for work on other threads, as
+  /// for the looks before a run begins.
   fileprivate func request<Value: Sendable>(
-    takesTime: Bool = true, _ work: @escaping @Sendable () async -> Value
+    _ work: @escaping @Sendable () async -> Value
   ) async throws -> Value {
     await world.executor.turn()
     let number = state.withLockedValue { state in
@@ -148,18 +147,17 @@ final class NightProcess: BatchClock {
     guard !state.withLockedValue({ $0.isDead }) else { throw Died() }
     let value = world.executor.atOnce(work)
     if death == .after(request: number) { die() }
-    if takesTime { try await sleep(for: .milliseconds(world.draw(20...900))) }
+    if !world.executor.waitsForOthers { try await sleep(for: .milliseconds(world.draw(20...900))) }
     guard !state.withLockedValue({ $0.isDead }) else { throw Died() }
     return value
   }
 
   fileprivate func read<Value: Sendable>(
-    takesTime: Bool = true,
     _ work: @escaping @Sendable () async throws(ListingFailure) -> Value
   ) async throws(ListingFailure) -> Value {
     let result: Result<Value, ListingFailure>
     do {
-      result = try await request(takesTime: takesTime) { () async -> Result<Value, ListingFailure> in
+      result = try await request { () async -> Result<Value, ListingFailure> in
         do throws(ListingFailure) { return .success(try await work()) } catch { return .failure(error) }
       }
     } catch {
@@ -295,8 +293,7 @@ private struct NightAssets: AssetsAPI {
   }
 
   func index(_ id: IndexID) async throws(ListingFailure) -> IndexDescription {
-    // Indexes are looked at together with the first object.
-    try await process.read(takesTime: false) { [base] () async throws(ListingFailure) in
+    try await process.read { [base] () async throws(ListingFailure) in
       try await base.index(id)
     }
   }
