@@ -227,7 +227,7 @@ struct SlotTests {
     #expect(machine.handle(.foundNothing(new)).woken == [.sender(1): .leave, .sender(2): .leave])
   }
 
-  @Test("a claim that failed after all leaves a chunk that is looked for again, though none was found meanwhile")
+  @Test("a claim that failed after all leaves a chunk to look for, though none was found meanwhile")
   func failedClaim() {
     var machine = Machine(chunks: 5, concurrency: 2)
     machine.warmUp()
