@@ -454,7 +454,7 @@ class Pooled(Scene):
             expect("through a pooler in transaction mode" in found.stdout + found.stderr, f"doctor: {found.stdout}")
             settings = self.cluster.sql("SELECT DISTINCT synchronous_commit FROM observed.claim", self.database)
             expect(settings == "on", f"claims were made with synchronous_commit = {settings.split()}")
-            # Whoever does not say it in the transaction has what another client left.
+            # A client that does not say it in the transaction has what another client left.
             expect("off" in [self.through("SHOW synchronous_commit") for _ in range(20)], "nothing was left behind")
             self.facts["kills"] = 2
             self.judge()

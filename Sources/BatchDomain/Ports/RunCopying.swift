@@ -53,7 +53,7 @@ package struct CopyableRun: Sendable, Equatable {
   package var detail: String?
   /// Whether it is to be cancelled, and was not yet.
   package var isBeingCancelled: Bool
-  /// Whether a former owner of it left something that whoever takes the run over sees to first.
+  /// Whether a former owner of it left something that the next owner sees to first.
   package var isLeftOpen: Bool
 
   /// A run as the store has it.

@@ -67,7 +67,7 @@ package final class AssetsService: ServiceModule {
     } catch {
       return Self.result(of: error)
     }
-    // Credentials may have had to be fetched. Whoever takes the run over expects nothing any more once the time limit, counted
+    // Credentials may have had to be fetched. A process that takes the run over expects nothing any more once the time limit, counted
     // from the claim, is over.
     let left = unit.timeout - (clock.elapsed() - begun)
     guard left > .zero else {

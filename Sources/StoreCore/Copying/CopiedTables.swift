@@ -235,7 +235,7 @@ struct CopiedTable: Sendable {
     }
   }
 
-  /// Notes that intents were added to budgets, and that they are not the newest: every one counts, since whoever follows a
+  /// Notes that intents were added to budgets, and that they are not the newest: every one counts, since a process that follows a
   /// budget looks for that many behind the last that it knows.
   func countIntents(_ rows: [[RunRecords.Value]], in connection: Connection) throws {
     guard let origin = columns.firstIndex(where: { $0.role == .origin }),

@@ -344,7 +344,7 @@ private final class SQLRunArrival: RunArrival {
     while !isDone {
       let next = try await store.database.write(isDurable: false) { [rows, row] connection -> RunRows? in
         var rows = rows
-        // Whoever follows a budget finds that something else happened than that intents were added at its end.
+        // A process that follows a budget finds that something else happened than that intents were added at its end.
         try connection.run(
           """
           UPDATE budget SET intents = intents + 1 WHERE (origin, step) IN

@@ -245,7 +245,7 @@ package final class Database: Sendable {
       // What a change had run later may fail only now.
       if connection.engine.hasWaitingStatements { try connection.conclude() }
     } catch {
-      // Some errors end the whole transaction by themselves; one that others were in the way of is made again.
+      // Some errors end the whole transaction by themselves; one that met another change is made again.
       guard connection.isInTransaction, !mayPass(error, connection) else { throw error }
       try connection.rollBack()
       connection.revise()

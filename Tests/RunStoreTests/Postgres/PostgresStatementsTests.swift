@@ -205,20 +205,27 @@ struct PostgresStatementsTests {
       try connection.rows("SELECT size FROM entry ORDER BY number") { $0.int(0) }
     }
     #expect(sizes == [3, 3])
-    #expect(meeting.visits.withLockedValue { $0 } == 3)
+    #expect(meeting.visits == 3)
     try await first.close()
     try await second.close()
   }
 
   /// Two changes that each change one row, wait until both have, and then want the other's.
   private final class Meeting: Sendable {
-    let visits = NIOLockedValueBox(0)
+    private let visited = NSCondition()
+    private let count = NIOLockedValueBox(0)
+
+    /// Changes that were made so far, those that the server ended among them.
+    var visits: Int { count.withLockedValue { $0 } }
 
     func change(_ mine: Int, then theirs: Int, in connection: Connection) throws {
       let sql = "UPDATE entry SET size = size + 1 WHERE number = ?"
       try connection.run(sql, .integer(mine))
-      visits.withLockedValue { $0 += 1 }
-      while visits.withLockedValue({ $0 }) < 2 { usleep(1_000) }
+      visited.lock()
+      count.withLockedValue { $0 += 1 }
+      visited.broadcast()
+      while visits < 2 { visited.wait() }
+      visited.unlock()
       try connection.runLater(sql, .integer(theirs))
     }
   }
