@@ -617,10 +617,14 @@ struct RunSessionConformance {
     let (store, session) = try await session()
     let chunk = try claimed(await session.claim(at: start))
     _ = try await session.record(result(chunk, .content, .refused))
+    let second = try claimed(await session.claim(at: start))
+    var divided = result(second, .content, .divided)
+    divided.division = Division(Piece.halves(of: second.items))
+    _ = try await session.record(divided)
     var found: [StoredItem] = []
     while true {
       let page = try await store.items(
-        of: session.run, in: [.rejected, .pending], after: found.last?.sequence, limit: 3)
+        of: session.run, in: Set(ChunkState.allCases), after: found.last?.sequence, limit: 5)
       found += page
       if page.isEmpty { break }
     }

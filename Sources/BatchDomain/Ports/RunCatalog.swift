@@ -34,6 +34,8 @@ package protocol RunCatalog: TrackingRecords, OldRuns {
   func settlements(of run: RunID, limit: Int) async throws -> [SettlementSummary]
 
   /// Source texts of the items of a run in these states, in order, leaving out those up to `after`.
+  ///
+  /// The state of an item is that of the chunk that has it now, so `split` finds nothing: the items are in the pieces.
   func items(of run: RunID, in states: Set<ChunkState>, after: Int?, limit: Int) async throws -> [StoredItem]
 
   // MARK: A run in detail

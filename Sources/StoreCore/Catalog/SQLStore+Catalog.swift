@@ -147,7 +147,7 @@ extension SQLStore: RunCatalog {
       let ranges = try connection.rows(
         """
         SELECT first_item, item_count FROM chunk INDEXED BY chunk_items
-        WHERE run = ?1 AND state IN (\(ChunkRows.words(states)))
+        WHERE run = ?1 AND state IN (\(ChunkRows.words(states))) AND state <> 'split'
           AND first_item >= coalesce((SELECT max(first_item) FROM chunk WHERE run = ?1 AND first_item <= ?2), 0)
           AND first_item + item_count > ?2
         ORDER BY first_item LIMIT ?3
@@ -177,7 +177,7 @@ struct RunRow {
       AND wait.step = (SELECT b.step FROM budget AS b
                        WHERE b.origin = run.origin AND b.wait_until IS NOT NULL
                          AND b.step IN (\(steps(dialect)))
-                       ORDER BY b.wait_until DESC LIMIT 1)
+                       ORDER BY b.wait_until DESC, b.step LIMIT 1)
     """
   }
 

@@ -208,7 +208,7 @@ extension SQLStore {
         """
         SELECT \(Self.settlementColumns)
         FROM settlement AS s JOIN chunk AS c ON c.run = s.run AND c.number = s.chunk
-        WHERE s.run = ? ORDER BY s.decided_at DESC, s.chunk DESC LIMIT ?
+        WHERE s.run = ? ORDER BY s.decided_at DESC, s.chunk DESC, s.attempt DESC LIMIT ?
         """, .integer(row), .integer(limit), read: Self.settlement)
     }
   }
