@@ -51,7 +51,7 @@ package struct StoreDiagnostics: Sendable {
   }
 
   private func checksOfExisting(_ resolved: String) async -> [HealthCheck] {
-    let folder = (resolved as NSString).deletingLastPathComponent
+    let folder = PathNames.folder(of: resolved)
     let found = await content(of: resolved)
     var checks = [
       Self.accessProblem(resolved, R_OK | W_OK) ?? Self.accessProblem(folder, W_OK | X_OK)
@@ -152,11 +152,11 @@ package struct StoreDiagnostics: Sendable {
   }
 
   private static func nearestFolder(to path: String) -> String {
-    var folder = (path as NSString).deletingLastPathComponent
-    while !folder.isEmpty, access(folder, F_OK) != 0, errno == ENOENT {
-      folder = (folder as NSString).deletingLastPathComponent
+    var folder = PathNames.folder(of: path)
+    while folder != ".", folder != "/", access(folder, F_OK) != 0, errno == ENOENT {
+      folder = PathNames.folder(of: folder)
     }
-    return folder.isEmpty ? "." : folder
+    return folder
   }
 
   /// Asks the system whether this user may; a read-only file system says no to everybody. The file is not opened.

@@ -170,9 +170,9 @@ struct DrillCommand: Subcommand {
       let database = try storeOptions.resolved(in: context)
       parent =
         StoreOpener.isServer(database)
-        ? FileManager.default.temporaryDirectory.path : (database as NSString).deletingLastPathComponent
+        ? FileManager.default.temporaryDirectory.path : PathNames.folder(of: database)
     }
-    let place = URL(fileURLWithPath: parent.isEmpty ? "." : parent)
+    let place = URL(fileURLWithPath: parent)
       .appendingPathComponent("drill-\(String(context.random.next(), radix: 36))")
     do {
       try FileManager.default.createDirectory(

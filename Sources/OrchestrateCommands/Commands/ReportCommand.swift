@@ -35,7 +35,7 @@ struct ReportCommand: Subcommand {
 
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("File to write the report to; else standard output.", valueName: "path"))
+    help: ArgumentHelp("File to write the report to; - and no file are standard output.", valueName: "path"))
   var output: String?
 
   @OptionGroup(title: "Rows") var rows: RowOptions
@@ -81,7 +81,7 @@ struct ReportCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let file = try output.map {
+    let file = try (output == "-" ? nil : output).map {
       try AtomicFile(
         at: try context.path($0), beside: try storeOptions.resolved(in: context), random: context.random)
     }

@@ -17,7 +17,8 @@ final class AtomicFile {
   /// Starts a file.
   ///
   /// - Parameters:
-  ///   - path: where it is to be; what is there is replaced, a symbolic link included.
+  ///   - path: where it is to be; what is there is replaced, with its permissions. A symbolic link stays, and what it leads to
+  ///     is replaced.
   ///   - database: path of the database, which is never replaced, nor are the files that belong to it.
   ///   - random: where the name of the part comes from.
   ///   - thing: what messages call the file.
@@ -28,6 +29,12 @@ final class AtomicFile {
     isPrivate: Bool = false
   ) throws {
     let name = VisibleText.escape(path)
+    guard path != "-" else {
+      throw CommandFailure(
+        .badInput, code: "output_not_a_file",
+        "\(thing) is -, which stands for standard output, and needs a file",
+        remedy: "name a file; ./- is a file of that name")
+    }
     guard !DatabaseFiles.contain(path, of: database) else {
       throw CommandFailure(
         .badInput, code: "output_is_database", "\(thing) \(name) is a file of the database",
@@ -38,11 +45,18 @@ final class AtomicFile {
         .badInput, code: "output_not_a_file", "\(thing) \(name) exists and is not a regular file",
         remedy: isPrivate ? "name a file" : "name a file, or leave --output out to write to standard output")
     }
-    Self.removeParts(of: path)
-    guard let opened = Self.open(path, random, mode: isPrivate ? 0o600 : 0o666) else {
+    // Beside the file itself, which a link stays a link to.
+    let place = Self.isLink(path) ? DatabaseFiles.resolved(path) : path
+    Self.removeParts(of: place)
+    guard let opened = Self.open(place, random, mode: isPrivate ? 0o600 : 0o666) else {
       throw Self.failure(path, thing)
     }
-    self.path = path
+    if !isPrivate, let mode = Self.mode(of: place), fchmod(opened.descriptor, mode) != 0 {
+      close(opened.descriptor)
+      Self.discard(opened.part)
+      throw Self.failure(path, thing)
+    }
+    self.path = place
     self.thing = thing
     (part, file) = (opened.part, StandardStream(descriptor: opened.descriptor))
   }
@@ -62,11 +76,11 @@ final class AtomicFile {
 
   /// Removes what is written so far, from any thread, when a signal ends the process at once. A finished file stays.
   var removal: @Sendable () -> Void {
-    { [part] in _ = unlink(part) }
+    { [part] in Self.discard(part) }
   }
 
   deinit {
-    if !isFinished { unlink(part) }
+    if !isFinished { Self.discard(part) }
     close(file.descriptor)
   }
 
@@ -102,9 +116,9 @@ final class AtomicFile {
 
   /// Removes what processes left that died while they wrote this file. What cannot be removed is in nobody's way.
   private static func removeParts(of path: String) {
-    let name = (path as NSString).lastPathComponent + "."
-    let folder = (path as NSString).deletingLastPathComponent
-    guard let listing = opendir(folder.isEmpty ? "." : folder) else { return }
+    let name = PathNames.name(of: path) + "."
+    let folder = PathNames.folder(of: path)
+    guard let listing = opendir(folder) else { return }
     defer { closedir(listing) }
     while let entry = readdir(listing) {
       let found = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -113,7 +127,7 @@ final class AtomicFile {
       guard found.hasPrefix(name), found.hasSuffix(".part") else { continue }
       let middle = found.dropFirst(name.count).dropLast(".part".count)
       guard middle.utf8.count == digits, middle.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { continue }
-      removeIfLeft(folder.isEmpty ? found : "\(folder)/\(found)")
+      removeIfLeft("\(folder)/\(found)")
     }
   }
 
@@ -121,7 +135,24 @@ final class AtomicFile {
     let descriptor = Foundation.open(part, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(part) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { discard(part) }
+  }
+
+  /// Removes a part, and what SQLite keeps beside one that it writes a database into.
+  private static func discard(_ part: String) {
+    unlink(part)
+    unlink(part + "-journal")
+  }
+
+  private static func isLink(_ path: String) -> Bool {
+    var facts = stat()
+    return lstat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFLNK
+  }
+
+  /// The permissions of a file that is there.
+  private static func mode(of path: String) -> mode_t? {
+    var facts = stat()
+    return stat(path, &facts) == 0 ? facts.st_mode & 0o777 : nil
   }
 
   private static func isReplaceable(_ path: String) -> Bool {
@@ -185,7 +216,7 @@ enum DatabaseFiles {
   }
 
   /// The path at the end of all links, of a file that may not be there; one in a folder that is not there, as it is.
-  private static func resolved(_ path: String) -> String {
+  static func resolved(_ path: String) -> String {
     do {
       return try StoreOpener.withoutLinks(path)
     } catch {

@@ -11,20 +11,18 @@ enum StorePath {
   ///
   /// A folder that a link leads to is not made: where it is missing, a disk is not mounted.
   static func preparing(_ path: String) throws(StoreError) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    if !folder.isEmpty {
-      do {
-        try FileManager.default.createDirectory(
-          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      } catch {
-        throw StoreError(
-          .unavailable, "failed to make the folder \(folder) for the database: \(reason(of: error, folder))",
-          remedy: "name a database in a folder this user may write, with --db")
-      }
+    let folder = PathNames.folder(of: path)
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw StoreError(
+        .unavailable, "failed to make the folder \(folder) for the database: \(reason(of: error, folder))",
+        remedy: "name a database in a folder this user may write, with --db")
     }
     if let found = try existing(path) { return found }
     let place = try withoutLinks(path)
-    let target = (place as NSString).deletingLastPathComponent
+    let target = PathNames.folder(of: place)
     guard access(target, W_OK | X_OK) == 0 else {
       throw StoreError(
         .unavailable, "failed to make the database \(place): \(String(cString: strerror(errno)))",
@@ -65,9 +63,9 @@ enum StorePath {
   static func withoutLinks(_ path: String) throws(StoreError) -> String {
     var place = path
     for _ in 0..<mostLinks {
-      let name = (place as NSString).lastPathComponent
-      let folder = (place as NSString).deletingLastPathComponent
-      guard let resolved = realpath(folder.isEmpty ? "." : folder, nil) else {
+      let name = PathNames.name(of: place)
+      let folder = PathNames.folder(of: place)
+      guard let resolved = realpath(folder, nil) else {
         if errno == ELOOP { throw loop(path) }
         let reason = String(cString: strerror(errno))
         throw place == path
@@ -105,11 +103,13 @@ enum StorePath {
   private static func reason(of error: any Error, _ folder: String) -> String {
     // A link to nothing on the way is in the way of a folder, which the system tells as "File exists".
     var place = folder
-    while !place.isEmpty, place != "/" {
+    while place != ".", place != "/" {
       if let target = link(at: place), access(place, F_OK) != 0 {
         return "\(place) is a symbolic link to \(target), which is not there"
       }
-      place = (place as NSString).deletingLastPathComponent
+      var facts = stat()
+      if stat(place, &facts) == 0, facts.st_mode & S_IFMT != S_IFDIR { return "\(place) is not a folder" }
+      place = PathNames.folder(of: place)
     }
     let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     guard let cause, cause.domain == NSPOSIXErrorDomain else { return error.localizedDescription }

@@ -70,4 +70,55 @@ struct AtomicFileTests {
     #expect(try read(folder) == "first")
     #expect(try names(folder) == [other, "report.html"])
   }
+
+  @Test("a link stays one, and what it leads to is replaced with its permissions", arguments: [true, false])
+  func link(isThere: Bool) throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder.file("real"), withIntermediateDirectories: false)
+    if isThere {
+      _ = try folder.write("old", to: "real/report.html")
+      #expect(chmod(folder.file("real/report.html"), 0o640) == 0)
+    }
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("report.html"), withDestinationPath: "real/report.html")
+    let given = try file(folder, 1)
+    try given.write("new")
+    try given.finish()
+    #expect(try names(folder) == ["real", "report.html"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("real")) == ["report.html"])
+    #expect(
+      try FileManager.default.destinationOfSymbolicLink(atPath: folder.file("report.html"))
+        == "real/report.html")
+    #expect(try read(folder) == "new")
+    var facts = stat()
+    #expect(stat(folder.file("real/report.html"), &facts) == 0)
+    if isThere { #expect(facts.st_mode & 0o777 == 0o640) }
+  }
+
+  @Test("what SQLite keeps beside a part is removed with it, of a dead process, too")
+  func journals() throws {
+    let folder = try TemporaryFolder()
+    for name in ["report.html.00000000000000ff.part", "report.html.00000000000000ff.part-journal"] {
+      _ = try folder.write("x", to: name)
+    }
+    do {
+      let given = try file(folder, 1)
+      _ = try folder.write("x", to: "report.html.0000000000000001.part-journal")
+      #expect(try names(folder).count == 2)
+      withExtendedLifetime(given) {}
+    }
+    #expect(try names(folder) == [])
+  }
+
+  @Test("- is no file")
+  func standardOutput() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: CommandFailure.self) {
+      try AtomicFile(
+        at: "-", beside: folder.file("store.db"), random: Repeating(numbers: ManualNumbers([1])),
+        called: "the backup")
+    }
+    #expect(error?.status == .badInput)
+    #expect(error?.message.contains("the backup is -") == true)
+  }
 }
