@@ -85,7 +85,7 @@ extension Timestamp {
 
 extension Int64 {
   /// The quotient rounded towards negative infinity; `divisor` is positive.
-  fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
+  func flooredQuotient(_ divisor: Int64) -> Int64 {
     let quotient = self / divisor
     return self % divisor < 0 ? quotient - 1 : quotient
   }

@@ -20,8 +20,19 @@ package struct LocalZone: Sendable {
     self.init(zone)
   }
 
-  /// The zone of this machine: `TZ` in the environment, else the system's.
-  package static var ofMachine: LocalZone { LocalZone(TimeZone.current) }
+  /// The zone of this machine, as every program of the C library has it: `TZ` in the environment in any form that tzset(3)
+  /// describes, else `/etc/localtime`.
+  ///
+  /// Foundation's `TimeZone.current` reads only names of the database, and takes UTC for the rest of these forms.
+  package static var ofMachine: LocalZone {
+    tzset()
+    return LocalZone { moment in
+      var seconds = time_t(moment.milliseconds.flooredQuotient(1_000))
+      var parts = tm()
+      // It fails only in a year that does not fit into its field.
+      return localtime_r(&seconds, &parts) == nil ? 0 : Int(parts.tm_gmtoff)
+    }
+  }
 
   private init(_ zone: TimeZone) {
     self.init { zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double($0.milliseconds) / 1_000)) }
