@@ -105,9 +105,23 @@ package struct ManifestReader {
       case .full: return true
       case .ended:
         isFinished = true
+        try noteChange()
         return true
       }
     }
+  }
+
+  /// Warns of a file that was written to while it was read. Of an array the closing bracket is missing then; lines just end.
+  private mutating func noteChange() throws(ManifestError) {
+    guard let now = try source.change(), let before = source.file else { return }
+    let sizes =
+      before.byteCount == now.byteCount
+      ? "it was written to" : "it had \(before.byteCount) bytes at first and has \(now.byteCount) now"
+    collector.findings.record(
+      Finding(
+        code: .fileChanged, line: nil, column: nil, item: nil,
+        message: "the manifest changed while it was read: \(sizes); items may be missing",
+        remedy: Finding.Remedy("Read it again when nothing writes to it any more")))
   }
 
   /// Leaves out what repeats earlier items and makes a batch of the rest, nil when nothing is left.

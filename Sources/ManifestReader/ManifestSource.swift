@@ -63,6 +63,12 @@ package final class ManifestSource {
     self.file = file
   }
 
+  /// What the file is now, where it is another than when it was opened; nil when it did not change, or is no regular file.
+  package func change() throws(ManifestError) -> FileFacts? {
+    guard let now = try source.factsNow(), now != file else { return nil }
+    return now
+  }
+
   /// Fills the front of `buffer`, which is not empty, with the next bytes of the text and returns how many; 0 at
   /// the end only. Throws `manifest_unreadable`, `gzip_damaged` or `gzip_truncated`.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
@@ -130,6 +136,12 @@ package final class ManifestSource {
 package protocol ByteSource: AnyObject {
   /// Fills the front of `buffer`, which is not empty, with the next bytes and returns how many; 0 at the end only.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int
+  /// What a regular file is now; nil of anything else.
+  func factsNow() throws(ManifestError) -> ManifestSource.FileFacts?
+}
+
+extension ByteSource {
+  package func factsNow() throws(ManifestError) -> ManifestSource.FileFacts? { nil }
 }
 
 #if canImport(Darwin)
@@ -202,6 +214,12 @@ final class FileByteSource: ByteSource {
       #endif
       if count >= 0 { return count }
       if errno != EINTR { throw ManifestError.system(errno, opening: name) }
+    }
+  }
+
+  func factsNow() throws(ManifestError) -> ManifestSource.FileFacts? {
+    try facts.flatMap { (facts) throws(ManifestError) in
+      try FileByteSource.facts(of: descriptor, path: facts.path)
     }
   }
 

@@ -118,6 +118,33 @@ import Testing
     #expect(text == Array("[1]".utf8))
   }
 
+  @Test(
+    "a file that was written to while it was read is warned of, and one that was not is not",
+    arguments: [3, 5, nil])
+  func changedFile(size: Int?) async throws {
+    /// A file of another size at the end.
+    final class Growing: ByteSource {
+      let text: BlockSource
+      let size: Int?
+      init(_ text: BlockSource, size: Int?) { (self.text, self.size) = (text, size) }
+      func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {
+        try text.read(into: buffer)
+      }
+      func factsNow() throws(ManifestError) -> ManifestSource.FileFacts? {
+        size.map { .init(path: "x", byteCount: $0, modifiedAtMilliseconds: 7) }
+      }
+    }
+    let facts = ManifestSource.FileFacts(path: "x", byteCount: 3, modifiedAtMilliseconds: 7)
+    let source = ManifestSource(
+      Growing(BlockSource(Array(item(1).utf8)), size: size), name: "x", file: size == nil ? nil : facts)
+    var reader = ManifestReader(
+      source: source, options: .init(maxItemBytes: 1_000), earlier: RememberedItems())
+    while try await reader.nextBatch() != nil {}
+    #expect(reader.itemCount == 1)
+    #expect(reader.findings.kept.map(\.code) == (size == 5 ? [.fileChanged] : []))
+    if size == 5 { #expect(reader.findings.kept[0].message.contains("3 bytes at first and has 5 now")) }
+  }
+
   @Test func readingFromAFailingSourceFails() async {
     final class Failing: ByteSource {
       func read(into buffer: UnsafeMutableRawBufferPointer) throws(ManifestError) -> Int {

@@ -163,6 +163,8 @@ extension Finding {
     case repeatedItem = "repeated_item"
     /// An earlier item of the same index has the same file name.
     case nameClash = "name_clash"
+    /// The file was written to while it was read: what came late may be missing.
+    case fileChanged = "file_changed"
     /// An earlier run has the item with other content. No reason to refuse the manifest.
     case changedItem = "changed_item"
 
@@ -178,7 +180,7 @@ extension Finding {
       case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .folderObject,
         .systemFile, .surroundingSpace, .hiddenCharacter, .longKey,
         .largeObject, .archivedObject, .unusualNote,
-        .unknownField, .repeatedItem, .nameClash, .changedItem:
+        .unknownField, .repeatedItem, .nameClash, .fileChanged, .changedItem:
         .warning
       }
     }

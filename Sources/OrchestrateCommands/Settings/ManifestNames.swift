@@ -132,9 +132,11 @@ struct PathPattern {
     return lstat(path, &status) == 0
   }
 
+  /// Whether a path is there and no folder. A link that leads to nothing is one that cannot be read, and not one that is
+  /// passed over: the disk that has the file may not be mounted.
   private static func isFile(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+    return stat(path, &status) == 0 ? status.st_mode & S_IFMT != S_IFDIR : exists(path)
   }
 
   /// Whether a name matches one part of a pattern.

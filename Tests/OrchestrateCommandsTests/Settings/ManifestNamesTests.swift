@@ -51,6 +51,17 @@ struct ManifestNamesTests {
     #expect(try files(folder, ["lists/*.json"]) == ["lists/*.json"])
   }
 
+  @Test("a link that leads to nothing matches, and is refused where it is read; one to a folder does not")
+  func links() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.write("[]", to: "a.json")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("b.json"), withDestinationPath: "/nonexistent/tonight.json")
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("c.json"), withDestinationPath: folder.path)
+    #expect(try files(folder, ["*.json"]) == ["a.json", "b.json"])
+  }
+
   @Test("a pattern without a match, and standard input beside others, are refused")
   func refused() throws {
     let folder = try TemporaryFolder()
