@@ -81,9 +81,17 @@ package struct SmallDisk: Sendable {
     let image = """
       mkdir -p "$1" && truncate -s \(size) "$1.img" && mkfs.ext4 -q -F -m 0 -O ^has_journal "$1.img" && mount -o loop "$1.img" "$1"
       """
-    if try await shell(image, place) { return SmallDisk(kind: .image, folder: place) }
     let memory = #"mkdir -p "$1" && mount -t tmpfs -o size=\#(size),mode=700 drill "$1""#
-    if try await shell(memory, place) { return SmallDisk(kind: .memory, folder: place) }
+    for (kind, script) in [(Kind.image, image), (.memory, memory)] {
+      let disk = SmallDisk(kind: kind, folder: place)
+      do {
+        if try await shell(script, place) { return disk }
+      } catch let error as CancellationError {
+        // It may be there already.
+        await disk.remove()
+        throw error
+      }
+    }
     return SmallDisk(kind: .fileLimit, folder: folder)
   }
 

@@ -181,7 +181,14 @@ extension SettingKind where Value == Duration {
     var kind = SettingKind(
       shape: .quantity, valueName: "duration",
       parse: { (text, thing) throws(ConfigurationError) in
-        try DurationText.parse(text, for: thing, allowingZero: least == .zero)
+        let value = try DurationText.parse(text, for: thing, allowingZero: least == .zero)
+        guard value >= least else {
+          throw ConfigurationError(
+            .badValue,
+            "\(thing) is \(ConfigurationError.quoted(text)), expected a duration from \(DurationText.format(least)) to "
+              + DurationText.format(DurationText.longest))
+        }
+        return value
       },
       format: DurationText.format)
     kind.check = { (value, thing) throws(ConfigurationError) in

@@ -23,7 +23,7 @@ struct ExportCommand: Subcommand {
         + "The last \(TrackedState.allCases.count) are those of accepted items at the service, once they were tracked.",
       valueName: "state[,state]"),
     transform: { try StateList.parse($0, for: "--state", among: ExportState.allCases) })
-  var state: Set<ExportState>
+  var state: [Set<ExportState>]
 
   @OptionGroup(title: "Store") var storeOptions: StoreOptions
 
@@ -36,7 +36,7 @@ struct ExportCommand: Subcommand {
     let path = try storeOptions.existing(for: run, in: context)
     let store = try await StoreOpener.openForReading(path, in: context)
     let id = try await store.resolve(run)
-    let choice = Choice(state)
+    let choice = Choice(state.reduce(into: []) { $0.formUnion($1) })
     if !choice.tracked.isEmpty, try await store.tracking(of: id) == nil {
       throw CommandFailure(
         .badInput, code: "not_tracked",

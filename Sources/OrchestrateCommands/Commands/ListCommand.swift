@@ -58,7 +58,7 @@ struct ListCommand: Subcommand {
       \(ObjectSelection.videoSuffixes.joined(separator: ",")).
       """, valueName: "suffix[,suffix]"),
     transform: { try ListCommand.suffixes($0) })
-  var suffix: [String]?
+  var suffix: [[String]] = []
 
   @Flag(help: "Fill `transcription` where NAME.srt or NAME.vtt lies beside the video NAME.mp4.")
   var transcriptions = false
@@ -95,6 +95,7 @@ struct ListCommand: Subcommand {
   }
 
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
+    let output = output == "-" ? nil : output
     let console = RunConsole(progressOptions, in: outer, isOutputTaken: output == nil)
     let context = console.context
     // Before a file is begun: whatever comes, nothing is left of it.
@@ -136,7 +137,8 @@ struct ListCommand: Subcommand {
 
   private func options(_ context: ProcessContext) -> ManifestLister.Options {
     ManifestLister.Options(
-      indexID: indexID, language: language ?? "en", suffixes: suffix ?? ObjectSelection.videoSuffixes,
+      indexID: indexID, language: language ?? "en",
+      suffixes: suffix.isEmpty ? ObjectSelection.videoSuffixes : suffix.flatMap { $0 },
       findsTranscriptions: transcriptions, layout: format.layout,
       temporaryFolder: TemporaryFolders.first(in: context.environment))
   }

@@ -50,6 +50,13 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   /// A command as the argument parser makes it.
   package init() {}
 
+  /// The arguments of this process as they came: the standard library repairs what is not UTF-8.
+  private static var arguments: [[UInt8]] {
+    (1..<max(1, Int(CommandLine.argc))).compactMap { place in
+      CommandLine.unsafeArgv[place].map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+    }
+  }
+
   /// Runs the program with the arguments of this process, and exits.
   ///
   /// Not asynchronous itself: before the first task of a process begins, its queues open files, which would get the
@@ -60,7 +67,11 @@ package struct OrchestrateCommand: AsyncParsableCommand {
     StandardDescriptors.hold()
     signal(SIGPIPE, SIG_IGN)
     Task {
-      await main()
+      do {
+        await main(try ArgumentCheck.texts(arguments))
+      } catch {
+        exit(withError: error)
+      }
       Foundation.exit(EXIT_SUCCESS)
     }
     dispatchMain()

@@ -29,7 +29,7 @@ struct ResumeCommand: Subcommand {
       "Also resend items that were rejected or failed, with a new allowance of attempts.",
       valueName: "rejected,failed"),
     transform: { try StateList.parse($0, for: "--retry", among: [.rejected, .failed]) })
-  var retry: Set<ChunkState>?
+  var retry: [Set<ChunkState>] = []
 
   @Flag(
     name: .customLong("ignore-wait"),
@@ -77,7 +77,8 @@ struct ResumeCommand: Subcommand {
     let (id, store, context) = (summary.run, execution.store, execution.context)
     let signals = await StopSignals(in: context)
     if summary.state == .cancelled { try RunCopier.refuse(try await store.copyStanding(of: id), of: id) }
-    let toRetry = (retry ?? []).reduce(0) { $0 + summary.counts.items(in: $1) }
+    let retried = retry.reduce(into: Set<ChunkState>()) { $0.formUnion($1) }
+    let toRetry = retried.reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
       guard execution.tracks else { return try await execution.conclude(id) }
       return try await track(summary, execution, signals)
@@ -95,7 +96,7 @@ struct ResumeCommand: Subcommand {
     try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
     return try await execution.goOn(summary, settings, key: key, signals: signals) { session in
-      if let retry { try await putBack(retry, in: session, context) }
+      if !retried.isEmpty { try await putBack(retried, in: session, context) }
       if ignoresWait { try await endWait(of: session, context) }
     }
   }

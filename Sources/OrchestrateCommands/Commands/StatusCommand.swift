@@ -19,17 +19,13 @@ struct StatusCommand: Subcommand {
 
   func validate() throws {
     guard let word = words.first else { return }
-    let thing = word.hasPrefix("-") ? "option" : "subcommand"
-    var message = "Unknown \(thing) '\(VisibleText.escape(word, cutAt: 60))'"
-    if let meant = Self.nearest(to: word) { message += ", did you mean '\(meant)'?" }
-    throw ValidationError(message)
-  }
-
-  /// The subcommand that was perhaps meant.
-  private static func nearest(to word: String) -> String? {
-    guard !word.hasPrefix("-") else { return nil }
-    let names = OrchestrateCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
-    return NearestWord.to(word, among: names)
+    guard !word.hasPrefix("-") else {
+      throw ValidationError("Unknown option '\(VisibleText.escape(word, cutAt: 60))'")
+    }
+    guard !ArgumentCheck.isCommand(word) else {
+      throw ValidationError("Options come after the subcommand: orchestrate \(word) ...")
+    }
+    throw ValidationError(ArgumentCheck.unknownCommand(word))
   }
 
   var databaseGiven: String? { storeOptions.path }

@@ -2,6 +2,7 @@ import ArgumentParser
 import BatchDomain
 import Foundation
 import ManifestReader
+import Notifications
 import Reporting
 import ServiceHTTP
 
@@ -92,6 +93,9 @@ struct SubmitCommand: Subcommand {
     }
     let path = try context.path(first)
     guard !isDryRun else { return try await dryRun(named, path, resolved, console) }
+    if detach, resolved.values.tracks || resolved.values.notices != NoticeTargets() {
+      context.note("warning: a worker sends this run: nothing tracks it afterwards, and nobody is notified")
+    }
     let access = detach ? nil : try await access(resolved, context)
     // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
     let opened = continues || named.areSeveral ? nil : try ManifestSource(path: path)

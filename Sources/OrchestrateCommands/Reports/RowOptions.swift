@@ -14,7 +14,7 @@ struct RowOptions: ParsableArguments {
     help: ArgumentHelp(
       "Show only rows in these states: states of runs without a run, else of chunks.",
       valueName: "state[,state]"))
-  var state: String?
+  var state: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -28,7 +28,7 @@ struct RowOptions: ParsableArguments {
   var limit: Int?
 
   /// Whether rows are asked for that the report of a run does not have by itself.
-  var wantsRows: Bool { items || attempts || state != nil || since != nil || limit != nil }
+  var wantsRows: Bool { items || attempts || !state.isEmpty || since != nil || limit != nil }
 
   /// Refuses values that mean nothing, before anything is opened.
   ///
@@ -64,8 +64,8 @@ struct RowOptions: ParsableArguments {
   private func states<State: RawRepresentable<String> & Hashable>(
     among permitted: [State]
   ) throws(ConfigurationError) -> Set<State>? {
-    guard let state else { return nil }
-    return try StateList.parse(state, for: "--state", among: permitted)
+    guard !state.isEmpty else { return nil }
+    return try StateList.parse(state.joined(separator: ","), for: "--state", among: permitted)
   }
 
   private func moment(in context: ProcessContext) throws(ConfigurationError) -> Timestamp? {

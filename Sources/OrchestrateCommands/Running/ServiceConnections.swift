@@ -67,7 +67,8 @@ enum ServiceConnections {
         endpoint, clock: context.clock, register: register, onLimits: onLimits)
       let service = AssetsService(
         passage.assets(requests), urls: passage.urls(objects.urls), run: run,
-        urlLifetime: settings.objects.urlLifetime, clock: context.clock, destination: settings.destination)
+        urlLifetime: min(settings.objects.urlLifetime, ObjectAccess.longestLifetime), clock: context.clock,
+        destination: settings.destination)
       return passage.opened(
         OpenService(
           service: service, assets: (service, requests), executor: requests.executor,

@@ -138,7 +138,8 @@ struct SettingOptions<Group: SettingGroup>: ParsableArguments, CustomReflectable
     let completion: CompletionKind? =
       setting.choices.isEmpty ? (setting.valueName == "path" ? .file() : nil) : .list(setting.choices)
     let check: @Sendable (String) throws -> String = { text in
-      guard !setting.isSecret else { return text }
+      // An address may have a password in it.
+      guard !setting.isSecret, setting.valueName != "url" else { return text }
       var layer = SettingsLayer()
       try layer.read(text, as: setting)
       return text

@@ -1,0 +1,97 @@
+import ArgumentParser
+import BatchDomain
+import Testing
+
+@testable import OrchestrateCommands
+
+@Suite("Arguments before they are parsed")
+struct ArgumentCheckTests {
+  private func texts(_ words: [String]) throws -> [String] {
+    try ArgumentCheck.texts(words.map { Array($0.utf8) })
+  }
+
+  @Test(
+    "an option of several letters with one dash is refused, also where it has an h",
+    arguments: ["-chunk-size", "-detach", "-ahead", "-html", "-wh", "-chunk-size=5", "-older-than"])
+  func oneDash(word: String) throws {
+    let error = #expect(throws: ValidationError.self) { try texts(["submit", "m.jsonl", word, "5"]) }
+    #expect(error?.message.contains("'\(word)': options of several letters begin with two dashes") == true)
+  }
+
+  @Test(
+    "everything else is left to the parser",
+    arguments: [
+      ["submit", "-"], ["report", "-h"], ["report", "--html"], ["report", "-o", "x"],
+      ["settle", "x", "--chunk", "-1"],
+      ["submit", "--", "-chunk-size"], ["help"], ["help", "submit"], ["help", "--help"],
+      ["submit", "häh-.json"],
+    ])
+  func others(words: [String]) throws {
+    #expect(try texts(words) == words)
+  }
+
+  @Test("help of what is no subcommand is refused with the nearest one")
+  func unknownHelp() throws {
+    let error = #expect(throws: ValidationError.self) { try texts(["help", "submti"]) }
+    #expect(error?.message.contains("did you mean 'submit'") == true)
+  }
+
+  @Test("an argument that is not UTF-8 is refused: repaired, it would name another file")
+  func bytes() throws {
+    let error = #expect(throws: ValidationError.self) {
+      try ArgumentCheck.texts([Array("report".utf8), [0x78, 0xFF]])
+    }
+    #expect(error?.message.contains("not UTF-8") == true)
+  }
+
+  private func message(_ words: String...) -> String {
+    do {
+      _ = try OrchestrateCommand.parseAsRoot(words)
+      return ""
+    } catch {
+      #expect(OrchestrateCommand.exitCode(for: error) == .validationFailure)
+      return OrchestrateCommand.fullMessage(for: error)
+    }
+  }
+
+  @Test("options before the subcommand are told from an unknown one")
+  func optionsFirst() {
+    #expect(
+      message("--db", "o.db", "report").contains("Options come after the subcommand: orchestrate report"))
+    #expect(message("reprot").contains("did you mean 'report'"))
+  }
+
+  @Test(
+    "the password of an address that is refused is not repeated", arguments: ["--base-url", "--s3-endpoint"])
+  func passwords(option: String) {
+    let text = message("submit", "m.jsonl", option, "https://u:hunter2@example.org")
+    #expect(text.contains(option))
+    #expect(!text.contains("hunter2"), "\(text)")
+  }
+
+  @Test("lists that are given twice are one list")
+  func lists() throws {
+    let export = try #require(
+      try OrchestrateCommand.parseAsRoot([
+        "export", "latest", "--state", "accepted", "--state", "rejected,failed",
+      ])
+        as? ExportCommand)
+    #expect(export.state.flatMap { $0.map(\.rawValue) }.sorted() == ["accepted", "failed", "rejected"])
+    let resume = try #require(
+      try OrchestrateCommand.parseAsRoot(["resume", "latest", "--retry", "failed", "--retry", "rejected"])
+        as? ResumeCommand)
+    #expect(resume.retry == [[.failed], [.rejected]])
+    let list = try #require(
+      try OrchestrateCommand.parseAsRoot([
+        "list", "s3://bucket", "--index-id", "x", "--suffix", ".mp4,.mkv", "--suffix", ".mov",
+      ]) as? ListCommand)
+    #expect(list.suffix.flatMap { $0 } == [".mp4", ".mkv", ".mov"])
+    #expect(message("export", "latest").contains("--state"))
+  }
+
+  @Test("a duration below its least is refused where it is read, with what was found")
+  func lifetime() {
+    let text = message("submit", "m.jsonl", "--url-lifetime", "1ms")
+    #expect(text.contains("is \"1ms\", expected a duration from 1s"), "\(text)")
+  }
+}
