@@ -126,6 +126,19 @@ struct ImportsTests {
     #expect(files == ["DrillCommand.swift"])
   }
 
+  @Test("no path is taken apart by Foundation's NSString, which ends the process at a name of one character")
+  func paths() throws {
+    let folder = Self.root.appendingPathComponent("Sources")
+    let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+    var swift = 0
+    for case let file as URL in files where file.pathExtension == "swift" {
+      swift += 1
+      let text = try String(contentsOf: file, encoding: .utf8)
+      #expect(!text.contains("as NSString"), "\(file.path)")
+    }
+    #expect(swift > 100)
+  }
+
   @Test("storage that can be made to fail is linked through the test support only")
   func faultyStorage() throws {
     let text = try String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8)
