@@ -187,6 +187,20 @@ final class AppendedFile: TextSink {
     }
     _ = fcntl(descriptor, F_SETFL, O_APPEND)
     stream = StandardStream(descriptor: descriptor)
+    // A full disk cut the last line of an earlier process: what comes now is a line of its own.
+    if Self.endsInLine(path) { try stream.write("\n") }
+  }
+
+  /// Whether a regular file ends within a line.
+  private static func endsInLine(_ path: String) -> Bool {
+    var facts = stat()
+    guard stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG, facts.st_size > 0 else { return false }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A file that may only be written to is appended to as it is.
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var last: UInt8 = 0
+    return pread(descriptor, &last, 1, facts.st_size - 1) == 1 && last != UInt8(ascii: "\n")
   }
 
   var isTerminal: Bool { false }

@@ -122,3 +122,20 @@ struct AtomicFileTests {
     #expect(error?.message.contains("the backup is -") == true)
   }
 }
+
+@Suite("Files that text is appended to")
+struct AppendedFileTests {
+  @Test(
+    "a line that was cut off before is not joined with the next one",
+    arguments: [("", "new\n"), ("old\n", "old\nnew\n"), (#"{"eve"#, "{\"eve\nnew\n")])
+  func cutLine(before: String, after: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(before, to: "events.jsonl")
+    do {
+      let file = try AppendedFile(path: path)
+      try file.write("new\n")
+    }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == after)
+    #expect(try AppendedFile(path: folder.file("other.jsonl")).isTerminal == false)
+  }
+}
