@@ -53,6 +53,10 @@ package struct S3Error: AdvisedError, Equatable {
   /// What the user can do.
   package var remedy: Remedy?
 
+  /// What to do where a server does not answer as S3 does.
+  static let atEndpoint: Remedy =
+    "check --s3-endpoint and any proxy between, or copy the object to this machine"
+
   /// An error with its advice.
   package init(_ code: Code, _ message: String, remedy: Remedy? = nil) {
     self.code = code

@@ -201,7 +201,7 @@ struct BucketListingTests {
     #expect(try await read(AccessAnswer(status: 416)) == 0)
     #expect(try await read(AccessAnswer(status: 200, body: [1, 2, 3])) == 3)
     let half = AccessAnswer(status: 206, headers: [("content-range", "bytes 0-9/10")], body: [1, 2, 3])
-    #expect(await error { try await read(half) }?.message == "an object broke off after 3 bytes")
+    #expect(await error { try await read(half) }?.message == "s3://b-1/a broke off after 3 bytes")
     let first = AccessAnswer(
       status: 206, headers: [("content-range", "bytes 0-8388607/9000000"), ("etag", "\"e\"")],
       body: [UInt8](repeating: 0, count: 8 << 20))
@@ -209,5 +209,116 @@ struct BucketListingTests {
       await error { try await read(first, AccessAnswer(status: 412)) }?.message.contains("was replaced")
         == true)
     #expect(await error { try await read(refusal(404, "NoSuchKey")) }?.code == .objectMissing)
+  }
+
+  /// A part of an object as a server sends it.
+  private static func part(
+    _ range: String, _ count: Int, _ more: [(name: String, value: String)] = []
+  ) -> AccessAnswer {
+    AccessAnswer(
+      status: 206, headers: [("Content-Range", range)] + more, body: [UInt8](repeating: 120, count: count))
+  }
+
+  private func read(_ network: FakeTransport) async throws -> Int {
+    let access = try await access(over: network)
+    var count = 0
+    for try await part in access.listing.bytes(bucket: "b-1", key: [97]) { count += part.count }
+    return count
+  }
+
+  @Test("an object whose size the server does not say is read on until there is no byte left")
+  func unknownSize() async throws {
+    for size in [20 << 20, 16 << 20, 5] {
+      // A server may send less than what was asked for.
+      for most in [Int.max, 1_000_000] {
+        let network = FakeTransport { request, _ in
+          guard request.claims != nil else {
+            return AccessAnswer(status: 200, headers: [("x-amz-bucket-region", "r")])
+          }
+          let bounds = (request.header("range") ?? "").dropFirst(6).split(separator: "-").compactMap {
+            Int($0)
+          }
+          guard bounds.count == 2, bounds[0] < size else { return AccessAnswer(status: 416) }
+          let end = min(bounds[1], size - 1, bounds[0] + min(most, size) - 1)
+          return Self.part("bytes \(bounds[0])-\(end)/*", end - bounds[0] + 1)
+        }
+        #expect(try await read(network) == size)
+      }
+    }
+  }
+
+  @Test("a part that is another one than was asked for, or of another content, ends with an error")
+  func wrongParts() async throws {
+    let part = 8 << 20
+    let first = Self.part("bytes 0-8388607/9000000", part, [("ETag", "\"e\""), ("Last-Modified", "Monday")])
+    func message(_ answers: AccessAnswer...) async -> String {
+      await error { try await read(network(answers)) }?.message ?? "none"
+    }
+    for range in [
+      "", "bytes", "bytes 0-2", "bytes 2-0/3", "items 0-2/3", "bytes 0-2/2", "bytes */3", "bytes -1-2/3",
+    ] {
+      #expect(await message(Self.part(range, 3)).contains("expected bytes FROM-TO/SIZE"), "\(range)")
+    }
+    #expect(await message(Self.part("bytes 1-3/4", 3)).contains("bytes 1 to 3 came"))
+    #expect(await message(Self.part("bytes 0-9000000/9000001", part)).contains("bytes 0 to 9000000 came"))
+    #expect(await message(first, first).contains("bytes 0 to 8388607 came"))
+    let rest = 9_000_000 - part
+    #expect(
+      await message(first, Self.part("bytes 8388608-8999999/9000001", rest)).contains(
+        "had 9000000 bytes and has"))
+    for more in [("ETag", "\"f\""), ("Last-Modified", "Tuesday")] {
+      #expect(
+        await message(first, Self.part("bytes 8388608-8999999/9000000", rest, [more])).contains(
+          "was replaced"))
+    }
+    #expect(
+      await message(first, AccessAnswer(status: 416))
+        == "s3://b-1/a broke off after 8388608 bytes, although it has 9000000")
+    #expect(await message(first, AccessAnswer(status: 200, body: [1])).contains("only as a whole"))
+    #expect(await message(AccessAnswer(status: 204)).contains("status 204"))
+    #expect(try await read(network([first, Self.part("bytes 8388608-8999999/9000000", rest)])) == 9_000_000)
+  }
+
+  @Test("a weak tag is compared, and no condition")
+  func weakTag() async throws {
+    let network = network([
+      Self.part("bytes 0-2/6", 3, [("ETag", "W/\"e\"")]), Self.part("bytes 3-5/6", 3, [("ETag", "W/\"e\"")]),
+    ])
+    #expect(try await read(network) == 6)
+    #expect(network.seen.allSatisfy { $0.header("if-match") == nil })
+  }
+
+  @Test("a listing that stays where it is ends with an error")
+  func standsStill() async throws {
+    let same = network([Self.page([], next: "t")])
+    let problem = await error { try await list(same, prefix: "") }
+    #expect(problem?.code == .unexpected && problem?.message.contains("does not advance") == true)
+    #expect(same.seen.count == 3)
+    let other = FakeTransport { request, before in
+      request.claims == nil
+        ? AccessAnswer(status: 200, headers: [("x-amz-bucket-region", "r")])
+        : Self.page([], next: "t\(before)")
+    }
+    let empty = await error { try await list(other, prefix: "") }
+    #expect(empty?.message.contains("100 pages in a row have no keys") == true)
+    #expect(other.seen.count == 101)
+    // Some empty pages are what S3 sends where many keys were deleted.
+    let few = (0..<99).map { Self.page([], next: "t\($0)") }
+    #expect(
+      try await list(network(few + [Self.page(["a"], next: "u")] + few + [Self.page(["b"])]), prefix: "")
+        .count == 2)
+  }
+
+  @Test("a page that counts keys and has none is broken")
+  func countedKeys() async throws {
+    func page(_ text: String) -> AccessAnswer {
+      AccessAnswer(
+        status: 200,
+        body: Array("<ListBucketResult><IsTruncated>false</IsTruncated>\(text)</ListBucketResult>".utf8))
+    }
+    let counted = await error { try await list(network([page("<KeyCount>2</KeyCount>")]), prefix: "") }
+    #expect(counted?.message.contains("cannot be read") == true)
+    let folders = "<KeyCount>1</KeyCount><CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>"
+    #expect(try await list(network([page(folders)]), prefix: "").isEmpty)
   }
 }

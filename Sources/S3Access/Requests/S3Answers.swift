@@ -89,6 +89,9 @@ struct ListedPage: Sendable {
   let goesOn: Bool
 
   private struct Body: Decodable {
+    /// A beginning of keys that a delimiter makes one of.
+    struct Prefix: Decodable {}
+
     struct Object: Decodable {
       // swift-format-ignore: AlwaysUseLowerCamelCase
       var Key: String
@@ -106,11 +109,22 @@ struct ListedPage: Sendable {
     var NextContinuationToken: String?
     // swift-format-ignore: AlwaysUseLowerCamelCase
     var Contents: [Object]?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var KeyCount: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var CommonPrefixes: [Prefix]?
   }
 
-  /// Reads a page; `nil` when it is broken: not XML, cut off, or with a key that cannot be decoded.
+  /// Reads a page; `nil` when it is broken: not XML, cut off, with a key that cannot be decoded, or without the keys that
+  /// it counts.
   init?(_ bytes: [UInt8]) {
     guard let body = S3XML.decode(Body.self, bytes) else { return nil }
+    // Keys that are counted and not there would be left out in silence.
+    if let count = body.KeyCount.flatMap(Int.init), count > 0, (body.Contents ?? []).isEmpty,
+      body.CommonPrefixes == nil
+    {
+      return nil
+    }
     let isEncoded = body.EncodingType == "url"
     var objects: [ListedObject] = []
     objects.reserveCapacity(body.Contents?.count ?? 0)
