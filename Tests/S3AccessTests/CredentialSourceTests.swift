@@ -80,9 +80,9 @@ struct CredentialSourceTests {
     #expect(second.accessKeyID == "A2" && second.sessionToken == nil)
     #expect(try await find(world(Self.home, files: files), profile: "three").credentials.accessKeyID == "A3")
     let shared = try await SharedFiles(world(Self.home, files: files))
-    #expect(shared.profile("two words")?.property("region") == "eu-west-3")
-    #expect(shared.profile("sso-session three") == nil)
-    #expect(shared.profile("default")?.property("s3")?.contains("max_concurrent") == true)
+    #expect(try shared.profile("two words")?.property("region") == "eu-west-3")
+    #expect(try shared.profile("sso-session three") == nil)
+    #expect(try shared.profile("default")?.property("s3")?.contains("max_concurrent") == true)
   }
 
   @Test("other places for the shared files")
@@ -100,13 +100,112 @@ struct CredentialSourceTests {
   @Test("a line that cannot be read is named by its number, and not repeated")
   func brokenFile() async {
     for (text, line) in [
-      ("[default]\ns3cret\n", 2), ("a = s3cret\n", 1), ("\n\n[default\n", 3), ("[x]\n= s3cret\n", 2),
+      ("[default]\ns3cret\n", 2), ("a = s3cret\n", 1), ("\n\n[default\n", 3), ("[default]\n= s3cret\n", 2),
+      ("[x]\n[default]\nregion = r\ns3cret\n", 4), ("[DEFAULT]\ns3cret\n[default]\n", 2),
     ] {
       let problem = await error { try await find(world(Self.home, files: [Self.credentialsFile: text])) }
       #expect(problem?.code == .credentialsInvalid)
       #expect(problem?.message.hasPrefix("line \(line) of /home/me/.aws/credentials") == true, "\(text)")
       #expect(problem?.description.contains("s3cret") == false)
     }
+  }
+
+  @Test("a line that cannot be read stops only the profile that it is in")
+  func brokenElsewhere() async throws {
+    let text = """
+      [old]
+      s3cret
+      [cut
+      aws_access_key_id = B
+      [default]
+      aws_access_key_id = A
+      aws_secret_access_key = S
+      """
+    let files = [
+      Self.credentialsFile: text, Self.configFile: "[plugins]\nnothing\n[profile cut]\nregion = r\n",
+    ]
+    let there = world(Self.home, files: files)
+    #expect(try await find(there).credentials.accessKeyID == "A")
+    for (profile, line) in [("old", 2), ("cut", 3)] {
+      let problem = await error { try await find(there, profile: profile) }
+      #expect(problem?.message.hasPrefix("line \(line) of /home/me/.aws/credentials") == true)
+    }
+  }
+
+  /// What Python's configparser makes of each text was seen with Python 3.11.
+  @Test(
+    "lines are read as configparser does",
+    arguments: [
+      ("a: 1\nb : 2\n", ["a": "1", "b": "2"]), ("a=b:c\nd:e=f\n", ["a": "b:c", "d": "e=f"]),
+      ("  a = 1\n  b = 2\n", ["a": "1", "b": "2"]), (" a=1\n\tb=2\n", ["a": "1", "b": "2"]),
+      ("  a = 1\n   b = 2\n c = 3\n", ["a": "1\nb = 2", "c": "3"]),
+      ("a = 1\n # x\n  b = 2\n", ["a": "1\nb = 2"]), ("x =\ny=\n", ["x": "", "y": ""]),
+      ("a=1\n [b]\nc=2\n", ["a": "1\n[b]", "c": "2"]), ("x=#1 ; y\n", ["x": "#1 ; y"]),
+      ("rem X=1\r\ny=2\rz=3", ["rem x": "1", "y": "2", "z": "3"]), ("\u{0C}x=%1\n", ["x": "%1"]),
+      ("[DEFAULT]\na=1\nb=1\n[p] ; it\nb=2\n", ["a": "1", "b": "2"]), ("x=1\u{0B}y=2\n", ["x": "1\u{0B}y=2"]),
+    ] as [(String, [String: String])])
+  func configparser(text: String, expected: [String: String]) throws {
+    let whole = text.hasPrefix("[") ? text : "[p]\n" + text
+    let file = try SharedFile(Array(whole.utf8), as: .credentials, path: "f")
+    #expect(try file.properties(of: "p") == expected)
+  }
+
+  @Test("white space around credentials is no part of them, whichever source they are from")
+  func trimmed() async throws {
+    let variables = [
+      "AWS_ACCESS_KEY_ID": "\(keyID)\n", "AWS_SECRET_ACCESS_KEY": " \(secret)\r\n",
+      "AWS_SESSION_TOKEN": "tok\n",
+    ]
+    let found = try await find(world(variables)).credentials
+    #expect(found.accessKeyID == keyID && found.secretAccessKey == secret && found.sessionToken == "tok")
+    let blank = try await find(world(keyVariables.merging(["AWS_SESSION_TOKEN": " \n"]) { $1 })).credentials
+    #expect(blank.sessionToken == nil)
+    let network = FakeTransport { _, _ in
+      AccessAnswer(
+        status: 200, body: Array(#"{"AccessKeyId":"C\n","SecretAccessKey":"S\n","Token":"T\n"}"#.utf8))
+    }
+    let container = try await find(world(["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"], over: network))
+    #expect(container.credentials.accessKeyID == "C" && container.credentials.sessionToken == "T")
+  }
+
+  @Test(
+    "credentials that can be in no header are refused by the name of their place, and never shown",
+    arguments: ["s3c\nret", "s3c ret", "s3c\u{e9}ret", "s3c\u{7F}ret", "s3c\u{0}ret", "s3c\tret"])
+  func noHeader(text: String) async {
+    func check(_ name: String, _ world: AccessWorld) async {
+      let problem = await error { try await find(world) }
+      #expect(problem?.kind == .missingCredentials)
+      #expect(problem?.message.hasPrefix("\(name) has ") == true, "\(problem?.message ?? "none")")
+      #expect(problem?.message.contains("at byte 4") == true)
+      #expect(problem?.description.contains("s3c") == false)
+    }
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+      await check("$\(name)", world(keyVariables.merging([name: text]) { $1 }))
+    }
+    let literal = text.unicodeScalars.map {
+      "\\u00" + ($0.value < 16 ? "0" : "") + String($0.value, radix: 16)
+    }
+    .joined()
+    let answer = #"{"Version":1,"AccessKeyId":"A","SecretAccessKey":"\#(literal)"}"#
+    let config = [Self.configFile: "[default]\ncredential_process = get\n"]
+    await check(
+      "SecretAccessKey of credential_process of profile \"default\"",
+      world(Self.home, files: config, clock: ManualClock()) { _, _ in
+        ChildOutput(status: 0, output: Array(answer.utf8), errors: [])
+      })
+    let network = FakeTransport { request, before in
+      let bodies = ["tok", "my-role", answer]
+      return AccessAnswer(status: 200, body: Array(bodies[min(before, 2)].utf8))
+    }
+    await check("SecretAccessKey of the instance's role my-role", world(over: network))
+    let one = FakeTransport { _, _ in AccessAnswer(status: 200, body: Array(answer.utf8)) }
+    await check(
+      "SecretAccessKey of the container's role",
+      world(["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"], over: one))
+    guard !text.contains("\n") else { return }
+    let file = "[default]\naws_access_key_id = A\naws_secret_access_key = B\naws_session_token = \(text)\n"
+    await check(
+      "aws_session_token of profile \"default\"", world(Self.home, files: [Self.credentialsFile: file]))
   }
 
   @Test(
@@ -351,84 +450,5 @@ struct CredentialSourceTests {
     #expect(try await AccessFiles.read(folder.file("none")) == nil)
     let problem = await error { try await AccessFiles.read(folder.path) }
     #expect(problem?.message.hasSuffix("cannot be read") == true)
-  }
-}
-
-@Suite("Credentials that are kept", .timeLimit(.minutes(2)))
-struct CredentialProviderTests {
-  @Test("credentials without an end are asked for once")
-  func forEver() async throws {
-    let source = ScriptedSource(ScriptedSource.found("A", until: nil))
-    let clock = HurryingClock()
-    let provider = CredentialProvider([source], clock: clock)
-    for _ in 0..<3 {
-      _ = try await provider.current()
-      clock.pass(.seconds(86_400))
-    }
-    #expect(source.asked == 1)
-  }
-
-  @Test(
-    "those that end are renewed 15 minutes before, from the source they are from, and their secrets are told first"
-  )
-  func renewed() async throws {
-    let first = ScriptedSource(.success(.absent("nothing here")))
-    let source = ScriptedSource(
-      ScriptedSource.found("A", until: evening + .seconds(3_600)),
-      ScriptedSource.found("B", until: evening + .seconds(7_200)))
-    let clock = HurryingClock()
-    let told = Told()
-    let provider = CredentialProvider([first, source], clock: clock) { told.add($0) }
-    #expect(try await provider.current().credentials.accessKeyID == "A")
-    clock.pass(.seconds(45 * 60))
-    #expect(try await provider.current().credentials.accessKeyID == "A")
-    clock.pass(.seconds(1))
-    #expect(try await provider.current().credentials.accessKeyID == "B")
-    #expect(first.asked == 1 && source.asked == 2)
-    #expect(told.all == [secret, "t-A", secret, "t-B"])
-  }
-
-  @Test("what cannot be renewed is used until its end, and asked for at most once a minute")
-  func notRenewed() async throws {
-    let source = ScriptedSource(
-      ScriptedSource.found("A", until: evening + .seconds(1_000)),
-      .failure(S3Error(.credentialsInvalid, "no luck")))
-    let clock = HurryingClock()
-    let provider = CredentialProvider([source], clock: clock)
-    _ = try await provider.current()
-    clock.pass(.seconds(500))
-    for _ in 0..<5 { #expect(try await provider.current().credentials.accessKeyID == "A") }
-    #expect(source.asked == 2)
-    clock.pass(.seconds(60))
-    _ = try await provider.current()
-    #expect(source.asked == 3)
-    clock.pass(.seconds(440))
-    let problem = await error { try await provider.current() }
-    #expect(problem?.code == .credentialsEnding)
-    #expect(problem?.message == "the credentials from the test have ended, and were not renewed: no luck")
-  }
-
-  @Test("whoever comes while a source is asked waits for the same answer")
-  func shared() async throws {
-    let source = ScriptedSource(ScriptedSource.found("A", until: nil))
-    let provider = CredentialProvider([source], clock: HurryingClock())
-    await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<50 { group.addTask { _ = await error { try await provider.current() } } }
-    }
-    #expect(source.asked == 1)
-  }
-
-  @Test("a session that was refused is renewed once; the same again is an error")
-  func refused() async throws {
-    let source = ScriptedSource(ScriptedSource.found("A", until: nil), ScriptedSource.found("B", until: nil))
-    let provider = CredentialProvider([source], clock: HurryingClock())
-    let first = try await provider.current().credentials
-    #expect(try await provider.renew(insteadOf: first).credentials.accessKeyID == "B")
-    // Another request that was refused meanwhile has nothing left to renew.
-    #expect(try await provider.renew(insteadOf: first).credentials.accessKeyID == "B")
-    #expect(source.asked == 2)
-    let second = try await provider.current().credentials
-    let problem = await error { try await provider.renew(insteadOf: second) }
-    #expect(problem?.code == .credentialsRefused)
   }
 }

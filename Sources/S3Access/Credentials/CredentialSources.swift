@@ -138,8 +138,8 @@ struct EnvironmentSource: CredentialSource {
   let world: AccessWorld
 
   func find() async throws -> SourceFinding {
-    let id = world.variable("AWS_ACCESS_KEY_ID")
-    let secret = world.variable("AWS_SECRET_ACCESS_KEY")
+    let id = CredentialTexts.trimmed(world.variable("AWS_ACCESS_KEY_ID"))
+    let secret = CredentialTexts.trimmed(world.variable("AWS_SECRET_ACCESS_KEY"))
     guard id != nil || secret != nil else {
       guard world.variable("AWS_WEB_IDENTITY_TOKEN_FILE") == nil || world.variable("AWS_ROLE_ARN") == nil
       else {
@@ -150,29 +150,29 @@ struct EnvironmentSource: CredentialSource {
       }
       return .absent("the environment has no $AWS_ACCESS_KEY_ID")
     }
-    guard let id, let secret else {
+    let texts = CredentialTexts(
+      id: ("$AWS_ACCESS_KEY_ID", id), secret: ("$AWS_SECRET_ACCESS_KEY", secret),
+      token: ("$AWS_SESSION_TOKEN", world.variable("AWS_SESSION_TOKEN")))
+    let end = try expiry()
+    guard let credentials = try texts.credentials(until: end) else {
       throw S3Error(
         .credentialsInvalid,
         "the environment has $\(id == nil ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID") and no "
           + "$\(id == nil ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY")",
         remedy: "set both, or neither")
     }
-    var expiresAt: Timestamp?
-    if let text = world.variable("AWS_CREDENTIAL_EXPIRATION") {
-      guard let moment = LenientTimestamp.parse(text) else {
-        throw S3Error(
-          .credentialsInvalid,
-          "$AWS_CREDENTIAL_EXPIRATION is \(ConfigurationError.quoted(text)), expected a moment such as "
-            + "2026-11-26T22:00:00Z")
-      }
-      expiresAt = moment
+    return .found(HeldCredentials(credentials, origin: "the environment"))
+  }
+
+  private func expiry() throws(S3Error) -> Timestamp? {
+    guard let text = world.variable("AWS_CREDENTIAL_EXPIRATION") else { return nil }
+    guard let moment = LenientTimestamp.parse(text) else {
+      throw S3Error(
+        .credentialsInvalid,
+        "$AWS_CREDENTIAL_EXPIRATION is \(ConfigurationError.quoted(text)), expected a moment such as "
+          + "2026-11-26T22:00:00Z")
     }
-    return .found(
-      HeldCredentials(
-        AWSCredentials(
-          accessKeyID: id, secretAccessKey: secret, sessionToken: world.variable("AWS_SESSION_TOKEN"),
-          expiresAt: expiresAt),
-        origin: "the environment"))
+    return moment
   }
 }
 
@@ -206,7 +206,7 @@ struct SharedFilesSource: CredentialSource {
     let name = named ?? variable ?? "default"
     let places = files.paths.map { VisibleText.escape($0, cutAt: 200) }.joined(separator: " or ")
     let shown = "profile \(ConfigurationError.quoted(name))"
-    guard let profile = files.profile(name) else {
+    guard let profile = try files.profile(name) else {
       let sentence =
         places.isEmpty
         ? "$HOME is not set, so that there is no \(shown)" : "there is no \(shown) in \(places)"
@@ -225,17 +225,15 @@ struct SharedFilesSource: CredentialSource {
         .credentialsInvalid, "\(shown) signs in by \(property), which this program does not do",
         remedy: Self.advice(name))
     }
-    if let pair = profile.pair {
-      guard let id = pair.id, !id.isEmpty, let secret = pair.secret, !secret.isEmpty else {
+    if let pair = profile.pair(shown) {
+      guard let credentials = try pair.credentials() else {
+        let isWithoutID = CredentialTexts.trimmed(pair.id.text) == nil
         throw S3Error(
           .credentialsInvalid,
-          "\(shown) has no \((pair.id ?? "").isEmpty ? "aws_access_key_id" : "aws_secret_access_key")",
+          "\(shown) has no \(isWithoutID ? "aws_access_key_id" : "aws_secret_access_key")",
           remedy: "`aws configure --profile \(VisibleText.escape(name, cutAt: 60))` asks for both")
       }
-      return .found(
-        HeldCredentials(
-          AWSCredentials(accessKeyID: id, secretAccessKey: secret, sessionToken: pair.token),
-          origin: "\(shown) of \(places)"))
+      return .found(HeldCredentials(credentials, origin: "\(shown) of \(places)"))
     }
     if let command = profile.property("credential_process") {
       return .found(try await run(command, of: shown))
@@ -276,10 +274,12 @@ struct SharedFilesSource: CredentialSource {
       throw refuse("printed no such JSON object")
     }
     guard answer.Version == 1 else { throw refuse("printed another Version than 1") }
-    guard let credentials = answer.credentials(token: answer.SessionToken) else {
+    let origin = "credential_process of \(profile)"
+    guard let credentials = try answer.credentials(token: ("SessionToken", answer.SessionToken), of: origin)
+    else {
       throw refuse("printed no AccessKeyId, no SecretAccessKey, or an Expiration that is no moment")
     }
-    return HeldCredentials(credentials, origin: "credential_process of \(profile)")
+    return HeldCredentials(credentials, origin: origin)
   }
 }
 
@@ -306,15 +306,20 @@ struct ProvidedCredentials: Decodable {
   }
 
   /// The credentials; `nil` when a part is missing.
-  func credentials(token: String?) -> AWSCredentials? {
-    guard let id = AccessKeyId, !id.isEmpty, let secret = SecretAccessKey, !secret.isEmpty else { return nil }
+  ///
+  /// - Parameters:
+  ///   - token: the member that the token is in: sources call it differently.
+  ///   - origin: where they are from, for messages.
+  func credentials(token: CredentialTexts.Part, of origin: String) throws(S3Error) -> AWSCredentials? {
     var expiresAt: Timestamp?
     if let text = Expiration, !text.isEmpty {
       guard let moment = LenientTimestamp.parse(text) else { return nil }
       expiresAt = moment
     }
-    return AWSCredentials(
-      accessKeyID: id, secretAccessKey: secret, sessionToken: token.flatMap { $0.isEmpty ? nil : $0 },
-      expiresAt: expiresAt)
+    return try CredentialTexts(
+      id: ("AccessKeyId of \(origin)", AccessKeyId),
+      secret: ("SecretAccessKey of \(origin)", SecretAccessKey),
+      token: ("\(token.name) of \(origin)", token.text)
+    ).credentials(until: expiresAt)
   }
 }

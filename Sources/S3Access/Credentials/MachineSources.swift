@@ -21,7 +21,8 @@ struct ContainerSource: CredentialSource {
       do {
         let answer = try await world.transport.send(request, limit: Self.limit)
         if answer.status == 200, let provided = ProvidedCredentials.decode(answer.body),
-          let credentials = provided.credentials(token: provided.Token)
+          let credentials = try provided.credentials(
+            token: ("Token", provided.Token), of: "the container's role")
         {
           return .found(HeldCredentials(credentials, origin: "the container's role", areReplaced: true))
         }
@@ -137,17 +138,15 @@ struct InstanceSource: CredentialSource {
         .credentialsInvalid, "the instance's metadata service names no role, or gives no credentials for it",
         remedy: "check the instance's profile")
     }
-    guard let credentials = provided.credentials(token: provided.Token) else {
+    let origin = "the instance's role \(VisibleText.escape(role, cutAt: 80))"
+    guard let credentials = try provided.credentials(token: ("Token", provided.Token), of: origin) else {
       throw S3Error(
         .credentialsInvalid,
         "the instance's metadata service has no credentials: "
           + VisibleText.escape(provided.Code ?? "it does not say why", cutAt: 80),
         remedy: "check the instance's profile and its role")
     }
-    return .found(
-      HeldCredentials(
-        credentials, origin: "the instance's role \(VisibleText.escape(role, cutAt: 80))",
-        areReplaced: true))
+    return .found(HeldCredentials(credentials, origin: origin, areReplaced: true))
   }
 
   /// The first line, if it is visible ASCII.

@@ -2,8 +2,11 @@ internal import BatchDomain
 
 /// AWS's shared files: `~/.aws/credentials` and `~/.aws/config`.
 ///
-/// The dialect of botocore: sections in brackets, `name = value`, comments with `#` or `;` at the beginning of a line, and
-/// indented lines that belong to the property before: more of its value, or nested properties where it has none.
+/// The dialect is that of botocore, which reads them with Python's configparser: sections in brackets; `name = value` or
+/// `name: value`, whichever of the two signs comes first; comments with `#` or `;` at the beginning of a line; a line that is
+/// indented further than the property before belongs to its value, also behind a blank line; what `[DEFAULT]` has, every
+/// profile has. Where configparser refuses a whole file, only the profile is refused that the line is in. Taken beyond it: a
+/// byte order mark, spaces around the name of a section, and a section or a property that is there twice: the last one wins.
 struct SharedFile: Sendable {
   /// Which of the two files it is: they name sections in different ways.
   enum Role: Sendable {
@@ -13,66 +16,115 @@ struct SharedFile: Sendable {
     case config
   }
 
+  /// The section whose properties every profile has.
+  private static let common = "DEFAULT"
+
   /// The properties of each profile; names of properties in lower case.
-  private(set) var profiles: [String: [String: String]] = [:]
+  private var profiles: [String: [String: String]] = [:]
+  /// The first line of a profile that cannot be read.
+  private var faults: [String: S3Error] = [:]
 
   /// Reads a file.
   ///
   /// - Parameter path: for messages. They never repeat a line, which may have a secret in it.
   init(_ bytes: [UInt8], as role: Role, path: String) throws(S3Error) {
     var profile: String?
-    var property: String?
+    var property: (name: String, indent: Int)?
     var isInSection = false
-    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      var text = String(decoding: line, as: UTF8.self)
-      if index == 0, text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
-      let content = Self.trimmed(text[...])
-      guard let first = content.first, first != "#", first != ";" else { continue }
-      if text.first == " " || text.first == "\t", isInSection, let name = property {
-        if let profile { profiles[profile]?[name, default: ""] += "\n" + content }
+    var commonProperties: [String: String] = [:]
+    func set(_ name: String, _ change: (String?) -> String) {
+      guard let profile else { return }
+      if profile == Self.common {
+        commonProperties[name] = change(commonProperties[name])
+      } else {
+        profiles[profile, default: [:]][name] = change(profiles[profile]?[name])
+      }
+    }
+    for (index, line) in Self.lines(bytes).enumerated() {
+      let content = Self.trimmed(line)
+      guard let first = content.first, first != UInt8(ascii: "#"), first != UInt8(ascii: ";") else {
         continue
       }
-      if first == "[" {
-        guard let end = content.lastIndex(of: "]") else {
-          throw Self.refuse(path, index, "a section has no ]")
-        }
-        profile = Self.profile(content[content.index(after: content.startIndex)..<end], role)
-        if let profile, profiles[profile] == nil { profiles[profile] = [:] }
+      let indent = content.startIndex - line.startIndex
+      if let property, indent > property.indent {
+        set(property.name) { ($0 ?? "") + "\n" + Self.text(content) }
+        continue
+      }
+      if first == UInt8(ascii: "[") {
+        let end = content.lastIndex(of: UInt8(ascii: "]"))
+        profile = Self.profile(content[(content.startIndex + 1)..<(end ?? content.endIndex)], role)
+        if end == nil { note("a section has no ]", of: profile, index, path) }
+        if let profile, profile != Self.common, profiles[profile] == nil { profiles[profile] = [:] }
         (isInSection, property) = (true, nil)
         continue
       }
-      guard let equals = content.firstIndex(of: "="), equals != content.startIndex else {
-        throw Self.refuse(path, index, "it is neither a section, a comment nor a property")
-      }
       guard isInSection else { throw Self.refuse(path, index, "it stands before the first section") }
-      let name = Self.trimmed(content[..<equals]).lowercased()
-      property = name
-      if let profile {
-        profiles[profile]?[name] = String(Self.trimmed(content[content.index(after: equals)...]))
+      guard let sign = content.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ":") }),
+        sign != content.startIndex
+      else {
+        note("it is neither a section, a comment nor a property", of: profile, index, path)
+        continue
       }
+      let name = Self.text(Self.trimmed(content[..<sign])).lowercased()
+      property = (name, indent)
+      set(name) { _ in Self.text(Self.trimmed(content[(sign + 1)...])) }
     }
+    profiles = profiles.mapValues { commonProperties.merging($0) { $1 } }
+  }
+
+  /// The properties of a profile; `nil` when the file does not have it.
+  ///
+  /// - Throws: ``S3Error`` where a line of it cannot be read.
+  func properties(of profile: String) throws(S3Error) -> [String: String]? {
+    if let fault = faults[profile] ?? faults[Self.common] { throw fault }
+    return profiles[profile]
+  }
+
+  /// Keeps a fault for when the profile is asked for; a section that is no profile is nobody's.
+  private mutating func note(_ what: String, of profile: String?, _ index: Int, _ path: String) {
+    guard let profile, faults[profile] == nil else { return }
+    faults[profile] = Self.refuse(path, index, what)
   }
 
   /// The profile that a section is about; `nil` when it is about something else.
-  private static func profile(_ section: Substring, _ role: Role) -> String? {
+  private static func profile(_ section: ArraySlice<UInt8>, _ role: Role) -> String? {
     let name = trimmed(section)
-    if role == .credentials || name == "default" { return String(name) }
-    let words = name.split(maxSplits: 1, whereSeparator: isSpace)
-    guard words.count == 2, words[0] == "profile" else { return nil }
-    let rest = trimmed(words[1])
-    let isQuoted = rest.count >= 2 && rest.first == rest.last && (rest.first == "\"" || rest.first == "'")
-    return String(isQuoted ? rest.dropFirst().dropLast() : rest)
+    if role == .credentials || name.elementsEqual("default".utf8) || name.elementsEqual(common.utf8) {
+      return text(name)
+    }
+    let word = name.prefix { !isSpace($0) }
+    guard word.elementsEqual("profile".utf8) else { return nil }
+    let rest = trimmed(name[word.endIndex...])
+    guard let first = rest.first, let last = rest.last else { return nil }
+    let isQuoted =
+      rest.count >= 2 && first == last && (first == UInt8(ascii: "\"") || first == UInt8(ascii: "'"))
+    return text(isQuoted ? rest.dropFirst().dropLast() : rest)
   }
 
-  private static func isSpace(_ character: Character) -> Bool {
-    character == " " || character == "\t" || character == "\r" || character == "\r\n"
+  /// The lines, whichever system ended them, without a byte order mark.
+  private static func lines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+    var lines: [ArraySlice<UInt8>] = []
+    var start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    var position = start
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte == 0x0A || byte == 0x0D {
+        lines.append(bytes[start..<position])
+        if byte == 0x0D, position + 1 < bytes.count, bytes[position + 1] == 0x0A { position += 1 }
+        start = position + 1
+      }
+      position += 1
+    }
+    return lines + [bytes[start...]]
   }
 
-  private static func trimmed(_ text: Substring) -> Substring {
-    var text = text
+  private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    var text = text.drop(while: isSpace)
     while let last = text.last, isSpace(last) { text.removeLast() }
-    while let first = text.first, isSpace(first) { text.removeFirst() }
     return text
   }
 
@@ -98,22 +150,27 @@ struct SharedFiles: Sendable {
     /// A property, from the credentials file where both have it.
     func property(_ name: String) -> String? { credentials[name] ?? config[name] }
 
-    /// The properties that make up a key pair, both from the same file.
-    var pair: (id: String?, secret: String?, token: String?)? {
+    /// The properties that make up a key pair, all from the same file; `nil` where neither has one.
+    ///
+    /// - Parameter shown: the profile, for messages.
+    func pair(_ shown: String) -> CredentialTexts? {
       for file in [credentials, config] {
-        let (id, secret) = (file["aws_access_key_id"], file["aws_secret_access_key"])
-        guard id != nil || secret != nil else { continue }
-        return (
-          id.map(Self.plain), secret.map(Self.plain),
-          (file["aws_session_token"] ?? file["aws_security_token"]).map(Self.plain)
-        )
+        guard file["aws_access_key_id"] != nil || file["aws_secret_access_key"] != nil else { continue }
+        let token = file["aws_session_token"] == nil ? "aws_security_token" : "aws_session_token"
+        func part(_ property: String) -> CredentialTexts.Part {
+          ("\(property) of \(shown)", file[property].map(Self.plain))
+        }
+        return CredentialTexts(
+          id: part("aws_access_key_id"), secret: part("aws_secret_access_key"), token: part(token))
       }
       return nil
     }
 
-    /// A value without a comment after it: none of these has a space in it.
+    /// A value without a comment after it.
     private static func plain(_ value: String) -> String {
-      String(value.prefix { $0 != " " && $0 != "\t" && $0 != "\n" })
+      let rest = value.unicodeScalars.drop { !$0.properties.isWhitespace }.drop { $0.properties.isWhitespace }
+      guard rest.first == "#" || rest.first == ";" else { return value }
+      return String(value.unicodeScalars.prefix { !$0.properties.isWhitespace })
     }
   }
 
@@ -143,8 +200,10 @@ struct SharedFiles: Sendable {
   }
 
   /// What they say of a profile; `nil` when neither names it.
-  func profile(_ name: String) -> Profile? {
-    let (first, second) = (credentials?.profiles[name], config?.profiles[name])
+  ///
+  /// - Throws: ``S3Error`` where a line of it cannot be read.
+  func profile(_ name: String) throws(S3Error) -> Profile? {
+    let (first, second) = (try credentials?.properties(of: name), try config?.properties(of: name))
     guard first != nil || second != nil else { return nil }
     return Profile(credentials: first ?? [:], config: second ?? [:])
   }
