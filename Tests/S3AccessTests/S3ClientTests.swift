@@ -287,6 +287,19 @@ struct S3ClientTests {
     let other = try await S3AccessTests.access(over: lenient)
     let behind = await error { try await other.client.check(bucket: "b-1", key: key) }
     #expect(behind?.message == "this machine's clock is 16m behind the clock of S3")
+
+    // An answer whose date agrees says that the machine's clock is not what is off.
+    let held = self.network { _, _ in refusal(403, "RequestTimeTooSkewed") }
+    let agreeing = try await S3AccessTests.access(
+      over: held, clock: HurryingClock(now: evening - .seconds(30 * 60 - 1)))
+    let refused = await error {
+      try await agreeing.client.page(bucket: "b-1", prefix: [], startAfter: nil, token: nil)
+    }
+    #expect(refused?.code == .clockSkewed)
+    #expect(refused?.message.contains("agrees with this machine's clock") == true)
+    #expect(
+      refused?.description.contains("1s ") == false && refused?.description.contains("set the clock") == false
+    )
   }
 
   @Test("an archived object is told, unless it was restored; a HEAD that is not allowed is no refusal of GET")

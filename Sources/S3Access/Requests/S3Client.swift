@@ -423,7 +423,19 @@ extension S3Client {
     switch refusal.code {
     case "RequestTimeTooSkewed":
       let now = clock.now()
-      return Self.skewed(date.flatMap { HTTPDate.parse($0, now: now) }.map { now.since($0) })
+      guard let ahead = date.flatMap({ HTTPDate.parse($0, now: now) }).map({ now.since($0) }) else {
+        return Self.skewed(nil)
+      }
+      guard ahead > Self.mostSkew || ahead < .zero - Self.mostSkew else {
+        return S3Error(
+          .clockSkewed,
+          "\(question.words) was refused for its time (\(refusal.words)), although the date of the answer agrees with this "
+            + "machine's clock",
+          remedy:
+            "check whatever stands between this machine and S3: it holds requests back, or writes the date anew"
+        )
+      }
+      return Self.skewed(ahead)
     case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken",
       "TokenRefreshRequired",
       "NotSignedUp", "InvalidClientTokenId", "AuthorizationHeaderMalformed":
