@@ -210,13 +210,10 @@ package struct ListReader {
     if parser == nil { try begin() }
     try parser?.finish(into: lister)
     if let parser, !isAnnounced { say("\(VisibleText.escape(name)): \(parser.kind)") }
-    guard let json = parser as? JSONList else { return }
-    if json.isCutOff {
-      say(
-        "warning: \(VisibleText.escape(name)) says that more objects follow (IsTruncated or NextToken): the list is not complete"
-      )
+    if let doubt = parser?.doubt { say("warning: \(VisibleText.escape(name)) \(doubt)") }
+    if let inventory = (parser as? JSONList)?.inventory {
+      try await read(inventory, of: source, into: lister)
     }
-    if let inventory = json.inventory { try await read(inventory, of: source, into: lister) }
   }
 
   private func makeParser(_ kind: ListKind, of name: String) throws(ListError) -> any ListParser {

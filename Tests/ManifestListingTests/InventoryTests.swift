@@ -101,6 +101,18 @@ struct InventoryTests {
     #expect(schema?.message.contains("Key") == true)
   }
 
+  @Test("a second manifest in the same file is refused, and a data file that is cut off, too")
+  func secondManifest() async throws {
+    let two = Blocks(Array((manifest() + manifest()).utf8), size: 100)
+    let error = await failure { try await list(.file("-"), two, nil, options(), Self.stored) }
+    #expect(error?.message.contains("two inventories") == true)
+    var stored = Self.stored
+    stored.objects["inv/inv/media-west/cfg/data/two.csv.gz"] = Array(Self.second.dropLast(9))
+    let one = Blocks(Array(manifest().utf8), size: 100)
+    let cut = await failure { try await list(.file("-"), one, nil, options(), stored) }
+    #expect(cut?.message.contains("ends inside its gzip data") == true)
+  }
+
   @Test("the schema decides where the columns are, and the manifest where no column says the bucket")
   func columns() async throws {
     let rows = gzip(#""5368709120","a.mp4","ARCHIVE""# + "\n" + #""5368709120","b.mp4","FREQUENT""# + "\n")

@@ -62,7 +62,11 @@ struct KindsTests {
       let outcome = try await list(text, bucket: "media-west")
       #expect(try outcome.objects == ["s3://media-west/a.mp4", "s3://media-west/a.mp4"], "\(text)")
     }
-    for text in ["{}", #"{"RequestCharged": null}"#, "[]", #"{"Contents":[]}"#] {
+    for text in [
+      "{}", #"{"RequestCharged": null}"#, "[]", #"{"Contents":[]}"#, "null", " null\n", "null\nnull",
+      #"{"Contents":null}"#, #"{"Contents":null,"RequestCharged":null}"#,
+      #"{"KeyCount":0,"IsTruncated":false}"#,
+    ] {
       let outcome = try await list(text, bucket: "media-west")
       #expect(outcome.manifest == "[]\n", "\(text)")
     }
@@ -81,13 +85,128 @@ struct KindsTests {
     #expect(await failure { try await list(Self.lines) }?.code == .bucketNeeded)
   }
 
-  @Test("keys that the file says are encoded are decoded, and never taken as they are")
-  func encodedKeys() async throws {
-    let before = #"{"EncodingType":"url","Contents":[{"Key":"a+b%2Bc%20d.mp4"}]}"#
-    #expect(try await list(before, bucket: "media-west").objects == ["s3://media-west/a b+c d.mp4"])
-    let behind = #"{"Contents":[{"Key":"a+b.mp4"}],"EncodingType":"url"}"#
-    #expect(await failure { try await list(behind, bucket: "media-west") }?.code == .damaged)
-    #expect(try await list(Self.page, bucket: "media-west").objects[0] == "s3://media-west/a/01.mp4")
+  private func urlList(_ keys: [String], isBefore: Bool) -> String {
+    let contents = #""Contents":["# + keys.map { #"{"Key":"\#($0)","Size":1}"# }.joined(separator: ",") + "]"
+    let parts = [#""EncodingType":"url""#, contents]
+    return "{\((isBefore ? parts : parts.reversed()).joined(separator: ","))}"
+  }
+
+  @Test(
+    "keys beside EncodingType are as in the bucket where one of them shows it, or where decoding changes none",
+    arguments: [
+      ["a.mp4", "b/c~(1)=x.mp4"], ["a b+c.mp4"], ["a+b.mp4", "%41.mp4", "c d.mp4"], ["\u{e9}+.mp4"],
+      ["100%+.mp4"],
+      ["p%41q.mp4"], ["50%zz+.mp4"], ["a%2", "b+.mp4"], ["a%20#1.mp4"], ["a%20b.mp4", "p%2Ex.mp4"],
+    ], [true, false])
+  func plainKeys(keys: [String], isBefore: Bool) async throws {
+    for size in [1, Int.max] {
+      let outcome = try await list(urlList(keys, isBefore: isBefore), bucket: "media-west", blockSize: size)
+      #expect(try outcome.objects == keys.filter { $0.hasSuffix(".mp4") }.map { "s3://media-west/\($0)" })
+    }
+  }
+
+  @Test(
+    "keys beside EncodingType that can be read in two ways are refused with both readings",
+    arguments: [
+      ("a+b.mp4", "a b.mp4"), ("a%20b.mp4", "a b.mp4"), ("a%2Bb.mp4", "a+b.mp4"),
+      ("%C3%A9.mp4", "\u{e9}.mp4"),
+    ], [true, false])
+  func doubtfulKeys(key: (String, String), isBefore: Bool) async throws {
+    let error = await failure {
+      try await list(urlList(["x.mp4", key.0, "y+z.mp4"], isBefore: isBefore), bucket: "media-west")
+    }
+    #expect(error?.code == .damaged)
+    #expect(error?.message.contains("object 2 of its list has the key \"\(key.0)\"") == true)
+    #expect(error?.message.contains("\"\(key.1)\" where") == true, "\(error?.message ?? "none")")
+    #expect(error?.remedy?.description.contains("jq 'del(.EncodingType)'") == true)
+    // Each page tells for itself.
+    let pages = urlList(["c d.mp4"], isBefore: isBefore) + urlList([key.0], isBefore: isBefore)
+    #expect(await failure { try await list(pages, bucket: "media-west") }?.code == .damaged)
+    let bare = #"{"Contents":[{"Key":"\#(key.0)"}]}"#
+    #expect(try await list(bare, bucket: "media-west").objects == ["s3://media-west/\(key.0)"])
+  }
+
+  @Test(
+    "JSON that is broken anywhere is named by its line, with what can stand there",
+    arguments: [
+      (
+        #"{"Contents":[{"Key":"a.mp4","Size":}]}"#,
+        "line 1 has \"}\" after 0 whole objects, where JSON has a value"
+      ),
+      (
+        "{\"Contents\":[{\"Key\":\"a.mp4\"},\n{\"Key\":\"b.mp4\" \"Size\":5}]}",
+        "line 2 has \"\"\" after 1 whole"
+      ),
+      (#"[{"Key":"c\u12.mp4"}]"#, "four hexadecimal digits"), (#"["b\qz.mp4"]"#, "after a backslash"),
+      ("[\"a\n.mp4\"]", "control characters escaped"), (#"[{"Key":"a.mp4"},]"#, "has a value"),
+      (#"{"Contents":[],"Prefix":}"#, "has a value"), (#"{"Contents":[],"Prefix":nul}"#, "the word null"),
+      (#"{"Contents":[],}"#, "name of a member"), (#"{"Contents":[]"Prefix":1}"#, "a comma or }"),
+      (#"{"Contents":[{"Key":"a.mp4","Size":01}]}"#, "a comma or }"), (#"{"MaxKeys":1.}"#, "a digit"),
+      (#"{"MaxKeys":1e+}"#, "a digit"), (#"{"MaxKeys" 1}"#, "a colon"),
+      (#"{"Contents":[{Key:"a.mp4"}]}"#, "name"),
+      (#"{"Contents":[{"Key":"a.mp4"}}"#, "a comma or ]"), (#"{"Contents":[]} x"#, "has a value"),
+      (String(repeating: "[", count: 600), "at most 512 brackets"),
+    ])
+  func brokenJSON(text: String, part: String) async throws {
+    for size in [1, Int.max] {
+      let error = await failure { try await list(text, bucket: "media-west", blockSize: size) }
+      #expect(error?.code == .damaged)
+      #expect(error?.message.contains(part) == true, "\(text): \(error?.message ?? "none")")
+    }
+  }
+
+  @Test("every form that JSON has is taken")
+  func allJSON() async throws {
+    let text =
+      #"{"Contents":[{"Key":"a\u00FC\n.mp4","Size":0, "x":[-0, 1.5e3, 1E-2, -10.25, true, false, null, {}, [], ""]},"#
+      + "\n\t" + #"{"Size":7,"Key":"b.mp4","y":{"z":[{"\\\"\/\b\f\r\t":[[]]}]}}]}"# + "\r\n"
+    for size in [1, 3, Int.max] {
+      let outcome = try await list(text, bucket: "media-west", blockSize: size)
+      #expect(try outcome.objects == ["s3://media-west/b.mp4"])
+      #expect(outcome.tally.leftOut == [.empty: 1])
+    }
+  }
+
+  @Test(
+    "JSON that is no listing is not taken for one without objects",
+    arguments: [
+      #"{"Versions":[{"Key":"a.mp4"}],"RequestCharged":null}"#, #"{"Contents":"x","RequestCharged":null}"#,
+      #"{"Contents":{"Key":"a.mp4"},"Name":"media-west"}"#, #"{"videos":[1],"Name":"media-west"}"#,
+    ])
+  func otherJSON(text: String) async throws {
+    #expect(await failure { try await list(text, bucket: "media-west") } != nil)
+  }
+
+  @Test("a list in S3 whose reader is cancelled is not taken for whole")
+  func cancelled() async {
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      let stream = AsyncThrowingStream<[UInt8], any Error> { Array("media-west,a.mp4,1\n".utf8) }
+      return try await StreamBlocks(stream).next()
+    }
+    await #expect(throws: CancellationError.self) { _ = try await task.value }
+  }
+
+  @Test("what a list says that it leaves out is a warning")
+  func leftOut() async throws {
+    for (text, part) in [
+      (#"{"IsTruncated":true,"KeyCount":0}"#, "more objects follow"),
+      (#"{"Contents":[{"Key":"a.mp4"}],"NextContinuationToken":"x"}"#, "more objects follow"),
+      (#"{"Contents":[{"Key":"a.mp4"}],"CommonPrefixes":[{"Prefix":"b/"}]}"#, "below its CommonPrefixes"),
+      (#"{"CommonPrefixes": [ {"Prefix":"b/"}]}"#, "below its CommonPrefixes"),
+      (#"{"Contents":[{"Key":"a.mp4"}],"KeyCount":2}"#, "2 keys (KeyCount), and has 1"),
+    ] {
+      let said = try await list(text, bucket: "media-west").said
+      #expect(said.last?.hasPrefix("warning: list ") == true && said.last?.contains(part) == true, "\(said)")
+    }
+    let whole = #"{"Contents":[{"Key":"a.mp4"}],"CommonPrefixes":[ ],"KeyCount":1,"IsTruncated":false}"#
+    #expect(try await list(whole, bucket: "media-west").said.count == 1)
+    let lines = "2026-11-01 10:00:00          1 a.mp4"
+    #expect(try await list(lines, bucket: "media-west").said.last?.contains("perhaps cut off") == true)
+    #expect(try await list(lines + "\n", bucket: "media-west").said.count == 1)
+    #expect(try await list("media-west,a.mp4,1").said.last?.contains("perhaps cut off") == true)
+    let short = await failure { try await list("media-west,a.mp4,1\nmedia-west,b.m") }
+    #expect(short?.message.contains("line 2 has 2 fields, expected 3") == true)
   }
 
   @Test("a listing that goes on elsewhere is said to be incomplete")
@@ -110,7 +229,7 @@ struct KindsTests {
       (#"[{"index_id":"x","object":"s3://b/k"}]"#, "manifest already"),
       (#"{"index_id":"x","object":"s3://b/k"}"#, "manifest already"),
       (#"{"Contents":[{"Key":"a.mp4"}"#, "ends inside its JSON"), (#"[{"Size":1}]"#, "has no Key"),
-      (#"[{"Key":"a.mp4","Size":"big"}]"#, "size"), ("[1}", "no Key"), ("[{}}", "no Key"),
+      (#"[{"Key":"a.mp4","Size":"big"}]"#, "size"), ("[1}", "line 1 has \"}\" after 0"), ("[{}}", "no Key"),
       ("s3://media-west/a.mp4\nmedia-west/b.mp4\n", "line 2"), ("s3://media-west/a.mp4\ns3://\n", "line 2"),
       ("2026-11-01 10:00:00          1 a.mp4\nfolder/b.mp4\n", "line 2"),
       ("                           PRE a/\n", "--recursive"),

@@ -113,6 +113,8 @@ package final class StreamBlocks: ListBlocks {
     while let piece = try await pieces.next() {
       if !piece.isEmpty { return piece }
     }
+    // A stream ends at once when its reader is cancelled.
+    try Task.checkCancellation()
     return nil
   }
 }

@@ -31,6 +31,59 @@ enum FormText {
   }
 }
 
+/// Whether the keys of a listing that says `EncodingType` `url` are encoded, as far as they tell it themselves.
+///
+/// The AWS CLI and boto3 ask S3 for encoded keys, decode them, and leave the member in what they print. The same member
+/// stands beside keys that are encoded where the person asked for that. Only a key that no encoder writes tells the two apart.
+struct KeySpelling {
+  /// The first key that is another one when it is decoded, and its number in the list.
+  private(set) var doubtful: (key: [UInt8], number: Int)?
+  /// Whether a key has something that is never left or made by encoding, so that all of them are as in the bucket.
+  private(set) var isPlain = false
+
+  /// Looks at a key as the list has it.
+  mutating func see(_ key: [UInt8], number: Int) {
+    guard !isPlain else { return }
+    var changes = false
+    var position = 0
+    while position < key.count {
+      let byte = key[position]
+      position += 1
+      if byte == UInt8(ascii: "+") {
+        changes = true
+      } else if byte == UInt8(ascii: "%") {
+        guard position + 1 < key.count, let high = JSONString.hexValue(key[position]),
+          let low = JSONString.hexValue(key[position + 1]), !Self.isUnreserved(UInt8(high << 4 | low))
+        else {
+          isPlain = true
+          return
+        }
+        changes = true
+        position += 2
+      } else if !Self.canStandInPath(byte) {
+        isPlain = true
+        return
+      }
+    }
+    if changes, doubtful == nil { doubtful = (key, number) }
+  }
+
+  /// What no encoder escapes: the unreserved characters of RFC 3986, section 2.3, but `~`, which older rules escape.
+  private static func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+      true
+    default: false
+    }
+  }
+
+  /// What an encoder may leave as it is: the characters of a path (RFC 3986, section 3.3).
+  private static func canStandInPath(_ byte: UInt8) -> Bool {
+    isUnreserved(byte) || "~!$&'()*,;=:@/".utf8.contains(byte)
+  }
+}
+
 /// Cuts text into lines, whatever blocks it comes in.
 struct LineCutter {
   /// The longest line: a key has at most 1,024 bytes, and three times as many where it is encoded.
@@ -39,6 +92,8 @@ struct LineCutter {
   /// The number of the line that is handed on, from 1.
   private(set) var number = 0
   private var rest: [UInt8] = []
+  /// Whether bytes were taken that no line feed ended yet.
+  var isInsideLine: Bool { !rest.isEmpty }
 
   /// Hands on the complete lines, without line feed and without a carriage return before it.
   mutating func take(
@@ -97,6 +152,8 @@ struct CSVCutter {
   private var rowLine = 1
   private var line = 1
   private var isAtHead = true
+  /// Whether a row has begun that no line feed ended yet.
+  var isInsideRow: Bool { place != .start || !fields.isEmpty }
 
   /// Hands on the complete rows, blank lines left out.
   mutating func take(
@@ -137,7 +194,7 @@ struct CSVCutter {
     guard place != .quoted else {
       throw ListError.truncated(name, "inside quotation marks that begin on line \(rowLine) or behind it")
     }
-    if place != .start || !fields.isEmpty { try endRow(row) }
+    if isInsideRow { try endRow(row) }
   }
 
   private mutating func append(_ byte: UInt8) {

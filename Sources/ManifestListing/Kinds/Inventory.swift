@@ -113,6 +113,14 @@ final class InventoryRows: ListParser {
   /// The bucket that the option names, which each row must have.
   private let expected: [UInt8]?
   private var rows = CSVCutter()
+  /// How many fields the first row has: a row of an inventory is never shorter than another.
+  private var width: Int?
+  private var endsInsideRow = false
+
+  var doubt: String? {
+    endsInsideRow
+      ? "ends without a line feed, which S3 writes behind every row: its last row is perhaps cut off" : nil
+  }
 
   /// - Parameters:
   ///   - bucket: the bucket of rows that have no column for it.
@@ -125,12 +133,17 @@ final class InventoryRows: ListParser {
     try rows.take(text, of: name) { try read($0, $1, lister) }
   }
 
-  func finish(into lister: ManifestLister) throws { try rows.finish(of: name) { try read($0, $1, lister) } }
+  func finish(into lister: ManifestLister) throws {
+    endsInsideRow = rows.isInsideRow
+    try rows.finish(of: name) { try read($0, $1, lister) }
+  }
 
   private func read(_ row: [[UInt8]], _ line: Int, _ lister: ManifestLister) throws {
-    guard row.count >= columns.count else {
-      throw damaged(line, "has \(row.count) fields, expected \(columns.count)")
+    let expectedCount = max(columns.count, width ?? 0)
+    guard row.count >= expectedCount else {
+      throw damaged(line, "has \(row.count) fields, expected \(expectedCount)")
     }
+    width = width ?? row.count
     guard let key = FormText.decode(row[columns.key]) else {
       throw damaged(
         line,

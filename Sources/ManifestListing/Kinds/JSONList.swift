@@ -10,9 +10,12 @@ final class JSONList: ListParser {
   private static let memberLimit = 64 << 20
   /// Members of a document that say something.
   private static let known: Set<String> = [
-    "Name", "EncodingType", "IsTruncated", "NextToken", "Key", "Size", "StorageClass", "sourceBucket",
-    "destinationBucket", "fileFormat", "fileSchema", "files",
+    "Name", "EncodingType", "IsTruncated", "NextToken", "NextContinuationToken", "KeyCount", "Contents",
+    "CommonPrefixes", "Key", "Size", "StorageClass", "sourceBucket", "destinationBucket", "fileFormat",
+    "fileSchema", "files",
   ]
+  /// How much is kept of a member of which only its beginning says something.
+  private static let beginningLength = 256
 
   private enum Place {
     case outside, beforeName, afterName, beforeValue, afterMember, beforeElement, afterElement
@@ -24,8 +27,15 @@ final class JSONList: ListParser {
   private(set) var kind = "the answer of `aws s3api list-objects-v2`"
   /// The inventory, when the file is the manifest of one; set at the end.
   private(set) var inventory: InventoryManifest?
+  var doubt: String? {
+    (isCutOff ? "says that more objects follow (IsTruncated or NextToken)" : leavesOut)
+      .map { "\($0): the list is not complete" }
+  }
+
   /// Whether the last document says that more objects follow in another.
-  private(set) var isCutOff = false
+  private var isCutOff = false
+  /// What a document leaves out by what it says of itself.
+  private var leavesOut: String?
 
   private let name: String
   private let expected: [UInt8]?
@@ -40,11 +50,16 @@ final class JSONList: ListParser {
   private var isFirst = false
   private var isInDocument = false
   private var elements = 0
+  /// How many elements came before this document.
+  private var elementsBefore = 0
   private var memberName = ""
   private var members: [String: [UInt8]] = [:]
+  /// The first member that no answer of a listing has.
+  private var stranger: String?
   private var hasContents = false
-  /// Whether the objects of this document were read as encoded.
-  private var wasEncoded = false
+  /// What the keys of this document tell of whether they are encoded.
+  private var spelling = KeySpelling()
+  private var check = JSONCheck()
   private var isManifest = false
   private var isAtHead = true
 
@@ -52,6 +67,16 @@ final class JSONList: ListParser {
   init(name: String, bucket expected: [UInt8]?) { (self.name, self.expected) = (name, expected) }
 
   func take(_ text: UnsafeBufferPointer<UInt8>, into lister: ManifestLister) throws {
+    guard let fault = check.take(text) else { return try parse(text, lister) }
+    // What stands before the fault may have one of its own.
+    try parse(UnsafeBufferPointer(rebasing: text[..<fault.offset]), lister)
+    throw ListError(
+      .damaged, name,
+      "line \(fault.line) has \(ListError.quoted([text[fault.offset]])) after \(elements) whole objects, where JSON has \(fault.expected)",
+      remedy: "make the list again")
+  }
+
+  private func parse(_ text: UnsafeBufferPointer<UInt8>, _ lister: ManifestLister) throws {
     var position = 0
     while position < text.count {
       if let role {
@@ -86,11 +111,13 @@ final class JSONList: ListParser {
     case (.outside, UInt8(ascii: "{")):
       begin(.beforeName, &position)
       members = [:]
-      memberName = ""
-      (hasContents, wasEncoded) = (false, false)
+      (memberName, stranger) = ("", nil)
+      (hasContents, elementsBefore) = (false, elements)
+      spelling = KeySpelling()
       isInDocument = true
     case (.outside, UInt8(ascii: "[")):
       isInDocument = false
+      members = [:]
       begin(.beforeElement, &position)
     case (.outside, UInt8(ascii: "\"")), (.outside, UInt8(ascii: "n")): start(.document)
     case (.beforeName, UInt8(ascii: "\"")): start(.name)
@@ -133,6 +160,11 @@ final class JSONList: ListParser {
     value.removeAll(keepingCapacity: true)
     isKept = role != .member || Self.known.contains(memberName)
     (depth, isInString, isEscaped) = (0, false, false)
+  }
+
+  /// How much of the value is kept: of prefixes, which can be as many as objects, whether there are any.
+  private var keepLimit: Int {
+    role == .member && memberName.utf8.elementsEqual("CommonPrefixes".utf8) ? Self.beginningLength : .max
   }
 
   /// Goes on to the end of the value; whether it was reached. A value that is no string and no bracket ends before what
@@ -178,7 +210,9 @@ final class JSONList: ListParser {
       }
       position += 1
     }
-    if isKept { value.append(contentsOf: text[start..<position]) }
+    if isKept {
+      value.append(contentsOf: text[start..<position].prefix(keepLimit - min(keepLimit, value.count)))
+    }
     guard value.count <= (role == .member ? Self.memberLimit : Self.elementLimit) else {
       throw ListError(
         .damaged, name,
@@ -193,6 +227,7 @@ final class JSONList: ListParser {
     case .name:
       memberName = String(decoding: string(value) ?? [], as: UTF8.self)
       if memberName.utf8.elementsEqual("index_id".utf8) { isManifest = true }
+      if stranger == nil, !Self.ofPages.contains(memberName) { stranger = memberName }
       place = .afterName
     case .member:
       if isKept { members[memberName] = value }
@@ -266,20 +301,10 @@ final class JSONList: ListParser {
   }
 
   private func take(_ object: ListedObject, _ lister: ManifestLister) throws {
-    var object = object
     let named = members["Name"].flatMap(string)
     if let named { try check(named) }
     guard let bucket = named ?? expected else { throw ListError.bucketNeeded(name) }
-    if members["EncodingType"].flatMap(string)?.elementsEqual("url".utf8) == true {
-      guard let key = FormText.decode(object.key) else {
-        throw ListError(
-          .damaged, name,
-          "object \(elements) has the key \(ListError.quoted(object.key)), expected one encoded as EncodingType says",
-          remedy: "make the list without --encoding-type")
-      }
-      object.key = key
-      wasEncoded = true
-    }
+    spelling.see(object.key, number: elements)
     try lister.take(object, in: bucket)
   }
 
@@ -296,48 +321,81 @@ final class JSONList: ListParser {
       elements += 1
       try take(
         key: members["Key"], size: members["Size"], storageClass: members["StorageClass"], lister)
-      return
+      return try checkSpelling()
     }
     if members["fileSchema"] != nil || members["files"] != nil || members["fileFormat"] != nil {
+      guard inventory == nil else {
+        throw ListError(
+          .damaged, name, "it has the manifests of two inventories, expected one",
+          remedy: "make a list of each inventory")
+      }
       inventory = try InventoryManifest(document(), of: name)
       kind = "the manifest of an S3 inventory"
       return
     }
     if isManifest { throw alreadyManifest }
-    // What is printed for a prefix that no key has: no Contents at all.
-    guard memberName.isEmpty || Self.ofPages.contains(memberName) else {
+    if let contents = members["Contents"], !contents.elementsEqual("null".utf8) {
       throw ListError(
-        .notRecognized, name, "it is JSON without Contents, expected \(ListKind.expected)",
+        .damaged, name, "its Contents is \(ListError.quoted(contents)), expected an array of objects",
         remedy: "take the whole answer of `aws s3api list-objects-v2`")
     }
-    isCutOff = false
+    // What is printed for a prefix that no key has: no Contents at all, or null.
+    if let stranger {
+      throw ListError(
+        .notRecognized, name,
+        "it is JSON without Contents, and with \(ListError.quoted(stranger.utf8)), expected \(ListKind.expected)",
+        remedy: "take the whole answer of `aws s3api list-objects-v2`")
+    }
+    try endPage()
   }
 
-  /// Members that an answer without objects has, one of them last.
+  /// Members of an answer, those that it has without objects as well.
   private static let ofPages: Set<String> = [
-    "RequestCharged", "Name", "Prefix", "MaxKeys", "KeyCount", "EncodingType", "IsTruncated", "StartAfter",
-    "CommonPrefixes", "Delimiter", "ResponseMetadata",
+    "Contents", "RequestCharged", "Name", "Prefix", "MaxKeys", "KeyCount", "EncodingType", "IsTruncated",
+    "StartAfter", "CommonPrefixes", "Delimiter", "ResponseMetadata", "ContinuationToken",
+    "NextContinuationToken", "NextToken", "Marker", "NextMarker",
   ]
 
   /// What stands behind the objects must agree with how they were read.
   private func endPage() throws(ListError) {
     isCutOff =
       members["IsTruncated"]?.elementsEqual("true".utf8) == true
-      || members["NextToken"].map { $0.first == UInt8(ascii: "\"") } ?? false
+      || ["NextToken", "NextContinuationToken"].contains {
+        members[$0].map { $0.first == UInt8(ascii: "\"") && $0.count > 2 } ?? false
+      }
     if let named = members["Name"].flatMap(string), let expected, named != expected {
       throw ListError.otherBucket(name, named, given: expected)
     }
-    if encodedBehind {
-      throw ListError(
-        .damaged, name,
-        "its keys are encoded, which it says only behind them (EncodingType), expected keys as they are",
-        remedy: "make the list without --encoding-type")
+    try checkSpelling()
+    guard leavesOut == nil else { return }
+    let hasPrefixes =
+      members["CommonPrefixes"].map { value in
+        value.first == UInt8(ascii: "[")
+          && value.dropFirst().first { !JSONSyntax.isSpace($0) } != UInt8(ascii: "]")
+      } ?? false
+    let count = members["KeyCount"].flatMap { ItemNote.number($0) }
+    if hasPrefixes {
+      leavesOut = "leaves out what is below its CommonPrefixes, as with --delimiter"
+    } else if let count, count > elements - elementsBefore {
+      leavesOut = "says that there are \(count) keys (KeyCount), and has \(elements - elementsBefore)"
     }
   }
 
-  /// Whether EncodingType was read after the objects.
-  private var encodedBehind: Bool {
-    members["EncodingType"].flatMap(string)?.elementsEqual("url".utf8) == true && !wasEncoded
+  /// Refuses keys that are perhaps not as in the bucket: one wrong address is worse than no list.
+  private func checkSpelling() throws(ListError) {
+    guard members["EncodingType"].flatMap(string)?.elementsEqual("url".utf8) == true, !spelling.isPlain,
+      let (key, number) = spelling.doubtful
+    else { return }
+    let (plain, decoded) = (ListError.quoted(key), ListError.quoted(FormText.decode(key) ?? key))
+    throw ListError(
+      .damaged, name,
+      """
+      object \(number) of its list has the key \(plain) and the list says EncodingType: the object is \(plain) where boto3 or \
+      `aws s3api --no-paginate` wrote it, which decode keys, and \(decoded) where nothing did, expected a list without EncodingType
+      """,
+      remedy:
+        "make the list without --no-paginate and --encoding-type; where the keys are as in the bucket: `jq 'del(.EncodingType)' FILE`"
+    )
   }
 
   private var alreadyManifest: ListError {

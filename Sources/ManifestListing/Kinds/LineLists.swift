@@ -5,6 +5,9 @@ protocol ListParser: AnyObject {
   /// What it reads, for people.
   var kind: String { get }
 
+  /// Why the list is perhaps not complete, as a clause about the file; known at its end.
+  var doubt: String? { get }
+
   /// Takes the next part of the text.
   ///
   /// - Throws: ``ListError``, and what `lister` throws.
@@ -12,6 +15,10 @@ protocol ListParser: AnyObject {
 
   /// Takes the end of the text.
   func finish(into lister: ManifestLister) throws
+}
+
+extension ListParser {
+  var doubt: String? { nil }
 }
 
 /// One `s3://` address on each line.
@@ -119,6 +126,15 @@ final class RecursiveListing: ListParser {
   private let name: String
   private let bucket: [UInt8]
   private var lines = LineCutter()
+  /// Whether the line that was read last is an object.
+  private var endsWithObject = false
+  private var endsInsideLine = false
+
+  var doubt: String? {
+    endsInsideLine && endsWithObject
+      ? "ends without a line feed, which `aws s3 ls` prints behind every key: its last key is perhaps cut off"
+      : nil
+  }
 
   init(name: String, bucket: [UInt8]?) throws(ListError) {
     guard let bucket else { throw ListError.bucketNeeded(name) }
@@ -129,11 +145,17 @@ final class RecursiveListing: ListParser {
     try lines.take(text, of: name) { try read($0, $1, lister) }
   }
 
-  func finish(into lister: ManifestLister) throws { try lines.finish { try read($0, $1, lister) } }
+  func finish(into lister: ManifestLister) throws {
+    endsInsideLine = lines.isInsideLine
+    try lines.finish { try read($0, $1, lister) }
+  }
 
   private func read(_ line: ArraySlice<UInt8>, _ number: Int, _ lister: ManifestLister) throws {
+    endsWithObject = false
     switch ListingLine(line) {
-    case .object(let size, let key)?: try lister.take(ListedObject(key: key, size: size), in: bucket)
+    case .object(let size, let key)?:
+      endsWithObject = true
+      try lister.take(ListedObject(key: key, size: size), in: bucket)
     case .remark?: break
     case .folder?:
       throw ListError(

@@ -42,7 +42,7 @@ enum ListKind: Equatable {
         .notRecognized, name, "it is empty, expected \(Self.expected)",
         remedy: "make the list again; `aws s3 ls` prints nothing where nothing is")
     }
-    if Self.isJSON(text[first]) {
+    if Self.isJSON(text[first]) || text[first...].prefix(5).filter({ !JSONSyntax.isSpace($0) }) == Self.null {
       self = .json
       return
     }
@@ -64,6 +64,8 @@ enum ListKind: Equatable {
   }
 
   private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+  /// What `--query` prints where a prefix has no keys.
+  private static let null = Array("null".utf8)
 
   private static func isJSON(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
 
