@@ -33,6 +33,11 @@ struct BackupCommand: Subcommand {
         .badInput, code: "no_database", "there is no database at \(VisibleText.escape(database))",
         remedy: "name the database with --db")
     }
+    guard try StoreOpener.address(file) == nil else {
+      throw CommandFailure(
+        .badInput, code: "not_a_file", "`backup` writes a file, and the address of a server was given",
+        remedy: "name a file; `orchestrate copy RUN --to` copies a run to a server")
+    }
     let path = try context.path(file)
     let place = try AtomicFile(
       at: path, beside: database, random: context.random, called: "the backup", isPrivate: true)

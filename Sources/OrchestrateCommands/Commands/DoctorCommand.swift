@@ -101,9 +101,10 @@ struct DoctorCommand: Subcommand {
     if settings.profile == .v1_3 { checks += await assets(settings, key.key, service, context) }
     checks += await store(in: context)
     if let bundle { try await write(checks, to: bundle, in: context) }
+    let database = StoreOpener.advised(databaseGiven)
     switch format {
-    case .text: try context.writeResult(HealthText.text(checks, database: databaseGiven))
-    case .json: try context.writeResult(HealthJSON.document(checks, database: databaseGiven))
+    case .text: try context.writeResult(HealthText.text(checks, database: database))
+    case .json: try context.writeResult(HealthJSON.document(checks, database: database))
     }
     return checks.contains { $0.status == .problem } ? .lost : .done
   }

@@ -46,7 +46,7 @@ extension Subcommand {
       return .done
     } catch {
       let failure = CommandFailure(error)
-      let document = failure.document(database: databaseGiven)
+      let document = failure.document(database: StoreOpener.advised(databaseGiven))
       do {
         try context.diagnostics.write(document.text(path: failure.manifest))
         if wantsJSON { try await context.deliver(document.json(jsonLayout)) }

@@ -104,13 +104,20 @@ enum StoreOpener {
   /// A place as it is shown: without anything that could be a secret.
   static func shown(_ place: String) -> String {
     do { return try target(place)?.shown ?? VisibleText.escape(place) } catch {
-      return VisibleText.escape(place)
+      return "the database on PostgreSQL"
     }
   }
 
   private static func onlyOnServers(_ command: String, _ place: String) -> CommandFailure {
     CommandFailure(
       .badInput, code: "not_a_server",
+  /// A place as it was given, for commands in advice; `nil` for one that is refused, which may have a password in it.
+  static func advised(_ place: String?) -> String? {
+    guard let place else { return nil }
+    do { _ = try address(place) } catch { return nil }
+    return place
+  }
+
       "`\(command)` is for databases on PostgreSQL, and \(VisibleText.escape(place)) is a file",
       remedy: "name the server with --db postgresql://HOST/DATABASE")
   }
@@ -129,9 +136,12 @@ enum StoreOpener {
 
   /// An address of a server as the rest of the program has it.
   ///
-  /// - Returns: `nil` for anything but an address.
-  /// - Throws: ``ConfigurationError`` for one that cannot be read, and for one with a password.
-  static func address(_ text: String) throws(ConfigurationError) -> String? { try target(text)?.address }
+  /// - Returns: `nil` for the path of a file.
+  /// - Throws: ``ConfigurationError`` for one that cannot be read, for one with a password, and for one of another kind of
+  ///   database.
+  static func address(_ text: String) throws(ConfigurationError) -> String? {
+    try DatabaseAddress.read(text) == nil ? nil : PostgresTarget(text).address
+  }
 
   /// Whether a place is the address of a server.
   static func isServer(_ place: String) -> Bool { PostgresTarget.isAddress(place) }

@@ -76,7 +76,9 @@ struct JobFileReader {
     do {
       let paths = paths
       try layer.read(scalar.string, as: setting, called: setting.key) { (path) throws(ConfigurationError) in
-        try paths.resolve(path)
+        // The address of a server is not joined to the folder of the job file.
+        if setting.key == "db", let address = try StoreOpener.address(path) { return address }
+        return try paths.resolve(path)
       }
     } catch {
       add(place, error.description)

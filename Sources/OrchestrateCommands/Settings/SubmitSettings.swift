@@ -41,7 +41,8 @@ package struct SubmitSettings: Sendable, Equatable {
           + "as lists/*.json, make a run each."),
     ] + RunSettings.table.map { $0.within(\.run) } + [
       Setting(
-        "db", \.db, SettingKind.path.optional, .store, resuming: .asGiven, variable: DatabasePath.variable,
+        "db", \.db, SettingKind.database.optional, .store, resuming: .asGiven,
+        variable: DatabasePath.variable,
         help: "Path of the database; else $ORCHESTRATE_DB, else $XDG_STATE_HOME/orchestrate/orchestrate.db."),
       Setting(
         "store-patience", \.storePatience, SettingKind.duration(from: .zero).optional, .store,
@@ -76,6 +77,16 @@ package struct SubmitSettings: Sendable, Equatable {
 
   /// Environment variables whose values may be secrets.
   static var secretVariables: [String] { table.filter(\.isSecret).compactMap(\.variable) }
+}
+
+extension SettingKind where Value == String {
+  /// Where a database is: the path of a file, or the address of a server. An address is checked where all settings are, and
+  /// not where it is parsed: the parser repeats what it cannot take, and a password may be in it.
+  static var database: SettingKind {
+    var kind = path
+    kind.check = { (place, _) throws(ConfigurationError) in _ = try StoreOpener.address(place) }
+    return kind
+  }
 }
 
 extension SettingKind where Value == NoticeAddress {

@@ -19,10 +19,8 @@ package struct PostgresTarget: Sendable, Equatable {
     let value: String
   }
 
-  /// Whether a text names a PostgreSQL database rather than a file.
-  package static func isAddress(_ text: String) -> Bool {
-    ["postgresql://", shortScheme].contains { text.hasPrefix($0) }
-  }
+  /// Whether a place that was read with ``DatabaseAddress/read(_:)`` is a PostgreSQL database rather than a file.
+  package static func isAddress(_ place: String) -> Bool { place.hasPrefix(DatabaseAddress.standard) }
 
   /// Reads an address.
   ///
@@ -32,6 +30,10 @@ package struct PostgresTarget: Sendable, Equatable {
   package init(
     _ text: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(ConfigurationError) {
+    guard let text = try DatabaseAddress.read(text) else {
+      throw ConfigurationError(
+        .badValue, "the address of a database on PostgreSQL does not begin with \(DatabaseAddress.standard)")
+    }
     if let reason = cpostgres_load() {
       throw ConfigurationError(
         .badValue,
@@ -41,9 +43,7 @@ package struct PostgresTarget: Sendable, Equatable {
     }
     var message: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(text, &message) else {
-      let reason =
-        message.map { String(cString: $0).split(separator: "\n").first.map(String.init) ?? "" }
-        ?? "out of memory"
+      let reason = message.map { Self.reason(String(cString: $0)) } ?? "out of memory"
       PQfreemem(message)
       throw ConfigurationError(
         .badValue, "the address of the database cannot be read: \(VisibleText.escape(reason, cutAt: 200))",
@@ -58,20 +58,37 @@ package struct PostgresTarget: Sendable, Equatable {
       }
       next += 1
     }
-    guard !found.contains(where: { Self.secrets.contains($0.keyword) }) else {
-      throw ConfigurationError(
-        .badValue,
-        "the address of the database has a password in it, which other users of this machine could see",
-        remedy: "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names (mode 0600)")
-    }
-    address =
-      text.hasPrefix(Self.shortScheme) ? "postgresql://" + text.dropFirst(Self.shortScheme.count) : text
+    for setting in found { try Self.check(setting) }
+    address = text
     settings = found
     self.environment = environment
   }
 
-  private static let shortScheme = "postgres://"
-  private static let secrets: Set<String> = ["password", "sslpassword"]
+  /// What libpq finds wrong with an address, without the part of it that libpq repeats in quotes: that may be a secret.
+  private static func reason(_ message: String) -> String {
+    let words = message.prefix { $0 != "\"" && $0 != "\n" }
+    return String(words.reversed().drop { $0 == " " || $0 == ":" || $0 == "(" }.reversed())
+  }
+
+  /// Refuses secrets, and what libpq would repeat when it connects.
+  private static func check(_ setting: Setting) throws(ConfigurationError) {
+    switch setting.keyword {
+    case "password", "sslpassword":
+      throw DatabaseAddress.password
+    case "user" where setting.value.contains(":"),
+      "host" where setting.value.contains(/:[^,]*@/), "dbname" where setting.value.contains(/:.*@/):
+      // Escaped so far that libpq does not see the password in it.
+      throw DatabaseAddress.password
+    case "port":
+      for port in setting.value.split(separator: ",") where !(1...65_535).contains(Int(port) ?? 0) {
+        throw ConfigurationError(
+          .badValue, "the port in the address of the database is no number from 1 to 65535",
+          remedy: "write the address as postgresql://HOST[:PORT]/DATABASE")
+      }
+    default:
+      break
+    }
+  }
 
   /// What is shown of it, and recorded: an address with user, hosts, ports and database, where the address or libpq's variables name
   /// them. No secret is in it, and whatever else could be one is left out.

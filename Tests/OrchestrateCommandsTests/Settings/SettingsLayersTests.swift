@@ -81,6 +81,29 @@ struct SettingsLayersTests {
     #expect(try DatabasePath.resolve(given: given, environment: environment) == path)
   }
 
+  @Test(
+    "an address that no database has is refused wherever it is given, and its password is shown nowhere",
+    arguments: ["mysql://u:hunter2@h/d", "postgresql://u:hunter2@h/d", "host=h password=hunter2"])
+  func addresses(text: String) throws {
+    var layer = SettingsLayer()
+    try layer.read(text, as: setting("db"))
+    let errors: [ConfigurationError] = [
+      try #require(throws: ConfigurationError.self) {
+        try DatabasePath.resolve(given: text, environment: [:])
+      },
+      try #require(throws: ConfigurationError.self) {
+        try DatabasePath.resolve(given: nil, environment: ["ORCHESTRATE_DB": text])
+      },
+      try #require(throws: ConfigurationError.self) { try SettingsLayers(commandLine: layer).resolve() },
+      try #require(throws: ConfigurationError.self) {
+        try JobFile.parse(Array("db: \"\(text)\"".utf8), path: "jobs/a.yaml", home: nil)
+      },
+    ]
+    for error in errors { #expect(!error.description.contains("hunter2"), "\(error)") }
+    #expect(StoreOpener.advised(text) == nil)
+    #expect(try DatabasePath.resolve(given: "./\(text)", environment: [:]) == "./\(text)")
+  }
+
   @Test(arguments: [[:], ["HOME": ""], ["HOME": "h", "XDG_STATE_HOME": ""]])
   func databaseWithoutAnyPlaceIsRefused(environment: [String: String]) {
     let error = #expect(throws: ConfigurationError.self) {

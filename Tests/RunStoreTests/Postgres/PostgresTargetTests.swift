@@ -1,7 +1,8 @@
 import BatchDomain
-import PostgresStore
 import TestSupport
 import Testing
+
+@testable import PostgresStore
 
 @Suite("Addresses of databases on PostgreSQL", .enabled(if: PostgresCluster.isAvailable))
 struct PostgresTargetTests {
@@ -37,10 +38,75 @@ struct PostgresTargetTests {
     #expect(try PostgresTarget(shown, environment: variables).shown == shown)
   }
 
-  @Test("a password in an address is refused")
-  func password() {
-    for address in ["postgresql://me:s3cret@db.internal/runs", "postgresql:///runs?password=s3cret"] {
-      #expect(throws: ConfigurationError.self) { try PostgresTarget(address) }
+  @Test(
+    "a password in an address is refused, in whatever form, and nothing repeats it",
+    arguments: [
+      "postgresql://me:s3cret@db.internal/runs", "postgresql:///runs?password=s3cret",
+      "postgresql://u:s3cret%zz@h/d", "postgresql://h/d?password=s3cret%zz",
+      "postgresql://h/d?pass%77ord=s3cret",
+      "postgresql://u:s3/cret@127.0.0.1/d", "postgresql://u:s3?cret@127.0.0.1/d",
+      "postgresql://u:1/s3cret@h/d",
+      "postgresql://u:s3@cret@h/d", "postgresql://u%3As3cret%40h/d", "postgresql://u%3As3cret@h/d",
+      "POSTGRES://u:s3cret@h/d", "postgresql://u:s3cret@[::1]:5432/d", "postgresql://h/d?sslpassword=s3cret",
+      "postgresql://h/d?s3cret", "postgresql://h:s3cret/d", "postgresql://[s3cret/d",
+      "postgresql://[::1]s3cret/d",
+      "postgresql://h/d?application_name=%s3cret", "postgresql://h/d?s3cret=1",
+    ])
+  func password(address: String) throws {
+    let error = try #require(throws: ConfigurationError.self) { try PostgresTarget(address) }
+    #expect(error.code == .badValue)
+    for part in ["s3", "cret", "%zz"] { #expect(!error.description.contains(part), "\(error)") }
+  }
+
+  @Test("an @ or a colon that belongs to no password is none")
+  func noPassword() throws {
+    for address in [
+      "postgresql://h/d?application_name=a@b", "postgresql://h:5432/d?application_name=a%40b",
+      "postgresql://u@h:5432/d", "postgresql://u:@h/d", "postgresql://u@[fe80::1]:5432/d",
+    ] {
+      #expect(throws: Never.self) { try PostgresTarget(address) }
+    }
+    #expect(try PostgresTarget("PostgreSQL://h/d").address == "postgresql://h/d")
+  }
+}
+
+@Suite("Addresses and paths of databases")
+struct DatabaseAddressTests {
+  @Test(
+    "what looks like an address of another kind is refused, without a word of it but its scheme",
+    arguments: [
+      "mysql://u:hunter2@h/d", "sqlite:///hunter2", "postgresql+psycopg://h/hunter2", "postgres:hunter2",
+      "postgresql:/u:hunter2@h/d", "PostgreSQL:hunter2", " postgresql://h/hunter2",
+      "'postgresql://h/hunter2'",
+      "\"postgresql://u:hunter2@h/d\"", "postgresql://h/hunter2\n", "postgresql://h/hunter2 ",
+      "\u{FEFF}postgres://hunter2/d",
+      "host=h password=hunter2", "host=hunter2 dbname=d", "dbname = hunter2", "hunter2 dbname=d",
+      "user=u PASSWORD = hunter2",
+      "service=hunter2", "\u{201C}host=hunter2\u{201D}",
+    ])
+  func refused(text: String) throws {
+    let error = try #require(throws: ConfigurationError.self) { try DatabaseAddress.read(text) }
+    #expect(error.code == .badValue)
+    #expect(!error.description.contains("hunter2"), "\(error)")
+    #expect(error.remedy != nil)
+  }
+
+  @Test(
+    "paths stay paths, whatever they are called",
+    arguments: [
+      "runs.db", "./mysql://h/d", "./host=h dbname=d", "/var/lib/a dbname=b", "../postgres:x",
+      "~/postgres://h", " runs.db",
+      "'runs.db'", "jobs/mysql://x", "postgresql", "postgres.db", "hosts=1", "a/b c dbname=d", "C:x",
+      "name:5432",
+    ])
+  func paths(text: String) throws {
+    #expect(try DatabaseAddress.read(text) == nil)
+  }
+
+  @Test("the scheme is compared without case, and both spellings are one")
+  func schemes() throws {
+    for text in ["postgresql://h/d", "postgres://h/d", "POSTGRESQL://h/d", "Postgres://h/d"] {
+      #expect(try DatabaseAddress.read(text) == "postgresql://h/d")
     }
   }
 }

@@ -1,0 +1,131 @@
+package import BatchDomain
+
+/// Tells addresses of databases from paths of files, before libpq or the file system gets any of the text.
+///
+/// No error has more of a text in it than the scheme: what was mistyped may have a password anywhere.
+package enum DatabaseAddress {
+  /// Whether a text is the address of a server rather than the path of a file.
+  ///
+  /// Paths that begin with `/`, `./`, `../` or `~` are paths whatever follows.
+  ///
+  /// - Returns: the address as libpq reads it, with the scheme `postgresql://`; `nil` for a path.
+  /// - Throws: ``ConfigurationError`` for an address with a password, and for one that is of no known form.
+  package static func read(_ text: String) throws(ConfigurationError) -> String? {
+    guard !["/", "./", "../", "~"].contains(where: { text.hasPrefix($0) }) else { return nil }
+    let bare = withoutFrame(text)
+    guard let form = Form(of: bare) else { return nil }
+    try refusePassword(in: bare, form)
+    guard bare.utf8.count == text.utf8.count else {
+      throw refusal("the address of the database has a blank or a quote before or behind it")
+    }
+    switch form {
+    case .scheme(let scheme, let rest):
+      guard schemes.contains(scheme) else {
+        throw refusal(
+          "the database is named by an address that begins with \(VisibleText.escape(scheme, cutAt: 20))://, which no "
+            + "database of this program has")
+      }
+      return standard + rest
+    case .schemeAlone:
+      throw refusal("the address of the database has no // behind its scheme")
+    case .keywords:
+      throw refusal("the database is named by keywords of libpq, and an address or a path was expected")
+    }
+  }
+
+  /// The one form of the scheme in the rest of the program.
+  static let standard = "postgresql://"
+  private static let schemes: Set<String> = ["postgresql", "postgres"]
+  /// Keywords of libpq that a text may begin with (https://www.postgresql.org/docs/current/libpq-connect.html).
+  private static let keywords: Set<String> = [
+    "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "sslmode", "sslpassword",
+  ]
+
+  /// What an address looks like.
+  private enum Form {
+    /// `SCHEME://REST`, the scheme without capitals.
+    case scheme(String, rest: String)
+    /// `postgres:REST`.
+    case schemeAlone
+    /// `host=... dbname=...`.
+    case keywords
+
+    /// - Returns: `nil` for a path.
+    init?(of text: String) {
+      let scheme = String(text.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "+.-".contains($0)) })
+      let rest = text.dropFirst(scheme.count)
+      if scheme.first?.isLetter ?? false {
+        if rest.hasPrefix("://") {
+          self = .scheme(scheme.lowercased(), rest: String(rest.dropFirst(3)))
+          return
+        }
+        if rest.hasPrefix(":"), DatabaseAddress.schemes.contains(scheme.lowercased()) {
+          self = .schemeAlone
+          return
+        }
+      }
+      guard DatabaseAddress.hasKeywords(text) else { return nil }
+      self = .keywords
+    }
+  }
+
+  private static func hasKeywords(_ text: String) -> Bool {
+    let lowercased = text.lowercased()
+    let first = lowercased.prefix { $0.isASCII && ($0.isLetter || $0 == "_") }
+    if keywords.contains(String(first)),
+      lowercased.dropFirst(first.count).first(where: { !$0.isWhitespace }) == "="
+    {
+      return true
+    }
+    // Behind a folder such words are a part of a name.
+    let name = lowercased.prefix { $0 != "/" }
+    return name.contains(/\s(dbname|password|sslpassword)\s*=/)
+  }
+
+  /// Without blanks and quotes around, which shells and files of settings leave there.
+  private static func withoutFrame(_ text: String) -> String {
+    func isFrame(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.properties.isWhitespace
+        || "\"'`\u{201C}\u{201D}\u{2018}\u{2019}\u{FEFF}".unicodeScalars.contains(scalar)
+    }
+    var scalars = text.unicodeScalars[...]
+    while let first = scalars.first, isFrame(first) { scalars.removeFirst() }
+    while let last = scalars.last, isFrame(last) { scalars.removeLast() }
+    return String(scalars)
+  }
+
+  /// Refuses what has, or may have, a password in it.
+  ///
+  /// A password may have any character in it: one with `/` or `?` ends what libpq takes for user and host, and the rest of it
+  /// would be shown as a port, a database or a token. So everything up to the last `@` is looked at.
+  private static func refusePassword(in text: String, _ form: Form) throws(ConfigurationError) {
+    guard !text.lowercased().contains(/password\s*=/) else { throw password }
+    let place: Substring =
+      switch form {
+      case .scheme(_, let rest): rest[...]
+      case .schemeAlone: text.drop { $0 != ":" }.dropFirst()
+      case .keywords: ""
+      }
+    guard let end = place.lastIndex(of: "@") else { return }
+    // The colons of an address of IPv6 are in brackets.
+    let user = place[..<end].replacing(/\[[0-9A-Fa-f:.%]*\]/, with: "")
+    guard let colon = user.firstIndex(of: ":"), user.index(after: colon) < user.endIndex else { return }
+    throw password
+  }
+
+  /// The error for an address with a password in it.
+  static let password = ConfigurationError(
+    .badValue,
+    "the address of the database has a password in it, which other users of this machine could see",
+    remedy:
+      "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names (mode 0600); an @ in a name is written %40"
+  )
+
+  private static func refusal(_ message: String) -> ConfigurationError {
+    ConfigurationError(
+      .badValue, message,
+      remedy:
+        "name a server as postgresql://HOST[:PORT]/DATABASE, or a file with its path; ./NAME is a file of any name"
+    )
+  }
+}
