@@ -76,13 +76,31 @@ struct LiveRunTests {
     await scene.server.stop()
   }
 
-  @Test("the second signal leaves at once, and requests in flight are unknown", arguments: [SIGINT, SIGTERM])
-  func secondSignal(signal: Int32) async throws {
+  @Test("a stop by timeout, which signals the process and its group at once, drains as one signal does")
+  func stopByTimeout() async throws {
+    let scene = try await Scene { $0.delay = .milliseconds(200) }
+    let process = try OrchestrateProcess(
+      ["submit", try scene.manifest(200), "--chunk-size", "5", "--concurrency", "2"] + scene.here,
+      environment: scene.environment, through: ["timeout", "1h"])
+    try await scene.server.ledger.waitFor(transfers: 1)
+    process.send(SIGTERM)
+    let ended = await process.ended()
+    #expect(ended.status == 3, "\(ended.diagnostics)")
+    #expect(!ended.diagnostics.contains("exited immediately"), "\(ended.diagnostics)")
+    #expect(
+      try await Database.count("SELECT count(*) FROM chunk WHERE state = 'unknown'", in: scene.database) == 0)
+    await scene.server.stop()
+  }
+
+  @Test(
+    "a signal of another kind leaves at once, and requests in flight are unknown",
+    arguments: [(SIGTERM, SIGINT), (SIGINT, SIGTERM)])
+  func secondSignal(first: Int32, signal: Int32) async throws {
     let scene = try await Scene { $0.delay = .seconds(20) }
     let process = try OrchestrateProcess(
       ["submit", try scene.manifest(50)] + scene.here, environment: scene.environment)
     try await scene.server.ledger.waitFor(transfers: 1)
-    process.send(signal)
+    process.send(first)
     await process.says("stopping")
     process.send(signal)
     let ended = await process.ended()

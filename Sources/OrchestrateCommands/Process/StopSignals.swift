@@ -6,7 +6,33 @@ import NIOConcurrencyHelpers
 import Synchronization
 import UnixSignals
 
-/// The two-stage stop: the first SIGINT, SIGTERM or SIGHUP asks the run to stop, the second leaves at once.
+/// Which signals are one request to stop.
+///
+/// `timeout` of GNU coreutils signals its child and then the group that the child is in, so that one request comes as two
+/// signals within microseconds. A person who wants the process to end at once takes longer than that, or sends another signal.
+struct StopRequest: Sendable {
+  /// How long after the first signal another one of its kind belongs to it.
+  static let window: Duration = .milliseconds(500)
+
+  private let signal: Int32
+  private let time: Duration
+
+  /// The first signal.
+  ///
+  /// - Parameter time: when it came, by a clock that never goes back.
+  init(_ signal: Int32, at time: Duration) {
+    self.signal = signal
+    self.time = time
+  }
+
+  /// Whether a further signal is the same request.
+  func includes(_ other: Int32, at moment: Duration) -> Bool {
+    other == signal && moment - time < Self.window
+  }
+}
+
+/// The two-stage stop: the first SIGINT, SIGTERM or SIGHUP asks the run to stop, the second leaves at once. Signals that come
+/// together are one (``StopRequest``).
 ///
 /// SIGHUP keeps being ignored when it was ignored at the start, as under nohup.
 ///
@@ -60,13 +86,18 @@ final class StopSignals: Sendable {
       Self.isIgnored(SIGHUP) ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     let signals = await UnixSignalsSequence(trapping: trapped)
     self.flag = flag
-    listener = Task {
+    listener = Task { [clock = context.clock] in
+      var first: StopRequest?
       for await received in signals {
         if flag.endsAtOnce.load(ordering: .relaxed) { flag.leave(ExitStatus.stopped.rawValue) }
-        if flag.isRaised.exchange(true, ordering: .sequentiallyConsistent) {
-          flag.leave(128 + Self.number(of: received))
+        let (number, now) = (Self.number(of: received), clock.elapsed())
+        guard flag.isRaised.exchange(true, ordering: .sequentiallyConsistent) else {
+          first = StopRequest(number, at: now)
+          flag.tell()
+          continue
         }
-        flag.tell()
+        if first?.includes(number, at: now) ?? false { continue }
+        flag.leave(128 + number)
       }
     }
     guard context.ownsProcess, !Self.isIgnored(SIGTSTP) else {
