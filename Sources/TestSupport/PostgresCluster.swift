@@ -10,6 +10,11 @@ package final class PostgresCluster: Sendable {
   /// Whether there is a server to start: Debian keeps its programs apart from `PATH`.
   package static let isAvailable = programs != nil
 
+  /// A user who would need a password, and has none.
+  package static let passwordUser = "needs_password"
+  /// A user who is not let in from anywhere.
+  package static let rejectedUser = "is_rejected"
+
   private static let programs = ["15", "16", "17", "14"].map { "/usr/lib/postgresql/\($0)/bin" }
     .first { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
 
@@ -32,6 +37,11 @@ package final class PostgresCluster: Sendable {
           "-D", data,
         ])
       guard made.status == 0 else { return nil }
+      // The first line that fits counts.
+      let rules = "1i local all \(Self.passwordUser) scram-sha-256\\nlocal all \(Self.rejectedUser) reject"
+      guard try SpawnedProgram.run(user + ["sed", "-i", rules, data + "/pg_hba.conf"]).status == 0 else {
+        return nil
+      }
       try Self.start(
         user + [
           "\(programs)/postgres", "-D", data, "-k", folder.path, "-c", "listen_addresses=", "-c",
