@@ -59,9 +59,7 @@ package struct StoreDiagnostics: Sendable {
     ]
     checks += found.checks
     checks += found.isOurs ? [Self.locks(beside: resolved)] : Self.skipped([.locks])
-    checks.append(
-      found.need.map { space($0, in: folder) }
-        ?? HealthCheck(.space, .skipped, "what is left to do cannot be read"))
+    checks.append(space(found.need, in: folder))
     checks += found.waits.map { [$0.check(at: now)] } ?? Self.skipped([.waits])
     return checks + [EngineVersion.current.check]
   }
@@ -141,14 +139,17 @@ package struct StoreDiagnostics: Sendable {
     }
   }
 
-  private func space(_ need: DiskSpaceEstimate, in folder: String) -> HealthCheck {
+  /// The space that is free, held against what is left to do; `nil` where that cannot be read.
+  private func space(_ need: DiskSpaceEstimate?, in folder: String) -> HealthCheck {
     var facts = statvfs()
     guard statvfs(folder, &facts) == 0 else {
       return HealthCheck(
         .space, .problem, "the free space of \(folder) cannot be read: \(String(cString: strerror(errno)))")
     }
     let free = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
-    return need.check(free: free.overflow ? Int.max : Int(clamping: free.partialValue), folder: folder)
+    let bytes = free.overflow ? Int.max : Int(clamping: free.partialValue)
+    return need?.check(free: bytes, folder: folder)
+      ?? DiskSpaceEstimate.checkUnread(free: bytes, folder: folder)
   }
 
   private static func nearestFolder(to path: String) -> String {
@@ -241,6 +242,16 @@ struct StandingWaits: Sendable, Equatable {
   struct Entry: Sendable, Equatable {
     /// Scheme, host and port of the service.
     var origin: String
+  /// The same where what is left to do cannot be read: little space may be the reason.
+  static func checkUnread(free: Int, folder: String) -> HealthCheck {
+    let message =
+      "\(free) bytes (\(free >> 20) MiB) are free where \(folder) is; what is left to do cannot be read"
+    guard free < margin else { return HealthCheck(.space, .ok, message) }
+    return HealthCheck(
+      .space, .problem, "\(message), and the write-ahead log alone may need \(mebibytes(margin))",
+      remedy: "free space on that file system before the run goes on")
+  }
+
     /// The wait.
     var wait: StoredWait
     /// The run's id; `nil` when every run of that service is over.

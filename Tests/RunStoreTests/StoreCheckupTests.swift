@@ -50,6 +50,7 @@ struct StoreCheckupTests {
     try folder.write(String(repeating: "no database. ", count: 500), to: "text.db")
     #expect(try await check(.schema, of: folder.file("text.db")).status == .problem)
     #expect(try await check(.integrity, of: folder.file("text.db")).status == .skipped)
+    #expect(try await check(.space, of: folder.file("text.db")).message.contains("are free where"))
     try Raw.execute("CREATE TABLE other (a)", in: folder.file("other.db"))
     let other = try await check(.schema, of: folder.file("other.db"))
     #expect(other.status == .problem)

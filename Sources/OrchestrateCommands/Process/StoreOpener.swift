@@ -66,14 +66,17 @@ enum StoreOpener {
 
   /// Copies a store, as it is at one moment, into a file that is there and empty, and checks the copy.
   ///
+  /// - Parameter name: what messages call the copy.
   /// - Throws: ``StoreError``.
-  static func copy(_ place: String, to copy: String, at now: Timestamp) async throws -> StoreCopy {
+  static func copy(
+    _ place: String, to copy: String, called name: String, at now: Timestamp
+  ) async throws -> StoreCopy {
     guard !PostgresTarget.isAddress(place) else {
       throw StoreError(
         .wrongState, "`backup` copies SQLite databases, and this one is on a PostgreSQL server",
         remedy: "use pg_dump, or a base backup of the server")
     }
-    return try await SQLiteStore.copy(place, to: copy, at: now)
+    return try await SQLiteStore.copy(place, to: copy, called: name, at: now)
   }
 
   /// When the database was made as a copy of another by `backup`; `nil` where it was not.
@@ -108,9 +111,6 @@ enum StoreOpener {
     }
   }
 
-  private static func onlyOnServers(_ command: String, _ place: String) -> CommandFailure {
-    CommandFailure(
-      .badInput, code: "not_a_server",
   /// A place as it was given, for commands in advice; `nil` for one that is refused, which may have a password in it.
   static func advised(_ place: String?) -> String? {
     guard let place else { return nil }
@@ -118,6 +118,9 @@ enum StoreOpener {
     return place
   }
 
+  private static func onlyOnServers(_ command: String, _ place: String) -> CommandFailure {
+    CommandFailure(
+      .badInput, code: "not_a_server",
       "`\(command)` is for databases on PostgreSQL, and \(VisibleText.escape(place)) is a file",
       remedy: "name the server with --db postgresql://HOST/DATABASE")
   }

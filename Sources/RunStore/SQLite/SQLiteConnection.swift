@@ -64,9 +64,11 @@ final class SQLiteConnection: SQLEngine {
       mode == .unchangingWithLog ? "unix-none" : nil)
     guard code == SQLITE_OK, let opened else {
       let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      let systemError = opened.map { sqlite3_system_errno($0) } ?? 0
       sqlite3_close_v2(opened)
       throw StoreError(
-        SQLiteFailure(code: code, message: message, operation: "open the database"), path: path)
+        SQLiteFailure(code: code, message: message, operation: Self.opening, systemError: systemError),
+        path: path)
     }
     handle = opened
     sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.millisecondsForSQLite))
@@ -76,14 +78,15 @@ final class SQLiteConnection: SQLEngine {
       // Without others there is no need for an index of the log that they could see
       // (https://sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
       if mode == .unchangingWithLog {
-        try Self.execute("PRAGMA locking_mode = EXCLUSIVE", on: opened, path: path)
+        try Self.execute(
+          "PRAGMA locking_mode = EXCLUSIVE", on: opened, path: path, operation: Self.opening)
       }
       try Self.execute(
         """
         PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;
         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2048;
         PRAGMA temp_store = MEMORY;
-        """, on: opened, path: path)
+        """, on: opened, path: path, operation: Self.opening)
       beginning = try SQLiteCursor("BEGIN IMMEDIATE", on: opened, path: path)
       ending = try SQLiteCursor("COMMIT", on: opened, path: path)
     } catch {
@@ -99,6 +102,8 @@ final class SQLiteConnection: SQLEngine {
         return SQLITE_OK
       }, context)
   }
+
+  private static let opening = "open the database"
 
   /// What SQLite is given to open; the empty name is a temporary database (https://sqlite.org/inmemorydb.html).
   private static func name(of path: String, _ mode: Mode) -> String {
@@ -167,13 +172,14 @@ final class SQLiteConnection: SQLEngine {
 
   func execute(_ sql: String) throws(StoreError) { try Self.execute(sql, on: handle, path: path) }
 
-  private static func execute(_ sql: String, on handle: OpaquePointer, path: String) throws(StoreError) {
+  private static func execute(
+    _ sql: String, on handle: OpaquePointer, path: String, operation: String? = nil
+  ) throws(StoreError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     guard code == SQLITE_OK else {
       throw StoreError(
-        SQLiteFailure(
-          code: code, message: String(cString: sqlite3_errmsg(handle)),
-          operation: "run \(SQLiteCursor.name(of: sql))"), path: path)
+        SQLiteFailure(code, on: handle, operation: operation ?? "run \(SQLiteCursor.name(of: sql))"),
+        path: path)
     }
   }
 
@@ -201,15 +207,14 @@ final class SQLiteConnection: SQLEngine {
   }
 
   /// Copies the database as it is now to another file, through SQLite's own backup.
-  func backUp(to copy: String, mark: Int? = nil) throws(StoreError) {
+  ///
+  /// - Parameter name: what messages call the copy; `nil` for its path.
+  func backUp(to copy: String, called name: String? = nil, mark: Int? = nil) throws(StoreError) {
     var opened: OpaquePointer?
     defer { sqlite3_close_v2(opened) }
     // Errors of a backup are those of the connection that is written to (https://sqlite.org/c3ref/backup_finish.html).
     func failure(_ code: Int32) -> StoreError {
-      StoreError(
-        SQLiteFailure(
-          code: code, message: String(cString: sqlite3_errmsg(opened)), operation: "back up to \(copy)"),
-        path: path)
+      StoreError(SQLiteFailure(code, on: opened, operation: ""), copy: name ?? copy, of: path)
     }
     var code = sqlite3_open_v2(
       copy, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, nil)
@@ -226,9 +231,7 @@ final class SQLiteConnection: SQLEngine {
   }
 
   private func failure(_ code: Int32, operation: String) -> StoreError {
-    StoreError(
-      SQLiteFailure(code: code, message: String(cString: sqlite3_errmsg(handle)), operation: operation),
-      path: path)
+    StoreError(SQLiteFailure(code, on: handle, operation: operation), path: path)
   }
 }
 
@@ -246,10 +249,7 @@ final class SQLiteCursor: SQLCursor {
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
-      throw StoreError(
-        SQLiteFailure(
-          code: code, message: String(cString: sqlite3_errmsg(database)), operation: "prepare \(name)"),
-        path: path)
+      throw StoreError(SQLiteFailure(code, on: database, operation: "prepare \(name)"), path: path)
     }
     handle = prepared
   }
@@ -328,9 +328,7 @@ final class SQLiteCursor: SQLCursor {
   }
 
   private func failure(_ code: Int32, operation: String) -> StoreError {
-    StoreError(
-      SQLiteFailure(code: code, message: String(cString: sqlite3_errmsg(database)), operation: operation),
-      path: path)
+    StoreError(SQLiteFailure(code, on: database, operation: operation), path: path)
   }
 }
 
