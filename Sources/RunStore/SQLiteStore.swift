@@ -59,6 +59,7 @@ package enum SQLiteStore {
     clock: (any BatchClock)? = nil, readsApart: Bool = false, patience: Duration = SQLStore.patience
   ) async throws -> SQLStore {
     let resolved = try StorePath.preparing(path)
+    try StorePath.refuseSecondName(resolved)
     // SQLite makes its files with mode 0644 less the mask; the mask is the process's, and narrower is safe for
     // whatever else is made meanwhile.
     let mask = umask(0o077)

@@ -54,7 +54,8 @@ package struct StoreDiagnostics: Sendable {
     let folder = PathNames.folder(of: resolved)
     let found = await content(of: resolved)
     var checks = [
-      Self.accessProblem(resolved, R_OK | W_OK) ?? Self.accessProblem(folder, W_OK | X_OK)
+      Self.namesProblem(resolved) ?? Self.accessProblem(resolved, R_OK | W_OK)
+        ?? Self.accessProblem(folder, W_OK | X_OK)
         ?? HealthCheck(.database, .ok, "\(resolved) can be read and written")
     ]
     checks += found.checks
@@ -168,6 +169,15 @@ package struct StoreDiagnostics: Sendable {
       remedy: "check its permissions and its file system, or name another database with --db")
   }
 
+  private static func namesProblem(_ resolved: String) -> HealthCheck? {
+    do {
+      try StorePath.refuseSecondName(resolved)
+      return nil
+    } catch {
+      return problem(.database, error)
+    }
+  }
+
   private static func problem(_ subject: HealthCheck.Subject, _ error: any Error) -> HealthCheck {
     let error = error as? StoreError ?? StoreError(.inputOutput, "the store failed: \(error)")
     return HealthCheck(subject, .problem, error.message, remedy: error.remedy)
@@ -232,16 +242,6 @@ struct DiskSpaceEstimate: Sendable, Equatable {
       .space, .problem, message, remedy: "free space on that file system before the run goes on")
   }
 
-  /// Mebibytes, rounded up.
-  private static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
-}
-
-/// The waits that services asked for, as the store has them.
-struct StandingWaits: Sendable, Equatable {
-  /// One service's wait, and the newest unfinished run that it holds back.
-  struct Entry: Sendable, Equatable {
-    /// Scheme, host and port of the service.
-    var origin: String
   /// The same where what is left to do cannot be read: little space may be the reason.
   static func checkUnread(free: Int, folder: String) -> HealthCheck {
     let message =
@@ -252,6 +252,16 @@ struct StandingWaits: Sendable, Equatable {
       remedy: "free space on that file system before the run goes on")
   }
 
+  /// Mebibytes, rounded up.
+  private static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
+}
+
+/// The waits that services asked for, as the store has them.
+struct StandingWaits: Sendable, Equatable {
+  /// One service's wait, and the newest unfinished run that it holds back.
+  struct Entry: Sendable, Equatable {
+    /// Scheme, host and port of the service.
+    var origin: String
     /// The wait.
     var wait: StoredWait
     /// The run's id; `nil` when every run of that service is over.

@@ -54,6 +54,39 @@ struct StorePathTests {
     #expect(Set(names) == ["big", "runs.db"])
   }
 
+  @Test("a database with a second name is read, and not changed under either")
+  func hardLink() async throws {
+    let store = try await TestStore()
+    _ = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store.store, at: TestStore.start)
+    try await store.store.close()
+    let folder = try TemporaryFolder()
+    let other = folder.file("linked.db")
+    #expect(Foundation.link(store.path, other) == 0)
+    for path in [store.path, other] {
+      let error = try await #require(throws: StoreError.self) {
+        try await SQLiteStore.open(path: path, now: TestStore.start)
+      }
+      #expect(error.code == .unavailable && error.message.contains("2 names"), "\(error)")
+      #expect(error.remedy?.description.contains("orchestrate backup") == true)
+      let checks = await StoreDiagnostics(path: path, now: TestStore.start).checks()
+      #expect(checks.first?.status == .problem)
+    }
+    try await SQLiteStore.openForReading(path: store.path).close()
+    #expect(unlink(other) == 0)
+    try await SQLiteStore.open(path: store.path, now: TestStore.start).close()
+  }
+
+  @Test("an empty file is told as one")
+  func empty() async throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write("", to: "empty.db")
+    let error = try await #require(throws: StoreError.self) {
+      try await SQLiteStore.openForReading(path: path)
+    }
+    #expect(error.code == .schema && error.message.contains("is empty"), "\(error)")
+  }
+
   @Test("links in a circle, and links into a folder that is not there, are told as what they are")
   func broken() throws {
     let folder = try TemporaryFolder()

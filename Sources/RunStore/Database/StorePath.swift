@@ -54,6 +54,20 @@ enum StorePath {
     return found
   }
 
+  /// Refuses a file that has another name (a hard link): processes that come by the other name would not see the locks and the
+  /// log beside this one.
+  static func refuseSecondName(_ resolved: String) throws(StoreError) {
+    var facts = stat()
+    guard stat(resolved, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG, facts.st_nlink > 1 else { return }
+    throw StoreError(
+      .unavailable,
+      "the database \(resolved) is a file with \(facts.st_nlink) names (hard links), and a process that uses another name "
+        + "would send the same items",
+      remedy:
+        "remove the other names (find -samefile lists them); `orchestrate backup` makes a copy that is a file of its own"
+    )
+  }
+
   /// Links that are followed, as many as Linux follows (path_resolution(7)).
   private static let mostLinks = 40
 
