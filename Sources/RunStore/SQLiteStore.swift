@@ -122,7 +122,11 @@ package enum SQLiteStore {
       switch try Migrator(steps: Migrations.all).need(of: connection, path: resolved) {
       case .nothing:
         return
-      case .create, .upgrade:
+      case .create:
+        throw StoreError(
+          .schema, "\(resolved) is empty: no run was ever submitted to it",
+          remedy: "\(command: .submitManifest) starts a run; --db names another database")
+      case .upgrade:
         throw StoreError(
           .schema, "\(resolved) has an older schema than this program, and reports never migrate",
           remedy: "run any `submit`, `resume` or `cancel` on it first, while no other run is live")

@@ -59,9 +59,13 @@ final class LockFile: Sendable {
     if descriptor < 0 { descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor < 0 else { return descriptor }
     if !isMade, errno == ENOENT { return nil }
+    // Of a file that is there its folder is not to blame.
+    let isForeign = errno == EACCES && !isMade
     throw StoreError(
       .unavailable, "failed to open the lock file \(path): \(String(cString: strerror(errno)))",
-      remedy: "check that the folder exists and that this user may write there, or use --db")
+      remedy: isForeign
+        ? "run the command as a user who may read it, or name another database with --db"
+        : "check that the folder exists and that this user may write there, or use --db")
   }
 
   /// The open file; looked for again as long as there is none, since another process may make it.
