@@ -304,7 +304,9 @@ extension SettingKind where Value == [Rate] {
   package static var rates: SettingKind {
     var kind = SettingKind(
       shape: .quantity, valueName: "n/window",
-      parse: { (text, thing) throws(ConfigurationError) in [try RateText.parse(text, for: thing)] },
+      parse: { (text, thing) throws(ConfigurationError) in
+        try ListWord.isNone(text) ? [] : [RateText.parse(text, for: thing)]
+      },
       format: { rates in rates.isEmpty ? nil : RateText.format(rates) })
     kind.check = { (rates, thing) throws(ConfigurationError) in
       for rate in rates { _ = try RateText.parse(rate.description, for: thing) }
@@ -320,11 +322,17 @@ extension SettingKind where Value == [Rate] {
   }
 }
 
+/// The word for a limit that is not there, which takes away one that is stored.
+private enum ListWord {
+  static func isNone(_ text: String) -> Bool { text == "none" }
+}
+
 extension SettingKind where Value == [Rate] {
   /// Limits on items, which name no step.
   package static var itemRates: SettingKind {
     var kind = rates
     kind.parse = { (text, thing) throws(ConfigurationError) in
+      if ListWord.isNone(text) { return [] }
       guard !text.contains(":") else { throw .badValue(thing, text, expected: RateText.expectation) }
       return [try RateText.parse(text, for: thing)]
     }
@@ -337,7 +345,9 @@ extension SettingKind where Value == [MediaRate] {
   package static var mediaRates: SettingKind {
     var kind = SettingKind(
       shape: .quantity, valueName: "nmin/window",
-      parse: { (text, thing) throws(ConfigurationError) in [try MediaRateText.parse(text, for: thing)] },
+      parse: { (text, thing) throws(ConfigurationError) in
+        try ListWord.isNone(text) ? [] : [MediaRateText.parse(text, for: thing)]
+      },
       format: { rates in rates.isEmpty ? nil : MediaRateText.format(rates) })
     kind.check = { (rates, thing) throws(ConfigurationError) in
       for rate in rates { _ = try MediaRateText.parse(rate.description, for: thing) }
@@ -362,7 +372,9 @@ extension SettingKind where Value == [SendingWindow] {
   package static var windows: SettingKind {
     var kind = SettingKind(
       shape: .text, valueName: "[days ]hh:mm-hh:mm",
-      parse: { (text, thing) throws(ConfigurationError) in [try WindowText.parse(text, for: thing)] },
+      parse: { (text, thing) throws(ConfigurationError) in
+        try ListWord.isNone(text) ? [] : [WindowText.parse(text, for: thing)]
+      },
       format: { windows in
         windows.isEmpty ? nil : windows.map(\.description).joined(separator: ", ")
       })

@@ -39,6 +39,25 @@ struct ResumeSettingsTests {
     #expect(try SettingsLayer().applied(to: stored) == stored)
   }
 
+  @Test("the word none takes limits and windows away that a run has")
+  func none() throws {
+    var stored = RunSettings()
+    stored.profile = .v1_3
+    stored.chunkSize = 1
+    stored.rates = [Rate(count: 1, window: .second)]
+    stored.itemRates = [Rate(count: 9, window: .day)]
+    stored.mediaRates = [MediaRate(minutes: 5, window: .hour)]
+    stored.windows = [SendingWindow(days: [.monday], opens: 22 * 60, closes: 6 * 60)]
+    var layer = SettingsLayer()
+    for key in ["rate", "item-rate", "media-rate", "window"] { try layer.read("none", as: setting(key)) }
+    let settings = try layer.applied(to: stored)
+    #expect(settings.rates.isEmpty && settings.itemRates.isEmpty)
+    #expect(settings.mediaRates.isEmpty && settings.windows.isEmpty)
+    var read = RunSettings()
+    for row in RunSettings.table { #expect(row.restore(&read, row.store(settings)), "\(row.key)") }
+    #expect(read == settings)
+  }
+
   @Test(
     arguments: [
       ("manifest", "a"), ("profile", "v1.1"), ("chunk-size", "1"), ("chunk-bytes", "1MiB"), ("limit", "1"),
