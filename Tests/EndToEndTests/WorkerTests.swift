@@ -62,6 +62,30 @@ struct WorkerTests {
     await scene.server.stop()
   }
 
+  @Test("a run outside its window keeps a worker from no other run, and its worker from ending")
+  func closedWindow() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    let environment = try environment(scene, .sqlite)
+    // The window opens in six hours, by the hour.
+    let hour = (Int(Date().timeIntervalSince1970) / 3_600 + 6) % 24
+    let window = "\(hour < 10 ? "0" : "")\(hour):00-\(hour < 10 ? "0" : "")\(hour):30"
+    let waiting = try await OrchestrateProcess.run(
+      ["submit", try scene.manifest(5, name: "night.json", prefix: "night")] + scene.here
+        + ["--detach", "--window", window, "--timezone", "UTC"], environment: environment)
+    #expect(waiting.status == 0, "\(waiting.diagnostics)")
+    _ = try await detach(scene, 20, environment, "--chunk-size", "2")
+    let worker = try OrchestrateProcess(["worker", "--idle-exit", "1ms"], environment: environment)
+    await worker.says("is left until its window opens")
+    try await scene.server.ledger.waitFor { entries in entries.contains { $0.transfer == 10 } }
+    while try await report(environment)["state"] as? String != "finished" { await Task.yield() }
+    worker.send(SIGTERM)
+    let ended = await worker.ended()
+    #expect(ended.status == 0 && !ended.diagnostics.contains("nothing to take"), "\(ended.diagnostics)")
+    #expect(scene.timesTaken(20) == [1])
+    #expect(scene.timesTaken(5, prefix: "night") == [0])
+    await scene.server.stop()
+  }
+
   @Test("a signal lets a worker give its run back, and another one goes on", arguments: Engine.available)
   func givenBack(engine: Engine) async throws {
     let scene = try await Scene {

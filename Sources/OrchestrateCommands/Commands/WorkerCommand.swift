@@ -79,7 +79,7 @@ struct WorkerCommand: Subcommand {
   ) async throws -> ExitStatus {
     let (store, context) = (execution.store, execution.context)
     var isIdleSince = context.clock.elapsed()
-    var unable: Set<RunID> = []
+    var aside = Aside()
     var trouble: Duration?
     while !signals.isAsked {
       var runs: [RunID] = []
@@ -92,12 +92,14 @@ struct WorkerCommand: Subcommand {
         trouble = since
         guard context.clock.elapsed() - since < store.patience else { throw error }
       }
-      if let run = try await takeFirst(of: runs, &unable, execution, key: key, signals: signals) {
+      if let run = try await takeFirst(of: runs, &aside, execution, key: key, signals: signals) {
         // What this process was confirmed is not in the database any more: it must not judge any other run by it.
         if try await store.summary(of: run).reason == .failedOver { return .stopped }
         isIdleSince = context.clock.elapsed()
         continue
       }
+      // A run whose window opens later is work for this worker.
+      if runs.contains(where: { aside.closed[$0] != nil }) { isIdleSince = context.clock.elapsed() }
       if let idleExit, context.clock.elapsed() - isIdleSince >= idleExit {
         context.note("nothing to take for \(DurationText.format(idleExit)): exiting")
         return .done
@@ -107,18 +109,37 @@ struct WorkerCommand: Subcommand {
     return .done
   }
 
+  /// Runs that are left alone for now.
+  private struct Aside {
+    /// Runs for which this worker lacks something.
+    var unable: Set<RunID> = []
+    /// Runs outside their windows, and when each is looked at again.
+    var closed: [RunID: Timestamp] = [:]
+  }
+
+  /// How long the settings of a run outside its windows are taken to stay as they are.
+  private static let longestClosed: Duration = .seconds(60)
+
   /// Works on the first run that can be taken.
   ///
-  /// - Parameter unable: runs for which this worker lacks something.
   /// - Returns: that run; `nil` when there was none.
   private func takeFirst(
-    of runs: [RunID], _ unable: inout Set<RunID>, _ execution: RunExecution, key: APIKey, signals: StopSignals
+    of runs: [RunID], _ aside: inout Aside, _ execution: RunExecution, key: APIKey, signals: StopSignals
   ) async throws -> RunID? {
-    for run in runs where !unable.contains(run) && !signals.isAsked {
+    for run in runs where !aside.unable.contains(run) && !signals.isAsked {
+      let now = execution.context.clock.now()
+      if let moment = aside.closed[run], now < moment { continue }
       switch try await take(run, execution, key: key, signals: signals) {
-      case .worked: return run
-      case .taken: break
-      case .unable: unable.insert(run)
+      case .worked:
+        aside.closed[run] = nil
+        return run
+      case .taken: aside.closed[run] = nil
+      case .unable: aside.unable.insert(run)
+      case .closed(let opening):
+        if aside.closed[run] == nil {
+          execution.context.note("run \(run) is left until its window opens at \(opening)")
+        }
+        aside.closed[run] = min(opening, now + Self.longestClosed)
       }
     }
     return nil
@@ -131,6 +152,8 @@ struct WorkerCommand: Subcommand {
     case taken
     /// This worker lacks something that the run needs.
     case unable
+    /// Its next window opens then, and until then it would only keep this worker from other runs.
+    case closed(until: Timestamp)
   }
 
   private func take(
@@ -138,6 +161,9 @@ struct WorkerCommand: Subcommand {
   ) async throws -> Taking {
     let (store, context) = (execution.store, execution.context)
     let settings = try await store.settings(of: run)
+    if !settings.exitsOutside, let wait = settings.windowWait(at: context.clock.now()) {
+      return .closed(until: wait.until)
+    }
     let route = try context.route(to: settings.baseURL)
     do {
       try await ServiceConnections.requireCredentials(settings, in: context)
