@@ -473,6 +473,12 @@ extension DispatcherState {
   /// Whether nothing is polled any more.
   var isPollingOver: Bool { isSendingOver || isDone }
 
+  /// Items whose first step was taken and that are not decided, where an item takes several. What is being sent and what is
+  /// unknown is left out, whichever step it is at: these may still be lost.
+  private var underWay: Int? {
+    steps.areSeveral ? max(0, steps.begun - working - openUnknowns - inherited) : nil
+  }
+
   /// What a move means beyond the counts.
   private mutating func follow(_ move: ChunkMove) {
     guard steps.areSeveral else { return }
@@ -566,7 +572,8 @@ extension DispatcherState {
     tell(.progress(counts))
     // Where nothing waits to be sent, a pause would hold nothing back: what is under way decides the run.
     if !isPendingEmpty, !isCancelled,
-      let cause = PauseRules.losing(counts, of: items, permitting: settings.maxFailures)
+      let cause = PauseRules.losing(
+        counts, of: items, permitting: settings.maxFailures, underWay: underWay)
     {
       stop(for: cause)
     }

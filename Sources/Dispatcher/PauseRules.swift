@@ -11,6 +11,10 @@ struct PauseRules: Sendable {
   /// likely that something is wrong with our requests.
   static let equalRefusalLimit = 10
 
+  /// Items that have to be decided, or well under way, before a percentage of them is judged, where an item takes several
+  /// steps: one bad item is decided long before its good neighbours.
+  static let leastItems = 10
+
   /// Whether the name of the service, or of the proxy, was ever resolved in this run at its present address: if so,
   /// that it cannot be is an outage, else a mistake.
   private var wasResolved: Bool
@@ -77,14 +81,23 @@ struct PauseRules: Sendable {
   }
 
   /// Whether more items of a run were lost than `--max-failures` permits.
-  static func losing(_ counts: StateCounts, of items: Int, permitting limit: FailureThreshold) -> StopCause? {
+  ///
+  /// - Parameter underWay: items whose first step was taken and that are not decided, where an item takes several: they
+  ///   count as good so far.
+  static func losing(
+    _ counts: StateCounts, of items: Int, permitting limit: FailureThreshold, underWay: Int?
+  ) -> StopCause? {
+    let judged = counts.decidedItems + counts.openPieceItems + (underWay ?? 0)
     guard
       limit.isExceeded(
-        lost: counts.lostItems, decided: counts.decidedItems + counts.openPieceItems, total: items)
+        lost: counts.lostItems, decided: judged, total: items, least: underWay == nil ? 0 : leastItems)
     else { return nil }
+    let what =
+      underWay == nil
+      ? "\(counts.decidedItems) decided items" : "\(judged) items decided or taken so far"
     return .paused(
       .failures,
-      detail: "\(counts.lostItems) of \(counts.decidedItems) decided items were rejected or failed, "
-        + "more than --max-failures \(limit.text)")
+      detail: "\(counts.lostItems) of \(what) were rejected or failed, more than --max-failures \(limit.text)"
+    )
   }
 }

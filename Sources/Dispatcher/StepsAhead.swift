@@ -10,7 +10,7 @@ struct StepsAhead: Sendable {
   private let limit: Int
   /// Slots of the first step, and chunks of which a step was sent and which are neither decided nor held; counted where
   /// there are several steps.
-  private var begun: Int
+  private(set) var begun: Int
   /// Whether the first step of a chunk was ever done, where that has to be seen before others are sent.
   private(set) var isProven: Bool
 

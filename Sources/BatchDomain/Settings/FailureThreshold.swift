@@ -15,12 +15,13 @@ package enum FailureThreshold: Hashable, Sendable {
   ///   - decided: items accepted, rejected or failed, and those of divided chunks that are still to be decided: of a
   ///     chunk with two bad items these are found before the others are accepted.
   ///   - total: items of the run.
-  package func isExceeded(lost: Int, decided: Int, total: Int) -> Bool {
+  ///   - least: how many have to be decided before a percentage is checked, however short the run is.
+  package func isExceeded(lost: Int, decided: Int, total: Int, least: Int = 0) -> Bool {
     switch self {
     case .items(let limit):
       return lost > limit
     case .percent(let limit):
-      guard decided >= 1_000 || decided * 10 >= total else { return false }
+      guard decided >= least, decided >= 1_000 || decided * 10 >= total else { return false }
       return Double(lost) * 100 > limit * Double(decided)
     }
   }

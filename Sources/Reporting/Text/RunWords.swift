@@ -46,7 +46,7 @@ extension PauseReason {
     case .index: "the service does not know the index of the items left"
     case .source: "the service cannot fetch the videos"
     case .credentials: "the credentials for S3 are refused, or end too soon"
-    case .unreachable: "no request succeeded for longer than --max-wait"
+    case .unreachable: "no request succeeded, or no video came to an end, for longer than --max-wait"
     case .failures: "more items were refused or failed than --max-failures permits"
     case .store: "the store could not be written"
     case .detached: "it waits for a worker"
@@ -67,7 +67,7 @@ extension PauseReason {
     case .index: "once the index exists for this account"
     case .source: "once the videos can be fetched from outside with a presigned URL"
     case .credentials: "once the credentials for S3 are valid"
-    case .unreachable: "once the service can be reached"
+    case .unreachable: "once the service answers and works on its videos"
     case .failures: "once the causes are understood"
     case .store: "once the disk has space and the database can be written"
     }

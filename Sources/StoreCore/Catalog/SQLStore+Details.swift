@@ -191,6 +191,8 @@ private struct CausePage: Sendable {
       guard let outcome = Outcome(rawValue: last) else {
         throw StoreError(.damaged, "chunk \(row.int(1)) has the outcome \"\(last)\"")
       }
+      // A step that was taken keeps no item from being accepted: the next one is on its way.
+      guard outcome != .accepted else { return }
       fold.add(
         code: row.text(5), outcome: outcome, message: row.optionalText(6), chunk: ChunkNumber(row.int(1)),
         firstItem: row.int(2), itemCount: row.int(3), state: state,
