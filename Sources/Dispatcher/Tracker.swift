@@ -23,6 +23,8 @@ package struct Tracker: Sendable {
   private static let explained = 200
   /// Pages of a walk at most: what lies behind is read by nobody.
   private static let pageCap = 200_000
+  /// Pages in a row with the same rows after which a listing counts as one that ignores the page it is asked for.
+  private static let repeatLimit = 3
   /// The shortest time between two looks that were asked for: each of many videos may ask.
   private static let shortestOnRequest: Duration = .seconds(5)
   /// How often a wait looks whether somebody asked for a look.
@@ -168,9 +170,17 @@ package struct Tracker: Sendable {
     var changes = 0
     // The page before may have rows that moved on since.
     var number = max(1, (listing.nextPage ?? 1) - 1)
+    var before: [String]?
+    var repeats = 0
     while number <= Self.pageCap {
       switch await strategy.page(number, of: listing.index, gate: gate) {
       case .value(var page):
+        let ids = page.videos.map(\.id)
+        repeats = ids == before ? repeats + 1 : 0
+        before = ids
+        guard repeats < Self.repeatLimit else {
+          return (.failed("the listing of index \(listing.index) gives the same rows on every page"), changes)
+        }
         page.isLast =
           page.isLast
           || !page.videos.isEmpty

@@ -19,6 +19,8 @@ struct TrackerTests {
       var asked: [String] = []
       /// What comes instead of the next answers.
       var answers: [TrackingAnswer<ListedPage>] = []
+      /// Whether every page is the first one.
+      var ignoresPages = false
       /// What happens after a page was read.
       var after: (@Sendable (Int, inout State) -> Void)?
     }
@@ -36,7 +38,7 @@ struct TrackerTests {
       return state.withLockedValue { state in
         state.pages.append(page)
         if !state.answers.isEmpty { return state.answers.removeFirst() }
-        let rows = Array(state.videos.dropFirst((page - 1) * 3).prefix(3))
+        let rows = Array(state.videos.dropFirst(state.ignoresPages ? 0 : (page - 1) * 3).prefix(3))
         state.after?(page, &state)
         return .value(
           ListedPage(number: page, videos: rows, isLast: rows.count < 3, readAt: TrackerTests.start))
@@ -128,6 +130,20 @@ struct TrackerTests {
     }
     #expect(try await stage.tracker().work(patience: nil) == .final)
     #expect(stage.listing.state.withLockedValue { $0.pages } == [1, 2])
+  }
+
+  @Test("a listing that gives the same rows on every page is left after a few", arguments: [true, false])
+  func samePages(isByID: Bool) async throws {
+    let stage = try await Stage(items: 5, isByID: isByID)
+    stage.show(5, .ready)
+    stage.listing.state.withLockedValue { $0.ignoresPages = true }
+    guard case .failed(let text) = try await stage.tracker().work(patience: nil) else {
+      Issue.record("not failed")
+      return
+    }
+    #expect(text.contains("the same rows on every page"))
+    #expect(stage.listing.state.withLockedValue { $0.pages } == [1, 2, 3, 4])
+    #expect(try await stage.states()[.ready] <= 3)
   }
 
   @Test("a walk that was cut off goes on a page before, and nothing is lost", arguments: [true, false])
