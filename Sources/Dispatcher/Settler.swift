@@ -310,8 +310,8 @@ private struct PersistentRecords: SettlingRecords {
     try await persistently { try await session.acceptance(of: step, after: intents) }
   }
 
-  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
-    try await persistently { try await session.spentIDs(among: ids) }
+  func recorded(among ids: Set<String>) async throws -> RecordedIDs {
+    try await persistently { try await session.recorded(among: ids) }
   }
 }
 

@@ -390,11 +390,48 @@ struct RunSessionConformance {
           chunk: lost.number, externalID: "indexed-0", startedAt: start + .seconds(10),
           acceptedAt: start + .seconds(11), externalIDs: [.upload: "asset-0"],
           index: "629d807aa9e2a3a33a92c00b"))
-    #expect(try await session.spentIDs(among: ["asset-0", "asset-2", "indexed-0", "foreign"]).isEmpty)
+    let recorded = try await session.recorded(among: ["asset-0", "asset-2", "indexed-0", "foreign"])
+    #expect(recorded.spent.isEmpty)
+    #expect(
+      recorded.chunks == [
+        .upload: ["asset-0": [lost.number], "asset-2": [other.number]], .index: ["indexed-0": [lost.number]],
+      ])
+    #expect(recorded.holder(of: "asset-2", at: .upload, otherThan: lost.number) == other.number)
+    #expect(recorded.holder(of: "asset-0", at: .upload, otherThan: lost.number) == nil)
+    #expect(recorded.holder(of: "asset-2", at: .index, otherThan: lost.number) == nil)
     let working = try #require(try await session.processingChunks(after: nil, limit: 5).first)
     _ = try await session.record(
       ProcessingResult(of: working, at: start + .seconds(11), event: .requeued, code: "asset_failed"))
-    #expect(try await session.spentIDs(among: ["asset-0", "asset-2"]) == ["asset-2"])
+    #expect(try await session.recorded(among: ["asset-0", "asset-2"]).spent == ["asset-2"])
+  }
+
+  func idsOfTwoChunksAreFound() async throws {
+    let (store, session) = try await steppedSession()
+    func problems() async throws -> [AuditProblem] {
+      try await store.audit(session.run, listing: 10).problems.filter { $0.check == .externalIDs }
+    }
+    var indexed: [ChunkNumber] = []
+    for number in 0..<2 {
+      let chunk = try claimed(await session.claim(.upload, at: start + .seconds(number)))
+      var taken = result(chunk, .accepted, .stepDone)
+      taken.externalID = "asset-\(number)"
+      taken.nextStep = .index
+      _ = try await session.record(taken)
+    }
+    // A step that was taken is no cause for which an item is not accepted.
+    #expect(try await store.causes(of: session.run).isEmpty)
+    #expect(try await problems().isEmpty)
+    for number in 0..<2 {
+      let chunk = try claimed(await session.claim(.index, at: start + .seconds(10 + number)))
+      var taken = result(chunk, .accepted, .accepted)
+      taken.externalID = "asset-0"
+      _ = try await session.record(taken)
+      indexed.append(chunk.number)
+    }
+    let found = try await problems()
+    #expect(found.map(\.row) == ["chunk \(indexed[1]) of run \(session.run)"])
+    #expect(found.first?.message.contains("asset-0") == true)
+    #expect(found.first?.message.contains("chunk \(indexed[0])") == true)
   }
 
   func processingThatFailsIsToldAndCanBeCancelled() async throws {
@@ -705,6 +742,7 @@ struct RunSessionConformance {
     ("budgets are apart", { try await $0.budgetsAreApart() }),
     ("left over is what nothing uses", { try await $0.leftOversAreWhatNothingUses() }),
     ("settling keeps ids and surplus", { try await $0.settlingKeepsIdsAndSurplus() }),
+    ("ids of two chunks are found", { try await $0.idsOfTwoChunksAreFound() }),
     (
       "processing that fails is told, and can be cancelled",
       { try await $0.processingThatFailsIsToldAndCanBeCancelled() }

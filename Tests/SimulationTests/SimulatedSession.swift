@@ -136,8 +136,8 @@ struct SimulatedSession: RunSession {
     try await read("acceptance") { try await base.acceptance(of: step, after: intents) }
   }
 
-  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
-    try await read("spent", { "\($0.count)" }) { try await base.spentIDs(among: ids) }
+  func recorded(among ids: Set<String>) async throws -> RecordedIDs {
+    try await read("recorded", { "\($0.chunks.count)" }) { try await base.recorded(among: ids) }
   }
 
   func request() async throws -> RunRequest? {

@@ -137,7 +137,25 @@ package protocol SettlingRecords: Sendable {
   /// with the id that the service gave; `nil` where there is none.
   func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance?
 
-  /// Those of these ids of the service that belong to attempts of this run which came to nothing afterwards: what they
-  /// made is of no use, and says nothing about a later attempt.
-  func spentIDs(among ids: Set<String>) async throws -> Set<String>
+  /// What this run has recorded of these ids of the service.
+  func recorded(among ids: Set<String>) async throws -> RecordedIDs
+}
+
+/// What a run has recorded of ids that the service gave.
+package struct RecordedIDs: Sendable, Equatable {
+  /// Ids of attempts which came to nothing afterwards: what they made is of no use, and says nothing about a later attempt.
+  package var spent: Set<String>
+  /// The chunks for which an id is recorded, by step and id.
+  package var chunks: [ChunkStep: [String: Set<ChunkNumber>]]
+
+  /// Records in their parts.
+  package init(spent: Set<String> = [], chunks: [ChunkStep: [String: Set<ChunkNumber>]] = [:]) {
+    self.spent = spent
+    self.chunks = chunks
+  }
+
+  /// Another chunk for which an id of a step is recorded: then it is not what a request for this one made.
+  package func holder(of id: String, at step: ChunkStep, otherThan chunk: ChunkNumber) -> ChunkNumber? {
+    chunks[step]?[id]?.filter { $0 != chunk }.min { $0.rawValue < $1.rawValue }
+  }
 }

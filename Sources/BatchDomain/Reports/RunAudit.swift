@@ -60,6 +60,8 @@ package struct AuditProblem: Sendable, Equatable {
     case state
     /// Attempts are numbered without a gap, ended unless one is under way, and not later than an acceptance.
     case attempts
+    /// No id that the service gave is recorded for two chunks at the same step.
+    case externalIDs = "external_ids"
     /// Verdicts refer to attempts whose answer could be lost.
     case settlements
     /// The sums that are kept beside the rows are those of the rows.

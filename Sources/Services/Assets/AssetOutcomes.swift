@@ -130,9 +130,12 @@ package enum AssetOutcomes {
 
   /// What came of the request for a step of a chunk, as the dispatcher is told.
   ///
-  /// - Parameter wrongEndpoint: the sentence for an answer that the endpoint does not give, without what was answered.
+  /// - Parameters:
+  ///   - asset: the asset that was to be added to an index.
+  ///   - wrongEndpoint: the sentence for an answer that the endpoint does not give, without what was answered.
   package static func result(
-    of result: Result<CreationAnswer, TransportFailure>, _ step: ChunkStep, wrongEndpoint: String
+    of result: Result<CreationAnswer, TransportFailure>, _ step: ChunkStep, asset: String? = nil,
+    wrongEndpoint: String
   ) -> SubmissionResult {
     let outcome = outcome(of: result, step)
     let pause = pause(after: result)
@@ -141,6 +144,12 @@ package enum AssetOutcomes {
     case .success(let made):
       var result = SubmissionResult.of(
         made.answer, outcome, isThrottled: isThrottled(made.answer), pause: pause)
+      if outcome == .accepted, let asset, let said = made.asset, !said.utf8.elementsEqual(asset.utf8) {
+        return .doubted(
+          result, code: otherAssetCode,
+          "the answer is about another asset than \(asset), which was sent: whether it was added to the index is looked up"
+        )
+      }
       if outcome == .accepted {
         result.externalID = made.id
         result.isDone = step == .index || made.status == AssetStatus.ready
@@ -154,12 +163,30 @@ package enum AssetOutcomes {
     }
   }
 
+  /// The code of a success that names another asset than the one that was sent.
+  package static let otherAssetCode = "other_asset"
+  /// The code of a success with an id that the service gave for another chunk of the run.
+  package static let takenIDCode = "id_taken"
+
   private static func isThrottled(_ answer: Answer) -> Bool {
     answer.code.flatMap(meaning(ofCode:)) == .throttled
   }
 }
 
+extension SubmissionResult {
+  /// A success that cannot be about what was sent: what became of that is not known.
+  static func doubted(_ result: SubmissionResult, code: String, _ message: String) -> SubmissionResult {
+    SubmissionResult(
+      .unknown, status: result.status, code: code, message: message, wait: result.wait, pause: result.pause)
+  }
+}
+
 extension ListingFailure {
+  /// What was read is not what was asked for, in one clause.
+  static func unreadable(_ message: String) -> ListingFailure {
+    .refused(Answer(status: 200, code: PageReader.unreadableCode, message: message))
+  }
+
   /// What a request that only reads came to: `content` where something else is wrong with it.
   var outcome: Outcome {
     switch self {

@@ -77,11 +77,19 @@ package struct AssetPages: Sendable {
       expiresAt: json["expires_at"]?.string.flatMap(LenientTimestamp.parse))
   }
 
-  /// What an answer says that something was made of: id, status, and length of the video.
-  func creation(_ body: [UInt8]) -> (id: String, status: String?, duration: Duration?)? {
+  /// What an answer says of what was made: id, status, length of the video, and the asset it was made of.
+  func creation(_ body: [UInt8]) -> Creation? {
     guard let json = LenientJSON.parse(body), let id = id(of: json) else { return nil }
     let row = asset(id, json)
-    return (id, row.status, row.duration)
+    return Creation(id: id, status: row.status, duration: row.duration, asset: json["asset_id"]?.string)
+  }
+
+  /// What was made, as an answer has it.
+  struct Creation {
+    let id: String
+    let status: String?
+    let duration: Duration?
+    let asset: String?
   }
 
   private func rows<Row>(

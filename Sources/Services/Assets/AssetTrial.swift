@@ -93,7 +93,7 @@ extension AssetsService {
     let added = AssetOutcomes.result(
       of: await api.add(
         NewIndexedAsset(asset: asset, index: index, tag: tag), timeout: Self.trialTimeout),
-      .index, wrongEndpoint: wrongEndpoint)
+      .index, asset: asset, wrongEndpoint: wrongEndpoint)
     guard added.outcome == .accepted, let id = added.externalID else {
       return AssetTrial(upload: upload, index: .failed(Self.reason(added)))
     }
@@ -123,6 +123,7 @@ extension AssetsService {
           let row = try await api.assets(ids: [asset]).first { $0.id == asset }
           let found: AssetRow
           if let row { found = row } else { found = try await api.asset(asset) }
+          guard found.id == asset else { throw .unreadable("the answer describes another asset") }
           if found.hasFailed {
             let reason = found.message ?? "it gave no reason"
             return .failed("the service could not use it: \(reason)", id: asset)
@@ -157,7 +158,7 @@ extension AssetsService {
     while clock.elapsed() - made < Self.listPatience {
       do throws(ListingFailure) {
         let rows = try await api.indexedAssets(of: asset, page: 1)
-        if rows.contains(where: { $0.id == id }) { return clock.elapsed() - made }
+        if rows.contains(where: { $0.id == id && $0.mayBe(of: asset) }) { return clock.elapsed() - made }
       } catch {
         // It may pass; a service that has no such list never shows it.
       }

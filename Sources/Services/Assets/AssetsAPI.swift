@@ -109,13 +109,19 @@ package struct CreationAnswer: Sendable, Equatable {
   package var status: String?
   /// The length of its video, where the service says it.
   package var duration: Duration?
+  /// The asset that it was made of, where the service says it.
+  package var asset: String?
 
   /// An answer in its parts.
-  package init(_ answer: Answer, id: String? = nil, status: String? = nil, duration: Duration? = nil) {
+  package init(
+    _ answer: Answer, id: String? = nil, status: String? = nil, duration: Duration? = nil,
+    asset: String? = nil
+  ) {
     self.answer = answer
     self.id = id
     self.status = status
     self.duration = duration
+    self.asset = asset
   }
 }
 
@@ -185,6 +191,12 @@ package struct IndexedAssetRow: Sendable, Equatable {
   package var status: String?
   /// Why it failed, in the service's words, without secrets.
   package var reason: String?
+
+  /// Whether it may be of an asset: it says so, or does not say of which it is.
+  func mayBe(of asset: String) -> Bool { self.asset.map { $0.utf8.elementsEqual(asset.utf8) } ?? true }
+
+  /// Whether it may be in an index: it says so, or does not say in which it is.
+  func mayBe(in index: IndexID) -> Bool { self.index.map { $0 == index } ?? true }
 
   /// A row as it was decoded.
   package init(

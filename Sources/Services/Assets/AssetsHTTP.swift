@@ -94,12 +94,13 @@ package final class AssetsHTTP: AssetsAPI {
       var words = reader.read(answer, now: clock.now(), limits: limits)
       guard let made else { return CreationAnswer(words) }
       words.message = nil
-      return CreationAnswer(words, id: made.id, status: made.status, duration: made.duration)
+      return CreationAnswer(
+        words, id: made.id, status: made.status, duration: made.duration, asset: made.asset)
     }
   }
 
   /// What an answer says was made; `nil` when it is no whole success.
-  private func made(by answer: Answer) -> (id: String, status: String?, duration: Duration?)? {
+  private func made(by answer: Answer) -> AssetPages.Creation? {
     guard (200..<300).contains(answer.status), answer.cut == nil,
       case .bytes(let bytes, isCut: false, isLong: false) = ContentCoding.decoded(
         answer.bytes, values: answer.headers["content-encoding"], limit: Self.answerLimit)

@@ -14,6 +14,11 @@ package final class AssetsService: ServiceModule {
   private let urlLifetime: Duration
   /// When the URL that an asset was made of stops working, by chunk: as long as its asset is not ready.
   private let urlEnds = NIOLockedValueBox<[ChunkNumber: Timestamp]>([:])
+  private let given = NIOLockedValueBox(GivenIDs())
+  /// The last chunk whose asset was asked for by itself because the list ignores ids.
+  private let lastAlone = NIOLockedValueBox(-1)
+  /// Assets that are asked for by themselves at a look, where the list ignores the ids that it is asked about.
+  private static let aloneLimit = 10
 
   /// The service behind some requests.
   ///
@@ -77,12 +82,14 @@ package final class AssetsService: ServiceModule {
         obstacle: .beforeConnecting)
     }
     urlEnds.withLockedValue { $0[unit.chunk] = url.expiresAt ?? Self.never }
-    let result = AssetOutcomes.result(
-      of: await api.create(
-        NewAsset(
-          chunk: unit.chunk, url: url.url, fileName: AssetFileName.name(of: item.object), tag: tag),
-        timeout: left),
-      .upload, wrongEndpoint: wrongEndpoint)
+    let result = compared(
+      AssetOutcomes.result(
+        of: await api.create(
+          NewAsset(
+            chunk: unit.chunk, url: url.url, fileName: AssetFileName.name(of: item.object), tag: tag),
+          timeout: left),
+        .upload, wrongEndpoint: wrongEndpoint),
+      of: unit.chunk, .upload)
     switch result.outcome {
     case .accepted where !result.isDone, .unknown: break
     default: forget(unit.chunk)
@@ -94,10 +101,25 @@ package final class AssetsService: ServiceModule {
     guard let asset = unit.externalIDs[.upload] else {
       return Self.unsendable("the id of its asset is not recorded")
     }
-    return AssetOutcomes.result(
-      of: await api.add(
-        NewIndexedAsset(asset: asset, index: item.indexID, tag: tag), timeout: unit.timeout),
-      .index, wrongEndpoint: wrongEndpoint)
+    return compared(
+      AssetOutcomes.result(
+        of: await api.add(
+          NewIndexedAsset(asset: asset, index: item.indexID, tag: tag), timeout: unit.timeout),
+        .index, asset: asset, wrongEndpoint: wrongEndpoint),
+      of: unit.chunk, .index)
+  }
+
+  /// A result, unless its id is one that the service gave for another chunk: two items cannot be one thing.
+  private func compared(
+    _ result: SubmissionResult, of chunk: ChunkNumber, _ step: ChunkStep
+  ) -> SubmissionResult {
+    guard result.outcome == .accepted, let id = result.externalID,
+      let holder = given.withLockedValue({ $0.note(id, of: chunk, at: step) })
+    else { return result }
+    return .doubted(
+      result, code: AssetOutcomes.takenIDCode,
+      "the answer has the id \(id), which the service gave for chunk \(holder) of this run: what became of the request is "
+        + "looked up")
   }
 
   /// Why nothing was sent, where there is no address of the object.
@@ -138,20 +160,28 @@ package final class AssetsService: ServiceModule {
     }
     let asked = chunks.filter { $0.externalID != nil }
     guard !asked.isEmpty else { return result }
+    given.withLockedValue { given in
+      // An earlier process may have been given them.
+      for chunk in asked { _ = chunk.externalID.map { given.note($0, of: chunk.number, at: .upload) } }
+    }
     let reading = GatedReading(gate: gate)
     do throws(GatedReading.Failure) {
       let ids = Set(asked.compactMap(\.externalID)).sorted()
       let rows = try await reading { () throws(ListingFailure) in try await api.assets(ids: ids) }
       let byID = Dictionary(rows.map { ($0.id, $0) }) { first, _ in first }
-      // A service that does not keep to the ids lists others, and leaves out some that it has.
-      let isComplete = rows.allSatisfy { ids.contains($0.id) }
+      var left: [ProcessingChunk] = []
       for chunk in asked {
-        guard let id = chunk.externalID else { continue }
-        if let row = byID[id] {
+        if let row = chunk.externalID.flatMap({ byID[$0] }) {
           result.readings[chunk.number] = try await read(row, of: chunk, reading)
-        } else if isComplete {
-          result.readings[chunk.number] = try await readAlone(id, of: chunk, reading)
+        } else {
+          left.append(chunk)
         }
+      }
+      // A service that does not keep to the ids lists others, and leaves out some that it has: at each look.
+      let isComplete = rows.allSatisfy { ids.contains($0.id) }
+      for chunk in isComplete ? left : next(of: left) {
+        guard let id = chunk.externalID else { continue }
+        result.readings[chunk.number] = try await readAlone(id, of: chunk, reading)
       }
     } catch {
       result.failure = error.reason
@@ -160,6 +190,17 @@ package final class AssetsService: ServiceModule {
       }
     }
     return result
+  }
+
+  /// The chunks whose turn it is to be asked about by themselves: a few at each look, one after the other.
+  private func next(of chunks: [ProcessingChunk]) -> [ProcessingChunk] {
+    let sorted = chunks.sorted { $0.number.rawValue < $1.number.rawValue }
+    return lastAlone.withLockedValue { last in
+      let later = sorted.filter { [last] in $0.number.rawValue > last }
+      let turn = Array((later + sorted.prefix(sorted.count - later.count)).prefix(Self.aloneLimit))
+      if let number = turn.last?.number.rawValue { last = number }
+      return turn
+    }
   }
 
   /// What an asset that the list leaves out says about its chunk: the list may be behind, and what is taken to be gone is

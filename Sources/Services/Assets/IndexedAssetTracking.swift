@@ -17,7 +17,8 @@ struct IndexedAssetTracking: TrackingStrategy {
       let rows = try await api.indexedAssets(in: index, page: page)
       // Totals are not believed, and a page may be short: an empty one is the end.
       return ListedPage(
-        number: page, videos: rows.map(Self.video), isLast: rows.isEmpty, readAt: clock.now())
+        number: page, videos: rows.filter { $0.mayBe(in: index) }.map(Self.video), isLast: rows.isEmpty,
+        readAt: clock.now())
     }
   }
 
@@ -25,7 +26,8 @@ struct IndexedAssetTracking: TrackingStrategy {
     of id: String, in index: IndexID, gate: any ReadingGate
   ) async -> TrackingAnswer<String?> {
     await ask(through: gate) { () throws(ListingFailure) in
-      try await api.indexedAsset(id, in: index).reason
+      let row = try await api.indexedAsset(id, in: index)
+      return row.id == id && row.mayBe(in: index) ? row.reason : nil
     }
   }
 

@@ -103,8 +103,28 @@ extension SQLStore {
           item: $0.int(0), step: ChunkStep(rawValue: $0.text(1)), externalID: $0.text(2),
           state: try Self.state($0.text(3)))
       }
-      return LeftOvers(rows: rows, total: total)
+      let used = try Self.usedElsewhere(rows.map(\.externalID), run: row, in: connection)
+      let own = rows.filter { !used.contains("\($0.step) \($0.externalID)") }
+      return LeftOvers(rows: own, total: total - (rows.count - own.count))
     }
+  }
+
+  /// Which of these ids another chunk of the run uses, each behind its step: what a person may delete is never one of them.
+  private static func usedElsewhere(
+    _ ids: [String], run: Int64, in connection: Connection
+  ) throws -> Set<String> {
+    Set(
+      try connection.rows(
+        """
+        SELECT a.step, a.external_id FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+        WHERE a.run = ? AND a.external_id IN (\(connection.dialect.jsonTexts("?")))
+          AND (c.state = 'accepted' OR c.state = 'processing' OR c.step <> a.step)
+          AND c.state <> 'rejected' AND c.state <> 'failed' AND c.state <> 'cancelled'
+          AND NOT EXISTS (SELECT 1 FROM attempt AS later
+                          WHERE later.run = a.run AND later.chunk = a.chunk AND later.step = a.step
+                            AND later.number > a.number AND later.external_id IS NOT NULL)
+        """, .integer(run), .text("[" + ids.map { "\"\($0)\"" }.joined(separator: ",") + "]")
+      ) { "\($0.text(0)) \($0.text(1))" })
   }
 }
 

@@ -244,22 +244,30 @@ extension SQLRunSession {
     }
   }
 
-  func spentIDs(among ids: Set<String>) async throws -> Set<String> {
+  func recorded(among ids: Set<String>) async throws -> RecordedIDs {
     try await reader.read { [row] connection in
+      var recorded = RecordedIDs()
       // Of the ids of one step of a chunk the last one is in use; the others came to nothing before it was made.
-      Set(
-        try connection.rows(
-          """
-          SELECT a.external_id FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
-          WHERE a.run = ? AND a.external_id IN (\(connection.dialect.jsonTexts("?")))
-            AND (c.state = 'rejected' OR c.state = 'failed'
-                 OR c.step = a.step AND c.state <> 'processing' AND c.state <> 'accepted'
-                 OR EXISTS (SELECT 1 FROM attempt AS later
-                            WHERE later.run = a.run AND later.chunk = a.chunk AND later.step = a.step
-                              AND later.number > a.number AND later.external_id IS NOT NULL))
-          """, .integer(row),
-          .text("[" + ids.map { "\"\($0)\"" }.joined(separator: ",") + "]")
-        ) { $0.text(0) })
+      _ = try connection.rows(
+        """
+        SELECT a.chunk, a.step, a.external_id,
+               CASE WHEN c.state = 'rejected' OR c.state = 'failed'
+                      OR c.step = a.step AND c.state <> 'processing' AND c.state <> 'accepted'
+                      OR EXISTS (SELECT 1 FROM attempt AS later
+                                 WHERE later.run = a.run AND later.chunk = a.chunk AND later.step = a.step
+                                   AND later.number > a.number AND later.external_id IS NOT NULL)
+                    THEN 1 ELSE 0 END
+        FROM attempt AS a JOIN chunk AS c ON c.run = a.run AND c.number = a.chunk
+        WHERE a.run = ? AND a.external_id IN (\(connection.dialect.jsonTexts("?")))
+        """, .integer(row),
+        .text("[" + ids.map { "\"\($0)\"" }.joined(separator: ",") + "]")
+      ) {
+        let id = $0.text(2)
+        if $0.int(3) == 1 { recorded.spent.insert(id) }
+        recorded.chunks[ChunkStep(rawValue: $0.text(1)), default: [:]][id, default: []].insert(
+          ChunkNumber($0.int(0)))
+      }
+      return recorded
     }
   }
 

@@ -15,9 +15,11 @@ import Testing
       clock: clock, destination: "https://api.test/v1.3/assets")
   }
 
-  private func unit(items: Int = 1, externalIDs: [ChunkStep: String] = [:]) -> SendUnit {
+  private func unit(
+    items: Int = 1, externalIDs: [ChunkStep: String] = [:], chunk: Int = 17
+  ) -> SendUnit {
     SendUnit(
-      chunk: ChunkNumber(17), firstItem: 7, itemCount: items,
+      chunk: ChunkNumber(chunk), firstItem: 7, itemCount: items,
       content: Array(#"[{"index_id":"i1","language":"en","object":"\#(object)"}]"#.utf8),
       timeout: .seconds(60), mayBeDivided: false, externalIDs: externalIDs)
   }
@@ -80,6 +82,45 @@ import Testing
       model.added.entries == [
         NewIndexedAsset(asset: "a1", index: "i1", tag: sampleTag(number: 7, index: "i1", object: object))
       ])
+  }
+
+  @Test func `an id that the service gave for another chunk is believed for neither step`() async throws {
+    let indexed = Result<CreationAnswer, TransportFailure>.success(
+      CreationAnswer(Answer(status: 202, body: .json), id: "x1"))
+    let model = ModelAssets(
+      .init(creations: [Self.made, Self.made, Self.made, indexed, indexed]))
+    let service = try service(model)
+    #expect(await service.send(unit(), step: .upload).outcome == .accepted)
+    // The same chunk may be told the same again.
+    #expect(await service.send(unit(), step: .upload).outcome == .accepted)
+    let other = await service.send(unit(chunk: 18), step: .upload)
+    #expect(other.outcome == .unknown && other.code == "id_taken" && other.status == 201)
+    #expect(other.externalID == nil && !other.isDone)
+    #expect(other.message?.contains("a1") == true && other.message?.contains("chunk 17") == true)
+    #expect(
+      await service.send(unit(externalIDs: [.upload: "a1"]), step: .index).outcome == .accepted)
+    let second = await service.send(unit(externalIDs: [.upload: "a2"], chunk: 18), step: .index)
+    #expect(second.outcome == .unknown && second.code == "id_taken")
+  }
+
+  @Test func `an id that an earlier process was given counts once its asset is polled`() async throws {
+    let model = ModelAssets(
+      .init(assets: [AssetRow(id: "a1", status: "processing")], creations: [Self.made]))
+    let service = try service(model)
+    _ = await service.poll([processing()], gate: CountingGate())
+    #expect(await service.send(unit(chunk: 18), step: .upload).code == "id_taken")
+  }
+
+  @Test func `an answer about another asset is not believed`() async throws {
+    let model = ModelAssets(
+      .init(
+        creations: ["a77", "a1"].map { (asset: String) in
+          .success(CreationAnswer(Answer(status: 202, body: .json), id: "x-" + asset, asset: asset))
+        }))
+    let service = try service(model)
+    let result = await service.send(unit(externalIDs: [.upload: "a1"]), step: .index)
+    #expect(result.outcome == .unknown && result.code == "other_asset" && result.externalID == nil)
+    #expect(await service.send(unit(externalIDs: [.upload: "a1"]), step: .index).outcome == .accepted)
   }
 
   @Test func `without an address nothing is sent`() async throws {
@@ -217,10 +258,34 @@ import Testing
 
   @Test func `a service that ignores ids does not make assets disappear`() async throws {
     let model = ModelAssets(
-      .init(assets: [AssetRow(id: "somebody's", status: "ready")], ignoresIDs: true))
+      .init(
+        assets: [AssetRow(id: "somebody's", status: "ready")], ignoresIDs: true,
+        unlisted: [AssetRow(id: "a1", status: "ready")]))
     let result = try await poll(model, [processing()])
-    #expect(result.readings.isEmpty)
+    #expect(result.readings == [ChunkNumber(17): .done(mediaLength: nil)])
     #expect(result.failure == nil)
+    #expect(model.calls.entries == [.byIDs, .byID])
+  }
+
+  @Test func `where ids are ignored, a few assets are asked for by themselves at a look, each in its turn`()
+    async throws
+  {
+    let model = ModelAssets(
+      .init(
+        assets: [AssetRow(id: "somebody's", status: "ready")], ignoresIDs: true,
+        unlisted: (0..<25).map { AssetRow(id: "a\($0)", status: "processing") }))
+    let service = try service(model)
+    let chunks = (0..<25).map { number in
+      var chunk = processing("a\(number)")
+      chunk.number = ChunkNumber(number)
+      return chunk
+    }
+    var looks: [Set<Int>] = []
+    for _ in 0..<3 {
+      let result = await service.poll(chunks, gate: CountingGate())
+      looks.append(Set(result.readings.keys.map(\.rawValue)))
+    }
+    #expect(looks == [Set(0..<10), Set(10..<20), Set(Array(20..<25) + Array(0..<5))])
   }
 
   @Test func `a poll that fails says nothing of any chunk`() async throws {

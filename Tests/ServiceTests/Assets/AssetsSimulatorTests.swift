@@ -91,7 +91,7 @@ struct AssetsSimulatorTests {
     func remember(_ lag: ListingLag, of index: IndexID) async throws {}
     func intents() async throws -> Int { 1 }
     func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? { nil }
-    func spentIDs(among ids: Set<String>) async throws -> Set<String> { [] }
+    func recorded(among ids: Set<String>) async throws -> RecordedIDs { RecordedIDs() }
   }
 
   /// Runs a body against a service with these faults.

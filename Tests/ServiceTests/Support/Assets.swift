@@ -100,6 +100,12 @@ final class ModelAssets: AssetsAPI {
     var failures: [Call: ListingFailure] = [:]
     /// Whether the list by ids ignores them.
     var ignoresIDs = false
+    /// Whether every page of a list is the first one.
+    var ignoresPages = false
+    /// Whether the list of an asset shows what was made of others, too.
+    var ignoresAssets = false
+    /// Whether the list of an asset says of which asset a row is.
+    var namesAssets = true
     /// Assets that lists do not show yet.
     var unlisted: [AssetRow] = []
     /// What happens to the model after a request of that kind, once.
@@ -163,8 +169,8 @@ final class ModelAssets: AssetsAPI {
     return result
   }
 
-  private func page<Row>(_ rows: [Row], _ page: Int, _ limit: Int) -> [Row] {
-    Array(rows.dropFirst((page - 1) * limit).prefix(limit))
+  private func page<Row>(_ rows: [Row], _ page: Int, _ limit: Int, ignoringPages: Bool = false) -> [Row] {
+    Array(rows.dropFirst(ignoringPages ? 0 : (page - 1) * limit).prefix(limit))
   }
 
   func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow] {
@@ -181,19 +187,30 @@ final class ModelAssets: AssetsAPI {
 
   func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
     try answer(fileName == nil ? .list : .named) { model in
-      self.page(model.assets.filter { fileName == nil || $0.fileName == fileName }, page, limit)
+      self.page(
+        model.assets.filter { fileName == nil || $0.fileName == fileName }, page, limit,
+        ignoringPages: model.ignoresPages)
     }
   }
 
   func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
     try answer(.ofAsset) { model in
-      self.page(model.indexed.filter { $0.asset == asset }, page, pageLimit)
+      let rows = self.page(
+        model.indexed.filter { model.ignoresAssets || $0.asset == asset }, page, pageLimit)
+      return model.namesAssets
+        ? rows
+        : rows.map { row in
+          var row = row
+          row.asset = nil
+          return row
+        }
     }
   }
 
   func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
     try answer(.ofIndex) { model in
-      self.page(model.indexed.filter { $0.index == index }, page, pageLimit)
+      self.page(
+        model.indexed.filter { $0.index == index }, page, pageLimit, ignoringPages: model.ignoresPages)
     }
   }
 

@@ -111,14 +111,17 @@ struct AssetSettling: SettlingStrategy {
     let unshown = try await note(
       acceptances.filter { snapshot.readBackTo <= $0.startedAt - AssetSweep.clockMargin },
       isShown: { snapshot.own.contains($0.externalID) }, lookedAt: lookedAt, list: Self.listOfAssets)
-    let spent = try await spentIDs(among: snapshot.tagged.values.flatMap { $0 }.map(\.id))
+    let recorded = try await recorded(among: snapshot.tagged.values.flatMap { $0 }.map(\.id))
     for chunk in open {
       let tag = tags[chunk.number] ?? ""
-      var sight = sight(
-        of: chunk, (snapshot.tagged[tag] ?? []).filter { !spent.contains($0.id) }, in: snapshot,
-        unshown: unshown)
+      var sight =
+        Self.sight(of: chunk, among: snapshot.tagged[tag] ?? [], recorded)
+        ?? absence(of: chunk, in: snapshot, unshown: unshown)
       if snapshot.readBackTo > chunk.startedAt - AssetSweep.clockMargin {
-        if case .present = sight {} else { sight = try await narrowed(chunk, tag: tag) }
+        if case .present = sight {
+        } else {
+          sight = try await narrowed(chunk, tag: tag, isRepeating: snapshot.isRepeating)
+        }
       }
       readings[chunk.number] = try await conclude(
         sight, chunk, list: Self.listOfAssets, listed: snapshot.listed, lookedAt: lookedAt)
@@ -126,10 +129,10 @@ struct AssetSettling: SettlingStrategy {
     return readings
   }
 
-  private func sight(
-    of chunk: UnknownChunk, _ rows: [AssetRow], in snapshot: AssetSnapshot, unshown: [StepAcceptance]
+  /// What an absence from the list of assets comes to.
+  private func absence(
+    of chunk: UnknownChunk, in snapshot: AssetSnapshot, unshown: [StepAcceptance]
   ) -> Sight {
-    if let present = Self.present(rows) { return present }
     let since = chunk.startedAt - AssetSweep.clockMargin
     if let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }),
       snapshot.bare.contains(where: { $0.fileName == name && ($0.createdAt ?? since) >= since })
@@ -150,26 +153,54 @@ struct AssetSettling: SettlingStrategy {
 
   /// Of several assets of one item the one that is used has not failed, where there is such a one, and has the smallest
   /// id: it is the oldest.
-  private static func present(_ rows: [AssetRow]) -> Sight? {
-    let used = rows.min { ($0.hasFailed ? 1 : 0, $0.id) < ($1.hasFailed ? 1 : 0, $1.id) }
-    guard let used else { return nil }
+  ///
+  /// - Returns: `nil` where none of the rows has an id that says anything about the chunk.
+  private static func sight(
+    of chunk: UnknownChunk, among rows: [AssetRow], _ recorded: RecordedIDs
+  ) -> Sight? {
+    let (usable, taken) = split(rows.map(\.id), of: chunk, recorded)
+    let own = rows.filter { usable.contains($0.id) }
+    guard let used = own.min(by: { ($0.hasFailed ? 1 : 0, $0.id) < ($1.hasFailed ? 1 : 0, $1.id) }) else {
+      return taken.map { .undecidable($0) }
+    }
     return .present(
-      id: used.id, isDone: used.isReady, surplus: rows.map(\.id).filter { $0 != used.id }.sorted())
+      id: used.id, isDone: used.isReady, surplus: own.map(\.id).filter { $0 != used.id }.sorted())
+  }
+
+  /// Tells ids that may be of a chunk's request from those that came to nothing, and from those that the service gave to
+  /// other chunks of the run: such an id is no proof, and no surplus either, since it is in use.
+  ///
+  /// - Returns: the ids that may be of it, and, where there is one of another chunk, the clause that says so.
+  private static func split(
+    _ ids: [String], of chunk: UnknownChunk, _ recorded: RecordedIDs
+  ) -> (usable: [String], taken: String?) {
+    var usable: [String] = []
+    var taken: String?
+    for id in ids where !recorded.spent.contains(id) {
+      if let holder = recorded.holder(of: id, at: chunk.step, otherThan: chunk.number) {
+        taken = taken ?? "the service shows \(id) for it, which it gave to chunk \(holder) of this run"
+      } else {
+        usable.append(id)
+      }
+    }
+    return (usable, taken)
   }
 
   /// Looks for one chunk's asset by its file name, where the list is too long to be read back to its time. Present is
   /// proof; that it is absent says nothing, since no witness has its name.
-  private func narrowed(_ chunk: UnknownChunk, tag: String) async throws -> Sight {
+  private func narrowed(_ chunk: UnknownChunk, tag: String, isRepeating: Bool) async throws -> Sight {
     let tooLong = Sight.unclear(
-      "more than \(AssetSweep.pageCap * api.pageLimit) assets were made since, which is too many to be read")
+      isRepeating
+        ? "the list of assets gives the same rows on every page, so that it cannot be read back to the request"
+        : "more than \(AssetSweep.pageCap * api.pageLimit) assets were made since, which is too many to be read"
+    )
     guard let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }) else { return tooLong }
     switch try await attempt({ sweep throws(GatedReading.Failure) in
       try await sweep.assets(named: name, tag: tag, since: chunk.startedAt - AssetSweep.clockMargin)
     }) {
     case .failure(let failure): return .unclear(failure.reason)
     case .success(let rows):
-      let spent = try await spentIDs(among: rows.map(\.id))
-      return Self.present(rows.filter { !spent.contains($0.id) }) ?? tooLong
+      return Self.sight(of: chunk, among: rows, try await recorded(among: rows.map(\.id))) ?? tooLong
     }
   }
 
@@ -192,17 +223,19 @@ struct AssetSettling: SettlingStrategy {
         continue
       }
       let ids: [String]
-      switch try await indexedAssets(of: asset, in: item.index, &lists) {
+      switch try await ownIndexedAssets(of: asset, in: item.index, chunk, &lists) {
       case .failure(let failure):
         readings[chunk.number] = open(chunk, failure.reason)
         continue
       case .success(let found): ids = found
       }
-      let spent = try await spentIDs(among: ids)
-      let usable = ids.filter { !spent.contains($0) }.sorted()
+      let (found, taken) = Self.split(ids, of: chunk, try await recorded(among: ids))
+      let usable = found.sorted()
       var sight: Sight
       if let first = usable.first {
         sight = .present(id: first, isDone: true, surplus: Array(usable.dropFirst()))
+      } else if let taken {
+        sight = .undecidable(taken)
       } else {
         var shown: Set<String> = []
         var lookedUp: [StepAcceptance] = []
@@ -227,21 +260,33 @@ struct AssetSettling: SettlingStrategy {
     return readings
   }
 
+  /// The same for the asset of an unknown chunk. Where the list of the asset has what was made of another chunk's, it is
+  /// not kept to the asset, and the list of the index is read.
+  private func ownIndexedAssets(
+    of asset: String, in index: IndexID, _ chunk: UnknownChunk, _ lists: inout IndexedAssetLists
+  ) async throws -> Result<[String], ListingFailure> {
+    let found = try await indexedAssets(of: asset, in: index, &lists)
+    guard lists.areOfOneAsset, case .success(let ids) = found else { return found }
+    guard Self.split(ids, of: chunk, try await recorded(among: ids)).taken != nil else { return found }
+    lists.areOfOneAsset = false
+    return try await indexedAssets(of: asset, in: index, &lists)
+  }
+
   /// Ids of the indexed assets that were made of an asset for an index: by the list of the asset, or, where the service
-  /// has no such list, by the list of the index.
+  /// has no such list, or has others in it, by the list of the index.
   private func indexedAssets(
     of asset: String, in index: IndexID, _ lists: inout IndexedAssetLists
   ) async throws -> Result<[String], ListingFailure> {
-    if let known = lists.byAsset[asset] { return known.map { $0[index] ?? [] } }
-    if !lists.hasNoListOfAsset.contains(asset) {
+    if lists.areOfOneAsset, let known = lists.byAsset[asset] { return known.flatMap { $0.ids(in: index) } }
+    if lists.areOfOneAsset, !lists.hasNoListOfAsset.contains(asset) {
       switch try await attempt({ sweep throws(GatedReading.Failure) in
         try await sweep.indexedAssets(of: asset)
       }) {
-      case .success(let rows):
-        var ids: [IndexID: [String]] = [:]
-        for row in rows { if let index = row.index { ids[index, default: []].append(row.id) } }
-        lists.byAsset[asset] = .success(ids)
-        return .success(ids[index] ?? [])
+      case .success(let rows) where rows.allSatisfy({ $0.mayBe(of: asset) }):
+        let list = IndexedAssetLists.OfAsset(rows)
+        lists.byAsset[asset] = .success(list)
+        return list.ids(in: index)
+      case .success: lists.areOfOneAsset = false
       case .failure(let failure) where failure.isMissing: lists.hasNoListOfAsset.insert(asset)
       case .failure(let failure):
         lists.byAsset[asset] = .failure(failure)
@@ -390,7 +435,7 @@ struct AssetSettling: SettlingStrategy {
     let unshown = acceptances.filter { acceptance in
       !isShown(acceptance) && shownUpTo.map { acceptance.startedAt >= $0 } ?? true
     }
-    let spent = try await spentIDs(among: unshown.map(\.externalID))
+    let spent = try await recorded(among: unshown.map(\.externalID)).spent
     return unshown.filter { !spent.contains($0.externalID) }
   }
 
@@ -401,8 +446,8 @@ struct AssetSettling: SettlingStrategy {
     if known.map({ $0.lag < lag.lag }) ?? true { try await context.evidence.remember(lag, of: list) }
   }
 
-  private func spentIDs(among ids: [String]) async throws -> Set<String> {
-    ids.isEmpty ? [] : try await context.evidence.spentIDs(among: Set(ids))
+  private func recorded(among ids: [String]) async throws -> RecordedIDs {
+    ids.isEmpty ? RecordedIDs() : try await context.evidence.recorded(among: Set(ids))
   }
 
   /// Reads something.
@@ -420,18 +465,6 @@ struct AssetSettling: SettlingStrategy {
       }
     }
   }
-}
-
-/// Lists of indexed assets that one look has read.
-private struct IndexedAssetLists {
-  /// The start of the first attempt that is looked into.
-  let windowStart: Timestamp
-  /// By asset: what was made of it for each index.
-  var byAsset: [String: Result<[IndexID: [String]], ListingFailure>] = [:]
-  /// Assets whose own list the service does not have.
-  var hasNoListOfAsset: Set<String> = []
-  /// By index: what was made of each asset since the start of the window.
-  var byIndex: [IndexID: Result<[String: [String]], ListingFailure>] = [:]
 }
 
 extension UnknownChunk {

@@ -15,6 +15,8 @@ struct AssetSnapshot: Sendable {
   var bare: [AssetRow] = []
   /// The moment back to which every asset was read, by the service's clock: there may be more of them before.
   var readBackTo: Timestamp
+  /// Whether the list gave the same rows page after page, so that it could not be read further back.
+  var isRepeating = false
 }
 
 /// Reads lists of the service, newest first, back to the start of a window.
@@ -33,6 +35,14 @@ struct AssetSweep {
   static let pageCap = 400
   /// Pages of assets of one file name that are read at most.
   static let namedPageCap = 20
+  /// Pages in a row that bring nothing new after which a list counts as one that ignores the page it is asked for.
+  private static let repeatLimit = 3
+
+  /// How far back a list was read.
+  private struct Reach {
+    var moment: Timestamp
+    var isRepeating = false
+  }
 
   /// Reads the list of assets.
   ///
@@ -45,7 +55,7 @@ struct AssetSweep {
   ) async throws(GatedReading.Failure) -> AssetSnapshot {
     var snapshot = AssetSnapshot(takenAt: clock.now(), readBackTo: windowStart)
     var seen: Set<String> = []
-    snapshot.readBackTo = try await rows(
+    let reach = try await rows(
       since: windowStart, cap: Self.pageCap,
       page: { page throws(ListingFailure) in
         try await api.assets(page: page, limit: api.pageLimit, fileName: nil)
@@ -62,6 +72,8 @@ struct AssetSweep {
       }
       return false
     }
+    snapshot.readBackTo = reach.moment
+    snapshot.isRepeating = reach.isRepeating
     return snapshot
   }
 
@@ -97,15 +109,15 @@ struct AssetSweep {
       id: \.id, createdAt: \.createdAt
     ) { row in
       guard seen.insert(row.id).inserted else { return true }
-      if let asset = row.asset { byAsset[asset, default: []].append(row.id) }
+      if let asset = row.asset, row.mayBe(in: index) { byAsset[asset, default: []].append(row.id) }
       return false
     }
-    guard reach <= windowStart else {
+    guard reach.moment <= windowStart else {
       throw .listing(
-        .refused(
-          Answer(
-            status: 200, code: PageReader.unreadableCode,
-            message: "the index has more than \(Self.pageCap) pages of recent indexed assets")))
+        .unreadable(
+          reach.isRepeating
+            ? "the list of indexed assets gives the same rows on every page"
+            : "the index has more than \(Self.pageCap) pages of recent indexed assets"))
     }
     return byAsset
   }
@@ -131,23 +143,29 @@ struct AssetSweep {
   ///   - cap: the most pages.
   ///   - take: takes a row and says whether it was there before.
   /// - Returns: the moment back to which the list was read: the start of the window, or later where the window has more
-  ///   pages than that.
+  ///   pages than that or the list gives the same ones again and again.
   private func rows<Row>(
     since windowStart: Timestamp, cap: Int,
     page read: (Int) async throws(ListingFailure) -> [Row], id: KeyPath<Row, String>,
     createdAt: KeyPath<Row, Timestamp?>, take: (Row) -> Bool
-  ) async throws(GatedReading.Failure) -> Timestamp {
+  ) async throws(GatedReading.Failure) -> Reach {
     var page = 1
-    var reach = windowStart
+    var reach = Reach(moment: windowStart)
+    var known: Set<String> = []
+    var repeats = 0
     while true {
       let rows = try await reading { () throws(ListingFailure) in try await read(page) }
       for row in rows { _ = take(row) }
       if rows.allSatisfy({ row in row[keyPath: createdAt].map { $0 < windowStart } ?? false }) { break }
+      let before = known.count
+      known.formUnion(rows.map { $0[keyPath: id] })
+      repeats = known.count == before ? repeats + 1 : 0
+      reach.isRepeating = repeats == Self.repeatLimit
       page += 1
-      guard page <= cap else {
+      guard page <= cap, !reach.isRepeating else {
         // What has no time says nothing about how far the list was read.
         let newest = rows.compactMap { $0[keyPath: createdAt] }.max() ?? clock.now()
-        reach = max(windowStart, newest) + .milliseconds(1)
+        reach.moment = max(windowStart, newest) + .milliseconds(1)
         break
       }
     }

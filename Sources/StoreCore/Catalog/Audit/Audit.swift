@@ -32,6 +32,7 @@ extension SQLStore {
         chunks, of: start, wasLive: wasLive || isLive, &findings)
       if !isWhole { notes.append("run \(run) moves and is too large for its sums to be compared meanwhile") }
     }
+    _ = try await walk(ExternalIDAudit(start), &findings)
     if let tracked = try await walk(TrackedTotalsAudit(row), &findings), !tracked.isWhole {
       notes.append(
         "run \(run) is tracked meanwhile and is too large for its tracked items to be counted beside it")

@@ -11,6 +11,7 @@ import Testing
   private final class Records: SettlingRecords {
     struct State {
       var spent: Set<String> = []
+      var holders: [ChunkStep: [String: Set<ChunkNumber>]] = [:]
       var acceptances: [(step: ChunkStep, intent: Int, acceptance: StepAcceptance)] = []
       var lags: [IndexID: ListingLag] = [:]
     }
@@ -34,8 +35,12 @@ import Testing
           .acceptance
       }
     }
-    func spentIDs(among ids: Set<String>) async throws -> Set<String> {
-      state.withLockedValue { $0.spent.intersection(ids) }
+    func recorded(among ids: Set<String>) async throws -> RecordedIDs {
+      state.withLockedValue { state in
+        RecordedIDs(
+          spent: state.spent.intersection(ids),
+          chunks: state.holders.mapValues { $0.filter { ids.contains($0.key) } })
+      }
     }
   }
 
@@ -447,6 +452,39 @@ import Testing
     #expect(model.calls.entries.isEmpty)
   }
 
+  @Test func `an asset that the service gave to another chunk is neither proof nor surplus`() async throws {
+    records.state.withLockedValue { $0.holders = [.upload: ["a1": [ChunkNumber(9)]]] }
+    let model = ModelAssets(.init(assets: [asset("a1")]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(), at: 15)
+    #expect(reading.finding == .undecidable)
+    #expect(reading.evidence.text.contains("a1") && reading.evidence.text.contains("chunk 9"))
+    let another = asset("a2")
+    model.change { $0.assets.append(another) }
+    let decided = try await look(&strategy, unknown(), at: 45)
+    #expect(decided.externalID == "a2")
+    #expect(decided.surplus.isEmpty)
+    // What the chunk itself was given before is its own.
+    records.state.withLockedValue { $0.holders = [.upload: ["a1": [ChunkNumber(4)]]] }
+    #expect(try await look(&strategy, unknown(), at: 75).externalID == "a1")
+  }
+
+  @Test func `a list that gives the same rows on every page is left after a few, and says nothing`()
+    async throws
+  {
+    let rows = (0..<3).map { asset("c\($0)", 20 - $0, item: "other") }
+    let model = ModelAssets(.init(assets: rows, ignoresPages: true), pageLimit: 3)
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(), at: 1_000)
+    #expect(isOpen(reading))
+    #expect(reading.evidence.text.contains("the same rows on every page"))
+    // Four pages and the first one again; then the first page of the name, which is empty.
+    #expect(model.calls.entries == Array(repeating: .list, count: 5) + [.named])
+    let own = asset("a1")
+    model.change { $0.assets.insert(own, at: 0) }
+    #expect(try await look(&strategy, unknown(), at: 1_030).externalID == "a1")
+  }
+
   // MARK: Index steps
 
   private func indexed(_ id: String, asset: String = "a1", index: IndexID = "i1") -> IndexedAssetRow {
@@ -528,6 +566,46 @@ import Testing
     #expect(reading.externalID == "x1")
     #expect(model.calls.entries.first == .ofAsset)
     #expect(model.calls.entries.contains(.ofIndex))
+  }
+
+  @Test func `where the list of an asset names others, the list of the index decides`() async throws {
+    let model = ModelAssets(.init(indexed: [indexed("x0", asset: "b")], ignoresAssets: true))
+    var strategy = try strategy(model)
+    accepted("x5", 11, step: .index, asset: "b1")
+    let witness = indexed("x5", asset: "b1")
+    model.change { $0.indexed.insert(witness, at: 0) }
+    #expect(try await look(&strategy, unknown(.index), at: 20).finding == .unconfirmed)
+    #expect(model.calls.entries.contains(.ofIndex))
+    let own = indexed("x1")
+    model.change { $0.indexed.insert(own, at: 0) }
+    let reading = try await look(&strategy, unknown(.index), at: 50)
+    #expect(reading.externalID == "x1")
+    #expect(reading.surplus.isEmpty)
+  }
+
+  @Test func `a list of an asset with what another chunk was given is not that of the asset`() async throws {
+    records.state.withLockedValue { $0.holders = [.index: ["x0": [ChunkNumber(9)]]] }
+    let model = ModelAssets(
+      .init(
+        indexed: [indexed("y0", asset: "c"), indexed("x0", asset: "b")], ignoresAssets: true,
+        namesAssets: false))
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(.index), at: 1_000).finding == .unconfirmed)
+    #expect(model.calls.entries.contains(.ofIndex))
+    // Where every list says that it is of this asset, a person has to look.
+    let own = indexed("x0")
+    model.change { $0.indexed = [own] }
+    #expect(try await look(&strategy, unknown(.index), at: 1_030).finding == .undecidable)
+  }
+
+  @Test func `a row without its index leaves it open, unless another is in the index`() async throws {
+    let model = ModelAssets(.init(indexed: [IndexedAssetRow(id: "x1", asset: "a1")]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(.index), at: 1_000)
+    #expect(isOpen(reading) && reading.evidence.text.contains("without its index"))
+    let own = indexed("x2")
+    model.change { $0.indexed.append(own) }
+    #expect(try await look(&strategy, unknown(.index), at: 1_030).externalID == "x2")
   }
 
   @Test func `an index step whose asset is not recorded is left to a person`() async throws {

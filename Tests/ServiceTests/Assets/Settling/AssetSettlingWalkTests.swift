@@ -91,7 +91,7 @@ import Testing
         state.acceptances.dropFirst(intents > 0 && state.isBefore ? 1 : 0).last
       }
     }
-    func spentIDs(among ids: Set<String>) async throws -> Set<String> { [] }
+    func recorded(among ids: Set<String>) async throws -> RecordedIDs { RecordedIDs() }
   }
 
   /// Follows one course to a verdict.

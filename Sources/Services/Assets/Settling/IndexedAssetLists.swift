@@ -1,0 +1,41 @@
+internal import BatchDomain
+internal import ServiceHTTP
+
+/// Lists of indexed assets that one look has read.
+struct IndexedAssetLists {
+  /// The start of the first attempt that is looked into.
+  let windowStart: Timestamp
+  /// What the list of one asset shows.
+  struct OfAsset {
+    private var byIndex: [IndexID: [String]] = [:]
+    /// Whether it is said of every row in which index it is.
+    private var isWhole = true
+
+    /// What the rows of the list say.
+    init(_ rows: [IndexedAssetRow]) {
+      for row in rows {
+        if let index = row.index { byIndex[index, default: []].append(row.id) } else { isWhole = false }
+      }
+    }
+
+    /// What is in an index; that nothing is there is not said by a list with rows that may be there.
+    func ids(in index: IndexID) -> Result<[String], ListingFailure> {
+      if let ids = byIndex[index] { return .success(ids) }
+      return isWhole
+        ? .success([])
+        : .failure(.unreadable("the list of indexed assets of the asset has a row without its index"))
+    }
+  }
+
+  /// By asset: what was made of it for each index.
+  var byAsset: [String: Result<OfAsset, ListingFailure>] = [:]
+  /// Whether lists of assets have nothing but what was made of their asset, as far as is known.
+  var areOfOneAsset = true
+  /// Assets whose own list the service does not have.
+  var hasNoListOfAsset: Set<String> = []
+  /// By index: what was made of each asset since the start of the window.
+  var byIndex: [IndexID: Result<[String: [String]], ListingFailure>] = [:]
+
+  /// Lists of which none was read.
+  init(windowStart: Timestamp) { self.windowStart = windowStart }
+}
