@@ -117,7 +117,7 @@ final class ModelService: TransfersAPI {
     return exchange
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     guard isListed else { throw .refused(Answer(status: 404)) }
     let watchers = state.withLockedValue { state in
       state.listings += 1
@@ -133,7 +133,7 @@ final class ModelService: TransfersAPI {
     let now = clock.now()
     return state.withLockedValue { state in
       let shown = state.rows.filter { ($0.createdAt ?? now) + listingLag <= now }.reversed()
-      return Array(shown.dropFirst((page - 1) * pageLimit).prefix(pageLimit))
+      return TaskListPage(Array(shown.dropFirst((page - 1) * pageLimit).prefix(pageLimit)))
     }
   }
 

@@ -153,8 +153,6 @@ private final class RoomyService: TransfersAPI {
     self.clock = clock
   }
 
-  var pageLimit: Int { model.pageLimit }
-
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     let fits = inFlight.withLockedValue { count in
       count += 1
@@ -175,7 +173,7 @@ private final class RoomyService: TransfersAPI {
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow { try await model.task(id) }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     try await model.listTasks(index: index, page: page)
   }
 }

@@ -79,8 +79,8 @@ struct TrackTests {
     let first = try await run(["track", "latest", "--format", "json"], scene)
     #expect(first.status == 7, "\(first.diagnostics)")
     #expect(try states(first.output) == Self.counts(waiting: 40))
-    // Pages, and never a request for each video.
-    #expect(scene.server.ledger.entries.count == requests + 1)
+    // Pages, the last of them empty, and never a request for each video.
+    #expect(scene.server.ledger.entries.count == requests + 2)
 
     scene.server.model.setTaskStep(.zero)
     let last = try await run(["track", "latest", "--wait", "--format", "json"], scene)

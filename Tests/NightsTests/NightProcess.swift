@@ -228,13 +228,11 @@ private struct NightTransfers: TransfersAPI {
   let base: any TransfersAPI
   let process: NightProcess
 
-  var pageLimit: Int { base.pageLimit }
-
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     await process.send { [base] in await base.submit(unit) }
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     try await process.read { [base] () async throws(ListingFailure) in
       try await base.listTasks(index: index, page: page)
     }

@@ -242,7 +242,6 @@ private struct Accepting: TransfersAPI {
   let world: SharedStore
   let run: Int
   let clock: MachineClock
-  let pageLimit = 10
 
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     world.note(run, items: unit.itemCount)
@@ -254,7 +253,7 @@ private struct Accepting: TransfersAPI {
     return .success(Answer(status: 200))
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] { [] }
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage { TaskListPage([]) }
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow { throw .refused(Answer(status: 404)) }
 }

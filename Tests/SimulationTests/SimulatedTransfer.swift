@@ -9,8 +9,6 @@ struct SimulatedTransfer: TransfersAPI {
 
   private var world: World { process.world }
 
-  var pageLimit: Int { world.scenario.weather.pageLimit }
-
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     do {
       try await process.begin("submit \(unit.chunk)")
@@ -47,7 +45,7 @@ struct SimulatedTransfer: TransfersAPI {
     throw .refused(Answer(status: 404))
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     let gone = ListingFailure.transport(
       TransportFailure(progress: .maybeWritten, code: "gone", message: "the process is dead"))
     do {
@@ -67,7 +65,7 @@ struct SimulatedTransfer: TransfersAPI {
     switch answer {
     case .success(let rows):
       process.note("list \(index?.rawValue ?? "-") \(page): \(rows.map(\.id).joined(separator: " "))")
-      return rows
+      return TaskListPage(rows)
     case .failure(let failure):
       process.note("list \(index?.rawValue ?? "-") \(page) fails")
       throw failure

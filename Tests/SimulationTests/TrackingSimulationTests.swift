@@ -258,11 +258,12 @@ private final class ListedService: TransfersAPI, AssetsAPI {
 
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> { .success(Answer(status: 500)) }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     try await weather()
-    return rows(page).map {
-      TaskRow(id: $0.id, fileName: FileName($0.name), createdAt: $0.createdAt, status: $0.status)
-    }
+    return TaskListPage(
+      rows(page).map {
+        TaskRow(id: $0.id, fileName: FileName($0.name), createdAt: $0.createdAt, status: $0.status)
+      })
   }
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow {

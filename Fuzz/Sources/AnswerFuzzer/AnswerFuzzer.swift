@@ -102,7 +102,7 @@ private func checkAnswer(_ input: AnswerText, _ profile: ServiceProfile) {
 private func checkPage(_ body: [UInt8]) {
   let rows: [TaskRow]?
   do throws(UnreadablePage) {
-    rows = try pages.rows(body)
+    rows = try pages.page(body).rows
   } catch {
     expect(
       error.reason.utf8.count <= 200 && !showsKey(error.reason),
@@ -111,7 +111,8 @@ private func checkPage(_ body: [UInt8]) {
   }
   for row in rows ?? [] {
     expect(
-      !row.id.isEmpty && !row.id.contains(key) && row.fileName?.rawValue.contains(key) != true, "a row \(row)"
+      !row.id.isEmpty && !row.id.contains(key) && row.fileName?.rawValue.contains(key) != true
+        && row.index?.rawValue.contains(key) != true, "a row \(row)"
     )
   }
   guard let json = strict(body) else { return }

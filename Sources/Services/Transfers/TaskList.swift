@@ -2,7 +2,8 @@ internal import BatchDomain
 package import ServiceHTTP
 
 /// Reads a page of the service's list of tasks:
-/// `{"data": [{"_id", "created_at", "status", "metadata" or "system_metadata": {"filename"}}, ...]}`.
+/// `{"data": [{"_id", "index_id", "created_at", "status", "metadata" or "system_metadata": {"filename"}}, ...],
+/// "page_info": {"total_page"}}`.
 ///
 /// What is missing from a list is evidence that a request was not received. So a page in which anything cannot be
 /// understood is not read at all, rather than read without that row.
@@ -19,10 +20,10 @@ package struct TaskPageDecoder: Sendable {
     checksKey = key.length >= Self.realKeyLength
   }
 
-  /// The rows in the order of the page.
+  /// The page, with its rows in their order.
   ///
   /// - Throws: `UnreadablePage` when the body is not such an object, or a row has no `_id`.
-  package func rows(_ body: [UInt8]) throws(UnreadablePage) -> [TaskRow] {
+  package func page(_ body: [UInt8]) throws(UnreadablePage) -> TaskListPage {
     guard let json = LenientJSON.parse(body) else { throw UnreadablePage("the list of tasks is not JSON") }
     guard case .array(let data) = json["data"] else {
       throw UnreadablePage("the list of tasks has no array `data`")
@@ -32,7 +33,9 @@ package struct TaskPageDecoder: Sendable {
     for (position, element) in data.enumerated() {
       rows.append(try row(element, "row \(position + 1) of the list of tasks"))
     }
-    return rows
+    // A zero says nothing: some versions of the service do not count.
+    let lastPage = json["page_info"]?["total_page"]?.wholeNumber.flatMap { $0 > 0 ? $0 : nil }
+    return TaskListPage(rows, lastPage: lastPage)
   }
 
   /// One task.
@@ -46,15 +49,24 @@ package struct TaskPageDecoder: Sendable {
   private func row(_ task: LenientJSON, _ what: String) throws(UnreadablePage) -> TaskRow {
     guard let id = task["_id"]?.string, !id.isEmpty else { throw UnreadablePage("\(what) has no `_id`") }
     let fileName = (task["metadata"]?["filename"] ?? task["system_metadata"]?["filename"])?.string
-    if checksKey, scrubber.findsKey(in: id) || fileName.map(scrubber.findsKey) == true {
+    let index = task["index_id"]?.string
+    if checksKey, [id, fileName, index].contains(where: { $0.map(scrubber.findsKey) == true }) {
       throw UnreadablePage("\(what) shows the API key")
     }
     let status = task["status"]?.string
     return TaskRow(
-      id: id, fileName: fileName.map(FileName.init),
+      id: id, index: index.map(IndexID.init), fileName: fileName.map(FileName.init),
       createdAt: task["created_at"]?.string.flatMap(LenientTimestamp.parse),
       status: status.map { scrubber.scrub($0) },
       reason: status == "failed" ? VideoStatus.reason(in: task, scrubber: scrubber) : nil)
+  }
+}
+
+extension LenientJSON {
+  /// A whole number.
+  fileprivate var wholeNumber: Int? {
+    guard case .number(let digits) = self else { return nil }
+    return Int(digits)
   }
 }
 

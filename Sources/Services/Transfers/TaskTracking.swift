@@ -17,9 +17,10 @@ struct TaskTracking: TrackingStrategy {
 
   func page(_ page: Int, of index: IndexID, gate: any ReadingGate) async -> TrackingAnswer<ListedPage> {
     await ask(through: gate) { () throws(ListingFailure) in
-      let rows = try await api.listTasks(index: index, page: page)
+      let listed = try await api.listTasks(index: index, page: page)
       return ListedPage(
-        number: page, videos: rows.map(Self.video), isLast: rows.count < api.pageLimit, readAt: clock.now())
+        number: page, videos: listed.rows.map { Self.video($0, in: index) },
+        isLast: listed.endsList(at: page), readAt: clock.now())
     }
   }
 
@@ -37,11 +38,12 @@ struct TaskTracking: TrackingStrategy {
     return answer
   }
 
-  private static func video(_ row: TaskRow) -> ListedVideo {
+  private static func video(_ row: TaskRow, in index: IndexID) -> ListedVideo {
     let (state, word) = VideoStatus.read(row.status)
+    // One of another index is no item's; its time still tells how far back the page is.
+    let mark = row.belongsToAnother(than: index) ? nil : row.fileName?.rawValue
     return ListedVideo(
-      id: row.id, mark: row.fileName?.rawValue, createdAt: row.createdAt, state: state,
-      detail: row.reason ?? word)
+      id: row.id, mark: mark, createdAt: row.createdAt, state: state, detail: row.reason ?? word)
   }
 
   private func ask<Value>(

@@ -5,9 +5,6 @@ package import ServiceHTTP
 ///
 /// Implementations never repeat, never follow redirects, and never let the key into what they return.
 package protocol TransfersAPI: Sendable {
-  /// Rows in a full page of ``listTasks(index:page:)``.
-  var pageLimit: Int { get }
-
   /// Sends one chunk. Cancelling the task abandons the request; it then fails.
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure>
 
@@ -17,7 +14,7 @@ package protocol TransfersAPI: Sendable {
   ///   - index: the index whose tasks are listed; `nil` for all, of which one row is read.
   ///   - page: page number from 1.
   /// - Throws: `ListingFailure`.
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow]
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage
 
   /// Reads one task.
   ///
@@ -25,10 +22,32 @@ package protocol TransfersAPI: Sendable {
   func task(_ id: String) async throws(ListingFailure) -> TaskRow
 }
 
+/// One page of the service's list of tasks.
+package struct TaskListPage: Sendable, Equatable {
+  /// Its rows, in their order. Services and gateways may make a page short although the list goes on; only one without
+  /// rows can be the end.
+  package var rows: [TaskRow]
+  /// The number of the last page, as the page itself says it; `nil` where it says none.
+  package var lastPage: Int?
+
+  /// A page as it was decoded.
+  package init(_ rows: [TaskRow], lastPage: Int? = nil) {
+    self.rows = rows
+    self.lastPage = lastPage
+  }
+
+  /// Whether the list is over: not where the page is empty and says that others follow it.
+  ///
+  /// - Parameter page: the number of this page, from 1.
+  func endsList(at page: Int) -> Bool { rows.isEmpty && (lastPage ?? page) <= page }
+}
+
 /// One row of the service's list of tasks, as far as settling and tracking need it.
 package struct TaskRow: Sendable, Equatable {
   /// The task's id; rows may come twice while a list is read page by page.
   package var id: String
+  /// The index that the task is for; `nil` where the row does not say it.
+  package var index: IndexID?
   /// The file name the service shows: the last path segment of the object, or something else.
   package var fileName: FileName?
   /// When the service made the task, by its own clock; `nil` when it cannot be read.
@@ -40,14 +59,30 @@ package struct TaskRow: Sendable, Equatable {
 
   /// A row as it was decoded.
   package init(
-    id: String, fileName: FileName?, createdAt: Timestamp?, status: String? = nil, reason: String? = nil
+    id: String, index: IndexID? = nil, fileName: FileName?, createdAt: Timestamp?, status: String? = nil,
+    reason: String? = nil
   ) {
     self.id = id
+    self.index = index
     self.status = status
     self.reason = reason
     self.fileName = fileName
     self.createdAt = createdAt
   }
+
+  /// Whether the row names another index than the one whose tasks were asked for: something on the way may drop the
+  /// filter of the request, and the list is then everybody's.
+  ///
+  /// Ids of indexes are hexadecimal, so that the case of their letters says nothing.
+  func belongsToAnother(than asked: IndexID) -> Bool {
+    guard let index else { return false }
+    return !index.rawValue.utf8.elementsEqual(asked.rawValue.utf8) { $0.lowercased == $1.lowercased }
+  }
+}
+
+extension UInt8 {
+  /// The small letter where this is a capital one of ASCII, else the byte itself.
+  fileprivate var lowercased: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
 }
 
 extension ListingFailure {

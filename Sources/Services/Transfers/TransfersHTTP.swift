@@ -46,7 +46,7 @@ package final class TransfersHTTP: TransfersAPI {
   /// Closes all connections; requests under way fail. Nothing can be sent afterwards; a second call does nothing.
   package func shutdown() async { await requester.shutdown() }
 
-  /// Rows in a full page of the list of tasks; the version's documented maximum.
+  /// Rows that a page of the list of tasks is asked to have; the version's documented maximum.
   package var pageLimit: Int { profile.listPageLimit }
 
   /// Sends one chunk and returns what came of it.
@@ -62,7 +62,7 @@ package final class TransfersHTTP: TransfersAPI {
   /// Reads one page of an index's tasks, newest first.
   ///
   /// - Throws: `ListingFailure`, as `PageReader` has it; `transport` when no whole answer came.
-  package func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  package func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     let query = TaskListQuery(index: index, page: page, limit: index == nil ? 1 : pageLimit)
     let result = await requester.send(
       HTTPRequest(query.target(path: profile.tasksPath)), timeout: Self.listTimeout,
@@ -71,7 +71,7 @@ package final class TransfersHTTP: TransfersAPI {
     case .failure(let failure): throw .transport(failure)
     case .success(let answer):
       return try await pages.page(answer, now: clock.now()) { [decoder] bytes throws(UnreadablePage) in
-        try decoder.rows(bytes)
+        try decoder.page(bytes)
       }
     }
   }

@@ -55,8 +55,6 @@ final class FaultyService: TransfersAPI {
     state = NIOLockedValueBox(State(fault: fault, left: nth))
   }
 
-  var pageLimit: Int { service.pageLimit }
-
   /// Lets no further call fail.
   ///
   /// - Returns: how many did.
@@ -73,7 +71,7 @@ final class FaultyService: TransfersAPI {
     return fault.exchange
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     guard let fault = next() else { return try await service.listTasks(index: index, page: page) }
     switch fault.exchange {
     case .success(let answer): throw .refused(answer)

@@ -206,13 +206,12 @@ struct DoctorCommandTests {
 /// A service of which only the list of tasks is asked for.
 private struct Listing: TransfersAPI {
   let failure: ListingFailure?
-  let pageLimit = 1
 
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> { .success(Answer(status: 500)) }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     if let failure { throw failure }
-    return []
+    return TaskListPage([])
   }
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow { throw .refused(Answer(status: 404)) }

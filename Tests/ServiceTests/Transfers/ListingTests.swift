@@ -8,7 +8,7 @@ struct ListingTests {
   private static let index = IndexID("62a0906d47f5678267ec10a6")
   private static let page = """
     {"data": [
-      {"_id": "a1", "created_at": "2022-06-09T04:50:00.879Z", "metadata": {"filename": "01.mp4"}},
+      {"_id": "a1", "index_id": "i1", "created_at": "2022-06-09T04:50:00.879Z", "metadata": {"filename": "01.mp4"}},
       {"_id": "a2", "created_at": "2022-06-09T04:50:01Z", "system_metadata": {"filename": "02.mp4"}},
       {"_id": "a3", "created_at": "yesterday", "metadata": {}}, {"_id": "a4"}
     ], "page_info": {"total_page": 0}}
@@ -38,22 +38,35 @@ struct ListingTests {
   ])
   func `a page is asked for and read`(profile: ServiceProfile, path: String, limit: Int) async throws {
     let server = try await ScriptedServer([.readRequest, .send(HTTPAnswer.text(200, Self.page))])
-    let rows = try await withClient(server.url, profile: profile) { service in
+    let listed = try await withClient(server.url, profile: profile) { service in
       #expect(service.pageLimit == limit)
       return try await service.listTasks(index: IndexID("a b&c=d/é"), page: 3)
     }
     #expect(
-      rows == [
-        TaskRow(id: "a1", fileName: "01.mp4", createdAt: Timestamp(milliseconds: 1_654_750_200_879)),
+      listed.rows == [
+        TaskRow(
+          id: "a1", index: "i1", fileName: "01.mp4", createdAt: Timestamp(milliseconds: 1_654_750_200_879)),
         TaskRow(id: "a2", fileName: "02.mp4", createdAt: Timestamp(milliseconds: 1_654_750_201_000)),
         TaskRow(id: "a3", fileName: nil, createdAt: nil), TaskRow(id: "a4", fileName: nil, createdAt: nil),
       ])
+    #expect(listed.lastPage == nil, "zeros say nothing")
     let raw = String(decoding: try #require(server.requests.entries.first), as: UTF8.self)
     let query =
       "index_id=a%20b%26c%3Dd%2F%C3%A9&page=3&page_limit=\(limit)&sort_by=created_at&sort_option=desc"
     #expect(raw.hasPrefix("GET \(path)?\(query) HTTP/1.1\r\n"))
     #expect(raw.contains(": \(testKey)\r\n"))
     try await server.stop()
+  }
+
+  @Test(arguments: [
+    (#""total_page": 3"#, 3), (#""total_page": 0"#, nil), (#""total_page": -1"#, nil),
+    (#""total_page": "3""#, nil), (#""total_page": null"#, nil), (#""page": 1"#, nil),
+    (#""total_page": 99999999999999999999"#, nil),
+  ])
+  func `how many pages there are is read where it is said`(member: String, last: Int?) throws {
+    let body = "{\"data\": [], \"page_info\": {\(member)}}"
+    let page = try TaskPageDecoder(key: try APIKey(testKey)).page(Array(body.utf8))
+    #expect(page == TaskListPage([], lastPage: last))
   }
 
   @Test func `the listing has its own time-out`() async throws {

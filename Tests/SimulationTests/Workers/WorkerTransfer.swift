@@ -10,8 +10,6 @@ struct WorkerTransfer: TransfersAPI {
 
   private var world: WorkerWorld { process.world }
 
-  var pageLimit: Int { world.scenario.weather.pageLimit }
-
   func submit(_ unit: SendUnit) async -> Result<Answer, TransportFailure> {
     do {
       return try await send(unit)
@@ -75,7 +73,7 @@ struct WorkerTransfer: TransfersAPI {
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow { throw .refused(Answer(status: 404)) }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> [TaskRow] {
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
     do {
       try await process.turn()
       try await process.sleep(for: world.dice.spread(0...2))
@@ -86,7 +84,7 @@ struct WorkerTransfer: TransfersAPI {
     switch world.service.list(index: index?.rawValue ?? "", page: page, isCalm: world.isCalm) {
     case .success(let rows):
       process.note("list \(page): \(rows.map(\.id).joined(separator: " "))")
-      return rows
+      return TaskListPage(rows)
     case .failure(let failure): throw failure
     }
   }

@@ -12,15 +12,20 @@ struct ListingSnapshot: Sendable, Equatable {
   /// The newest time of a task that the listing shows without a file name, or with one that is no file's (a UUID); it
   /// may be anybody's.
   var newestUnnamed: Timestamp?
+  /// Why there may be more tasks in the window than were shown, as a part of a sentence: nothing that is missing is
+  /// known to be absent. `nil` where the window was read whole.
+  var gap: String?
 
   /// A snapshot as it was made.
   init(
-    takenAt: Timestamp, tasks: Int = 0, times: [FileName: [Timestamp]], newestUnnamed: Timestamp? = nil
+    takenAt: Timestamp, tasks: Int = 0, times: [FileName: [Timestamp]], newestUnnamed: Timestamp? = nil,
+    gap: String? = nil
   ) {
     self.takenAt = takenAt
     self.tasks = tasks
     self.times = times
     self.newestUnnamed = newestUnnamed
+    self.gap = gap
   }
 
   /// How many tasks of a name were made since a moment of the service's clock.

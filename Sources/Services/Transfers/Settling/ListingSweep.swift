@@ -4,9 +4,13 @@ internal import ServiceHTTP
 /// Reads an index's list of tasks, newest first, back to the start of a window.
 ///
 /// Pages are numbered over a list that grows meanwhile, so rows come twice: they are told apart by their ids.
-/// The service's own time filter is not used: it means "on that date", and nights cross midnight. The sweep
-/// ends at a page that is not full, or at a full page of which every row is older than the window; then the list is
-/// read again from its first page on, as far as it brings only rows that came meanwhile.
+/// The service's own time filter is not used: it means "on that date", and nights cross midnight. Rows that name
+/// another index are left out: something on the way may drop the filter of the request.
+///
+/// The sweep ends at an empty page, or at one of which every row is older than the window. A short page is no end: the
+/// service, or a gateway, may make pages shorter than was asked for, or leave rows out of one. An empty page that says
+/// that others follow it is a gap, and the list is read on behind it. Then the list is read again from its first page
+/// on, as far as it brings only rows that came meanwhile.
 struct ListingSweep {
   let api: any TransfersAPI
   let gate: any ReadingGate
@@ -14,6 +18,8 @@ struct ListingSweep {
 
   /// Pages one sweep may read; a window with more tasks cannot be judged.
   static let pageCap = 2_000
+  /// Empty pages that are read on behind.
+  static let emptyPageCap = 3
 
   /// Why a sweep shows nothing.
   enum Failure: Error {
@@ -46,6 +52,7 @@ struct ListingSweep {
           isKnown = true
           continue
         }
+        if row.belongsToAnother(than: index) { continue }
         guard let createdAt = row.createdAt else {
           throw .unavailable("the listing has a task whose time cannot be read")
         }
@@ -64,34 +71,46 @@ struct ListingSweep {
     }
 
     var page = 1
+    var pagesWithRows = 0
+    var emptyPages: [Int] = []
+    var lastPage = 0
     while true {
-      let rows = try await read(index, page: page)
-      _ = try take(rows)
-      if rows.count < api.pageLimit { break }
-      if rows.allSatisfy({ ($0.createdAt ?? windowStart) < windowStart }) { break }
+      let listed = try await read(index, page: page)
+      _ = try take(listed.rows)
+      if listed.rows.isEmpty {
+        if listed.endsList(at: page) { break }
+        emptyPages.append(page)
+        lastPage = listed.lastPage ?? 0
+        guard emptyPages.count <= Self.emptyPageCap else { break }
+      } else {
+        pagesWithRows += 1
+        if listed.rows.allSatisfy({ ($0.createdAt ?? windowStart) < windowStart }) { break }
+      }
       page += 1
       guard page <= Self.pageCap else {
         throw .unavailable("the listing has more than \(Self.pageCap) pages of recent tasks")
       }
     }
-    // A first page that is not full was the whole list, read at one moment.
-    if page > 1 {
+    // A single page with rows was the whole list, read at one moment.
+    if pagesWithRows > 1 {
       var again = 1
       while again <= Self.pageCap {
-        let rows = try await read(index, page: again)
-        if try take(rows) || rows.count < api.pageLimit { break }
+        let rows = try await read(index, page: again).rows
+        if try take(rows) || rows.isEmpty { break }
         again += 1
       }
     }
-    return ListingSnapshot(takenAt: takenAt, tasks: tasks, times: times, newestUnnamed: newestUnnamed)
+    let gap = emptyPages.first.map { "page \($0) of the listing is empty although it has \(lastPage) pages" }
+    return ListingSnapshot(
+      takenAt: takenAt, tasks: tasks, times: times, newestUnnamed: newestUnnamed, gap: gap)
   }
 
-  private func read(_ index: IndexID, page: Int) async throws(Failure) -> [TaskRow] {
+  private func read(_ index: IndexID, page: Int) async throws(Failure) -> TaskListPage {
     guard await gate.enter() else { throw .stopped }
     do throws(ListingFailure) {
-      let rows = try await api.listTasks(index: index, page: page)
+      let listed = try await api.listTasks(index: index, page: page)
       gate.leave(isThrottled: false, asked: nil)
-      return rows
+      return listed
     } catch {
       let (isThrottled, asked) = error.throttling
       gate.leave(isThrottled: isThrottled, asked: asked)

@@ -65,13 +65,16 @@ package enum SettlingRule {
     var proofs: [ChunkNumber] = []
     for index in missing.sorted() {
       guard let known = evidence[index] else { continue }
+      let found = seen == 0 ? "none" : "\(seen) of \(isSeen.count)"
+      if let gap = known.snapshot.gap {
+        return .open("\(found) of its items were seen in index \(index), and \(gap)")
+      }
       let end = max(chunk.arrivesBefore(grace: grace), ends[index] ?? chunk.endedAt)
       switch witness(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
       case .success(let witness): proofs.append(witness)
       case .failure(let lack):
         // Where nothing was ever accepted, the refusal itself is the service's word that it did not take the chunk.
         if lack.isForWantOfAny, chunk.wasRefused, seen == 0 { continue }
-        let found = seen == 0 ? "none" : "\(seen) of \(isSeen.count)"
         return .open(
           "\(found) of its items were seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
       }
@@ -89,6 +92,7 @@ package enum SettlingRule {
     guard let count else {
       return .unclear("its file name was sent so often that no moment separates one send from the next")
     }
+    if let gap = known.snapshot.gap { return .unclear("the tasks of its name cannot be counted: \(gap)") }
     return count.reading(listed: known.snapshot.count(of: item.name, since: count.windowStart))
   }
 

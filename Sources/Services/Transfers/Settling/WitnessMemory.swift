@@ -66,7 +66,7 @@ struct WitnessMemory {
           acceptedAt: witness.acceptedAt, lag: max(.zero, shownAt.since(witness.startedAt)))
         shown.append(lag)
         if wasMissing.contains(witness.chunk) { delayed.append(lag) }
-      } else {
+      } else if evidence.snapshot.gap == nil {
         wasMissing.insert(witness.chunk)
         if let recorded, evidence.snapshot.takenAt.since(witness.startedAt) > recorded.lag {
           contradicted.insert(index)

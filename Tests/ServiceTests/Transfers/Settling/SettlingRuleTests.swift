@@ -61,6 +61,39 @@ struct SettlingRuleTests {
     #expect(reading == .absent(witnesses: [ChunkNumber(9)]))
   }
 
+  @Test("a listing that was not read whole shows what is there, and nothing that is not")
+  func gap() {
+    func reading(_ seen: [FileName], refused: Bool = false, counts: [FileName: NameCount?] = [:])
+      -> SettlingRule.Reading
+    {
+      let times = Dictionary(grouping: seen) { $0 }.mapValues { $0.map { _ in Self.start + .seconds(5) } }
+      let evidence = IndexEvidence(
+        snapshot: ListingSnapshot(
+          takenAt: Self.start + .seconds(60), times: times, gap: "page 2 of the listing is empty"),
+        witnesses: refused ? [] : [witness(9, startedAfter: 11)], firstShown: [:], counts: counts)
+      return SettlingRule.read(
+        chunk(loss: refused ? .refused : .broken), evidence: [Self.index: evidence],
+        settleDelay: .seconds(30), grace: .seconds(60))
+    }
+    #expect(reading(["a.mp4", "b.mp4"]) == .received)
+    #expect(isOpen(reading(["witness-9.mp4"])))
+    #expect(isOpen(reading(["a.mp4", "witness-9.mp4"])))
+    #expect(isOpen(reading([], refused: true)))
+    // Of two objects of that name one was accepted; whether both tasks of it were shown is not known.
+    let sends = [("mine", false), ("other", true)].map { object, isAccepted in
+      NamedSend(
+        index: Self.index, name: "a.mp4", object: ObjectName(object), startedAt: Self.start,
+        endedAt: Self.start + .seconds(1), isAccepted: isAccepted)
+    }
+    let count = NameCount(sends, since: Self.start, knownSince: Self.start - .seconds(3_720))
+    #expect(isOpen(reading(["a.mp4", "a.mp4", "b.mp4"], counts: ["a.mp4": count])))
+    guard case .open(let why, _) = reading(["a.mp4"]) else {
+      Issue.record("concluded")
+      return
+    }
+    #expect(why.contains("1 of 2 of its items were seen") && why.hasSuffix("page 2 of the listing is empty"))
+  }
+
   @Test("what something on the way may still hold is absent only beside a witness begun after the grace")
   func laterWitnessAfterGrace() {
     let held = chunk(mayArriveLater: true)
