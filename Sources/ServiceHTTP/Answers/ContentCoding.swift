@@ -63,6 +63,12 @@ package enum ContentCoding {
     return .bytes(bytes, isCut: isCut, isLong: isLong)
   }
 
+  /// Whether bytes behind a member of gzip begin another one, as far as they go; anything else there is no part of the
+  /// body.
+  private static func isBeginOfMember(_ bytes: some Collection<UInt8>) -> Bool {
+    !bytes.isEmpty && bytes.starts(with: [0x1F, 0x8B].prefix(bytes.count))
+  }
+
   private static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B, 0x08]) }
 
   /// What `inflateInit2` wants to be told (zlib.h): windows of any size, in one of three wrappers.
@@ -99,6 +105,11 @@ package enum ContentCoding {
           return block.count - Int(stream.pointee.avail_out)
         }
         output += block.prefix(count)
+        // A body may be several members, one after the other (RFC 1952 section 2.2).
+        let rest = input.suffix(Int(stream.pointee.avail_in))
+        if status == Z_STREAM_END, window == gzipWindow, isBeginOfMember(rest) {
+          status = inflateReset(stream)
+        }
       } while status == Z_OK && output.count <= limit
         && (stream.pointee.avail_in > 0 || stream.pointee.avail_out == 0)
       return status

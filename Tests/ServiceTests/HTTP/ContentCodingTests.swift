@@ -95,6 +95,32 @@ import TransfersService
     #expect(TransferOutcomes.outcome(of: answer) == .unknown)
   }
 
+  @Test func `all members of a body are read`() throws {
+    // `{"error_code":"insufficient_funds",` and `"message":"Your balance is used up"}` by gzip, and nothing by gzip.
+    let text = Array(#"{"error_code":"insufficient_funds","message":"Your balance is used up"}"#.utf8)
+    let nothing: [UInt8] = [
+      0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+      0x00, 0x00, 0x00,
+    ]
+    func decoded(_ body: [UInt8], limit: Int = 4_096) -> ContentCoding.Decoded {
+      ContentCoding.decoded(body, values: ["gzip"], limit: limit)
+    }
+    let two = Self.gzip + nothing + Self.gzip
+    #expect(decoded(two) == .bytes(text + text, isCut: false, isLong: false))
+    #expect(decoded(two, limit: 100) == .bytes(Array((text + text).prefix(100)), isCut: false, isLong: true))
+    for left in [1, 2, 30] {
+      let cut = Self.gzip + Self.gzip.prefix(left)
+      guard case .bytes(let bytes, isCut: true, isLong: false) = decoded(cut) else {
+        Issue.record("\(left) bytes of a second member are not noticed")
+        continue
+      }
+      #expect(bytes.starts(with: text))
+    }
+    #expect(decoded(Self.gzip + [0, 0, 0]) == .bytes(text, isCut: false, isLong: false))
+    #expect(decoded(Self.gzip + [0x1F, 0x8B, 0x08, 0xFF, 0xFF]) == .unreadable("gzip"))
+    #expect(try decode(nothing + Self.gzip, "gzip").code == "insufficient_funds")
+  }
+
   @Test func `little that stands for much is read up to the limit`() {
     let decoded = ContentCoding.decoded(Self.bomb, values: ["gzip"], limit: 4_096)
     #expect(
