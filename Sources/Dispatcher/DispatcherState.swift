@@ -107,7 +107,7 @@ struct DispatcherState: Sendable {
       changed()
     case .slotUnused(let slot): giveBack(slot)
     case .answered(let answered): take(answered, now: now)
-    case .claimed(let chunk): take(chunk)
+    case .claimed(let chunk): take(chunk, now: now)
     case .recorded(let recorded, let move, let outcome): take(recorded, move, outcome: outcome)
     case .abandoned:
       working -= 1
@@ -352,6 +352,11 @@ extension DispatcherState {
     guard hours.opening == nil, announcedOpening != nil else { return }
     announcedOpening = nil
     tell(.waitOver)
+    // Observers know one wait at a time, and one that lasts longer than the closed hours goes on.
+    for lane in lanes.indices {
+      guard let announced = lanes[lane].announcedWait, announced.until > now.elapsed else { continue }
+      tell(.waiting(StoredWait(until: now.wall(at: announced.until), reason: announced.reason)))
+    }
   }
 
   /// Gives no slot before a window opens; with `--exit-outside`, pauses the run instead.
@@ -555,8 +560,13 @@ extension DispatcherState {
   }
 
   /// A chunk is no longer pending.
-  private mutating func take(_ claimed: ClaimedChunk) {
-    if let lane = lanes.place(of: claimed.step) { endWait(lane) }
+  private mutating func take(_ claimed: ClaimedChunk, now: Moment) {
+    // Its slot may be older than a wait that has begun meanwhile, and that is not over by it.
+    if let lane = lanes.place(of: claimed.step),
+      lanes[lane].earliestRequest.map({ $0 <= now.elapsed }) ?? true
+    {
+      endWait(lane)
+    }
     counts += claimed.moved
     guard counts.chunks(in: .pending) == 0 else { return }
     lanes.noteNothingPending()

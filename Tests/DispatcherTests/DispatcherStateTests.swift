@@ -269,6 +269,27 @@ struct SlotTests {
   }
 }
 
+@Suite("Dispatcher's machine: the end of a wait")
+struct WaitEndTests {
+  @Test("a chunk whose slot was given before a wait began does not end the wait")
+  func slotFromBefore() {
+    var machine = Machine(concurrency: 2)
+    machine.warmUp()
+    let slot = machine.slot()
+    #expect(machine.wait(0..<2).woken.count == 2)
+    let closing = machine.answer(slot, .throttled, asked: .seconds(60))
+    #expect(closing.waits.map(\.until) == [machine.now.wall + .seconds(60)])
+    let chunk = ClaimedChunk(
+      number: ChunkNumber(9), attempt: 1, countedAttempts: 0, firstItem: 9, itemCount: 1, index: nil,
+      filePart: [], startedAt: machine.now.wall)
+    #expect(machine.handle(.claimed(chunk)) == [])
+    #expect(!machine.answer(slot, .accepted).contains(.tell(.waitOver)))
+    #expect(machine.wait(0..<1) == [.setAlarm(machine.now.elapsed + .seconds(60))])
+    machine.pass(60)
+    #expect(machine.handle(.alarm) == [.tell(.waitOver), .wake(.sender(0), .claim(slot))])
+  }
+}
+
 @Suite("Dispatcher's machine: other runs of the store")
 struct OtherRunsTests {
   @Test("while room is kept for other runs, it is asked for again soon, and told once until when")

@@ -39,6 +39,20 @@ struct WindowRunTests {
     #expect(opened.contains(.tell(.waitOver)))
   }
 
+  @Test("a wait that lasts longer than the closed hours is told again at their end")
+  func waitBehindOpening() throws {
+    var machine = machine()
+    machine.wait(0..<1)
+    #expect(machine.handle(.waits(.reader(0))).woken.count == 1)
+    let told = machine.handle(.readingEnded(isThrottled: true, asked: .seconds(36_000), draw: 1)).waits
+    #expect(told.map(\.until) == [machine.now.wall + .seconds(36_000)])
+    let opening = try #require(LenientTimestamp.parse("2025-06-15T22:00:00Z"))
+    machine.pass(Int(opening.since(machine.now.wall).inSeconds) + 1)
+    let opened = machine.handle(.alarm)
+    #expect(opened.woken.isEmpty)
+    #expect(opened.starts(with: [.tell(.waitOver), .tell(.waiting(told[0]))]))
+  }
+
   @Test("while it waits, the clock is looked at each minute: a clock that was set is noticed")
   func clockIsSet() throws {
     var machine = machine()
