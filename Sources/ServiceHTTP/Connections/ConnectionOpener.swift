@@ -99,17 +99,20 @@ final class ConnectionOpener {
       targetHost: origin.host, targetPort: origin.port, headers: headers,
       deadline: .now() + timeout + .seconds(1), promise: opened)
     let answered = eventLoop.makePromise(of: Void.self)
+    let witness = ProxyAnswerWitness()
     let waiter = OpeningWaiter(answered) {
       $0 is HTTPParserError || $0 is NIOHTTPDecoderError
-        ? NIOHTTP1ProxyConnectHandler.Error.invalidProxyResponse() : $0
+        ? NIOHTTP1ProxyConnectHandler.Error.invalidProxyResponse() : witness.refusal ?? $0
     }
-    opened.futureResult.cascade(to: answered)
+    opened.futureResult.assumeIsolated().flatMapErrorThrowing { throw witness.refusal ?? $0 }.nonisolated()
+      .cascade(to: answered)
     do {
       let pipeline = try opening.usableChannel().pipeline.syncOperations
-      try pipeline.addHandlers([encoder, decoder, handler, waiter])
+      try pipeline.addHandlers([encoder, decoder, witness, handler, waiter])
       return answered.futureResult.assumeIsolated()
         .flatMap { pipeline.removeHandler(encoder) }
         .flatMap { pipeline.removeHandler(decoder) }
+        .flatMap { pipeline.removeHandler(witness) }
         .flatMap { pipeline.removeHandler(waiter) }
         .nonisolated()
     } catch {
@@ -159,6 +162,30 @@ final class ConnectionOpener {
       opening.connection,
     ])
   }
+}
+
+/// Sees the status with which a proxy answers: the error of the handler behind it keeps it to itself.
+private final class ProxyAnswerWitness: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias InboundOut = HTTPClientResponsePart
+
+  /// The proxy's no; `nil` as long as there is none. A 407 has an error of its own.
+  private(set) var refusal: ProxyRefusal?
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if case .head(let head) = unwrapInboundIn(data), !(200..<300).contains(head.status.code),
+      head.status != .proxyAuthenticationRequired
+    {
+      refusal = ProxyRefusal(status: Int(head.status.code))
+    }
+    context.fireChannelRead(data)
+  }
+}
+
+/// A proxy answered that it opens no tunnel.
+struct ProxyRefusal: Error {
+  /// The status of its answer.
+  let status: Int
 }
 
 /// A connection on its way to be ready.

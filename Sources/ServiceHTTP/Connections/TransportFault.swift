@@ -105,7 +105,7 @@ enum TransportFault: String, Sendable, CaseIterable {
         + "answers instead"
     case .proxyUnauthorized:
       "\(first) refuses the user name and password in $HTTPS_PROXY, or requires them"
-    case .proxyRefused: "\(first) opens no tunnel to \(origin)"
+    case .proxyRefused: "\(first) opens no tunnel to \(origin)" + (detail.map { ": it \($0)" } ?? "")
     case .resetEarly: "the connection to \(origin) broke before the request was written\(way)"
     case .timeout: "no whole answer from \(origin) in time"
     case .reset: "the connection to \(origin) was torn down before an answer came"
@@ -120,6 +120,7 @@ enum TransportFault: String, Sendable, CaseIterable {
   static func detail(of error: any Error) -> String? {
     switch error {
     case let error as CertificateFault: error.detail
+    case let error as ProxyRefusal: error.detail
     case ConnectionError.unverifiable:
       "cannot be checked behind a proxy, since the address has no host name; use the service's host name"
     default: nil
@@ -130,6 +131,7 @@ enum TransportFault: String, Sendable, CaseIterable {
     switch error {
     case let error as CertificateFault: fault(of: error)
     case let error as ConnectionError: fault(of: error)
+    case is ProxyRefusal: .proxyRefused
     case let error as NIOHTTP1ProxyConnectHandler.Error: fault(of: error)
     case let error as NIOConnectionError: fault(of: error)
     case let error as IOError: fault(ofErrno: error.errnoCode)
@@ -194,6 +196,17 @@ enum TransportFault: String, Sendable, CaseIterable {
     case ETIMEDOUT: .timeout
     case let code where OpenFiles.isLimit(code): .openFiles
     default: .reset
+    }
+  }
+}
+
+extension ProxyRefusal {
+  /// The status in numbers and in the words of its standard, as a part of a sentence. The proxy's own words are left out:
+  /// they are anybody's.
+  fileprivate var detail: String {
+    switch HTTPResponseStatus(statusCode: status) {
+    case .custom: "answers \(status)"
+    case let known: "answers \(status) \(known.reasonPhrase)"
     }
   }
 }

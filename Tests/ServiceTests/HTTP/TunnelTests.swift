@@ -88,6 +88,24 @@ struct TunnelTests {
     try await proxy.stop()
   }
 
+  @Test(arguments: [
+    (HTTPAnswer.text(403, "no"), "it answers 403 Forbidden"),
+    (HTTPAnswer.text(502, "<html>no</html>"), "it answers 502 Bad Gateway"),
+    (HTTPAnswer.text(302, headers: ["Location: http://elsewhere.example/"]), "it answers 302 Found"),
+    ("HTTP/1.1 100 Continue\r\n\r\n" + HTTPAnswer.text(503, "no"), "it answers 503 Service Unavailable"),
+    (HTTPAnswer.text(499, "no"), "it answers 499"),
+  ])
+  func `a proxy's refusal is told with its status`(answer: String, words: String) async throws {
+    let proxy = try await ScriptedServer([.readRequest, .send(answer), .close])
+    let failure = try await withClient(
+      Self.service, environment: ["HTTPS_PROXY": "127.0.0.1:\(proxy.port)"]
+    ) { await $0.submit(submission()) }.failure
+    #expect(
+      failure?.message
+        == "the proxy 127.0.0.1:\(proxy.port) opens no tunnel to https://service.example: \(words)")
+    try await proxy.stop()
+  }
+
   @Test func `a proxy that is not there, or never answers, has written nothing`() async throws {
     let silent = try await ScriptedServer([.readRequest, .stall])
     let slow = try await withClient(
