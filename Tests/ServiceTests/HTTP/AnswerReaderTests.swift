@@ -196,6 +196,16 @@ import TransfersService
     }
   }
 
+  @Test func `JSON that is whole is the service's word, whatever breaks off behind it`() throws {
+    for text in ["{}", "[]\n", #"{"message":"taken"}"#] {
+      let answer = try decode(text, status: 200, isCut: true)
+      #expect(answer.body == .json)
+      #expect(TransferOutcomes.outcome(of: answer) == .accepted)
+    }
+    let refused = try decode(#"{"code":"insufficient_funds"}"#, status: 200, isCut: true)
+    #expect(TransferOutcomes.outcome(of: refused) == .unknown)
+  }
+
   @Test func `of a body that is too long the beginning counts`() throws {
     let decoder = AnswerReader(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
     for (text, body) in [("{\"tasks\":[", Answer.Body.json), ("xxxx", .other), ("<html>", .page)] {
