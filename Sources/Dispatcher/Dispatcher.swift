@@ -232,9 +232,9 @@ final class Dispatcher: Sendable {
   // MARK: Suspending
 
   /// Lets nothing new leave, waits until what is under way has ended and is recorded, does something, and goes on.
-  func suspended(_ body: () -> Void) async {
+  func suspended(_ body: @Sendable () async -> Void) async {
     handle(.suspending(true))
-    if await turn(of: .suspender, .waits(.suspender)) == .suspend { body() }
+    if await turn(of: .suspender, .waits(.suspender)) == .suspend { await body() }
     handle(.suspending(false))
   }
 

@@ -5,10 +5,10 @@ package struct Suspension: Sendable {
   /// Each element asks for it.
   package let asked: AsyncStream<Void>
   /// Stops the process, and returns when it goes on.
-  package let suspend: @Sendable () -> Void
+  package let suspend: @Sendable () async -> Void
 
   /// A way to be stopped.
-  package init(asked: AsyncStream<Void>, suspend: @escaping @Sendable () -> Void) {
+  package init(asked: AsyncStream<Void>, suspend: @escaping @Sendable () async -> Void) {
     self.asked = asked
     self.suspend = suspend
   }

@@ -119,13 +119,18 @@ final class StopSignals: Sendable {
 
   /// Has SIGTSTP wait for the requests of a run from now on.
   ///
-  /// - Parameter say: tells the person who runs the process.
-  func suspension(_ say: @escaping @Sendable (String) -> Void) -> Suspension {
+  /// - Parameters:
+  ///   - say: tells the person who runs the process.
+  ///   - told: suspends until that is written: a stopped process writes nothing.
+  func suspension(
+    _ say: @escaping @Sendable (String) -> Void, told: @escaping @Sendable () async -> Void
+  ) -> Suspension {
     let (asked, asking) = AsyncStream.makeStream(of: Void.self)
     suspensions.withLockedValue { $0 = Suspensions(asking: asking, say: say) }
     return Suspension(asked: asked) { [suspensions] in
       suspensions.withLockedValue { $0.isWaiting = false }
       say("stopped; no request is under way. Continue with fg, or SIGCONT")
+      await told()
       Self.stopNow()
       say("going on")
     }

@@ -133,7 +133,11 @@ struct RunExecution {
       observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency,
       storePatience: store.patience)
     tidy(signals, session.run)
-    let suspension = signals.suspension { [context = console.context] in context.note($0) }
+    let suspension = signals.suspension { [context = console.context] in
+      context.note($0)
+    } told: { [diagnostics = console.context.diagnostics] in
+      await diagnostics.drained()
+    }
     let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
       try await progress.during {
         // Senders wait for the network most of the time, and are woken where it is read.
