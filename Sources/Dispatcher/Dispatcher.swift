@@ -226,9 +226,6 @@ final class Dispatcher: Sendable {
   /// Whether other chunks may be sent: the first step of one was done, where that has to be seen first.
   var firstStepIsProven: Bool { read { $0.firstStepIsProven } }
 
-  /// Chunks that wait to be sent.
-  var pendingChunks: Int { read { $0.counts.chunks(in: .pending) } }
-
   // MARK: Suspending
 
   /// Lets nothing new leave, waits until what is under way has ended and is recorded, does something, and goes on.

@@ -19,9 +19,6 @@ struct Poller {
   static let longestDelay: Duration = .seconds(30)
   /// Looks in a row that find nothing of a chunk after which it is taken to be gone.
   static let absencesUntilGone = 2
-  /// Videos in a row that the service cannot use, none of the run having been usable yet, after which it is taken to be
-  /// able to use none.
-  static let unusableLimit = 3
 
   /// What is known of a chunk between two looks.
   private struct Watched {
@@ -35,8 +32,6 @@ struct Poller {
 
   private struct State {
     var watched: [ChunkNumber: Watched] = [:]
-    /// Videos that the service could not use while none had been usable.
-    var unusable: Set<ChunkNumber> = []
     /// When any of them moved last.
     var lastMove: Duration
     /// Why the last look said nothing; `nil` when it said something.
@@ -159,10 +154,12 @@ struct Poller {
     switch outcome {
     case .content where chunk.refusal == nil && !dispatcher.firstStepIsProven:
       // Nothing shows yet that the service can fetch any of our videos.
-      pauseIfNoneIsUsable(
-        chunk, because: [code, message].compactMap(\.self).joined(separator: " "), &state)
-      // Another one is tried first: this one may be broken and all others good. Once one was usable it is tried again, and what
-      // is wrong with it is then its own.
+      dispatcher.stop(
+        for: .paused(
+          .source,
+          detail: "the service could not use the first video: "
+            + [code, message].compactMap(\.self).joined(separator: " ")))
+      // Another one is tried first when the run goes on: this one may be broken and all others good.
       try await record(
         chunk, .requeued, next: service.steps.first, readyAt: clock.now(), code: code, message: message,
         &state)
@@ -200,17 +197,6 @@ struct Poller {
             + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit()),
         code: code, message: message, &state)
     }
-  }
-
-  /// Pauses the run when the service could use none of the first videos, or when there is none left that was not tried.
-  private func pauseIfNoneIsUsable(_ chunk: ProcessingChunk, because why: String, _ state: inout State) {
-    let isNew = state.unusable.insert(chunk.number).inserted
-    // Those that were tried are pending again.
-    let untried = dispatcher.pendingChunks - (state.unusable.count - 1)
-    let count = state.unusable.count
-    guard !isNew || count >= Self.unusableLimit || untried <= 0 else { return }
-    let which = count == 1 ? "the first video" : "any of the first \(count) videos"
-    dispatcher.stop(for: .paused(.source, detail: "the service could not use \(which): \(why)"))
   }
 
   /// The step that is sent again once what stopped the run is put right: the step after, where its refusal led to the look.
