@@ -36,10 +36,14 @@ package struct TaskListPage: Sendable, Equatable {
     self.lastPage = lastPage
   }
 
-  /// Whether the list is over: not where the page is empty and says that others follow it.
+  /// Whether the list is over: not where the page is empty and says that others follow it, and by its own word also where it
+  /// has rows although it lies behind the last one, as with something on the way that ignores the number of the page.
   ///
   /// - Parameter page: the number of this page, from 1.
-  func endsList(at page: Int) -> Bool { rows.isEmpty && (lastPage ?? page) <= page }
+  func endsList(at page: Int) -> Bool {
+    guard let lastPage else { return rows.isEmpty }
+    return page > lastPage || rows.isEmpty && page == lastPage
+  }
 }
 
 /// One row of the service's list of tasks, as far as settling and tracking need it.

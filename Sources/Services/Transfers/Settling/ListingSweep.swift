@@ -18,6 +18,10 @@ struct ListingSweep {
 
   /// Pages one sweep may read; a window with more tasks cannot be judged.
   static let pageCap = 2_000
+  /// Pages in a row without a new task after which a list counts as one that ignores the page it is asked for.
+  static let repeatLimit = 3
+  /// Rows of a page of the service where no number of them is asked for: no page that others follow has fewer.
+  static let leastPage = 10
   /// Empty pages that are read on behind.
   static let emptyPageCap = 3
 
@@ -44,14 +48,15 @@ struct ListingSweep {
     var times: [FileName: [Timestamp]] = [:]
     var newestUnnamed: Timestamp?
 
-    /// Returns whether a row was there before.
-    func take(_ rows: [TaskRow]) throws(Failure) -> Bool {
-      var isKnown = false
+    /// Returns whether a row was there before, and whether one was not.
+    func take(_ rows: [TaskRow]) throws(Failure) -> (isKnown: Bool, isNew: Bool) {
+      var (isKnown, isNew) = (false, false)
       for row in rows {
         guard seen.insert(row.id).inserted else {
           isKnown = true
           continue
         }
+        isNew = true
         if row.belongsToAnother(than: index) { continue }
         guard let createdAt = row.createdAt else {
           throw .unavailable("the listing has a task whose time cannot be read")
@@ -67,23 +72,30 @@ struct ListingSweep {
           newestUnnamed = max(newestUnnamed ?? createdAt, createdAt)
         }
       }
-      return isKnown
+      return (isKnown, isNew)
     }
 
     var page = 1
     var pagesWithRows = 0
     var emptyPages: [Int] = []
     var lastPage = 0
+    var repeats = 0
     while true {
       let listed = try await read(index, page: page)
-      _ = try take(listed.rows)
+      let isNew = try take(listed.rows).isNew
+      if listed.endsList(at: page) { break }
       if listed.rows.isEmpty {
-        if listed.endsList(at: page) { break }
         emptyPages.append(page)
         lastPage = listed.lastPage ?? 0
         guard emptyPages.count <= Self.emptyPageCap else { break }
       } else {
         pagesWithRows += 1
+        repeats = isNew ? 0 : repeats + 1
+        // Shorter than any page limit is, it is the whole list.
+        if repeats >= Self.repeatLimit, listed.lastPage == nil, listed.rows.count < Self.leastPage { break }
+        guard repeats < Self.repeatLimit else {
+          throw .unavailable("the listing gives the same tasks on every page")
+        }
         if listed.rows.allSatisfy({ ($0.createdAt ?? windowStart) < windowStart }) { break }
       }
       page += 1
@@ -96,7 +108,7 @@ struct ListingSweep {
       var again = 1
       while again <= Self.pageCap {
         let rows = try await read(index, page: again).rows
-        if try take(rows) || rows.isEmpty { break }
+        if try take(rows).isKnown || rows.isEmpty { break }
         again += 1
       }
     }

@@ -95,6 +95,22 @@ struct ListingSweepTests {
     #expect(asked == [1, 2, 3, 4])
   }
 
+  @Test("a list that ignores the page it is asked for ends by its own word, or where its one page is short")
+  func samePage() async throws {
+    let (whole, asked) = try await snapshot(
+      Array(repeating: TaskListPage(Self.rows(0..<3), lastPage: 1), count: 9), lookingFor: ["2.mp4"])
+    #expect(whole.times["2.mp4"]?.count == 1 && whole.gap == nil)
+    #expect(asked == [1, 2])
+    let silent = try await snapshot(Array(repeating: TaskListPage(Self.rows(0..<3)), count: 9))
+    #expect(silent.found.tasks == 3)
+    #expect(silent.asked == [1, 2, 3, 4, 1])
+    for pages in [TaskListPage(Self.rows(0..<50)), TaskListPage(Self.rows(0..<3), lastPage: 99)] {
+      await #expect(throws: ListingSweep.Failure.self) {
+        try await snapshot(Array(repeating: pages, count: 50))
+      }
+    }
+  }
+
   @Test("an empty page that is the last one, or says nothing of others, is the end")
   func end() async throws {
     for lastPage in [nil, 1, 2] {
@@ -145,6 +161,7 @@ struct TaskTrackingTests {
     #expect(try await page(TaskListPage([])).isLast)
     #expect(try await page(TaskListPage([], lastPage: 3), number: 2).isLast == false)
     #expect(try await page(TaskListPage([], lastPage: 3), number: 3).isLast)
+    #expect(try await page(TaskListPage([ListingSweepTests.row(0)], lastPage: 1), number: 2).isLast)
   }
 
   @Test("a task of another index is no item's, and tells how far back the page is all the same")
