@@ -205,7 +205,8 @@ struct PostgresStatementsTests {
       try connection.rows("SELECT size FROM entry ORDER BY number") { $0.int(0) }
     }
     #expect(sizes == [3, 3])
-    #expect(meeting.visits == 3)
+    // Once more for each time that the server ended one: made again, it may take its row before the other wakes.
+    #expect(meeting.visits >= 3)
     try await first.close()
     try await second.close()
   }
