@@ -12,7 +12,7 @@ import UnixSignals
 /// signals within microseconds. A person who wants the process to end at once takes longer than that, or sends another signal.
 struct StopRequest: Sendable {
   /// How long after the first signal another one of its kind belongs to it.
-  static let window: Duration = .milliseconds(500)
+  static let window: Duration = .milliseconds(100)
 
   private let signal: Int32
   private let time: Duration

@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Requests to stop")
 struct StopRequestTests {
-  @Test("signals of one kind within half a second are one request, as timeout sends them")
+  @Test("signals of one kind within a tenth of a second are one request, as timeout sends them")
   func together() {
     let request = StopRequest(15, at: .seconds(7))
     #expect(request.includes(15, at: .seconds(7)))
     #expect(request.includes(15, at: .seconds(7) + .microseconds(3)))
-    #expect(request.includes(15, at: .seconds(7) + .milliseconds(499)))
+    #expect(request.includes(15, at: .seconds(7) + .milliseconds(99)))
   }
 
   @Test("a later signal and one of another kind are a second request")
