@@ -24,8 +24,8 @@ package protocol TransfersAPI: Sendable {
 
 /// One page of the service's list of tasks.
 package struct TaskListPage: Sendable, Equatable {
-  /// Its rows, in their order. Services and gateways may make a page short although the list goes on; only one without
-  /// rows can be the end.
+  /// Its rows, in their order. Services and gateways may make a page short although the list goes on: that it has few rows
+  /// ends no list.
   package var rows: [TaskRow]
   /// The number of the last page, as the page itself says it; `nil` where it says none.
   package var lastPage: Int?
@@ -36,14 +36,10 @@ package struct TaskListPage: Sendable, Equatable {
     self.lastPage = lastPage
   }
 
-  /// Whether the list is over: not where the page is empty and says that others follow it, and by its own word also where it
-  /// has rows although it lies behind the last one, as with something on the way that ignores the number of the page.
+  /// Whether the list is over: not where the page is empty and says that others follow it.
   ///
   /// - Parameter page: the number of this page, from 1.
-  func endsList(at page: Int) -> Bool {
-    guard let lastPage else { return rows.isEmpty }
-    return page > lastPage || rows.isEmpty && page == lastPage
-  }
+  func endsList(at page: Int) -> Bool { rows.isEmpty && (lastPage ?? page) <= page }
 }
 
 /// One row of the service's list of tasks, as far as settling and tracking need it.

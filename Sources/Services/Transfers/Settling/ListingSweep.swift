@@ -7,10 +7,11 @@ internal import ServiceHTTP
 /// The service's own time filter is not used: it means "on that date", and nights cross midnight. Rows that name
 /// another index are left out: something on the way may drop the filter of the request.
 ///
-/// The sweep ends at an empty page, or at one of which every row is older than the window. A short page is no end: the
-/// service, or a gateway, may make pages shorter than was asked for, or leave rows out of one. An empty page that says
-/// that others follow it is a gap, and the list is read on behind it. Then the list is read again from its first page
-/// on, as far as it brings only rows that came meanwhile.
+/// The sweep ends at an empty page, at one of which every row is older than the window, or at one without a new row
+/// behind the last page by the list's own word. A short page is no end: the service, or a gateway, may make pages shorter than was asked for,
+/// or leave rows out of one. An empty page that says that others follow it is a gap, and the list is read on behind it.
+/// A list that gives the same rows on every page shows nothing, unless it is shorter than any page. At the end the list
+/// is read again from its first page on, as far as it brings only rows that came meanwhile.
 struct ListingSweep {
   let api: any TransfersAPI
   let gate: any ReadingGate
@@ -91,6 +92,8 @@ struct ListingSweep {
       } else {
         pagesWithRows += 1
         repeats = isNew ? 0 : repeats + 1
+        // Something on the way ignores the number of the page: by its own word there is no such page.
+        if !isNew, let last = listed.lastPage, page > last { break }
         // Shorter than any page limit is, it is the whole list.
         if repeats >= Self.repeatLimit, listed.lastPage == nil, listed.rows.count < Self.leastPage { break }
         guard repeats < Self.repeatLimit else {

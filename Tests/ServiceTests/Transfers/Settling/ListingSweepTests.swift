@@ -100,7 +100,12 @@ struct ListingSweepTests {
     let (whole, asked) = try await snapshot(
       Array(repeating: TaskListPage(Self.rows(0..<3), lastPage: 1), count: 9), lookingFor: ["2.mp4"])
     #expect(whole.times["2.mp4"]?.count == 1 && whole.gap == nil)
-    #expect(asked == [1, 2])
+    #expect(asked == [1, 2, 1])
+    // A total that is too small ends nothing that goes on.
+    let small = try await snapshot([
+      TaskListPage(Self.rows(0..<3), lastPage: 1), TaskListPage(Self.rows(3..<6), lastPage: 1),
+    ])
+    #expect(small.found.tasks == 6)
     let silent = try await snapshot(Array(repeating: TaskListPage(Self.rows(0..<3)), count: 9))
     #expect(silent.found.tasks == 3)
     #expect(silent.asked == [1, 2, 3, 4, 1])
@@ -161,7 +166,7 @@ struct TaskTrackingTests {
     #expect(try await page(TaskListPage([])).isLast)
     #expect(try await page(TaskListPage([], lastPage: 3), number: 2).isLast == false)
     #expect(try await page(TaskListPage([], lastPage: 3), number: 3).isLast)
-    #expect(try await page(TaskListPage([ListingSweepTests.row(0)], lastPage: 1), number: 2).isLast)
+    #expect(try await page(TaskListPage([ListingSweepTests.row(0)], lastPage: 1), number: 2).isLast == false)
   }
 
   @Test("a task of another index is no item's, and tells how far back the page is all the same")
