@@ -1,0 +1,130 @@
+import BatchDomain
+import Testing
+@testable import Dispatcher
+
+@Suite("Dispatcher's machine: waits and --max-wait")
+struct MaxWaitTests {
+  /// A machine that sits out an hour.
+  func machine(hasReachedService: Bool = true) -> Machine {
+    Machine(hasReachedService: hasReachedService) { $0.maxWait = .seconds(3_600) }
+  }
+
+  static func throttled(_ reason: String, _ seconds: Int) -> StopCause {
+    .paused(
+      .throttled,
+      detail: "\(reason) until \(Machine.start.wall + .seconds(seconds)), which is longer than --max-wait")
+  }
+
+  @Test(
+    "a wait that an answer asks for is put on disk, and pauses where it is too long",
+    arguments: [3_600, 3_601])
+  func ofAnAnswer(seconds: Int) {
+    var machine = machine()
+    machine.wait(0..<1)
+    let actions = machine.answer(machine.slot(), .throttled, asked: .seconds(seconds))
+    let reason = "the service asks to wait"
+    let until = Machine.start.wall + .seconds(seconds)
+    #expect(actions.waits == [StoredWait(until: until, reason: reason)])
+    #expect(actions.reply?.wait == StoredWait(until: until, reason: reason, length: .seconds(seconds)))
+    #expect(actions.stops == (seconds > 3_600 ? [Self.throttled(reason, seconds)] : []))
+  }
+
+  @Test(
+    "a wait on record when the run begins is sat out or pauses it by the same rule",
+    arguments: [3_600, 3_601])
+  func atTheStart(seconds: Int) {
+    var machine = machine()
+    let wait = StoredWait(
+      until: Machine.start.wall + .seconds(seconds), reason: "asked before", length: .seconds(seconds))
+    let standing = machine.standing(wait: wait)
+    let actions = machine.handle(.started(standing, isCancelling: false))
+    let isTooLong = seconds > 3_600
+    let cause = Self.throttled("asked before", seconds)
+    #expect(actions == [.tell(.started(standing))] + (isTooLong ? [.tell(.stopping(cause))] : []))
+    #expect(
+      machine.wait(0..<1)
+        == (isTooLong
+          ? [.wake(.sender(0), .leave)]
+          : [
+            .tell(.waiting(StoredWait(until: wait.until, reason: "asked before"))),
+            .setAlarm(Machine.start.elapsed + .seconds(3_600)),
+          ]))
+  }
+
+  @Test(
+    "a wait that another run was asked for is sat out or pauses by the same rule", arguments: [3_600, 3_601])
+  func ofAnotherRun(seconds: Int) {
+    var machine = machine()
+    machine.wait(0..<1)
+    let until = Machine.start.wall + .seconds(seconds)
+    let actions = machine.handle(.foundNothingBefore(until, .wait("asked elsewhere"), machine.slot()))
+    #expect(actions.waits == [StoredWait(until: until, reason: "asked elsewhere")])
+    #expect(actions.stops == (seconds > 3_600 ? [Self.throttled("asked elsewhere", seconds)] : []))
+  }
+
+  @Test("waits of our own choosing pause nothing: the rate, and the next try of a chunk")
+  func ownWaits() {
+    var machine = machine()
+    let moment = Machine.start.wall + .seconds(86_000)
+    let rate = Rate(count: 1, window: .day)
+    machine.wait(0..<1)
+    #expect(machine.handle(.foundNothingBefore(moment, .rate(rate), machine.slot())).stops == [])
+    machine.pass(86_000)
+    machine.wait(0..<1)
+    let later = machine.now.wall + .seconds(86_000)
+    #expect(machine.handle(.foundNothingBefore(later, .ready, machine.slot())) == [])
+  }
+
+  @Test("an outage that lasts longer than --max-wait says since when, and with what the last request failed")
+  func outage() {
+    var machine = machine()
+    var stops: [StopCause] = []
+    var lastTry = machine.now.wall
+    machine.wait(0..<1)
+    while stops.isEmpty {
+      lastTry = machine.now.wall
+      let actions = machine.answer(
+        machine.slot(), .notProcessed, failure: "refused", obstacle: .connection)
+      #expect(actions.reply == GateEffect(wait: nil, isInOutage: true))
+      stops = actions.stops
+      for wait in actions.waits { machine.pass(Int(wait.until.since(machine.now.wall).inSeconds)) }
+      machine.wait(0..<1)
+    }
+    #expect(
+      stops == [
+        .paused(
+          .unreachable,
+          detail:
+            "nothing got through since \(Machine.start.wall); the last request failed at \(lastTry): refused")
+      ])
+    // There was a try at the end of it.
+    #expect(lastTry == Machine.start.wall + .seconds(3_600))
+  }
+
+  @Test("where nothing is left to send or to settle, no wait pauses anything")
+  func nothingLeft() {
+    var machine = Machine(chunks: 1) { $0.maxWait = .seconds(60) }
+    machine.wait(0..<1)
+    let recorded = machine.moved(.pending, .accepted)
+    _ = machine.handle(.cancelledPending(recorded))
+    #expect(machine.answer(machine.slot(), .accepted, asked: .seconds(61)).stops == [])
+  }
+
+  @Test(
+    "a name that was never resolved pauses after three requests, one that was is an outage",
+    arguments: [false, true])
+  func unresolved(hasReachedService: Bool) {
+    var machine = machine(hasReachedService: hasReachedService)
+    var stops: [StopCause] = []
+    for _ in 0..<5 where stops.isEmpty {
+      machine.wait(0..<1)
+      stops +=
+        machine.answer(machine.slot(), .notProcessed, failure: "no such name", obstacle: .unresolvedName)
+        .stops
+      machine.pass(60)
+    }
+    let cause = StopCause.paused(
+      .endpoint, detail: "no such name, in 3 tries and never before in this run")
+    #expect(stops == (hasReachedService ? [] : [cause]))
+  }
+}
