@@ -44,6 +44,19 @@ struct TerminalTests {
     await scene.server.stop()
   }
 
+  @Test("help is whole however narrow the terminal is", arguments: ["1", "26", "49"])
+  func narrowHelp(columns: String) async throws {
+    let scene = try await Scene()
+    let ended = try await OrchestrateProcess(
+      ["submit", "--help"], environment: scene.environment.merging(["COLUMNS": columns]) { $1 }
+    ).ended()
+    #expect(ended.status == 0, "\(ended.diagnostics)")
+    #expect(ended.output.contains("--chunk-size"))
+    // What the option does is there, too.
+    #expect(ended.output.contains("Items per request"))
+    await scene.server.stop()
+  }
+
   @Test("NO_COLOR takes the colour, TERM=dumb and --progress always every control sequence")
   func plain() async throws {
     let scene = try await slowScene()

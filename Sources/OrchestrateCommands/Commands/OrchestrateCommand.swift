@@ -66,6 +66,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   package static func start() -> Never {
     StandardDescriptors.hold()
     signal(SIGPIPE, SIG_IGN)
+    widenNarrowHelp()
     Task {
       do {
         await main(try ArgumentCheck.texts(arguments))
@@ -75,5 +76,19 @@ package struct OrchestrateCommand: AsyncParsableCommand {
       Foundation.exit(EXIT_SUCCESS)
     }
     dispatchMain()
+  }
+
+  /// The columns that help is written for at least.
+  private static let leastColumns = 50
+
+  /// Has the argument parser write help for more columns than a very narrow terminal has: where no room is left beside the
+  /// names of options, it leaves out what they do, and a debug build ends.
+  ///
+  /// Changes the environment, so it comes before the first task.
+  private static func widenNarrowHelp() {
+    let named = getenv("COLUMNS").flatMap { Int(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
+    let found = StandardStream.output.size.map(\.columns).flatMap { $0 > 0 ? $0 : nil }
+    guard let columns = named ?? found, columns < leastColumns else { return }
+    setenv("COLUMNS", "\(leastColumns)", 1)
   }
 }
