@@ -50,7 +50,7 @@ link_fuzz_sources() {
   # Of the service's modules only what decodes: nothing that needs the network.
   local decoders=(
     ServiceHTTP/ServiceHTTPError
-    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListingFailure,MarkupPage,RequestedWait,VideoStatus}
+    ServiceHTTP/Answers/{Answer,AnswerReader,ContentCoding,LenientJSON,ListPage,ListingFailure,MarkupPage,RequestedWait,VideoStatus}
     ServiceHTTP/Secrets/{APIKey,Scrubber}
     Services/Transfers/{TaskList,TransferOutcomes,TransfersAPI}
   )

@@ -266,19 +266,19 @@ private struct NightAssets: AssetsAPI {
     try await process.read { [base] () async throws(ListingFailure) in try await base.asset(id) }
   }
 
-  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
+  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> ListPage<AssetRow> {
     try await process.read { [base] () async throws(ListingFailure) in
       try await base.assets(page: page, limit: limit, fileName: fileName)
     }
   }
 
-  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await process.read { [base] () async throws(ListingFailure) in
       try await base.indexedAssets(of: asset, page: page)
     }
   }
 
-  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await process.read { [base] () async throws(ListingFailure) in
       try await base.indexedAssets(in: index, page: page)
     }

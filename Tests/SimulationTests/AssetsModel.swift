@@ -206,21 +206,22 @@ struct SimulatedAssets: AssetsAPI {
     return found
   }
 
-  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
+  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> ListPage<AssetRow> {
     try await read("list \(page)") {
-      model.list(page: page, limit: limit).filter { row in fileName == nil || row.fileName == fileName }
+      ListPage(
+        model.list(page: page, limit: limit).filter { row in fileName == nil || row.fileName == fileName })
     }
   }
 
-  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await read("indexed of \(asset.suffix(4))") {
-      model.listIndexed(page: page, limit: pageLimit) { $0.asset == asset }
+      ListPage(model.listIndexed(page: page, limit: pageLimit) { $0.asset == asset })
     }
   }
 
-  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await read("indexed in \(index)") {
-      model.listIndexed(page: page, limit: pageLimit) { $0.index == index }
+      ListPage(model.listIndexed(page: page, limit: pageLimit) { $0.index == index })
     }
   }
 

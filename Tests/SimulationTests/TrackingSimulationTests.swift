@@ -288,14 +288,19 @@ private final class ListedService: TransfersAPI, AssetsAPI {
 
   func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow] { [] }
   func asset(_ id: String) async throws(ListingFailure) -> AssetRow { throw .refused(Answer(status: 404)) }
-  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] { [] }
-  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] { [] }
+  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> ListPage<AssetRow> {
+    ListPage([])
+  }
+  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
+    ListPage([])
+  }
 
-  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await weather()
-    return rows(page).map {
-      IndexedAssetRow(id: $0.id, asset: "a", createdAt: $0.createdAt, status: $0.status)
-    }
+    return ListPage(
+      rows(page).map {
+        IndexedAssetRow(id: $0.id, asset: "a", createdAt: $0.createdAt, status: $0.status)
+      })
   }
 
   func indexedAsset(_ id: String, in index: IndexID) async throws(ListingFailure) -> IndexedAssetRow {

@@ -20,7 +20,7 @@ package struct AssetPages: Sendable {
   /// The assets of a page, in its order.
   ///
   /// - Throws: `UnreadablePage` when the body has no array `data`, or a row has no `_id`.
-  package func assets(_ body: [UInt8]) throws(UnreadablePage) -> [AssetRow] {
+  package func assets(_ body: [UInt8]) throws(UnreadablePage) -> ListPage<AssetRow> {
     try rows(body, of: "the list of assets") { id, row in asset(id, row) }
   }
 
@@ -37,7 +37,7 @@ package struct AssetPages: Sendable {
   /// The indexed assets of a page, in its order.
   ///
   /// - Throws: `UnreadablePage` when the body has no array `data`, or a row has no `_id`.
-  package func indexedAssets(_ body: [UInt8]) throws(UnreadablePage) -> [IndexedAssetRow] {
+  package func indexedAssets(_ body: [UInt8]) throws(UnreadablePage) -> ListPage<IndexedAssetRow> {
     try rows(body, of: "the list of indexed assets") { id, row in indexedAsset(id, row) }
   }
 
@@ -94,18 +94,11 @@ package struct AssetPages: Sendable {
 
   private func rows<Row>(
     _ body: [UInt8], of list: String, row: (String, LenientJSON) -> Row
-  ) throws(UnreadablePage) -> [Row] {
-    guard let json = LenientJSON.parse(body) else { throw UnreadablePage("\(list) is not JSON") }
-    guard case .array(let data) = json["data"] else { throw UnreadablePage("\(list) has no array `data`") }
-    var rows: [Row] = []
-    rows.reserveCapacity(data.count)
-    for (position, element) in data.enumerated() {
-      guard let id = id(of: element) else {
-        throw UnreadablePage("row \(position + 1) of \(list) has no usable `_id`")
-      }
-      rows.append(row(id, element))
+  ) throws(UnreadablePage) -> ListPage<Row> {
+    try ListPage(body, of: list) { element, what throws(UnreadablePage) in
+      guard let id = id(of: element) else { throw UnreadablePage("\(what) has no usable `_id`") }
+      return row(id, element)
     }
-    return rows
   }
 
   /// An id is stored and shown: one that is empty, shows the key, or has other characters than those of ids is none.

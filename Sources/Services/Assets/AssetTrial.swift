@@ -116,7 +116,7 @@ extension AssetsService {
     while true {
       do throws(ListingFailure) {
         if listed == nil {
-          let rows = try await api.assets(page: 1, limit: api.pageLimit, fileName: nil)
+          let rows = try await api.assets(page: 1, limit: api.pageLimit, fileName: nil).rows
           listed = rows.first { $0.id == asset }.map { (clock.elapsed() - made, $0.item == tag.item) }
         }
         if readyAfter == nil {
@@ -157,7 +157,7 @@ extension AssetsService {
     var looks = Looks()
     while clock.elapsed() - made < Self.listPatience {
       do throws(ListingFailure) {
-        let rows = try await api.indexedAssets(of: asset, page: 1)
+        let rows = try await api.indexedAssets(of: asset, page: 1).rows
         if rows.contains(where: { $0.id == id && $0.mayBe(of: asset) }) { return clock.elapsed() - made }
       } catch {
         // It may pass; a service that has no such list never shows it.

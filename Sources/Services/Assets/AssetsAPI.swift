@@ -31,17 +31,17 @@ package protocol AssetsAPI: Sendable {
   ///   - limit: rows per page.
   ///   - fileName: only assets whose file name contains this one, whatever its case, as far as the service keeps to that.
   /// - Throws: `ListingFailure`.
-  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow]
+  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> ListPage<AssetRow>
 
   /// A page of the indexed assets that were made of an asset, in any index.
   ///
   /// - Throws: `ListingFailure`.
-  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow]
+  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow>
 
   /// A page of the indexed assets of an index, newest first.
   ///
   /// - Throws: `ListingFailure`.
-  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow]
+  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow>
 
   /// An indexed asset of an index.
   ///

@@ -128,7 +128,7 @@ package final class AssetsHTTP: AssetsAPI {
 
   package func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow] {
     try await read(AssetPaths.assets(ids: ids, limit: pageLimit)) { pages, bytes throws(UnreadablePage) in
-      try pages.assets(bytes)
+      try pages.assets(bytes).rows
     }
   }
 
@@ -138,7 +138,7 @@ package final class AssetsHTTP: AssetsAPI {
 
   package func assets(
     page: Int, limit: Int, fileName: FileName?
-  ) async throws(ListingFailure) -> [AssetRow] {
+  ) async throws(ListingFailure) -> ListPage<AssetRow> {
     try await read(AssetPaths.assets(page: page, limit: limit, fileName: fileName)) {
       pages, bytes throws(UnreadablePage) in try pages.assets(bytes)
     }
@@ -146,7 +146,7 @@ package final class AssetsHTTP: AssetsAPI {
 
   package func indexedAssets(
     of asset: String, page: Int
-  ) async throws(ListingFailure) -> [IndexedAssetRow] {
+  ) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await read(AssetPaths.indexedAssets(of: asset, page: page, limit: pageLimit)) {
       pages, bytes throws(UnreadablePage) in try pages.indexedAssets(bytes)
     }
@@ -154,7 +154,7 @@ package final class AssetsHTTP: AssetsAPI {
 
   package func indexedAssets(
     in index: IndexID, page: Int
-  ) async throws(ListingFailure) -> [IndexedAssetRow] {
+  ) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try await read(AssetPaths.indexedAssets(in: index, page: page, limit: pageLimit)) {
       pages, bytes throws(UnreadablePage) in try pages.indexedAssets(bytes)
     }

@@ -110,7 +110,7 @@ extension AssetsService {
     for page in 1...Self.pagesOfName {
       let rows: [AssetRow]
       do throws(ListingFailure) {
-        rows = try await api.assets(page: page, limit: api.pageLimit, fileName: name)
+        rows = try await api.assets(page: page, limit: api.pageLimit, fileName: name).rows
       } catch {
         return nil
       }

@@ -14,11 +14,10 @@ struct IndexedAssetTracking: TrackingStrategy {
 
   func page(_ page: Int, of index: IndexID, gate: any ReadingGate) async -> TrackingAnswer<ListedPage> {
     await ask(through: gate) { () throws(ListingFailure) in
-      let rows = try await api.indexedAssets(in: index, page: page)
-      // Totals are not believed, and a page may be short: an empty one is the end.
+      let listed = try await api.indexedAssets(in: index, page: page)
       return ListedPage(
-        number: page, videos: rows.filter { $0.mayBe(in: index) }.map(Self.video), isLast: rows.isEmpty,
-        readAt: clock.now())
+        number: page, videos: listed.rows.filter { $0.mayBe(in: index) }.map(Self.video),
+        isLast: listed.endsList(at: page), readAt: clock.now())
     }
   }
 

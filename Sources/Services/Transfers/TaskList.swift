@@ -24,18 +24,7 @@ package struct TaskPageDecoder: Sendable {
   ///
   /// - Throws: `UnreadablePage` when the body is not such an object, or a row has no `_id`.
   package func page(_ body: [UInt8]) throws(UnreadablePage) -> TaskListPage {
-    guard let json = LenientJSON.parse(body) else { throw UnreadablePage("the list of tasks is not JSON") }
-    guard case .array(let data) = json["data"] else {
-      throw UnreadablePage("the list of tasks has no array `data`")
-    }
-    var rows: [TaskRow] = []
-    rows.reserveCapacity(data.count)
-    for (position, element) in data.enumerated() {
-      rows.append(try row(element, "row \(position + 1) of the list of tasks"))
-    }
-    // A zero says nothing: some versions of the service do not count.
-    let lastPage = json["page_info"]?["total_page"]?.wholeNumber.flatMap { $0 > 0 ? $0 : nil }
-    return TaskListPage(rows, lastPage: lastPage)
+    try ListPage(body, of: "the list of tasks") { task, what throws(UnreadablePage) in try row(task, what) }
   }
 
   /// One task.
@@ -59,14 +48,6 @@ package struct TaskPageDecoder: Sendable {
       createdAt: task["created_at"]?.string.flatMap(LenientTimestamp.parse),
       status: status.map { scrubber.scrub($0) },
       reason: status == "failed" ? VideoStatus.reason(in: task, scrubber: scrubber) : nil)
-  }
-}
-
-extension LenientJSON {
-  /// A whole number.
-  fileprivate var wholeNumber: Int? {
-    guard case .number(let digits) = self else { return nil }
-    return Int(digits)
   }
 }
 

@@ -23,24 +23,7 @@ package protocol TransfersAPI: Sendable {
 }
 
 /// One page of the service's list of tasks.
-package struct TaskListPage: Sendable, Equatable {
-  /// Its rows, in their order. Services and gateways may make a page short although the list goes on: that it has few rows
-  /// ends no list.
-  package var rows: [TaskRow]
-  /// The number of the last page, as the page itself says it; `nil` where it says none.
-  package var lastPage: Int?
-
-  /// A page as it was decoded.
-  package init(_ rows: [TaskRow], lastPage: Int? = nil) {
-    self.rows = rows
-    self.lastPage = lastPage
-  }
-
-  /// Whether the list is over: not where the page is empty and says that others follow it.
-  ///
-  /// - Parameter page: the number of this page, from 1.
-  func endsList(at page: Int) -> Bool { rows.isEmpty && (lastPage ?? page) <= page }
-}
+package typealias TaskListPage = ListPage<TaskRow>
 
 /// One row of the service's list of tasks, as far as settling and tracking need it.
 package struct TaskRow: Sendable, Equatable {

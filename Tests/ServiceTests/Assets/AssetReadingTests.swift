@@ -68,13 +68,25 @@ struct AssetReadingTests {
     #expect(named.target == "GET /v1.3/assets?filename=a%26b%3D%C3%A9.mp4&page=1&page_limit=1 HTTP/1.1")
   }
 
+  @Test func `a page says how many pages the list has, unless that is zero`() async throws {
+    let body = #"{"data":[],"page_info":{"total_page":4}}"#
+    let empty = try await read(HTTPAnswer.text(200, body)) {
+      service throws(ListingFailure) in try await service.assets(page: 2, limit: 50, fileName: nil)
+    }
+    #expect(try empty.result.get() == ListPage([], lastPage: 4))
+    let zero = try await read(HTTPAnswer.text(200, page)) {
+      service throws(ListingFailure) in try await service.assets(page: 1, limit: 50, fileName: nil)
+    }
+    #expect(try zero.result.get().lastPage == nil)
+  }
+
   @Test func `indexed assets are asked for by asset and by index`() async throws {
     let body = #"{"data":[{"_id":"x1","index":{"_id":"i1","name":"n"}}]}"#
     let ofAsset = try await read(HTTPAnswer.text(200, body)) {
       service throws(ListingFailure) in try await service.indexedAssets(of: "a1", page: 2)
     }
     #expect(ofAsset.target == "GET /v1.3/assets/a1/indexed-assets?page=2&page_limit=50 HTTP/1.1")
-    #expect(try ofAsset.result.get() == [IndexedAssetRow(id: "x1", index: "i1")])
+    #expect(try ofAsset.result.get().rows == [IndexedAssetRow(id: "x1", index: "i1")])
     let list =
       #"{"data":[{"_id":"x1","asset_id":"a1","created_at":"2026-11-26T22:00:00Z","status":"ready"}]}"#
     let ofIndex = try await read(HTTPAnswer.text(200, list)) {
@@ -85,7 +97,7 @@ struct AssetReadingTests {
         == "GET /v1.3/indexes/i1/indexed-assets?page=1&page_limit=50&sort_by=created_at&sort_option=desc HTTP/1.1"
     )
     #expect(
-      try ofIndex.result.get() == [
+      try ofIndex.result.get().rows == [
         IndexedAssetRow(
           id: "x1", asset: "a1", createdAt: Timestamp(milliseconds: 1_795_730_400_000), status: "ready")
       ])

@@ -102,6 +102,8 @@ final class ModelAssets: AssetsAPI {
     var ignoresIDs = false
     /// Whether every page of a list is the first one.
     var ignoresPages = false
+    /// Pages of lists that come without their rows and say that there are five pages.
+    var emptiedPages: Set<Int> = []
     /// Whether the list of an asset shows what was made of others, too.
     var ignoresAssets = false
     /// Whether the list of an asset says of which asset a row is.
@@ -169,13 +171,14 @@ final class ModelAssets: AssetsAPI {
     return result
   }
 
-  private func page<Row>(_ rows: [Row], _ page: Int, _ limit: Int, ignoringPages: Bool = false) -> [Row] {
-    Array(rows.dropFirst(ignoringPages ? 0 : (page - 1) * limit).prefix(limit))
+  private func page<Row>(_ rows: [Row], _ page: Int, _ limit: Int, of model: Model) -> ListPage<Row> {
+    if model.emptiedPages.contains(page) { return ListPage([], lastPage: 5) }
+    return ListPage(Array(rows.dropFirst(model.ignoresPages ? 0 : (page - 1) * limit).prefix(limit)))
   }
 
   func assets(ids: [String]) async throws(ListingFailure) -> [AssetRow] {
     try answer(.byIDs) { model in
-      page(model.assets.filter { model.ignoresIDs || ids.contains($0.id) }, 1, pageLimit)
+      Array(model.assets.filter { model.ignoresIDs || ids.contains($0.id) }.prefix(pageLimit))
     }
   }
 
@@ -185,32 +188,27 @@ final class ModelAssets: AssetsAPI {
     return found
   }
 
-  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> [AssetRow] {
+  func assets(page: Int, limit: Int, fileName: FileName?) async throws(ListingFailure) -> ListPage<AssetRow> {
     try answer(fileName == nil ? .list : .named) { model in
       self.page(
-        model.assets.filter { fileName == nil || $0.fileName == fileName }, page, limit,
-        ignoringPages: model.ignoresPages)
+        model.assets.filter { fileName == nil || $0.fileName == fileName }, page, limit, of: model)
     }
   }
 
-  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(of asset: String, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try answer(.ofAsset) { model in
-      let rows = self.page(
-        model.indexed.filter { model.ignoresAssets || $0.asset == asset }, page, pageLimit)
-      return model.namesAssets
-        ? rows
-        : rows.map { row in
-          var row = row
-          row.asset = nil
-          return row
-        }
+      var listed = self.page(
+        model.indexed.filter { model.ignoresAssets || $0.asset == asset }, page, pageLimit, of: model)
+      if !model.namesAssets {
+        for row in listed.rows.indices { listed.rows[row].asset = nil }
+      }
+      return listed
     }
   }
 
-  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> [IndexedAssetRow] {
+  func indexedAssets(in index: IndexID, page: Int) async throws(ListingFailure) -> ListPage<IndexedAssetRow> {
     try answer(.ofIndex) { model in
-      self.page(
-        model.indexed.filter { $0.index == index }, page, pageLimit, ignoringPages: model.ignoresPages)
+      self.page(model.indexed.filter { $0.index == index }, page, pageLimit, of: model)
     }
   }
 

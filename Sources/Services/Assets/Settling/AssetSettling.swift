@@ -133,6 +133,7 @@ struct AssetSettling: SettlingStrategy {
   private func absence(
     of chunk: UnknownChunk, in snapshot: AssetSnapshot, unshown: [StepAcceptance]
   ) -> Sight {
+    if let gap = snapshot.gap { return .unclear(gap) }
     let since = chunk.startedAt - AssetSweep.clockMargin
     if let name = chunk.items.first.flatMap({ AssetFileName.name(of: $0.object) }),
       snapshot.bare.contains(where: { $0.fileName == name && ($0.createdAt ?? since) >= since })
@@ -282,8 +283,8 @@ struct AssetSettling: SettlingStrategy {
       switch try await attempt({ sweep throws(GatedReading.Failure) in
         try await sweep.indexedAssets(of: asset)
       }) {
-      case .success(let rows) where rows.allSatisfy({ $0.mayBe(of: asset) }):
-        let list = IndexedAssetLists.OfAsset(rows)
+      case .success(let (rows, gap)) where rows.allSatisfy({ $0.mayBe(of: asset) }):
+        let list = IndexedAssetLists.OfAsset(rows, gap: gap)
         lists.byAsset[asset] = .success(list)
         return list.ids(in: index)
       case .success: lists.areOfOneAsset = false

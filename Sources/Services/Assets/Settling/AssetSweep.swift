@@ -17,13 +17,16 @@ struct AssetSnapshot: Sendable {
   var readBackTo: Timestamp
   /// Whether the list gave the same rows page after page, so that it could not be read further back.
   var isRepeating = false
+  /// Where a page was empty although others follow it, in words; then nothing is concluded from what is missing.
+  var gap: String?
 }
 
 /// Reads lists of the service, newest first, back to the start of a window.
 ///
 /// Pages are numbered over a list that grows meanwhile, so rows come twice: they are told apart by their ids. A sweep ends
-/// at an empty page, or at one of which every row is older than the window; totals are not believed. Then the list is read
-/// again from its first page on, as far as it brings only rows that came meanwhile.
+/// at an empty page, or at one of which every row is older than the window; that a total is reached ends none. An empty page that
+/// says that others follow it is a gap, and the list is read on behind it. Then the list is read again from its first page on, as
+/// far as it brings only rows that came meanwhile.
 struct AssetSweep {
   let api: any AssetsAPI
   let reading: GatedReading
@@ -37,11 +40,14 @@ struct AssetSweep {
   static let namedPageCap = 20
   /// Pages in a row that bring nothing new after which a list counts as one that ignores the page it is asked for.
   private static let repeatLimit = 3
+  /// Empty pages that are read on behind.
+  private static let emptyPageCap = 3
 
   /// How far back a list was read.
   private struct Reach {
     var moment: Timestamp
     var isRepeating = false
+    var gap: String?
   }
 
   /// Reads the list of assets.
@@ -56,7 +62,7 @@ struct AssetSweep {
     var snapshot = AssetSnapshot(takenAt: clock.now(), readBackTo: windowStart)
     var seen: Set<String> = []
     let reach = try await rows(
-      since: windowStart, cap: Self.pageCap,
+      of: "the list of assets", since: windowStart, cap: Self.pageCap,
       page: { page throws(ListingFailure) in
         try await api.assets(page: page, limit: api.pageLimit, fileName: nil)
       }, id: \.id, createdAt: \.createdAt
@@ -74,6 +80,7 @@ struct AssetSweep {
     }
     snapshot.readBackTo = reach.moment
     snapshot.isRepeating = reach.isRepeating
+    snapshot.gap = reach.gap
     return snapshot
   }
 
@@ -84,7 +91,7 @@ struct AssetSweep {
   ) async throws(GatedReading.Failure) -> [AssetRow] {
     var found: [String: AssetRow] = [:]
     _ = try await rows(
-      since: windowStart, cap: Self.namedPageCap,
+      of: "the list of assets", since: windowStart, cap: Self.namedPageCap,
       page: { page throws(ListingFailure) in
         try await api.assets(page: page, limit: api.pageLimit, fileName: name)
       }, id: \.id, createdAt: \.createdAt
@@ -97,14 +104,14 @@ struct AssetSweep {
 
   /// The indexed assets of an index that were made since a moment, by the assets they were made of.
   ///
-  /// - Throws: where the window is too long to be read whole, too.
+  /// - Throws: where the window is too long to be read whole, or the list has a gap, too.
   func indexedAssets(
     in index: IndexID, since windowStart: Timestamp
   ) async throws(GatedReading.Failure) -> [String: [String]] {
     var byAsset: [String: [String]] = [:]
     var seen: Set<String> = []
     let reach = try await rows(
-      since: windowStart, cap: Self.pageCap,
+      of: "the list of indexed assets", since: windowStart, cap: Self.pageCap,
       page: { page throws(ListingFailure) in try await api.indexedAssets(in: index, page: page) },
       id: \.id, createdAt: \.createdAt
     ) { row in
@@ -112,6 +119,7 @@ struct AssetSweep {
       if let asset = row.asset, row.mayBe(in: index) { byAsset[asset, default: []].append(row.id) }
       return false
     }
+    if let gap = reach.gap { throw .listing(.unreadable(gap)) }
     guard reach.moment <= windowStart else {
       throw .listing(
         .unreadable(
@@ -122,39 +130,69 @@ struct AssetSweep {
     return byAsset
   }
 
-  /// The indexed assets that were made of an asset, in any index.
-  func indexedAssets(of asset: String) async throws(GatedReading.Failure) -> [IndexedAssetRow] {
+  /// The indexed assets that were made of an asset, in any index, and where the list has a gap, in words.
+  func indexedAssets(
+    of asset: String
+  ) async throws(GatedReading.Failure) -> (rows: [IndexedAssetRow], gap: String?) {
     var rows: [IndexedAssetRow] = []
     var seen: Set<String> = []
+    var gaps = Gaps(list: "the list of indexed assets of the asset")
     for page in 1...Self.namedPageCap {
-      let more = try await reading { () throws(ListingFailure) in
+      let listed = try await reading { () throws(ListingFailure) in
         try await api.indexedAssets(of: asset, page: page)
       }
-      let new = more.filter { seen.insert($0.id).inserted }
+      if gaps.goesOn(behind: listed, page) { continue }
+      let new = listed.rows.filter { seen.insert($0.id).inserted }
       rows += new
       if new.isEmpty { break }
     }
-    return rows
+    return (rows, gaps.text)
+  }
+
+  /// Empty pages of a list that say that others follow them.
+  private struct Gaps {
+    /// What the list is called.
+    let list: String
+    private var pages = 0
+    /// The first one, in words.
+    private(set) var text: String?
+
+    init(list: String) { self.list = list }
+
+    /// Notes a page, and says whether the list is to be read on behind it although it is empty.
+    mutating func goesOn<Row>(behind listed: ListPage<Row>, _ page: Int) -> Bool {
+      guard listed.rows.isEmpty, !listed.endsList(at: page), let last = listed.lastPage else { return false }
+      text = text ?? "page \(page) of \(list) is empty although it has \(last) pages"
+      pages += 1
+      return pages <= AssetSweep.emptyPageCap
+    }
   }
 
   /// Reads pages of a list that is newest first.
   ///
   /// - Parameters:
+  ///   - list: what the list is called in messages.
   ///   - cap: the most pages.
   ///   - take: takes a row and says whether it was there before.
   /// - Returns: the moment back to which the list was read: the start of the window, or later where the window has more
   ///   pages than that or the list gives the same ones again and again.
   private func rows<Row>(
-    since windowStart: Timestamp, cap: Int,
-    page read: (Int) async throws(ListingFailure) -> [Row], id: KeyPath<Row, String>,
+    of list: String, since windowStart: Timestamp, cap: Int,
+    page read: (Int) async throws(ListingFailure) -> ListPage<Row>, id: KeyPath<Row, String>,
     createdAt: KeyPath<Row, Timestamp?>, take: (Row) -> Bool
   ) async throws(GatedReading.Failure) -> Reach {
     var page = 1
     var reach = Reach(moment: windowStart)
     var known: Set<String> = []
     var repeats = 0
+    var gaps = Gaps(list: list)
     while true {
-      let rows = try await reading { () throws(ListingFailure) in try await read(page) }
+      let listed = try await reading { () throws(ListingFailure) in try await read(page) }
+      if page < cap, gaps.goesOn(behind: listed, page) {
+        page += 1
+        continue
+      }
+      let rows = listed.rows
       for row in rows { _ = take(row) }
       if rows.allSatisfy({ row in row[keyPath: createdAt].map { $0 < windowStart } ?? false }) { break }
       let before = known.count
@@ -172,12 +210,13 @@ struct AssetSweep {
     // What was made meanwhile is on the first pages.
     var again = 1
     while page > 1, again <= cap {
-      let rows = try await reading { () throws(ListingFailure) in try await read(again) }
+      let listed = try await reading { () throws(ListingFailure) in try await read(again) }
       // Every row is taken, whether or not one before it was known.
-      let isKnown = rows.reduce(false) { take($1) || $0 }
-      if isKnown || rows.isEmpty { break }
+      let isKnown = listed.rows.reduce(false) { take($1) || $0 }
+      if isKnown || (listed.rows.isEmpty && !gaps.goesOn(behind: listed, again)) { break }
       again += 1
     }
+    reach.gap = gaps.text
     return reach
   }
 }

@@ -8,22 +8,27 @@ struct IndexedAssetLists {
   /// What the list of one asset shows.
   struct OfAsset {
     private var byIndex: [IndexID: [String]] = [:]
-    /// Whether it is said of every row in which index it is.
-    private var isWhole = true
+    /// Why what is missing may be there all the same, in words.
+    private var lack: String?
 
     /// What the rows of the list say.
-    init(_ rows: [IndexedAssetRow]) {
+    ///
+    /// - Parameter gap: where it has a gap, in words.
+    init(_ rows: [IndexedAssetRow], gap: String?) {
+      lack = gap
       for row in rows {
-        if let index = row.index { byIndex[index, default: []].append(row.id) } else { isWhole = false }
+        if let index = row.index {
+          byIndex[index, default: []].append(row.id)
+        } else {
+          lack = "the list of indexed assets of the asset has a row without its index"
+        }
       }
     }
 
-    /// What is in an index; that nothing is there is not said by a list with rows that may be there.
+    /// What is in an index; that nothing is there is not said by a list with rows that may be there, or with a gap.
     func ids(in index: IndexID) -> Result<[String], ListingFailure> {
       if let ids = byIndex[index] { return .success(ids) }
-      return isWhole
-        ? .success([])
-        : .failure(.unreadable("the list of indexed assets of the asset has a row without its index"))
+      return lack.map { .failure(.unreadable($0)) } ?? .success([])
     }
   }
 
