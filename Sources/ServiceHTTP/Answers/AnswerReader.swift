@@ -111,7 +111,8 @@ package struct AnswerReader: Sendable {
       plain.isCut = source.isCut || isCut || isLong
       plain.isLong = source.isLong || isLong
     }
-    let json = LenientJSON.parse(plain.body)
+    // Of a text that only begins like JSON nothing is believed.
+    let json = plain.isLong ? LenientJSON.parse(beginning: plain.body) : LenientJSON.parse(plain.body)
     let text = json == nil ? text(of: plain) : nil
     if json == nil, let page = MarkupPage(text ?? "", mediaType: mediaType), !plain.body.isEmpty {
       return Words(message: page.words(server: server(of: plain)), mediaType: mediaType, body: .page)
@@ -126,9 +127,8 @@ package struct AnswerReader: Sendable {
 
   private func kind(of source: Source, _ json: LenientJSON?) -> Answer.Body {
     if json != nil { return .json }
-    let first = source.body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) }
-    guard let first else { return source.isCut ? .other : .empty }
-    return source.isLong && (first == UInt8(ascii: "{") || first == UInt8(ascii: "[")) ? .json : .other
+    let isBlank = source.body.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    return isBlank && !source.isCut ? .empty : .other
   }
 
   /// The first value of `Server`, if it is short and visible.
@@ -147,18 +147,18 @@ package struct AnswerReader: Sendable {
     [json] + [nest.flatMap { json[$0] }].compactMap { $0 }
   }
 
-  /// The code under the first name that has one.
+  /// The code under the first name that has a known one, else under the first that has any: some gateways put a status of
+  /// their own beside the service's code.
   private func code(_ json: LenientJSON) -> String? {
-    for (source, name) in sources(json).flatMap({ source in codeNames.map { (source, $0) } }) {
-      switch source[name] {
-      case .string(let text):
-        if let code = cleaned(code: text) { return code }
-      case .number(let digits):
-        if let code = cleaned(code: digits) { return code }
-      default: continue
+    let codes = sources(json).flatMap { source in
+      codeNames.compactMap { name in
+        switch source[name] {
+        case .string(let text), .number(let text): cleaned(code: text)
+        default: nil
+        }
       }
     }
-    return nil
+    return codes.first(where: isKnownCode) ?? codes.first
   }
 
   private func cleaned(code: String) -> String? {
@@ -187,10 +187,6 @@ package struct AnswerReader: Sendable {
   }
 
   /// Type and subtype in lower case; `nil` for what is not a media type (RFC 9110 section 8.3.1).
-  package func mediaType(_ headers: AnswerHeaders) -> String? {
-    headers["content-type"].first.flatMap(mediaType)
-  }
-
   private func mediaType(_ value: String) -> String? {
     let essence = scrubber.scrub(value).prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
     let parts = essence.split(separator: "/", omittingEmptySubsequences: false)

@@ -26,6 +26,14 @@ package enum LenientJSON: Sendable, Equatable {
     return parser.document()
   }
 
+  /// Parses the beginning of a body that is longer: an object or an array with what stands whole before the cut.
+  ///
+  /// - Returns: `nil` when it is not the beginning of an object or an array.
+  package static func parse(beginning bytes: some Collection<UInt8>) -> LenientJSON? {
+    var parser = LenientJSONParser(Array(String(decoding: bytes, as: UTF8.self).utf8), isCut: true)
+    return parser.document()
+  }
+
   /// The value of a member, if this is an object that has it.
   package subscript(name: String) -> LenientJSON? {
     guard case .object(let members) = self else { return nil }
@@ -47,10 +55,20 @@ struct LenientJSONParser {
   static let depthLimit = 128
 
   private let bytes: [UInt8]
+  /// Whether the text goes on behind the last byte.
+  private let isCut: Bool
   private var position = 0
 
   /// A parser at the beginning of a text in UTF-8.
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], isCut: Bool = false) {
+    self.bytes = bytes
+    self.isCut = isCut
+  }
+
+  /// What was read of an object or an array, where the cut ended it; `nil` where it is not JSON.
+  private func cut(_ value: LenientJSON) -> LenientJSON? {
+    isCut && position == bytes.count ? value : nil
+  }
 
   /// The value that is the whole text, a byte order mark before it left out; `nil` when it is not JSON.
   mutating func document() -> LenientJSON? {
@@ -73,7 +91,10 @@ struct LenientJSONParser {
 
   private mutating func take(word: StaticString) -> Bool {
     let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-    guard bytes[position...].starts(with: word) else { return false }
+    guard bytes[position...].starts(with: word) else {
+      if isCut, word.starts(with: bytes[position...]) { position = bytes.count }
+      return false
+    }
     position += word.count
     return true
   }
@@ -100,12 +121,12 @@ struct LenientJSONParser {
     if take("}") { return .object(members) }
     repeat {
       skipSpace()
-      guard let name = string() else { return nil }
+      guard let name = string() else { return cut(.object(members)) }
       skipSpace()
-      guard take(":"), let value = value(depth: depth) else { return nil }
+      guard take(":"), let value = value(depth: depth) else { return cut(.object(members)) }
       members[name] = value
     } while take(",")
-    return take("}") ? .object(members) : nil
+    return take("}") ? .object(members) : cut(.object(members))
   }
 
   private mutating func array(depth: Int) -> LenientJSON? {
@@ -114,10 +135,10 @@ struct LenientJSONParser {
     skipSpace()
     if take("]") { return .array(elements) }
     repeat {
-      guard let element = value(depth: depth) else { return nil }
+      guard let element = value(depth: depth) else { return cut(.array(elements)) }
       elements.append(element)
     } while take(",")
-    return take("]") ? .array(elements) : nil
+    return take("]") ? .array(elements) : cut(.array(elements))
   }
 
   /// RFC 8259, section 6.
@@ -130,6 +151,8 @@ struct LenientJSONParser {
       _ = take("+") || take("-")
       guard takeDigits() else { return nil }
     }
+    // More digits may stand behind the cut.
+    if isCut, position == bytes.count { return nil }
     return String(decoding: bytes[start..<position], as: UTF8.self)
   }
 
@@ -184,7 +207,10 @@ struct LenientJSONParser {
 
   /// Four hex digits.
   private mutating func codeUnit() -> UInt32? {
-    guard position + 4 <= bytes.count else { return nil }
+    guard position + 4 <= bytes.count else {
+      position = bytes.count
+      return nil
+    }
     var unit: UInt32 = 0
     for byte in bytes[position..<position + 4] {
       guard byte < 0x80, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }

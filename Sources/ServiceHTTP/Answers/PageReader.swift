@@ -69,9 +69,8 @@ package struct PageReader: Sendable {
   }
 
   private func bytes(of answer: Answer, now: Timestamp) throws(ListingFailure) -> [UInt8] {
-    guard answer.status == 200, reader.mediaType(answer.headers) != "text/html" else {
-      throw .refused(reader.read(answer, now: now))
-    }
+    // Some frameworks send JSON as `text/html`: a page is told by its body, where that cannot be decoded.
+    guard answer.status == 200 else { throw .refused(reader.read(answer, now: now)) }
     if case .broken(let failure) = answer.cut { throw .transport(failure) }
     let tooLong = "\(subject) is longer than \(byteLimit) bytes"
     guard answer.cut == nil else { throw unreadable(answer, tooLong, now: now) }

@@ -215,6 +215,39 @@ import TransfersService
     }
   }
 
+  @Test(
+    arguments: [
+      (200, "{\"error_code\":\"usage_limit_exceeded\",\"request\":[{\"a\":1}", .unknown),
+      (400, "{\"code\":\"insufficient_funds\",\"request\":\"xxxx", .account),
+      (400, "{\"code\":\"insufficient_funds\",\"request\":\"\\", .account),
+      (400, "{\"code\":\"insufficient_funds\",\"request\":\"\\u00", .account),
+      (400, "{\"code\":\"insufficient_funds\",\"is_final\":tr", .account),
+      (400, "{\"code\":\"insufficient_funds\",\"rest\":", .account),
+      (400, "{\"code\":\"insufficient_funds\",", .account), (400, "{\"code\":\"insufficient_fun", .content),
+      (200, "{\"error_code\":10", .accepted), (200, "[{\"_id\":\"a\"},{\"_id", .accepted),
+      (200, "[error] PHP Warning: ", .unknown), (200, "{oops", .unknown),
+      (200, "{\"a\":1} and more", .unknown),
+    ] as [(Int, String, Outcome)])
+  func `what stands whole before the cut of a long body is read`(
+    status: Int, text: String, outcome: Outcome
+  ) throws {
+    let decoder = AnswerReader(profile: .v1, scrubber: Scrubber(key: try APIKey(testKey)))
+    let answer = decoder.decode(
+      status: status, headers: [:], body: Array(text.utf8), isLong: true, now: HTTPDateTests.now)
+    #expect(TransferOutcomes.outcome(of: answer) == outcome)
+  }
+
+  @Test func `a known code counts, whatever stands beside it`() throws {
+    for body in [
+      #"{"error_code":104,"code":"insufficient_funds"}"#, #"{"code":"insufficient_funds","error_code":"x"}"#,
+    ] {
+      for profile in [ServiceProfile.v1, .v1_2] {
+        #expect(try decode(body, status: 400, profile: profile).code == "insufficient_funds")
+      }
+    }
+    #expect(try decode(#"{"error_code":104,"code":"x"}"#, status: 400).code == "104")
+  }
+
   @Test(arguments: [
     ("<title>Just a moment...</title>", "an HTML page titled “Just a moment...” (server: cloudflare)"),
     ("<TITLE lang=\"en\">\n 403 &amp; all\n</TITLE>", "an HTML page titled “403 & all” (server: cloudflare)"),

@@ -109,7 +109,7 @@ struct ListingTests {
   @Test(arguments: [
     HTTPAnswer.text(404, #"{"code":"api_upgrade_required","message":"gone"}"#), HTTPAnswer.text(204),
     HTTPAnswer.text(307, headers: ["Location: https://elsewhere.invalid/"]),
-    HTTPAnswer.text(200, #"{"data": []}"#, type: "text/html"), HTTPAnswer.text(500, "oops", type: nil),
+    HTTPAnswer.text(200, "please log in", type: "text/html"), HTTPAnswer.text(500, "oops", type: nil),
   ])
   func `anything but a page is refused as it is`(answer: String) async throws {
     let server = try await ScriptedServer([.readRequest, .send(answer)])
@@ -137,6 +137,14 @@ struct ListingTests {
     #expect(refusal.status == 200)
     #expect(refusal.code == "listing_unreadable")
     #expect(!"\(refusal)".contains(testKey))
+    try await server.stop()
+  }
+
+  @Test(arguments: ["text/html; charset=utf-8", "text/plain", nil])
+  func `a list is read whatever media type it is sent as`(type: String?) async throws {
+    let answer = HTTPAnswer.text(200, #"{"data": [{"_id": "a"}]}"#, type: type)
+    let server = try await ScriptedServer([.readRequest, .send(answer)])
+    #expect(try await failure(server) == nil)
     try await server.stop()
   }
 
