@@ -68,14 +68,13 @@ struct AssetSweep {
       }, id: \.id, createdAt: \.createdAt
     ) { row in
       guard seen.insert(row.id).inserted else { return true }
+      // The tag says whose it is, whatever the service's clock says.
+      let tag = row.item.flatMap { items.contains($0) ? $0 : nil }
+      if let tag { snapshot.tagged[tag, default: []].append(row) }
       if row.createdAt.map({ $0 < windowStart }) == true { return false }
       snapshot.listed += 1
       if row.run.map({ $0.utf8.elementsEqual(run.rawValue.utf8) }) == true { snapshot.own.insert(row.id) }
-      if let item = row.item, items.contains(item) {
-        snapshot.tagged[item, default: []].append(row)
-      } else if !row.hasMetadata {
-        snapshot.bare.append(row)
-      }
+      if tag == nil, !row.hasMetadata { snapshot.bare.append(row) }
       return false
     }
     snapshot.readBackTo = reach.moment

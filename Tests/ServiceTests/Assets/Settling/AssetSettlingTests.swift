@@ -506,4 +506,16 @@ import Testing
     #expect(isOpen(try await look(&strategy, unknown(), at: 1_000)))
     #expect(model.calls.entries.count < 10)
   }
+  @Test func `the item's tag is proof whatever the service's clock says`() async throws {
+    let model = ModelAssets(.init(assets: [asset("a1", -86_400)]))
+    var strategy = try strategy(model)
+    #expect(try await look(&strategy, unknown(), at: 20).externalID == "a1")
+    // Of others that are older than the window nothing is concluded.
+    let other = asset("a2", -86_400, item: "other")
+    model.change { $0.assets = [other] }
+    accepted("a2", 11)
+    for seconds in [1_000, 1_030] {
+      #expect(isOpen(try await look(&strategy, unknown(), at: seconds)))
+    }
+  }
 }
