@@ -17,6 +17,7 @@ struct DuplicateResolver {
   }
 
   private let hash: ItemHash
+  private let warnsOfEqualNames: Bool
   private var table = DuplicateIndex()
 
   /// Which pending items are new, by their place in the pending batch.
@@ -27,8 +28,9 @@ struct DuplicateResolver {
   private(set) var repeatedCount = 0
   private var next = 0
 
-  init(hash: ItemHash) {
+  init(hash: ItemHash, warnsOfEqualNames: Bool) {
     self.hash = hash
+    self.warnsOfEqualNames = warnsOfEqualNames
   }
 
   /// Starts on a new pending batch.
@@ -166,6 +168,7 @@ struct DuplicateResolver {
     } else {
       earlierClashes.insert(sequence)
     }
+    guard warnsOfEqualNames else { return }
     let pending = collector.pending
     collector.report(
       .nameClash, element: item.element, from: item.position, at: item.position,

@@ -16,16 +16,19 @@ package struct ManifestReader {
     package var batchBytes: Int
     /// How many distinct items a manifest has to stay below, at most `DuplicateIndex.sequenceLimit`.
     package var sequenceLimit: Int
+    /// Whether an item is a finding whose file name another one of its index has: where the service is asked by file name.
+    package var warnsOfEqualNames: Bool
 
     /// Makes options; `batchBytes` is 256 KiB unless said otherwise.
     package init(
       maxItemBytes: Int, limit: Int? = nil, batchBytes: Int = 256 * 1024,
-      sequenceLimit: Int = DuplicateIndex.sequenceLimit
+      sequenceLimit: Int = DuplicateIndex.sequenceLimit, warnsOfEqualNames: Bool = true
     ) {
       self.maxItemBytes = maxItemBytes
       self.limit = limit
       self.batchBytes = batchBytes
       self.sequenceLimit = sequenceLimit
+      self.warnsOfEqualNames = warnsOfEqualNames
     }
   }
 
@@ -56,7 +59,7 @@ package struct ManifestReader {
     self.earlier = earlier
     collector = ItemCollector(
       maxItemBytes: options.maxItemBytes, batchBytes: max(1, options.batchBytes), hash: hash)
-    resolver = DuplicateResolver(hash: hash)
+    resolver = DuplicateResolver(hash: hash, warnsOfEqualNames: options.warnsOfEqualNames)
   }
 
   /// The findings so far.

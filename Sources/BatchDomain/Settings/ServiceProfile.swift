@@ -31,6 +31,14 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// Whether settling and tracking look for items by their file names, so that equal ones in an index cannot be told apart.
+  package var findsItemsByName: Bool {
+    switch self {
+    case .v1, .v1_1, .v1_2: true
+    case .v1_3: false
+    }
+  }
+
   /// Items that one request carries at most; `nil` where `--chunk-size` says it.
   package var itemsPerRequest: Int? {
     switch self {

@@ -48,7 +48,9 @@ struct RunPlanner {
     let recorder = BatchRecorder(session, comparison: comparison)
     var reader = ManifestReader(
       source: source,
-      options: ManifestReader.Options(maxItemBytes: settings.chunkBytes - 2, limit: settings.limit),
+      options: ManifestReader.Options(
+        maxItemBytes: settings.chunkBytes - 2, limit: settings.limit,
+        warnsOfEqualNames: settings.profile.findsItemsByName),
       earlier: recorder)
     var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
     var plan = Plan()

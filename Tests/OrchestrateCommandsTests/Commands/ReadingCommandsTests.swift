@@ -143,6 +143,21 @@ struct ReadingCommandsTests {
     #expect(!FileManager.default.fileExists(atPath: stage.database))
   }
 
+  @Test(
+    "equal file names are a finding where the service is asked by file name",
+    arguments: [("v1", 1), ("v1.2", 1), ("v1.3", 0)])
+  func equalNames(profile: String, warnings: Int) async throws {
+    let stage = try CommandStage()
+    let items = ["a", "b"].map {
+      #"{"index_id":"629d807aa9e2a3a33a92c00b","language":"en","object":"s3://my-bucket/\#($0)/01.mp4"}"#
+    }
+    let path = try stage.folder.write("[\(items.joined(separator: ","))]", to: "list.json")
+    let ended = try await stage.run(
+      ValidateCommand.self, path, "--profile", profile, "--strict", "--format", "json")
+    #expect(ended == (warnings == 0 ? .done : .badInput))
+    #expect(try object(stage.output.written)["findings_total"] as? Int == warnings)
+  }
+
   @Test("a cancelled run cannot be resumed, a finished one repeats its status without a key")
   func resumeOfEndedRuns() async throws {
     let stage = try CommandStage()
