@@ -29,6 +29,15 @@ enum ArgumentCheck {
     {
       throw ValidationError(unknownCommand(word))
     }
+    // The command for no subcommand at all would take the word, and name its own help, which lists no commands.
+    if let word = words.first, !word.hasPrefix("-"), word != "help", !isCommand(word) {
+      throw ValidationError(unknownCommand(word))
+    }
+    if let first = words.first, ["-h", "--help"].contains(first), words.count == 2, let word = words.last,
+      isCommand(word)
+    {
+      return [word, "--help"]
+    }
     return texts
   }
 

@@ -246,14 +246,14 @@ extension ProcessContext {
     guard run.reason != .crash else {
       throw StoreError(
         .wrongState,
-        "this database is a copy that `backup` made \(made), while run \(run.run) was being sent: what was sent after "
+        "this database is a copy that `backup` made at \(made), while run \(run.run) was being sent: what was sent after "
           + "that is not in it and would be sent twice",
         remedy:
           "cancel the run here and submit what the service does not have: docs/operations.md, \"A restored older copy\""
       )
     }
     note(
-      "warning: this database is a copy that `backup` made \(made); if run \(run.run) was resumed elsewhere after that, what was "
+      "warning: this database is a copy that `backup` made at \(made); if run \(run.run) was resumed elsewhere after that, what was "
         + "sent there is sent twice")
   }
 }

@@ -36,6 +36,22 @@ struct ArgumentCheckTests {
     #expect(error?.message.contains("did you mean 'submit'") == true)
   }
 
+  @Test(
+    "a first word that is no subcommand is refused by the program, whose help has the list",
+    arguments: ["sumbit", "version"])
+  func unknownCommand(word: String) throws {
+    let error = #expect(throws: ValidationError.self) { try texts([word, "x"]) }
+    let text = OrchestrateCommand.fullMessage(for: try #require(error))
+    #expect(text.contains("Unknown subcommand '\(word)'"))
+    #expect(text.contains("'orchestrate --help'"), "\(text)")
+  }
+
+  @Test("help before a subcommand is the help of that subcommand", arguments: ["-h", "--help"])
+  func helpFirst(option: String) throws {
+    #expect(try texts([option, "submit"]) == ["submit", "--help"])
+    #expect(try texts([option]) == [option])
+  }
+
   @Test("an argument that is not UTF-8 is refused: repaired, it would name another file")
   func bytes() throws {
     let error = #expect(throws: ValidationError.self) {
