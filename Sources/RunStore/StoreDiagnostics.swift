@@ -58,8 +58,16 @@ package struct StoreDiagnostics: Sendable {
         ?? Self.accessProblem(folder, W_OK | X_OK)
         ?? HealthCheck(.database, .ok, "\(resolved) can be read and written")
     ]
+    // Who may not write the database may not lock it either, whatever its file system can do.
+    let isWritable = checks.allSatisfy { $0.status == .ok }
     checks += found.checks
-    checks += found.isOurs ? [Self.locks(beside: resolved)] : Self.skipped([.locks])
+    checks +=
+      !found.isOurs
+      ? Self.skipped([.locks])
+      : [
+        isWritable
+          ? Self.locks(beside: resolved) : HealthCheck(.locks, .skipped, "the database cannot be changed")
+      ]
     checks.append(space(found.need, in: folder))
     checks += found.waits.map { [$0.check(at: now)] } ?? Self.skipped([.waits])
     return checks + [EngineVersion.current.check]
@@ -112,7 +120,10 @@ package struct StoreDiagnostics: Sendable {
       guard found != ["ok"] else {
         return HealthCheck(.integrity, .ok, "the database is sound (quick_check)")
       }
-      let first = found.first.map { VisibleText.escape($0, cutAt: 300) } ?? "nothing"
+      // Its first line says which of several databases it is in, and there is one.
+      let first =
+        found.first?.split(separator: "\n").last.map { VisibleText.escape(String($0), cutAt: 300) }
+        ?? "nothing"
       return HealthCheck(
         .integrity, .problem, "the database is damaged: \(first)",
         remedy: "restore it from a backup, or name another one with --db")

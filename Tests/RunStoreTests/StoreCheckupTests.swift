@@ -56,6 +56,7 @@ struct StoreCheckupTests {
     #expect(other.status == .problem)
     #expect(other.message.contains("another program"))
     #expect(other.remedy != nil)
+    #expect(try await check(.database, of: "/dev/null").message.contains("a regular file was expected"))
     let store = try await TestStore()
     try Raw.execute("INSERT INTO migration VALUES (99, 'later', x'00', 0)", in: store.path)
     #expect(try await check(.schema, of: store.path).message.contains("newer"))
@@ -83,6 +84,7 @@ struct StoreCheckupTests {
     let integrity = try await check(.integrity, of: scene.path)
     #expect(integrity.status == .problem)
     #expect(integrity.remedy?.description.contains("backup") == true)
+    #expect(!integrity.message.contains("\\n"), "\(integrity.message)")
   }
 
   @Test("a place where no file can be is a problem")

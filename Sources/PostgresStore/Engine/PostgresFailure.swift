@@ -30,7 +30,10 @@ enum PostgresFailure {
       return StoreError(
         .locked, found, remedy: "another process changes the same rows; run the same command again")
     case "53100":
-      return StoreError(.full, found, remedy: "free space on the server, then resume the run")
+      return StoreError(
+        .full, found,
+        remedy:
+          "free space on the server; then resume the run, or run the same command again")
     case "57014":
       return StoreError(.locked, found, remedy: "the server took too long; run the same command again")
     case "26000", "42P05":

@@ -51,6 +51,12 @@ enum StorePath {
         .unavailable, "the database \(path) is a folder, and a file was expected",
         remedy: "name a file with --db")
     }
+    var facts = stat()
+    guard stat(found, &facts) != 0 || facts.st_mode & S_IFMT == S_IFREG else {
+      throw StoreError(
+        .unavailable, "the database \(path) is a device, a pipe or a socket, and a regular file was expected",
+        remedy: "name a file with --db")
+    }
     return found
   }
 

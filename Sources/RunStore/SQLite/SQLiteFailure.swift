@@ -105,7 +105,7 @@ extension StoreError {
       case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
         (.locked, "another program holds the database; end it and run the same command again")
       case SQLITE_FULL:
-        (.full, "free space on that file system, then resume the run")
+        (.full, "free space on that file system; then resume the run, or run the same command again")
       case SQLITE_CORRUPT:
         (.damaged, "restore the database from a backup, or name another one with --db")
       case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH:
@@ -113,7 +113,10 @@ extension StoreError {
       case SQLITE_CONSTRAINT:
         (.internal, nil)
       case SQLITE_IOERR, SQLITE_NOMEM:
-        (.inputOutput, "check the device and its file system, then resume the run")
+        (
+          .inputOutput,
+          "check the device and its file system; then resume the run, or run the same command again"
+        )
       default:
         (.damaged, "the database is not one that this program made; name another one with --db")
       }
