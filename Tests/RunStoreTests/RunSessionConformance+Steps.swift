@@ -64,6 +64,48 @@ extension RunSessionConformance {
     #expect(attempts.map(\.externalID) == ["asset-1", nil, nil, nil])
   }
 
+  func openChunksAreCountedByStep() async throws {
+    let (store, session) = try await steppedSession()
+    func open() async throws -> [OpenChunks] { try await store.openChunks(of: session.run) }
+    #expect(try await open() == [OpenChunks(.pending, at: .upload, chunks: 10, items: 10)])
+    func upload(_ event: ChunkEvent) async throws {
+      var made = result(try claimed(await session.claim(.upload, at: start)), .accepted, event)
+      made.nextStep = event == .stepDone ? .index : nil
+      _ = try await session.record(made)
+    }
+    for _ in 0..<5 { try await upload(.stepDone) }
+    for _ in 0..<2 { try await upload(.stepAccepted) }
+    func index(_ outcome: Outcome, _ event: ChunkEvent) async throws {
+      _ = try await session.record(
+        result(try claimed(await session.claim(.index, at: start)), outcome, event))
+    }
+    try await index(.accepted, .accepted)
+    try await index(.content, .refused)
+    try await index(.unknown, .answerLost)
+    _ = try claimed(await session.claim(.index, at: start))
+    _ = try claimed(await session.claim(.upload, at: start))
+    #expect(
+      try await open() == [
+        OpenChunks(.pending, at: .upload, chunks: 2, items: 2),
+        OpenChunks(.submitting, at: .upload, chunks: 1, items: 1),
+        OpenChunks(.processing, at: .upload, chunks: 2, items: 2),
+        OpenChunks(.pending, at: .index, chunks: 1, items: 1),
+        OpenChunks(.submitting, at: .index, chunks: 1, items: 1),
+        OpenChunks(.unknown, at: .index, chunks: 1, items: 1),
+      ])
+    // A retry begins with the step that was refused.
+    _ = try await session.retry([.rejected])
+    #expect(try await open().first { $0.state == .pending && $0.step == .index }?.chunks == 2)
+    // With one step they are what the sums say.
+    let (other, single) = try await self.session()
+    _ = try claimed(await single.claim(at: start))
+    #expect(
+      try await other.openChunks(of: single.run) == [
+        OpenChunks(.pending, at: .transfer, chunks: 2, items: 6),
+        OpenChunks(.submitting, at: .transfer, chunks: 1, items: 4),
+      ])
+  }
+
   func refusalMayReopenTheStepBefore() async throws {
     let (_, session) = try await steppedSession()
     let chunk = try claimed(await session.claim(.upload, at: start))

@@ -477,6 +477,7 @@ struct RunSessionConformance {
     ("a rate holds in every window", { try await $0.rateHoldsInEveryWindow() }),
     ("unknown is settled either way", { try await $0.unknownIsSettledEitherWay() }),
     ("steps follow one another", { try await $0.stepsFollowOneAnother() }),
+    ("open chunks are counted by step", { try await $0.openChunksAreCountedByStep() }),
     ("a refusal may reopen the step before", { try await $0.refusalMayReopenTheStepBefore() }),
     ("budgets are apart", { try await $0.budgetsAreApart() }),
     ("left over is what nothing uses", { try await $0.leftOversAreWhatNothingUses() }),

@@ -102,6 +102,10 @@ package protocol RunCatalog: TrackingRecords, OldRuns {
     of address: String, from first: Timestamp, to last: Timestamp
   ) async throws -> [ChunkStep: BudgetUse]
 
+  /// Chunks of a run that are still to be decided, by step and state, in the order of both. Takes a time that does not grow
+  /// with the chunks at the first step.
+  func openChunks(of run: RunID) async throws -> [OpenChunks]
+
   // MARK: The end
 
   /// Ends the use of the store; later calls throw.

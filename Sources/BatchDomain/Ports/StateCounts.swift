@@ -69,6 +69,38 @@ package struct StateCounts: Sendable, Equatable {
   }
 }
 
+/// Chunks of a run that are still to be decided, of one state, by the step that they need next or had last.
+package struct OpenChunks: Sendable, Equatable {
+  /// Their state.
+  package var state: ChunkState
+  /// The step.
+  package var step: ChunkStep
+  /// How many.
+  package var chunks: Int
+  /// Items in them.
+  package var items: Int
+
+  /// So many chunks at a step.
+  package init(_ state: ChunkState, at step: ChunkStep, chunks: Int, items: Int) {
+    self.state = state
+    self.step = step
+    self.chunks = chunks
+    self.items = items
+  }
+
+  /// Whether a request of a step is still to be sent for each of them. One that is under way has left, and so has one
+  /// whose answer was lost: it goes again only if nobody asks what became of it.
+  func needs(_ step: ChunkStep, _ settings: RunSettings) -> Bool {
+    let steps = settings.profile.steps
+    guard let place = steps.firstIndex(of: step), let reached = steps.firstIndex(of: self.step)
+    else {
+      return false
+    }
+    guard place == reached else { return place > reached }
+    return state == .pending || state == .unknown && settings.onUnknown == .resend
+  }
+}
+
 /// A number for each state of a chunk, zero where nothing was said. What was moved comes with every change of a run: it
 /// is kept in place, without memory of its own.
 package struct CountByState: Sendable, Equatable, ExpressibleByDictionaryLiteral {

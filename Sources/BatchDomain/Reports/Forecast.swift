@@ -113,23 +113,67 @@ package struct RemainingWork: Sendable {
     calendar = try settings.calendar()
   }
 
-  /// What is left of a run with that many open chunks and items, with what earlier requests used of the service's limits.
+  /// What is left of a run whose chunks stand like that.
+  ///
+  /// - Parameters:
+  ///   - open: its chunks that are still to be decided.
+  ///   - uses: what earlier requests used of the service's limits, in any run.
+  ///   - pace: as of ``init(_:settings:pace:)``.
+  /// - Throws: ``ConfigurationError`` when the windows cannot be followed.
+  package init(
+    of open: [OpenChunks], uses: [ChunkStep: BudgetUse] = [:], settings: RunSettings,
+    pace: Duration? = nil
+  ) throws(ConfigurationError) {
+    let steps = settings.profile.steps.map { step in
+      let left = open.filter { $0.needs(step, settings) }
+      return Step(
+        step, requests: left.reduce(0) { $0 + $1.chunks }, items: left.reduce(0) { $0 + $1.items },
+        used: uses[step] ?? BudgetUse())
+    }
+    try self.init(steps, settings: settings, pace: pace)
+  }
+
+  /// What is left of a run of that many chunks and items of which nothing was sent, with what earlier requests used of the
+  /// service's limits.
   ///
   /// - Parameter catalog: where runs are recorded; `nil` where none are.
   /// - Returns: `nil` where neither a limit nor a window holds the run back.
   /// - Throws: ``ConfigurationError`` when the windows cannot be followed, ``StoreError``.
   package static func of(
-    chunks: Int, items: Int, settings: RunSettings, in catalog: (any RunCatalog)?, at now: Timestamp,
+    chunks: Int, items: Int, settings: RunSettings, in catalog: (any RunCatalog)?, at now: Timestamp
+  ) async throws -> RemainingWork? {
+    guard isHeldBack(settings) else { return nil }
+    return try RemainingWork(
+      of: [OpenChunks(.pending, at: settings.profile.firstStep, chunks: chunks, items: items)],
+      uses: try await uses(settings, in: catalog, at: now), settings: settings)
+  }
+
+  /// What is left of a recorded run, by the steps that its open chunks have reached, with what earlier requests used of the
+  /// service's limits.
+  ///
+  /// - Returns: `nil` where neither a limit nor a window holds the run back.
+  /// - Throws: ``ConfigurationError`` when the windows cannot be followed, ``StoreError``.
+  package static func of(
+    _ run: RunID, settings: RunSettings, in catalog: any RunCatalog, at now: Timestamp,
     pace: Duration? = nil
   ) async throws -> RemainingWork? {
-    let memory = memory(of: settings)
-    guard memory != nil || !settings.windows.isEmpty else { return nil }
-    let uses =
-      try await catalog?.budgetUse(of: settings.baseURL, from: now - (memory ?? .zero), to: now) ?? [:]
+    guard isHeldBack(settings) else { return nil }
     return try RemainingWork(
-      settings.profile.steps.map {
-        Step($0, requests: chunks, items: items, used: uses[$0] ?? BudgetUse())
-      }, settings: settings, pace: pace)
+      of: try await catalog.openChunks(of: run),
+      uses: try await uses(settings, in: catalog, at: now),
+      settings: settings, pace: pace)
+  }
+
+  /// Whether a limit or a window may hold a run back.
+  package static func isHeldBack(_ settings: RunSettings) -> Bool {
+    memory(of: settings) != nil || !settings.windows.isEmpty
+  }
+
+  private static func uses(
+    _ settings: RunSettings, in catalog: (any RunCatalog)?, at now: Timestamp
+  ) async throws -> [ChunkStep: BudgetUse] {
+    try await catalog?.budgetUse(
+      of: settings.baseURL, from: now - (memory(of: settings) ?? .zero), to: now) ?? [:]
   }
 
   /// How far back what was sent may count: the longest window of a limit; `nil` where there is none.
@@ -140,18 +184,17 @@ package struct RemainingWork: Sendable {
 
   /// Plays what is left, beginning at a moment.
   package func forecast(from now: Timestamp) -> Forecast {
-    let played = steps.map { play($0, from: now) }
+    var played: [Played] = []
+    for step in steps { played.append(play(step, behind: played.last, from: now)) }
     let requests = steps.reduce(0) { $0 + $1.requests }
     guard requests > 0, let last = played.max(by: { $0.end < $1.end }) else {
       return Forecast(requests: 0, binding: nil, startsAt: now, endsAt: now, nights: 0)
     }
     let start = played.filter(\.hasRequests).map(\.start).min() ?? now
     let isBound = played.contains(where: \.isLimited) || calendar != nil || pace != nil
-    let binding = last.delays.max { ($0.value, $1.key) < ($1.value, $0.key) }
     return Forecast(
-      requests: requests,
-      binding: binding.map { .limit($0.key) } ?? (last.windowDelay > .zero ? .window : nil), startsAt: start,
-      endsAt: isBound ? last.end : nil, nights: nights(played, from: start, to: last.end))
+      requests: requests, binding: last.binding, startsAt: start, endsAt: isBound ? last.end : nil,
+      nights: nights(played, from: start, to: last.end))
   }
 
   private func nights(_ played: [Played], from start: Timestamp, to end: Timestamp) -> Int {
@@ -170,12 +213,30 @@ package struct RemainingWork: Sendable {
     var windowDelay: Duration = .zero
     /// When the windows opened in which requests leave.
     var openings: Set<Timestamp> = []
+    /// When so many requests had left, in order; in steps of more than one request where there are many.
+    var departures: [(requests: Int, at: Timestamp)] = []
+
+    /// What put requests off most.
+    var binding: Forecast.Binding? {
+      let limit = delays.max { ($0.value, $1.key) < ($1.value, $0.key) }
+      return limit.map { .limit($0.key) } ?? (windowDelay > .zero ? .window : nil)
+    }
+
+    /// Takes note of what requests were put off by.
+    mutating func putOff(by delay: Duration, _ cause: Forecast.Binding?) {
+      switch cause {
+      case .limit(let name): delays[name, default: .zero] += delay
+      case .window: windowDelay += delay
+      case nil: break
+      }
+    }
   }
 
   /// The number of groups that requests are played in, about: one by one, a million would take too long.
   private static let groups = 4_000
 
-  private func play(_ step: Step, from now: Timestamp) -> Played {
+  /// Plays the requests of a step. Those of chunks that need the step before first leave after it.
+  private func play(_ step: Step, behind earlier: Played?, from now: Timestamp) -> Played {
     var played = Played(start: now, end: now)
     guard step.requests > 0 else { return played }
     let itemsEach = Double(step.items) / Double(step.requests)
@@ -190,21 +251,33 @@ package struct RemainingWork: Sendable {
     if let wait = step.used.wait, case let left = wait.left(at: now), left > .zero { cursor = now + left }
     var isFirst = true
     var left = step.requests
+    let passed = max(0, step.requests - (earlier?.departures.last?.requests ?? 0))
+    var arrivals = (earlier?.departures ?? [])[...]
     while left > 0 {
       let count = min(size, left)
       left -= count
       if !isFirst, let pace { cursor = cursor + pace * count }
+      let sent = step.requests - left
+      while let next = arrivals.first, next.requests < sent - passed {
+        arrivals = arrivals.dropFirst()
+      }
+      if sent > passed, let arrival = arrivals.first?.at, arrival > cursor {
+        played.putOff(by: arrival.since(cursor), earlier?.binding)
+        cursor = arrival
+      }
       var isSettled = false
       while !isSettled {
         isSettled = true
         for place in limits.indices {
-          guard let free = limits[place].whenFree(for: count, at: cursor), free > cursor else { continue }
-          played.delays[limits[place].name, default: .zero] += free.since(cursor)
+          guard let free = limits[place].whenFree(for: count, at: cursor), free > cursor else {
+            continue
+          }
+          played.putOff(by: free.since(cursor), .limit(limits[place].name))
           cursor = free
           isSettled = false
         }
         if let opening = watch?.opening(after: cursor) {
-          played.windowDelay += opening.since(cursor)
+          played.putOff(by: opening.since(cursor), .window)
           cursor = opening
           isSettled = false
         }
@@ -213,6 +286,9 @@ package struct RemainingWork: Sendable {
       if let opening = watch?.openTime(at: cursor).opens { played.openings.insert(opening) }
       if isFirst { played.start = cursor }
       isFirst = false
+      let isNoted =
+        sent - (played.departures.last?.requests ?? 0) > step.requests / (2 * Self.groups)
+      if isNoted || left == 0 { played.departures.append((sent, cursor)) }
     }
     played.end = cursor
     return played

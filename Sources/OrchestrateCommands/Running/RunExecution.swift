@@ -164,10 +164,8 @@ struct RunExecution {
   /// Says before the first request that a run will take several nights, and why.
   private func sayForecast(_ session: any RunSession, _ settings: RunSettings) async throws {
     let now = context.clock.now()
-    let counts = try await session.standing().counts
-    let forecast = try await RemainingWork.of(
-      chunks: counts.openChunks, items: counts.openItems, settings: settings, in: store, at: now
-    )?.forecast(from: now)
+    let forecast = try await RemainingWork.of(session.run, settings: settings, in: store, at: now)?
+      .forecast(from: now)
     guard let forecast, forecast.nights > 1 || forecast.startsAt > now else { return }
     let words = ForecastText(zone: context.zone, hasWindows: !settings.windows.isEmpty)
     context.note("forecast: \(words.sentence(forecast, now: now))")

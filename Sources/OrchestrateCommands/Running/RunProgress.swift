@@ -172,7 +172,7 @@ final class RunProgress: RunObserver {
   /// Keeps a forecast up to date where a limit or a window holds the run back. One that cannot be made is left out: it
   /// would only be shown.
   private func forecastAgainAndAgain() async {
-    guard let catalog, RemainingWork.memory(of: settings) != nil || !settings.windows.isEmpty else { return }
+    guard let catalog, RemainingWork.isHeldBack(settings) else { return }
     while true {
       do {
         try await context.clock.sleep(for: Self.forecastInterval)
@@ -181,14 +181,12 @@ final class RunProgress: RunObserver {
         return
       }
       let now = context.clock.now()
-      let run = state.withLockedValue { $0.run }
-      let pace = run.paceOfLate.flatMap { $0 > 0 ? Duration.seconds(1 / $0) : nil }
+      let paceOfLate = state.withLockedValue { $0.run.paceOfLate }
+      let pace = paceOfLate.flatMap { $0 > 0 ? Duration.seconds(1 / $0) : nil }
       let forecast: Forecast?
       do {
         forecast = try await RemainingWork.of(
-          chunks: run.counts.openChunks, items: run.counts.openItems, settings: settings, in: catalog,
-          at: now,
-          pace: pace)?.forecast(from: now)
+          commands.run, settings: settings, in: catalog, at: now, pace: pace)?.forecast(from: now)
       } catch {
         forecast = nil
       }
@@ -238,9 +236,13 @@ final class RunProgress: RunObserver {
 
   private func firstAccepted(_ counts: StateCounts, now: Duration) {
     let took = state.withLockedValue { now - $0.startedAt }
-    let left = TimeLeft.afterFirst(
-      took: took, chunksLeft: counts.openChunks,
-      concurrency: settings.concurrency, rates: settings.rates)
+    // Where a chunk takes several steps, the first one waited for the service, alone, and how many requests of each step
+    // are left is not known here: the pace and the forecast tell it soon.
+    let left =
+      settings.profile.steps.count > 1
+      ? nil
+      : TimeLeft.afterFirst(
+        took: took, chunksLeft: counts.openChunks, concurrency: settings.concurrency, rates: settings.rates)
     show(text.firstAccepted(left: left, now: context.clock.now()))
   }
 

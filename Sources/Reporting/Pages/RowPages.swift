@@ -194,8 +194,7 @@ package struct RunReport: Sendable {
   ) async throws -> RemainingWork? {
     guard run.state == .running || run.state == .paused, run.counts.openChunks > 0 else { return nil }
     do {
-      return try await RemainingWork.of(
-        chunks: run.counts.openChunks, items: run.counts.openItems, settings: settings, in: store, at: now)
+      return try await RemainingWork.of(run.run, settings: settings, in: store, at: now)
     } catch is ConfigurationError {
       // A zone that is not known on this machine: the report of a run of another one has no forecast.
       return nil

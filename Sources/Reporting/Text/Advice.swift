@@ -155,7 +155,8 @@ extension Repeating {
 
 /// The command lines that reports advise about a run, ready to be pasted into a shell.
 package struct RunCommands: Sendable {
-  private let run: RunID
+  /// The run.
+  package let run: RunID
   private let database: String?
 
   /// Commands about a run.

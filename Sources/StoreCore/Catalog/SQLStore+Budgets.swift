@@ -43,4 +43,53 @@ extension SQLStore {
       return uses
     }
   }
+
+  /// Chunks of a run that are still to be decided, by step and state.
+  package func openChunks(of run: RunID) async throws -> [OpenChunks] {
+    try await reader.read { connection in
+      let row = try Self.row(of: run, in: connection)
+      let settings = try connection.first("SELECT settings FROM run WHERE id = ?", .integer(row)) {
+        $0.text(0)
+      }
+      let profile = try StoredSettings.read(settings ?? "").profile
+      let states = ChunkState.allCases.filter { !$0.isFinal }
+      var open = profile.steps.flatMap { step in
+        states.map { OpenChunks($0, at: step, chunks: 0, items: 0) }
+      }
+      let rows = try connection.rows(Self.openChunks(profile), .integer(row)) {
+        OpenChunks(
+          try Self.state($0.text(0)), at: ChunkStep(rawValue: $0.text(1)), chunks: $0.int(2),
+          items: $0.int(3))
+      }
+      for found in rows {
+        for place in open.indices where open[place].state == found.state {
+          if open[place].step == found.step {
+            open[place].chunks += found.chunks
+            open[place].items += found.items
+          } else if open[place].step == profile.firstStep {
+            open[place].chunks -= found.chunks
+            open[place].items -= found.items
+          }
+        }
+      }
+      return open.filter { $0.chunks > 0 }
+    }
+  }
+
+  /// What is kept of the open chunks by state, as if all were at the first step, and how many of them are at a later one:
+  /// few of a run are, and those at the first step may be a million. One statement, so that both are of one moment.
+  private static func openChunks(_ profile: ServiceProfile) -> String {
+    let all = """
+      SELECT state, '\(profile.firstStep)', chunks, items FROM tally
+      WHERE run = ?1 AND state IN (\(ChunkRows.words(ChunkState.allCases.filter { !$0.isFinal })))
+      """
+    let later = profile.steps.dropFirst().map { "'\($0)'" }.joined(separator: ", ")
+    guard !later.isEmpty else { return all }
+    return all + """
+
+      UNION ALL
+      SELECT state, step, count(*), sum(item_count) FROM chunk INDEXED BY chunk_open
+      WHERE run = ?1 AND \(ChunkRows.open) AND step IN (\(later)) GROUP BY state, step
+      """
+  }
 }

@@ -1,4 +1,5 @@
 import BatchDomain
+import TestSupport
 import Testing
 
 @Suite("Forecast")
@@ -126,7 +127,127 @@ struct ForecastTests {
     #expect(forecast.endsAt == Self.now + .seconds(11 * 60))
   }
 
-  @Test("a million requests under a limit of a second are played in a moment's time, to the right end")
+  private static let stepped: RunSettings = {
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    settings.chunkSize = 1
+    return settings
+  }()
+
+  @Test(
+    "a step that was sent is not left; one whose answer was lost is, where it is sent again unasked"
+  )
+  func stepsReached() throws {
+    var settings = Self.stepped
+    settings.rates = [
+      Rate(count: 3, window: .day, step: .upload), Rate(count: 1, window: .hour, step: .index),
+    ]
+    func forecast(_ open: OpenChunks...) throws -> Forecast {
+      try RemainingWork(of: open, settings: settings).forecast(from: Self.now)
+    }
+    let uploaded = try forecast(OpenChunks(.pending, at: .index, chunks: 2, items: 2))
+    #expect((uploaded.requests, uploaded.binding) == (2, .limit("index:1/hour")))
+    #expect(uploaded.endsAt == Self.now + .seconds(3_600))
+    // Both steps of one, the second of three, and none of what is on its way in the second.
+    let mixed = try forecast(
+      OpenChunks(.pending, at: .upload, chunks: 1, items: 1),
+      OpenChunks(.submitting, at: .upload, chunks: 1, items: 1),
+      OpenChunks(.processing, at: .upload, chunks: 1, items: 1),
+      OpenChunks(.unknown, at: .upload, chunks: 1, items: 1),
+      OpenChunks(.submitting, at: .index, chunks: 1, items: 1),
+      OpenChunks(.unknown, at: .index, chunks: 1, items: 1))
+    #expect(mixed.requests == 5)
+    let sent = try forecast(OpenChunks(.unknown, at: .index, chunks: 4, items: 4))
+    #expect((sent.requests, sent.binding, sent.nights) == (0, nil, 0))
+    settings.onUnknown = .resend
+    #expect(try forecast(OpenChunks(.unknown, at: .index, chunks: 4, items: 4)).requests == 4)
+  }
+
+  @Test("the second step of an item waits for its first, and is held back by what holds that back")
+  func stepsInOrder() throws {
+    var settings = Self.stepped
+    settings.rates = [
+      Rate(count: 2, window: .day, step: .upload), Rate(count: 1, window: .hour, step: .index),
+    ]
+    let forecast = try RemainingWork(
+      of: [OpenChunks(.pending, at: .upload, chunks: 4, items: 4)], settings: settings
+    ).forecast(from: Self.now)
+    #expect(forecast.requests == 8)
+    // Two are uploaded a day later; the second of them waits for the first one's hour.
+    #expect(forecast.endsAt == Self.now + .seconds(25 * 3_600))
+    #expect(forecast.binding == .limit("upload:2/day"))
+    #expect(forecast.nights == 2)
+  }
+
+  @Test("whatever the chunks have reached, the end is that of requests sent one by one")
+  func oneByOne() throws {
+    for seed in 0..<UInt64(300) { try playOneByOne(seed: seed) }
+  }
+
+  private func playOneByOne(seed: UInt64) throws {
+    let random = SeededRandom(seed: seed)
+    func draw(_ most: Int) -> Int { Int(random.next() % UInt64(most)) }
+    var settings = Self.stepped
+    settings.onUnknown = draw(2) == 0 ? .check : .resend
+    for _ in 0..<draw(4) {
+      settings.rates.append(
+        Rate(
+          count: 1 + draw(9), window: [.second, .minute, .hour, .day][draw(4)],
+          step: [nil, .upload, .index][draw(3)]))
+    }
+    var open: [OpenChunks] = []
+    for step in settings.profile.steps {
+      for state in [ChunkState.pending, .submitting, .processing, .unknown] {
+        let count = draw(30)
+        if count > 0 { open.append(OpenChunks(state, at: step, chunks: count, items: count)) }
+      }
+    }
+    let forecast = try RemainingWork(of: open, settings: settings).forecast(from: Self.now)
+    func count(_ states: ChunkState..., at step: ChunkStep) -> Int {
+      open.reduce(0) { $0 + ($1.step == step && states.contains($1.state) ? $1.chunks : 0) }
+    }
+    let again = settings.onUnknown == .resend
+    let uploads = count(.pending, at: .upload) + (again ? count(.unknown, at: .upload) : 0)
+    let passed =
+      count(.submitting, .processing, at: .upload) + (again ? 0 : count(.unknown, at: .upload))
+      + count(.pending, at: .index) + (again ? count(.unknown, at: .index) : 0)
+    let uploaded = Self.leave(
+      after: Array(repeating: Self.now, count: uploads),
+      settings.rates.filter { $0.limits(.upload) })
+    let indexed = Self.leave(
+      after: Array(repeating: Self.now, count: passed) + uploaded,
+      settings.rates.filter { $0.limits(.index) })
+    #expect(forecast.requests == uploaded.count + indexed.count, "seed \(seed)")
+    let end = indexed.last ?? Self.now
+    let isLimited =
+      !indexed.isEmpty
+      && settings.rates.contains { $0.limits(.index) || $0.limits(.upload) && !uploaded.isEmpty }
+    #expect(forecast.endsAt == (isLimited || indexed.isEmpty ? end : nil), "seed \(seed)")
+    #expect((forecast.binding != nil) == (end > Self.now), "seed \(seed)")
+    if case .limit(let name) = forecast.binding {
+      let rate = try #require(settings.rates.first { $0.description == name })
+      #expect(
+        rate.limits(.index) || !uploaded.isEmpty,
+        "seed \(seed): \(name) limits nothing that is left")
+    }
+  }
+
+  /// When requests leave that may not leave before these moments.
+  private static func leave(after moments: [Timestamp], _ rates: [Rate]) -> [Timestamp] {
+    var left: [Timestamp] = []
+    for moment in moments {
+      let earliest = max(moment, left.last ?? moment)
+      left.append(
+        rates.reduce(earliest) { earliest, rate in
+          guard left.count >= rate.count else { return earliest }
+          return max(earliest, left[left.count - rate.count] + rate.window.duration)
+        })
+    }
+    return left
+  }
+
+  @Test(
+    "a million requests under a limit of a second are played in a moment's time, to the right end")
   func million() throws {
     let forecast = try forecast(requests: 1_000_000) { $0.rates = [Rate(count: 5, window: .second)] }
     #expect(forecast.endsAt == Self.now + .seconds(199_999))

@@ -66,6 +66,40 @@ struct ForecastCommandTests {
     #expect(forecast["ends_at"] as? String == (stage.clock.now() + .seconds(23 * 3_600)).description)
   }
 
+  @Test("a report forecasts the steps that items still need, not those that were sent")
+  func stepsLeft() async throws {
+    let stage = try CommandStage()
+    let now = stage.clock.now()
+    let store = try await SQLiteStore.open(path: stage.database, now: now)
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    settings.rates = [
+      Rate(count: 3, window: .day, step: .upload), Rate(count: 1, window: .hour, step: .index),
+    ]
+    let session = try await PlannedItems.plan(
+      (0..<3).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store, at: now)
+    func send(_ step: ChunkStep, _ event: ChunkEvent, next: ChunkStep? = nil) async throws {
+      guard case .chunk(let chunk) = try await session.claim(step, at: now) else {
+        Issue.record("no chunk for \(step)")
+        return
+      }
+      _ = try await session.record(
+        AttemptRecord(
+          of: chunk, finishedAt: now, took: .zero, outcome: .accepted, status: 200, code: nil, message: nil,
+          externalID: "\(step)-\(chunk.firstItem)", isCounted: false, event: event, nextStep: next))
+    }
+    for _ in 0..<3 { try await send(.upload, .stepDone, next: .index) }
+    try await send(.index, .accepted)
+    try await session.release(as: .paused(.signal, detail: nil), at: now)
+    try await store.close()
+    #expect(try await ReportCommand.parse(["latest"]).status(in: stage.context) == .done)
+    let line = try #require(
+      stage.output.written.split(separator: "\n").first { $0.hasPrefix("forecast: ") })
+    #expect(line.hasPrefix("forecast: 2 requests, "), "\(line)")
+    #expect(line.contains("index:1/hour"), "\(line)")
+    #expect(!line.contains("upload"), "\(line)")
+  }
+
   @Test(
     "values that cannot be read are wrong usage",
     arguments: [
