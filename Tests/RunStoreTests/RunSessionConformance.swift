@@ -481,6 +481,7 @@ struct RunSessionConformance {
     ("a refusal may reopen the step before", { try await $0.refusalMayReopenTheStepBefore() }),
     ("budgets are apart", { try await $0.budgetsAreApart() }),
     ("left over is what nothing uses", { try await $0.leftOversAreWhatNothingUses() }),
+    ("a video of an earlier run is not counted", { try await $0.videoOfAnEarlierRunIsNotCounted() }),
     ("settling keeps ids and surplus", { try await $0.settlingKeepsIdsAndSurplus() }),
     ("ids of two chunks are found", { try await $0.idsOfTwoChunksAreFound() }),
     (

@@ -26,36 +26,11 @@ struct TrackingSimulationTests {
     let folder = try TemporaryFolder()
     let service = ListedService(seed: seed, isByID: profile == .v1_3)
     let clock = service.clock
-    var settings = RunSettings()
-    settings.profile = profile
     var store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
-    let session = try await PlannedItems.plan(
-      service.videos.indices.map { PlannedItems.source($0, name: service.videos[$0].name) },
-      chunkSize: profile == .v1 ? 7 : 1, settings: settings, in: store, at: clock.now())
-    try await Self.accept(session, profile, clock)
-    try await session.release(as: .finished, at: clock.now())
-
-    var lives = 0
-    var ending: Tracker.Ending?
-    while ending == nil {
-      lives += 1
-      try #require(lives < 200, "seed \(seed) never ends")
-      service.live(in: store, mayDie: lives <= 6)
-      let module = service.module(profile, run: session.run)
-      let tracker = Tracker(
-        run: session.run, store: store, strategy: module.tracking(),
-        gate: SoloReadingGate(longest: .seconds(3_600), clock: clock, random: service.random), clock: clock,
-        random: service.random)
-      do {
-        ending = try await tracker.work(patience: .seconds(5_000))
-        // The last look may have met bad weather.
-        if case .failed = ending { ending = nil }
-      } catch let error as StoreError {
-        // It died: its store was closed under it.
-        try #require(service.isDead, "seed \(seed): \(error)")
-        store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
-      }
-    }
+    let session = try await Self.send(
+      service.videos.map(\.name), chunkSize: profile == .v1 ? 7 : 1, profile, in: store, clock)
+    let ending = try await Self.track(
+      session.run, profile, service, in: &store, folder.file("store.db"), seed: seed)
     let expected = service.expected
     #expect(ending == (expected.values.allSatisfy(\.isFinal) ? .final : .open(missing: nil)), "seed \(seed)")
     let found = try await store.trackedItems(of: session.run, in: 0..<service.videos.count)
@@ -74,6 +49,76 @@ struct TrackingSimulationTests {
     // Each reason was asked for once, but for answers that were lost.
     #expect(service.reasonsGiven.values.allSatisfy { $0 <= 1 + service.deaths }, "seed \(seed)")
     try await store.close()
+  }
+
+  @Test(
+    "v1: an item that failed and is sent again at once gets its own video", arguments: 0..<12 as Range<UInt64>
+  )
+  func again(seed: UInt64) async throws {
+    let folder = try TemporaryFolder()
+    let service = ListedService(hastySeed: seed)
+    var store = try await SQLiteStore.open(path: folder.file("store.db"), now: service.clock.now())
+    let file = folder.file("store.db")
+    let names = service.videos.map(\.name)
+    let first = try await Self.send(names, chunkSize: 4, .v1, in: store, service.clock)
+    _ = try await Self.track(first.run, .v1, service, in: &store, file, seed: seed)
+    let before = try await store.trackedItems(of: first.run, in: 0..<names.count)
+    #expect(before.map(\.finding.state) == service.videos.map { $0.fails ? .failed : .ready }, "seed \(seed)")
+    let failed = service.videos.indices.filter { service.videos[$0].fails }
+    try #require(!failed.isEmpty)
+    let second = try await Self.send(
+      failed.map { names[$0] }, chunkSize: 4, .v1, in: store, service.clock, random: 2)
+    service.receiveAgain(failed)
+    _ = try await Self.track(second.run, .v1, service, in: &store, file, seed: seed)
+    let after = try await store.trackedItems(of: second.run, in: 0..<failed.count)
+    #expect(
+      after.map(\.finding.state) == service.videos.suffix(failed.count).map { $0.fails ? .failed : .ready })
+    #expect(
+      after.map(\.finding.externalID) == failed.indices.map { "index-\(names.count + $0)" }, "seed \(seed)")
+    #expect(try await store.trackedItems(of: first.run, in: 0..<names.count) == before, "seed \(seed)")
+    try await store.close()
+  }
+
+  /// A run whose items were all accepted, and that nobody owns any more.
+  private static func send(
+    _ names: [String], chunkSize: Int, _ profile: ServiceProfile, in store: SQLStore, _ clock: JumpingClock,
+    random: UInt64 = 1
+  ) async throws -> any RunSession {
+    var settings = RunSettings()
+    settings.profile = profile
+    let session = try await PlannedItems.plan(
+      names.enumerated().map { PlannedItems.source($0.offset, name: $0.element) }, chunkSize: chunkSize,
+      settings: settings, in: store, at: clock.now(), random: random)
+    try await accept(session, profile, clock)
+    try await session.release(as: .finished, at: clock.now())
+    return session
+  }
+
+  /// Follows a run to its end, through the deaths of the process.
+  private static func track(
+    _ run: RunID, _ profile: ServiceProfile, _ service: ListedService, in store: inout SQLStore,
+    _ path: String, seed: UInt64
+  ) async throws -> Tracker.Ending {
+    let clock = service.clock
+    for life in 1..<200 {
+      service.live(in: store, mayDie: life <= 6)
+      let module = service.module(profile, run: run)
+      let tracker = Tracker(
+        run: run, store: store, strategy: module.tracking(),
+        gate: SoloReadingGate(longest: .seconds(3_600), clock: clock, random: service.random), clock: clock,
+        random: service.random)
+      do {
+        let ending = try await tracker.work(patience: .seconds(5_000))
+        // The last look may have met bad weather.
+        if case .failed = ending { continue }
+        return ending
+      } catch let error as StoreError {
+        // It died: its store was closed under it.
+        try #require(service.isDead, "seed \(seed): \(error)")
+        store = try await SQLiteStore.open(path: path, now: clock.now())
+      }
+    }
+    throw StoreError(.conflict, "seed \(seed) never ends")
   }
 
   private static func accept(
@@ -108,6 +153,8 @@ private final class JumpingClock: BatchClock {
 private final class ListedService: TransfersAPI, AssetsAPI {
   struct Video: Sendable {
     var name: String
+    /// When it was made: times of the first ones do not tell those of one name apart.
+    var madeAfter: Duration = .zero
     /// When the listing shows it; `nil` for one that it never does.
     var shownAfter: Duration?
     var indexedAfter: Duration
@@ -117,6 +164,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
   }
 
   private struct State {
+    var videos: [Video]
     var store: SQLStore?
     var mayDie = false
     var isDead = false
@@ -127,10 +175,9 @@ private final class ListedService: TransfersAPI, AssetsAPI {
 
   let clock = JumpingClock()
   let random: SeededRandom
-  let videos: [Video]
   let pageLimit = 5
   private let isByID: Bool
-  private let state = NIOLockedValueBox(State())
+  private let state: NIOLockedValueBox<State>
   private static let index: IndexID = "629d807aa9e2a3a33a92c00b"
 
   init(seed: UInt64, isByID: Bool) {
@@ -138,7 +185,7 @@ private final class ListedService: TransfersAPI, AssetsAPI {
     self.random = random
     self.isByID = isByID
     func draw(_ most: Int) -> Int { Int(random.nextUnit() * Double(most)) }
-    videos = (0..<8 + draw(16)).map { number in
+    let videos = (0..<8 + draw(16)).map { number in
       let shown = draw(100)
       let fails = draw(10) == 0
       return Video(
@@ -147,8 +194,44 @@ private final class ListedService: TransfersAPI, AssetsAPI {
         endsAfter: .seconds(shown + 300 + draw(2_000)), fails: fails,
         reason: fails && draw(2) == 0 ? "reason \(draw(3))" : nil)
     }
+    state = NIOLockedValueBox(State(videos: videos))
   }
 
+  /// Names that occur once, and a service that decides within half a minute.
+  init(hastySeed seed: UInt64) {
+    let random = SeededRandom(seed: seed &* 6_007 &+ 5)
+    self.random = random
+    isByID = false
+    let videos = (0..<6 + Int(random.nextUnit() * 10)).map { number in
+      Self.hasty("\(number).mp4", fails: number == 0 || random.nextUnit() < 0.4, madeAfter: .zero, random)
+    }
+    state = NIOLockedValueBox(State(videos: videos))
+  }
+
+  private static func hasty(
+    _ name: String, fails: Bool, madeAfter: Duration, _ random: SeededRandom
+  ) -> Video {
+    let shown = madeAfter + .seconds(20 * random.nextUnit())
+    let indexed = shown + .seconds(5 * random.nextUnit())
+    return Video(
+      name: name, madeAfter: madeAfter, shownAfter: shown, indexedAfter: indexed,
+      endsAfter: indexed + .seconds(5 * random.nextUnit()), fails: fails, reason: nil)
+  }
+
+  /// Items that were sent before come again: each gets a video of its own, some of which fail, too.
+  func receiveAgain(_ numbers: [Int]) {
+    let now = clock.elapsed()
+    state.withLockedValue { state in
+      for number in numbers {
+        state.videos.append(
+          Self.hasty(
+            state.videos[number].name, fails: random.nextUnit() < 0.3, madeAfter: now + .milliseconds(300),
+            random))
+      }
+    }
+  }
+
+  var videos: [Video] { state.withLockedValue { $0.videos } }
   var isDead: Bool { state.withLockedValue { $0.isDead } }
   var deaths: Int { state.withLockedValue { $0.deaths } }
   var reasonsGiven: [String: Int] { state.withLockedValue { $0.reasonsGiven } }
@@ -248,10 +331,9 @@ private final class ListedService: TransfersAPI, AssetsAPI {
     let status =
       elapsed >= video.endsAfter
       ? video.fails ? "failed" : "ready" : elapsed >= video.indexedAfter ? "indexing" : "pending"
-    // All within a moment: times do not tell those of one name apart.
     return Row(
       number: number, id: "index-\(number)", name: Self.fileName(video.name),
-      createdAt: Timestamp(milliseconds: 1_750_000_000_000), status: status)
+      createdAt: Timestamp(milliseconds: 1_750_000_000_000) + video.madeAfter, status: status)
   }
 
   // MARK: Transfers

@@ -163,11 +163,29 @@ package struct TrackedFinding: Sendable, Equatable {
   }
 }
 
+/// A video that an item of another run is known to have.
+package struct TakenVideo: Sendable, Equatable {
+  /// The service's id.
+  package var id: String
+  /// When the request with that item began.
+  package var since: Timestamp
+  /// When it ended.
+  package var until: Timestamp
+
+  /// A video with the request that brought it.
+  package init(id: String, since: Timestamp, until: Timestamp) {
+    self.id = id
+    self.since = since
+    self.until = until
+  }
+}
+
 /// Tells the videos of one mark apart that several items may stand for, by count and time: a pure function.
 ///
 /// Nothing links a listed video to the request that brought it but index, file name and time. n accepted items of one
 /// name need n videos of that name that were made since. Are there fewer, the rest is not seen. Are there more, or are
-/// they in different states, and times do not tell them apart, then none is said to be any of them.
+/// they in different states, and times do not tell them apart, then none is said to be any of them. What an earlier request
+/// is known to have brought is of that request.
 package enum VideoMatching {
   /// How far the clocks of this machine and of the service may differ.
   package static let clockMargin: Duration = .seconds(120)
@@ -177,10 +195,15 @@ package enum VideoMatching {
   /// - Parameters:
   ///   - items: when the request with each began and ended.
   ///   - videos: what is listed of that mark, in any order.
+  ///   - taken: videos of that mark that items of other runs are known to have.
   package static func findings(
-    of items: [(since: Timestamp, until: Timestamp)], among videos: [ListedVideo]
+    of items: [(since: Timestamp, until: Timestamp)], among videos: [ListedVideo],
+    taken: [TakenVideo] = []
   ) -> [TrackedFinding] {
-    guard let first = items.map(\.since).min(), let last = items.map(\.until).max() else { return [] }
+    guard let first = items.map(\.since).min(), let last = items.map(\.until).max() else {
+      return []
+    }
+    let videos = free(videos, of: taken, before: first)
     var found = videos.filter { ($0.createdAt ?? first) >= first - clockMargin }
     if found.count > items.count {
       // What was made long after the last request with the name is of somebody else.
@@ -198,6 +221,31 @@ package enum VideoMatching {
     return items.indices.map { position in
       guard position < found.count else { return TrackedFinding(.notSeen) }
       return isMixed ? TrackedFinding(.ambiguous) : TrackedFinding(found[position])
+    }
+  }
+
+  /// Leaves out videos that an earlier request brought, as far as their times go with that, and what was made before one of
+  /// them where that request was over: the service makes videos in the order of the requests.
+  ///
+  /// This needs no comparison of the two clocks, so that it holds for requests that are closer than they may differ.
+  private static func free(
+    _ videos: [ListedVideo], of taken: [TakenVideo], before first: Timestamp
+  ) -> [ListedVideo] {
+    var others: Set<String> = []
+    var newest: Timestamp?
+    for video in videos {
+      guard let owner = taken.first(where: { $0.id == video.id && $0.since < first }),
+        (video.createdAt ?? owner.until) <= owner.until + clockMargin
+      else { continue }
+      others.insert(video.id)
+      guard let createdAt = video.createdAt, owner.until <= first else { continue }
+      newest = newest.map { max($0, createdAt) } ?? createdAt
+    }
+    guard !others.isEmpty else { return videos }
+    return videos.filter { video in
+      guard !others.contains(video.id) else { return false }
+      guard let newest, let createdAt = video.createdAt else { return true }
+      return createdAt >= newest
     }
   }
 

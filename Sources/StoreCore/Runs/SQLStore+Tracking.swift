@@ -142,15 +142,33 @@ extension SQLStore: Tracking {
         """, .integer(listing.id), .blob(after?.mark ?? []), .integer(limit)
       ) { [UInt8]($0.bytes(0)) }
       var changed = 0
-      for mark in marks { changed += try Self.judge(mark, listing, in: connection) }
+      let others = marks.isEmpty ? [] : try Self.listingsBeside(listing, in: connection)
+      for mark in marks { changed += try Self.judge(mark, listing, beside: others, in: connection) }
       if changed > 0 { try Self.note(changedAt: now, listing, in: connection) }
       return (changed, marks.count < limit ? nil : marks.last.map(TrackingCursor.init))
     }
   }
 
+  /// The listings of the same index in which other runs look, as far as a video that may be an item of this run may be one
+  /// of theirs: they were begun before this one ended, and were not over long before. Few are.
+  private static func listingsBeside(_ listing: OpenListing, in connection: Connection) throws
+    -> [Int64]
+  {
+    try connection.rows(
+      """
+      SELECT l.id FROM tracked_listing AS l JOIN run AS r ON r.id = l.run
+      WHERE l.index_id = ?1 AND l.id <> ?2 AND r.last_outcome_at >= ?3
+        AND r.first_intent_at < (SELECT o.last_outcome_at FROM tracked_listing AS m JOIN run AS o ON o.id = m.run
+                                 WHERE m.id = ?2)
+      ORDER BY l.id
+      """, .text(listing.index.rawValue), .integer(listing.id),
+      .integer((listing.since - VideoMatching.clockMargin * 2).milliseconds)
+    ) { Int64($0.int(0)) }
+  }
+
   /// Counts the items and the videos of a mark.
   private static func judge(
-    _ mark: [UInt8], _ listing: OpenListing, in connection: Connection
+    _ mark: [UInt8], _ listing: OpenListing, beside others: [Int64], in connection: Connection
   ) throws -> Int {
     let videos = try connection.rows(
       "SELECT id, created_at, state, detail FROM tracked_video WHERE listing = ? AND mark = ?",
@@ -174,7 +192,20 @@ extension SQLStore: Tracking {
           try trackedState($0.text(3)), externalID: $0.optionalText(5), detail: $0.optionalText(4))
       )
     }
-    let findings = VideoMatching.findings(of: items.map { ($0.since, $0.until) }, among: videos)
+    let taken = try others.flatMap { other in
+      try connection.rows(
+        """
+        SELECT external_id, since, until FROM tracked_item INDEXED BY tracked_item_mark
+        WHERE listing = ? AND mark = ? AND external_id IS NOT NULL ORDER BY position
+        """, .integer(other), .blob(mark)
+      ) {
+        TakenVideo(
+          id: $0.text(0), since: Timestamp(milliseconds: Int64($0.int(1))),
+          until: Timestamp(milliseconds: Int64($0.int(2))))
+      }
+    }
+    let findings = VideoMatching.findings(
+      of: items.map { ($0.since, $0.until) }, among: videos, taken: taken)
     var changed = 0
     for (item, finding) in zip(items, findings) {
       // A reason that was asked for is not in the listing.

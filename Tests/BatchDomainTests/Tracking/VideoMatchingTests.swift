@@ -79,6 +79,44 @@ struct VideoMatchingTests {
       found == [TrackedFinding(.ready, externalID: "x"), TrackedFinding(.failed, externalID: "y")])
   }
 
+  /// What a look says of one item that was sent 20 s after the start, of which another run has a video.
+  private func after(
+    _ videos: ListedVideo..., taken id: String, since: Int = 0, until: Int = 2
+  ) -> TrackedFinding? {
+    let owner = TakenVideo(
+      id: id, since: Self.start + .seconds(since), until: Self.start + .seconds(until))
+    return VideoMatching.findings(of: [item(20)], among: videos, taken: [owner]).first
+  }
+
+  @Test("a video that an earlier request brought is of that request, whichever clock is ahead")
+  func taken() {
+    for ahead in [-60, 0, 60] {
+      let old = video("old", .failed, after: 1 + ahead)
+      let new = video("new", .ready, after: 21 + ahead)
+      #expect(after(old, taken: "old") == TrackedFinding(.notSeen))
+      #expect(after(new, old, taken: "old") == TrackedFinding(.ready, externalID: "new"))
+    }
+    // Times that cannot be read say nothing against it.
+    #expect(after(video("old", .failed, after: nil), taken: "old") == TrackedFinding(.notSeen))
+  }
+
+  @Test("what was made before a video of an earlier request is not of a later one")
+  func beforeTaken() {
+    let (x, y) = (video("x", .ready, after: 1), video("y", .failed, after: 3))
+    #expect(after(x, y, taken: "y") == TrackedFinding(.notSeen))
+    // Requests that overlap may change places.
+    #expect(after(x, y, taken: "y", until: 22) == TrackedFinding(.ready, externalID: "x"))
+  }
+
+  @Test(
+    "a video that was made long after the earlier request, or that a later one has, may be of this one"
+  )
+  func takenInVain() {
+    let new = video("new", .ready, after: 150)
+    #expect(after(new, taken: "new") == TrackedFinding(.ready, externalID: "new"))
+    #expect(after(video("x", .ready, after: 21), taken: "x", since: 25)?.state == .ready)
+  }
+
   @Test("the order of the listing does not matter")
   func order() {
     let videos = [video("x", .ready), video("y", .waiting, after: 2), video("z", .failed, after: 3)]
