@@ -204,9 +204,13 @@ struct RunFigures {
       Card(id: "lost", name: lostName(counts), value: HumanNumber.text(counts.lostItems)),
       Card(
         id: "left", name: "left",
-        value: HumanNumber.text(counts.openItems)),
+        value: HumanNumber.text(counts.items(in: .pending, .submitting, .processing))),
       Card(id: "attempts", name: "requests", value: HumanNumber.text(run.attempts)),
     ]
+    let unknown = counts.items(in: .unknown)
+    if unknown > 0 {
+      cards.insert(Card(id: "unknown", name: "unknown", value: HumanNumber.text(unknown)), at: 3)
+    }
     if let time = run.sendingTime {
       cards.append(Card(id: "sending", name: "time sending", value: HumanDuration.text(time)))
       if time > .zero {

@@ -30,6 +30,20 @@ struct RunPageTests {
       ], insight: RunInsight(throughput: throughput, latencies: latencies, map: map, slowest: [slow]))
   }
 
+  @Test("what is unknown is not left: the figures say what the headline says")
+  func unknown() throws {
+    let html = try page.document(
+      Self.content {
+        $0.state = .paused
+        $0.counts = StateCounts(
+          chunks: [.accepted: 3, .unknown: 2, .processing: 1, .pending: 7],
+          items: [.accepted: 4_990, .unknown: 2, .processing: 1, .pending: 7])
+      })
+    #expect(html.contains("<h1>4,990 of 5,000 items accepted, 2 unknown, 8 left</h1>"))
+    #expect(html.contains("<dt>unknown</dt><dd id=\"unknown\">2</dd>"))
+    #expect(html.contains("<dt>left</dt><dd id=\"left\">8</dd>"))
+  }
+
   @Test("it says what happened, with the numbers and the commands")
   func numbers() throws {
     let html = try page.document(Self.content())
