@@ -71,8 +71,9 @@ package final class Notifier: Sendable {
   /// Does some work, beats and tells meanwhile, and waits at the end until all that was said during the work is told,
   /// ``lastWait`` at most.
   ///
+  /// - Parameter beats: whether the work is sending, which the heartbeat says.
   /// - Returns: what the work came to.
-  package func during<Value>(_ work: () async -> Value) async -> Value {
+  package func during<Value>(beats: Bool = true, _ work: () async -> Value) async -> Value {
     let value = await withTaskGroup(of: Bool.self) { group in
       group.addTask {
         for await notice in self.requests.notices where !Task.isCancelled { await self.post(notice) }
@@ -82,10 +83,10 @@ package final class Notifier: Sendable {
         for await notice in self.starts.notices where !Task.isCancelled { await self.start(notice) }
         return true
       }
-      let value = await withTaskGroup(of: Void.self) { beats in
-        beats.addTask { await self.beat() }
+      let value = await withTaskGroup(of: Void.self) { group in
+        if beats { group.addTask { await self.beat() } }
         let value = await work()
-        beats.cancelAll()
+        group.cancelAll()
         return value
       }
       requests.entry.finish()

@@ -157,6 +157,46 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test("a pause before anything is sent is told like any other: on standard error, in the events, elsewhere")
+  func pausedBeforeSending() async throws {
+    let scene = try await scene(videos: 3)
+    let hooks = try HookServer()
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    var wrong = environment(scene)
+    wrong["AWS_SECRET_ACCESS_KEY"] = "another/secret/that/s3/does/not/have/for/it"
+    wrong["ORCHESTRATE_HEARTBEAT_URL"] = hooks.url("beat")
+    let log = scene.folder.file("events")
+    let told = ["--format", "json", "--notify-url", hooks.url("tell"), "--events", log]
+    let submitted = try await OrchestrateProcess.run(
+      ["submit", "-", "--profile", "v1.3"] + scene.here + told, environment: wrong, input: manifest.output)
+    let resumed = try await OrchestrateProcess.run(["resume", "latest"] + told, environment: wrong)
+    for ending in [submitted, resumed] {
+      #expect(ending.status == 4, "\(ending.diagnostics)")
+      #expect(
+        ending.diagnostics.contains("paused because the credentials for S3 are refused, or end too soon: "),
+        "\(ending.diagnostics)")
+      #expect(
+        ending.diagnostics.contains("once the credentials for S3 are valid, with: orchestrate resume "))
+      #expect(!ending.diagnostics.contains("requests in flight"), "nothing was sent: \(ending.diagnostics)")
+    }
+    let documents = try hooks.documents()
+    #expect(documents.map { $0["event"] as? String } == ["paused", "paused"])
+    #expect(documents.map { $0["reason"] as? String } == ["credentials", "credentials"])
+    #expect(hooks.requests.allSatisfy { $0.hasPrefix("POST ") }, "nothing was sent, so nothing beats")
+    let events = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map {
+      try json(String($0))
+    }
+    #expect(
+      events.map { $0["event"] as? String } == ["planned", "stopping", "ended", "stopping", "ended"])
+    for event in events where event["event"] as? String == "stopping" {
+      #expect(event["cause"] as? String == "parked")
+      #expect(event["reason"] as? String == "credentials")
+      #expect((event["message"] as? String)?.isEmpty == false)
+    }
+    hooks.stop()
+    await scene.server.stop()
+  }
+
   @Test("a service that fetches with HEAD first cannot use any URL: the run pauses after one item")
   func canary() async throws {
     let scene = try await scene(videos: 6) { $0.assets?.fetch = .headThenGet }

@@ -120,9 +120,9 @@ struct RunExecution {
     if !isCancelling { try await sayForecast(session, settings) }
     let connection = try await ServiceConnections.open(
       settings, run: session.run, key: key, route: route, in: context)
-    if !isCancelling, try await !mayBegin(session, connection, isNew: isNew) {
-      return await connection.shutdown()
-    }
+    let look: Result<Preflight.Obstacle?, any Error> =
+      isCancelling ? .success(nil) : await obstacle(session, connection, isNew: isNew)
+    let isSending = if case .success(nil) = look { true } else { false }
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database),
       catalog: store)
@@ -132,14 +132,17 @@ struct RunExecution {
       session: session, service: connection.service, clock: context.clock, random: context.random,
       observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency,
       storePatience: store.patience)
-    tidy(signals, session.run)
+    if isSending { tidy(signals, session.run) } else { tidyAfter(session.run, signals) }
     let suspension = signals.suspension { [context = console.context] in
       context.note($0)
     } told: { [diagnostics = console.context.diagnostics] in
       await diagnostics.drained()
     }
-    let result = await RunNotices.during(notices, look: { try await store.summary(of: session.run) }) {
-      try await progress.during {
+    let result = await RunNotices.during(
+      notices, beats: isSending, look: { try await store.summary(of: session.run) }
+    ) {
+      if let obstacle = try look.get() { return try await leave(session, obstacle, events) }
+      return try await progress.during {
         // Senders wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(connection.executor) {
           let ending = try await loop.run(
@@ -171,21 +174,30 @@ struct RunExecution {
     context.note("forecast: \(words.sentence(forecast, now: now))")
   }
 
-  /// Looks at what every request would fail on, and pauses the run where there is such a thing.
-  private func mayBegin(_ session: any RunSession, _ connection: OpenService, isNew: Bool) async throws
-    -> Bool
-  {
-    let found: Preflight
+  /// Looks at what every request would fail on.
+  ///
+  /// - Returns: why nothing may be sent; `nil` when sending may begin.
+  private func obstacle(
+    _ session: any RunSession, _ connection: OpenService, isNew: Bool
+  ) async -> Result<Preflight.Obstacle?, any Error> {
     do {
-      found = try await connection.preflight(session, isNew)
+      let found = try await connection.preflight(session, isNew)
+      for warning in found.warnings { context.note("warning: \(warning)") }
+      return .success(found.obstacle)
     } catch {
-      await connection.shutdown()
-      throw error
+      return .failure(error)
     }
-    for warning in found.warnings { context.note("warning: \(warning)") }
-    guard let obstacle = found.obstacle else { return true }
-    try await session.release(as: .paused(obstacle.reason, detail: obstacle.detail), at: context.clock.now())
-    return false
+  }
+
+  /// Pauses a run of which nothing may be sent.
+  private func leave(
+    _ session: any RunSession, _ obstacle: Preflight.Obstacle, _ events: RunEventLog?
+  ) async throws -> RunExit {
+    // Progress is not told: it would speak of requests in flight.
+    events?.observe(.stopping(.paused(obstacle.reason, detail: obstacle.detail)))
+    let ending = RunExit.paused(obstacle.reason, detail: obstacle.detail)
+    try await session.release(as: ending, at: context.clock.now())
+    return ending
   }
 
   /// Tells how a run ended of which every item was known, and writes the result.

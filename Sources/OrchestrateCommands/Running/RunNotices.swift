@@ -52,12 +52,14 @@ final class RunNotices: RunObserver {
   ///
   /// - Parameters:
   ///   - notices: who tells; `nil` when nobody is to be told.
+  ///   - beats: whether the work is sending.
   ///   - look: reads how the run stands once it was left.
   static func during(
-    _ notices: RunNotices?, look: () async throws -> RunSummary, _ work: () async throws -> RunExit
+    _ notices: RunNotices?, beats: Bool = true, look: () async throws -> RunSummary,
+    _ work: () async throws -> RunExit
   ) async -> Result<RunExit, any Error> {
     guard let notices else { return await result(of: work) }
-    return await notices.notifier.during {
+    return await notices.notifier.during(beats: beats) {
       let result = await result(of: work)
       switch result {
       case .success(let ending): notices.left(await notices.standing(after: ending, look))
