@@ -474,8 +474,9 @@ struct SevenNights {
     for (member, value) in expected {
       #expect("\(found[member] ?? "absent")" == "\(value)", "\(note): \(member) of \(run.id)")
     }
-    let others = ["created_at", "finished_at", "chunks", "items_by_state", "sending_seconds"]
+    let others = ["live", "created_at", "finished_at", "chunks", "items_by_state", "sending_seconds"]
     #expect(Set(found.keys) == Set(expected.keys).union(others))
+    #expect(found["live"] as? Bool == false)
     let createdAt = try Self.moment(found["created_at"])
     #expect(createdAt.map(run.planned.contains) == true, "\(note): \(found)")
     let finishedAt = try Self.moment(found["finished_at"])

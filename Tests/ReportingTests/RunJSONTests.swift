@@ -8,13 +8,23 @@ import Testing
 struct RunJSONTests {
   private static let runObject =
     #"{"run_id":"20261123-201505-042-9222","name":"night","job":"nightly","state":"finished","reason":null,"#
-    + #""created_at":"2026-11-23T20:15:05.042Z","finished_at":"2026-11-23T21:45:05.042Z","manifest":"videos.json","#
+    + #""live":false,"created_at":"2026-11-23T20:15:05.042Z","finished_at":"2026-11-23T21:45:05.042Z","manifest":"videos.json","#
     + #""items":5000,"repeated":3,"skipped":0,"chunks":{"pending":0,"submitting":0,"processing":0,"unknown":0,"accepted":99,"rejected":1,"#
     + #""failed":0,"split":0,"cancelled":0},"items_by_state":{"pending":0,"submitting":0,"processing":0,"unknown":0,"#
     + #""accepted":4990,"rejected":10,"failed":0,"cancelled":0},"attempts":104,"sending_seconds":1234.5}"#
 
   @Test func runHasTheKeysOfTheContractInTheirOrder() {
     #expect(RunJSON.document(Samples.run(), .compact) == #"{"run":"# + Self.runObject + "}\n")
+  }
+
+  @Test("whether a process plans or sends a run is told beside its state", arguments: [false, true])
+  func live(isLive: Bool) {
+    let text = RunJSON.document(
+      Samples.run {
+        $0.state = .planning
+        $0.isLive = isLive
+      }, .compact)
+    #expect(text.contains(#""state":"planning","reason":null,"live":\#(isLive)"#), "\(text)")
   }
 
   @Test func itemsByStateSumToItems() throws {

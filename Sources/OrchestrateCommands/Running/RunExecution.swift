@@ -214,7 +214,8 @@ struct RunExecution {
   /// - Parameter isLeft: whether this process owns it still, but does nothing more about it.
   /// - Returns: the status that fits.
   func conclude(_ run: RunID, isLeft: Bool = false) async throws -> ExitStatus {
-    let summary = try await store.summary(of: run)
+    var summary = try await store.summary(of: run)
+    if isLeft { summary.isLive = false }
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
     let isReadable = await events?.flush() ?? true
     // The result comes after the events: a reader that does not read these does not read it either.

@@ -42,6 +42,8 @@ package enum RunJSON {
     json.value(run.state.rawValue)
     json.key("reason")
     json.value(run.reason?.rawValue)
+    json.key("live")
+    json.value(run.isLive)
     json.key("created_at")
     json.value(run.createdAt)
     json.key("finished_at")

@@ -33,8 +33,8 @@ struct ReadingCommandsTests {
     let summary = try #require(document["run"] as? [String: Any])
     #expect(
       Set(summary.keys) == [
-        "run_id", "name", "job", "state", "reason", "created_at", "finished_at", "manifest", "items",
-        "repeated", "skipped",
+        "run_id", "name", "job", "state", "reason", "live", "created_at", "finished_at", "manifest",
+        "items", "repeated", "skipped",
         "chunks", "items_by_state", "attempts", "sending_seconds",
       ])
     #expect(summary["state"] as? String == "paused")
