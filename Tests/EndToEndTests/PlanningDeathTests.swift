@@ -26,7 +26,9 @@ struct PlanningDeathTests {
         manifestFile: ManifestFile(
           path: manifest, bytes: Int64(facts.st_size), modifiedAt: Timestamp(milliseconds: modified)),
         settings: settings))
-    try await planning.append(PlannedItems.batch((0..<30).map { PlannedItems.source($0) }), chunks: [])
+    let batch = PlannedItems.batch((0..<30).map { PlannedItems.source($0) })
+    var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
+    try await planning.append(batch, chunks: planner.add(batch))
     try await store.close()
   }
 
@@ -59,15 +61,45 @@ struct PlanningDeathTests {
     let resumed = try await scene.orchestrate("resume", "latest")
     #expect(resumed.status == 2, "\(resumed.diagnostics)")
     #expect(resumed.diagnostics.contains(manifest))
+    // The path is the stored one, and `resume` takes none.
+    #expect(!resumed.diagnostics.contains("current folder"), "\(resumed.diagnostics)")
+    if isGone {
+      #expect(resumed.diagnostics.contains("put the file back there"), "\(resumed.diagnostics)")
+      #expect(resumed.diagnostics.contains("`orchestrate cancel 2"), "\(resumed.diagnostics)")
+    }
     #expect(scene.server.ledger.entries.isEmpty)
     await scene.server.stop()
   }
 
-  @Test("it can be cancelled, which removes it")
+  @Test("a script can tell it from one that is being planned")
+  func told() async throws {
+    let scene = try await Scene()
+    try await leaveHalfPlanned(try scene.manifest(50), in: scene)
+    let report = try json(try await scene.orchestrate("report", "latest", "--format", "json").output)
+    let run = try #require(report["run"] as? [String: Any])
+    #expect(run["state"] as? String == "planning")
+    #expect(run["reason"] is NSNull)
+    #expect(run["live"] as? Bool == false)
+    await scene.server.stop()
+  }
+
+  @Test("it can be cancelled, which removes it, and the document is the run that is gone")
   func cancelled() async throws {
     let scene = try await Scene()
     try await leaveHalfPlanned(try scene.manifest(50), in: scene)
-    #expect(try await scene.orchestrate("cancel", "latest").status == 0)
+    let cancelled = try await scene.orchestrate("cancel", "latest", "--format", "json")
+    #expect(cancelled.status == 0)
+    let run = try #require(try json(cancelled.output)["run"] as? [String: Any])
+    #expect(run["state"] as? String == "cancelled")
+    #expect(run["finished_at"] is String)
+    #expect(run["live"] as? Bool == false)
+    // Four chunks of seven were recorded; the last two items had none yet.
+    #expect(run["items"] as? Int == 28)
+    let items = try #require(run["items_by_state"] as? [String: Int])
+    #expect(items["cancelled"] == 28 && items.values.reduce(0, +) == 28)
+    let chunks = try #require(run["chunks"] as? [String: Int])
+    #expect(chunks["cancelled"] == 4 && chunks.values.reduce(0, +) == 4)
+    #expect(cancelled.diagnostics.contains("is removed; nothing was sent"))
     let history = try json(try await scene.orchestrate("report", "--format", "json").output)
     #expect((history["runs"] as? [Any])?.isEmpty == true)
     await scene.server.stop()

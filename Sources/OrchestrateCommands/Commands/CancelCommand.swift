@@ -38,17 +38,21 @@ struct CancelCommand: Subcommand {
     let id = try await store.resolve(run)
     let execution = RunExecution(
       console: RunConsole(show, in: context), store: store, database: storeOptions.path, format: show.format)
-    try await cancel(id, in: store, execution, context)
-    guard try await store.exists(id) else { return .done }
+    if let removed = try await cancel(id, in: store, execution, context) {
+      if show.format == .json { try context.writeResult(RunJSON.document(removed)) }
+      return .done
+    }
     // Lost answers that could not be settled are said with the status of held items.
     return try await execution.conclude(id) == .held ? .held : .done
   }
 
   /// Has the owner of the run cancel it and waits until it has; where nobody owns it, or its owner dies meanwhile,
   /// cancels it here.
+  ///
+  /// - Returns: the run as it was, where nothing of it is left; `nil` where the store has it.
   private func cancel(
     _ id: RunID, in store: any BatchStore, _ execution: RunExecution, _ context: ProcessContext
-  ) async throws {
+  ) async throws -> RunSummary? {
     var wasAsked = false
     while true {
       let summary = try await store.summary(of: id)
@@ -64,7 +68,7 @@ struct CancelCommand: Subcommand {
           context.note("cancelling run \(id): waiting for the process that owns it")
         }
       } else if wasAsked, summary.state == .cancelled {
-        return
+        return nil
       } else if wasAsked, summary.state == .finished {
         throw StoreError(
           .wrongState, "run \(id) finished before it could be cancelled",
@@ -80,9 +84,25 @@ struct CancelCommand: Subcommand {
     }
   }
 
+  /// Removes a run that died while it was planned.
+  ///
+  /// - Returns: what was recorded of it, as cancelled.
+  private func remove(
+    _ summary: RunSummary, in store: any BatchStore, _ context: ProcessContext
+  ) async throws -> RunSummary {
+    try await store.planAgain(summary.run).abandon()
+    context.note("run \(summary.run) died while it was being planned and is removed; nothing was sent")
+    var removed = summary
+    removed.state = .cancelled
+    removed.finishedAt = context.clock.now()
+    removed.counts.chunks = [.cancelled: summary.counts.chunks(in: .pending)]
+    removed.counts.items = [.cancelled: summary.counts.items(in: .pending)]
+    return removed
+  }
+
   private func cancelHere(
     _ summary: RunSummary, in store: any BatchStore, _ execution: RunExecution, _ context: ProcessContext
-  ) async throws {
+  ) async throws -> RunSummary? {
     let id = summary.run
     if summary.state == .cancelled { try RunCopier.refuse(try await store.copyStanding(of: id), of: id) }
     switch summary.state {
@@ -90,9 +110,7 @@ struct CancelCommand: Subcommand {
       throw StoreError(
         .wrongState, "run \(id) is finished; there is nothing left to cancel",
         remedy: "\(command: .report(id)) shows its result")
-    case .planning:
-      try await store.planAgain(id).abandon()
-      context.note("run \(id) died while it was being planned and is removed; nothing was sent")
+    case .planning: return try await remove(summary, in: store, context)
     case .cancelled where summary.counts.items(in: .unknown) == 0:
       context.note("run \(id) was cancelled before")
     case .running, .paused, .cancelled:
@@ -104,7 +122,7 @@ struct CancelCommand: Subcommand {
         // Another process may have finished it since it was looked at: then there was nothing to cancel.
         try await session.release(
           as: counts.chunks(in: .cancelled) == 0 ? .finished : .cancelled, at: context.clock.now())
-        return
+        return nil
       }
       let key: APIKey
       let route: ServiceRoute
@@ -121,5 +139,6 @@ struct CancelCommand: Subcommand {
       }
       try await execution.work(on: session, key: key, route: route, signals: signals, isCancelling: true)
     }
+    return nil
   }
 }

@@ -186,7 +186,7 @@ extension PlannedSubmission {
         "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
         remedy: remedy)
     }
-    let source = try ManifestSource(path: recorded.path)
+    let source = try openAgain(recorded.path, of: run)
     guard source.file.map(ManifestFile.init) == recorded else {
       throw CommandFailure(
         .badInput, code: "manifest_changed",
@@ -198,6 +198,22 @@ extension PlannedSubmission {
       planning: planning, settings: settings, manifest: recorded.path, execution: execution)
     execution.console.tidy(signals, "exited immediately: nothing was sent")
     return try await submission.plan(source, isStopped: { signals.isAsked })
+  }
+
+  /// Opens the manifest of a run whose process died while it was planned. Its path was recorded, and is no argument that
+  /// could be corrected.
+  private static func openAgain(_ path: String, of run: RunID) throws -> ManifestSource {
+    do {
+      return try ManifestSource(path: path)
+    } catch {
+      guard [.notFound, .isDirectory].contains(error.code) else { throw error }
+      throw ManifestError(
+        code: error.code, subject: error.subject, cause: error.cause,
+        remedy: """
+          put the file back there and resume the run again, or cancel it, which removes it: \(command: .cancel(run)); \
+          nothing was sent
+          """)
+    }
   }
 }
 
