@@ -23,12 +23,16 @@ package struct PostgresDiagnostics: Sendable {
       let facts = try await database.read { try Facts.read(in: $0) }
       let after = surroundings.clock.now()
       let pooler = try await pooler(on: database)
+      let (schema, waits) = await content(of: database, at: facts.now)
       checks =
-        [connected(facts, pooler), await schema(on: database)] + durability(facts)
-        + [clock(facts, before: before, after: after), load(facts)]
+        [connected(facts, pooler), schema] + durability(facts)
+        + [clock(facts, before: before, after: after), load(facts), waits]
       try await database.close()
     } catch {
       return [Self.problem(.database, error)]
+        + [.schema, .integrity, .clock, .locks, .waits].map {
+          HealthCheck($0, .skipped, "the database cannot be read")
+        }
     }
     return checks
   }
@@ -130,22 +134,43 @@ package struct PostgresDiagnostics: Sendable {
     return HealthCheck(.database, .ok, found)
   }
 
-  private func schema(on database: Database) async -> HealthCheck {
+  /// The schema, and where it is this program's, the waits that hold runs back.
+  ///
+  /// - Parameter now: the database's moment, from which they are counted.
+  private func content(
+    of database: Database, at now: Timestamp
+  ) async -> (schema: HealthCheck, waits: HealthCheck) {
+    let unread = HealthCheck(.waits, .skipped, "the database cannot be read")
     do {
       let migrator = PostgresMigrator(steps: Migrations.postgres)
       let shown = target.shown
       switch try await database.read({ try migrator.need(of: $0, at: shown) }) {
       case .nothing:
-        return HealthCheck(.schema, .ok, "the database has schema \(migrator.steps.count), as this program")
+        return (
+          HealthCheck(.schema, .ok, "the database has schema \(migrator.steps.count), as this program"),
+          await waits(in: database, at: now)
+        )
       case .create:
-        return HealthCheck(.schema, .ok, "the database is empty; the next `submit` fills it")
+        return (
+          HealthCheck(.schema, .ok, "the database is empty; the next `submit` fills it"),
+          StandingWaits().check(at: now)
+        )
       case .upgrade(let from):
-        return HealthCheck(
+        let schema = HealthCheck(
           .schema, .problem, "the database has schema \(from) and this program \(migrator.steps.count)",
           remedy: "run `orchestrate migrate`")
+        return (schema, unread)
       }
     } catch {
-      return Self.problem(.schema, error)
+      return (Self.problem(.schema, error), unread)
+    }
+  }
+
+  private func waits(in database: Database, at now: Timestamp) async -> HealthCheck {
+    do {
+      return try await database.read { try StandingWaits.read(in: $0) }.check(at: now)
+    } catch {
+      return Self.problem(.waits, error)
     }
   }
 

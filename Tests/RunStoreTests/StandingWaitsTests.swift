@@ -33,4 +33,27 @@ struct StandingWaitsTests {
     try await session.endWaits()
     #expect(try await waits(of: store, at: TestStore.start).status == .ok)
   }
+
+  @Test("of a service's waits the one that ends last counts, and those of other services are counted")
+  func longest() async throws {
+    let store = try await TestStore()
+    for (number, url) in ["https://a.example.org", "https://b.example.org"].enumerated() {
+      var settings = RunSettings()
+      settings.baseURL = url
+      settings.profile = .v1_3
+      settings.chunkSize = 1
+      let session = try await PlannedItems.plan(
+        [PlannedItems.source(number)], chunkSize: 1, settings: settings, in: store.store, at: TestStore.start,
+        random: UInt64(number))
+      for (step, hours) in [(ChunkStep.upload, 1 + number), (.index, 3 + number)] {
+        let length = Duration.seconds(hours * 3_600)
+        try await session.remember(
+          StoredWait(until: TestStore.start + length, reason: "busy \(hours)", length: length), of: step)
+      }
+    }
+    let found = try await waits(of: store, at: TestStore.start)
+    let end = TestStore.start + .seconds(4 * 3_600)
+    #expect(
+      found.message == "nothing is sent to https://b.example.org until \(end): busy 4 (and 1 more)")
+  }
 }
