@@ -393,8 +393,8 @@ extension DispatcherState {
       for: .paused(
         .window,
         detail:
-          "\(first.reason) permits no further request in this sending window; the next one can leave at "
-          + hours.text(first.start)))
+          "the next request can leave at \(hours.text(first.start)), after this sending window (\(first.reason))"
+      ))
   }
 }
 

@@ -198,8 +198,31 @@ struct WindowRunTests {
         .paused(
           .window,
           detail:
-            "the rate limit 20/day permits no further request in this sending window; the next one can leave at "
-            + "2025-06-16 16:06:40Z")
+            "the next request can leave at 2025-06-16 16:06:40Z, after this sending window (the rate limit 20/day)"
+        )
+      ])
+  }
+
+  @Test("with --exit-outside a wait that leads beyond the window pauses the run in one sentence")
+  func waitLeadsBeyondTheWindow() throws {
+    var machine = Machine { settings in
+      settings.windows = [SendingWindow(opens: 15 * 60, closes: 17 * 60)]
+      settings.zone = "UTC"
+      settings.exitsOutside = true
+    }
+    #expect(machine.wait(0..<1).woken.count == 1)
+    let refused = machine.answer(machine.slot(), .throttled, asked: .seconds(3 * 3_600))
+    let back = machine.handle(
+      .recorded(
+        machine.moved(.pending, .pending), ChunkMove(.requeued, at: .transfer), outcome: .throttled))
+    let actions = machine.wait(0..<1)
+    #expect(
+      (refused + back + actions).stops == [
+        .paused(
+          .window,
+          detail:
+            "the next request can leave at 2025-06-16 15:00:00Z, after this sending window "
+            + "(the service asks to wait)")
       ])
   }
 }
