@@ -125,6 +125,31 @@ struct SeveralManifestsTests {
     await scene.server.stop()
   }
 
+  @Test("a continued run that pauses again begins no other, and how many are left is said each time")
+  func pausesAgain() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.faults = [FaultRule(.unauthorized, from: 3)]
+    }
+    try lists(scene)
+    for name in ["c", "d"] { _ = try scene.manifest(3, name: "lists/\(name).json", prefix: name) }
+    let job = try job(scene, "lists/*.json")
+    let first = try await submit(scene, job)
+    #expect(try parts(first).map(\.status) == [0, 4], "\(first.diagnostics)")
+    #expect(first.diagnostics.contains("2 manifests of this job are left"))
+    let second = try await submit(scene, job, "--continue")
+    #expect(second.status == 4, "\(second.diagnostics)")
+    #expect(try parts(second).map(\.manifest) == ["b.json"])
+    #expect(second.diagnostics.contains("2 manifests of this job are left"), "\(second.diagnostics)")
+    // Where nothing matches any more there is nothing left, and the run's result is told all the same.
+    try FileManager.default.removeItem(atPath: scene.folder.file("lists"))
+    let third = try await submit(scene, job, "--continue")
+    #expect(third.status == 4, "\(third.diagnostics)")
+    #expect(try parts(third).map(\.status) == [4])
+    #expect(!third.diagnostics.contains("with --continue goes on with them"), "\(third.diagnostics)")
+    await scene.server.stop()
+  }
+
   @Test("a signal during the second run leaves it to be continued, and begins no third")
   func signal() async throws {
     let scene = try await Scene { configuration in

@@ -174,13 +174,15 @@ struct SubmitCommand: Subcommand {
     let execution = submission.execution
     var several = SeveralManifests(
       console: execution.console, format: show.format, layout: jsonLayout, database: execution.database)
+    var continued: JobContinuation.Continued?
     try await several.work(on: nil) { console in
-      try await continuation(submission.delivering(through: console), isFirst: true)?.perform().map {
-        SeveralManifests.Outcome(manifest: $0.manifest, status: $0.status)
-      }
+      continued = try await continuation(submission.delivering(through: console), isFirst: true)?.perform()
+      return continued.map { SeveralManifests.Outcome(manifest: $0.manifest, status: $0.status) }
     }
     var left = 0
-    if !several.isOver {
+    if several.isOver {
+      left = await notBegun(of: named, after: continued?.run, execution)
+    } else {
       let files = try named.files()
       for (number, file) in files.enumerated() {
         guard !several.isOver, !submission.signals.isAsked else {
@@ -199,6 +201,22 @@ struct SubmitCommand: Subcommand {
       }
     }
     return try await several.conclude(left: left)
+  }
+
+  /// How many files follow the one whose run was continued, in the order in which they are sent; all of them where it is
+  /// not among them, or where no run could be continued.
+  private func notBegun(of named: ManifestNames, after run: RunID?, _ execution: RunExecution) async -> Int {
+    do {
+      let files = try named.files()
+      guard let run, let last = try await execution.store.manifestFile(of: run)?.path else {
+        return files.count
+      }
+      let place = files.firstIndex { URL(fileURLWithPath: $0).path.utf8.elementsEqual(last.utf8) }
+      return files.count - (place.map { $0 + 1 } ?? 0)
+    } catch {
+      // Meant is the result of the run that went on, which is told all the same; the next command meets what is wrong here.
+      return 0
+    }
   }
 
   private func dryRun(

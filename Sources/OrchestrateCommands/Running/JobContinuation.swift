@@ -23,10 +23,25 @@ struct JobContinuation {
   /// Runs that are read at a time.
   private static let pageSize = 200
 
+  /// A run that went on.
+  struct Continued {
+    let run: RunID
+    /// Its manifest as it was named.
+    let manifest: String
+    /// How it ended.
+    let status: ExitStatus
+
+    init(_ run: RunSummary, _ status: ExitStatus) {
+      self.run = run.run
+      manifest = run.manifest
+      self.status = status
+    }
+  }
+
   /// Does what is left of earlier runs.
   ///
-  /// - Returns: how the run that goes on ended, with its manifest; `nil` when there is none, and a new one is to begin.
-  func perform() async throws -> (manifest: String, status: ExitStatus)? {
+  /// - Returns: how the run that goes on ended; `nil` when there is none, and a new one is to begin.
+  func perform() async throws -> Continued? {
     let runs = try await runs()
     for run in runs.reversed() where run.state == .finished && run.counts.items(in: .unknown) > 0 {
       context.note("run \(run.run) of this job holds unknown items; the service is asked about them first")
@@ -35,7 +50,7 @@ struct JobContinuation {
       try await execution.work(
         on: session, key: key, route: try context.route(to: settings.baseURL), signals: signals,
         isCancelling: false)
-      if signals.isAsked { return (run.manifest, try await execution.conclude(run.run)) }
+      if signals.isAsked { return Continued(run, try await execution.conclude(run.run)) }
     }
     if execution.tracks { try await look(at: runs.reversed()) }
     guard let unfinished = runs.first(where: { [.planning, .running, .paused].contains($0.state) }) else {
@@ -47,7 +62,7 @@ struct JobContinuation {
         + (isFirst ? " first" : "; no new run is made"))
     let status = try await execution.goOn(
       unfinished, try await changedSettings(of: unfinished), key: key, signals: signals)
-    return (unfinished.manifest, status)
+    return Continued(unfinished, status)
   }
 
   /// Asks once more about accepted items of finished runs that somebody followed and that are neither ready nor failed, so
