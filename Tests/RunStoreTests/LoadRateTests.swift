@@ -139,4 +139,49 @@ struct LoadRateTests {
       return
     }
   }
+
+  @Test(
+    "limits of any size are kept by several runs at once, and hold nothing back",
+    arguments: [1_000_000_000, .max])
+  func greatLimits(count: Int) async throws {
+    let clock = ManualClock()
+    let folder = try TemporaryFolder()
+    let store = try await SQLiteStore.open(path: folder.file("store.db"), now: clock.now())
+    var settings = RunSettings()
+    settings.rates = [Rate(count: count, window: .day)]
+    settings.itemRates = [Rate(count: count, window: .second)]
+    settings.mediaRates = [MediaRate(minutes: count, window: .hour)]
+    settings.profile = .v1_3
+    var sessions: [any RunSession] = []
+    for random in 1...2 {
+      sessions.append(
+        try await PlannedItems.plan(
+          (0..<4).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store,
+          at: clock.now(), random: UInt64(random)))
+    }
+    for step in [ChunkStep.upload, .index] {
+      for limit in settings.limits(on: step) {
+        #expect(limit.count >= 1_000_000_000)
+        let load = RequestLoad(items: 1, media: 1)
+        let ahead = RateShares.Share(run: 1, taken: 0, due: clock.now(), load: load)
+        let order = RateShares(
+          run: 2, load: load, limits: [limit], own: nil, waiting: [ahead], most: 0, at: clock.now())
+        let windows = RateWindows(origin: 1, step: step, clock: clock)
+        #expect(
+          try await store.reader.read { connection in
+            try order.delay(at: clock.now()) {
+              try windows.use(of: $0.unit, in: $0.window, at: clock.now(), in: connection)
+            } == nil
+          })
+      }
+    }
+    for _ in 0..<4 {
+      for session in sessions {
+        guard case .chunk = try await session.claim(.upload, at: clock.now()) else {
+          Issue.record("a request was held back")
+          continue
+        }
+      }
+    }
+  }
 }

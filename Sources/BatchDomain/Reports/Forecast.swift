@@ -244,8 +244,10 @@ package struct RemainingWork: Sendable {
     played.hasRequests = true
     played.isLimited = !limits.isEmpty
     // A group has to fit into each limit.
-    let room = limits.map { Int($0.capacity / $0.loadEach) }.min() ?? .max
-    let size = max(1, min(room, step.requests / Self.groups))
+    let room = limits.map { $0.capacity / $0.loadEach }.min() ?? .infinity
+    let most = step.requests / Self.groups
+    // Compared as they are: a great limit that little is taken of has room for more requests than an integer counts.
+    let size = max(1, room < Double(most) ? Int(room) : most)
     var watch = calendar.map { WindowWatch($0, requestsTaking: settings.timeout) }
     var cursor = now
     if let wait = step.used.wait, case let left = wait.left(at: now), left > .zero { cursor = now + left }

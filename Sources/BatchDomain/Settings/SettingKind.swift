@@ -202,8 +202,11 @@ extension SettingKind where Value == Duration {
     kind.storedSuffix = "_milliseconds"
     kind.store = { .number($0.millisecondsRoundedUp) }
     kind.restore = { stored in
-      guard case .number(let milliseconds) = stored else { return nil }
-      return .milliseconds(milliseconds)
+      // No version took longer ones: clocks do not count them.
+      guard case .number(let milliseconds) = stored, case let value = Duration.milliseconds(milliseconds),
+        (.zero...DurationText.longest).contains(value)
+      else { return nil }
+      return value
     }
     return kind
   }
@@ -308,8 +311,9 @@ extension SettingKind where Value == [Rate] {
         try ListWord.isNone(text) ? [] : [RateText.parse(text, for: thing)]
       },
       format: { rates in rates.isEmpty ? nil : RateText.format(rates) })
+    // A run of an earlier version may have a greater number, which is no reason to refuse it.
     kind.check = { (rates, thing) throws(ConfigurationError) in
-      for rate in rates { _ = try RateText.parse(rate.description, for: thing) }
+      for rate in rates { _ = try RateText.parse(rate.description, for: thing, upTo: .max) }
     }
     kind.options = { rates, option in rates.flatMap { ["--\(option)", $0.description] } }
     kind.adding = { $0 + $1 }
@@ -349,8 +353,9 @@ extension SettingKind where Value == [MediaRate] {
         try ListWord.isNone(text) ? [] : [MediaRateText.parse(text, for: thing)]
       },
       format: { rates in rates.isEmpty ? nil : MediaRateText.format(rates) })
+    // A run of an earlier version may have a greater number, which is no reason to refuse it.
     kind.check = { (rates, thing) throws(ConfigurationError) in
-      for rate in rates { _ = try MediaRateText.parse(rate.description, for: thing) }
+      for rate in rates { _ = try MediaRateText.parse(rate.description, for: thing, upTo: .max) }
     }
     kind.options = { rates, option in rates.flatMap { ["--\(option)", $0.description] } }
     kind.adding = { $0 + $1 }

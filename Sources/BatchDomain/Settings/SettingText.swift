@@ -77,12 +77,19 @@ package enum RateText {
   /// What is expected, for messages.
   package static let expectation = "a rate such as 5/s, 50/min, 1000/hour or 20000/day"
 
+  /// The most of a window that a person gives; a limit above it limits nothing.
+  package static let largest = 1_000_000_000
+
   /// Reads a whole number from 1, a slash and a window, after the name of a step and a colon where it limits that step
   /// alone.
   ///
-  /// - Parameter thing: what the value is of, for messages, for example `--rate`.
+  /// - Parameters:
+  ///   - thing: what the value is of, for messages, for example `--rate`.
+  ///   - largest: the greatest number that is taken.
   /// - Throws: ``ConfigurationError`` with code `bad_value`.
-  package static func parse(_ text: String, for thing: String) throws(ConfigurationError) -> Rate {
+  package static func parse(
+    _ text: String, for thing: String, upTo largest: Int = RateText.largest
+  ) throws(ConfigurationError) -> Rate {
     let named = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let step = named.count == 2 ? ChunkStep(rawValue: String(named[0])) : nil
     if let step, !steps.contains(step) {
@@ -95,8 +102,8 @@ package enum RateText {
     guard parts.count == 2, let window = Rate.Window(rawValue: String(parts[1])) else {
       throw .badValue(thing, text, expected: expectation)
     }
-    guard let count = WholeNumberText.number(parts[0]), count >= 1 else {
-      throw .badValue(thing, text, expected: "\(expectation), with a whole number from 1")
+    guard let count = WholeNumberText.number(parts[0]), (1...largest).contains(count) else {
+      throw .badValue(thing, text, expected: "\(expectation), with a whole number from 1 to \(largest)")
     }
     return Rate(count: count, window: window, step: step)
   }
@@ -117,14 +124,20 @@ package enum MediaRateText {
 
   /// Reads a whole number from 1, `min`, a slash and a window.
   ///
-  /// - Parameter thing: what the value is of, for messages, for example `--media-rate`.
+  /// - Parameters:
+  ///   - thing: what the value is of, for messages, for example `--media-rate`.
+  ///   - largest: the greatest number of minutes that is taken.
   /// - Throws: ``ConfigurationError`` with code `bad_value`.
-  package static func parse(_ text: String, for thing: String) throws(ConfigurationError) -> MediaRate {
+  package static func parse(
+    _ text: String, for thing: String, upTo largest: Int = RateText.largest
+  ) throws(ConfigurationError) -> MediaRate {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].hasSuffix("min"), let window = Rate.Window(rawValue: String(parts[1])),
-      let minutes = WholeNumberText.number(parts[0].dropLast(3)), minutes >= 1
+    guard parts.count == 2, parts[0].hasSuffix("min"), let window = Rate.Window(rawValue: String(parts[1]))
     else {
       throw .badValue(thing, text, expected: expectation)
+    }
+    guard let minutes = WholeNumberText.number(parts[0].dropLast(3)), (1...largest).contains(minutes) else {
+      throw .badValue(thing, text, expected: "\(expectation), with a whole number from 1 to \(largest)")
     }
     return MediaRate(minutes: minutes, window: window)
   }

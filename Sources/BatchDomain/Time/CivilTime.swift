@@ -18,7 +18,9 @@ package struct CivilTime: Equatable, Sendable {
   /// The parts of a moment.
   package init(_ moment: Timestamp) {
     let day = moment.milliseconds.flooredQuotient(86_400_000)
-    let rest = Int(moment.milliseconds - day * 86_400_000)
+    // Not the difference to the midnight before: that is out of range at the least moment there is.
+    let signed = Int(moment.milliseconds % 86_400_000)
+    let rest = signed < 0 ? signed + 86_400_000 : signed
     hour = rest / 3_600_000
     minute = rest / 60_000 % 60
     second = rest / 1_000 % 60

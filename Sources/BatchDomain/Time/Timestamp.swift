@@ -18,12 +18,12 @@ package struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   /// The moment that much earlier.
   package static func - (moment: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp(milliseconds: moment.milliseconds.addingWithSaturation(-duration.millisecondsRoundedUp))
+    Timestamp(milliseconds: moment.milliseconds.subtractingWithSaturation(duration.millisecondsRoundedUp))
   }
 
   /// How long after `earlier` this moment is; negative when it is before.
   package func since(_ earlier: Timestamp) -> Duration {
-    .milliseconds(milliseconds.addingWithSaturation(-earlier.milliseconds))
+    .milliseconds(milliseconds.subtractingWithSaturation(earlier.milliseconds))
   }
 
   /// RFC 3339 in UTC with milliseconds and `Z`, for example `2026-11-23T15:04:05.042Z`.
@@ -41,5 +41,11 @@ extension Int64 {
     let (sum, overflow) = addingReportingOverflow(other)
     guard overflow else { return sum }
     return other < 0 ? .min / 2 : .max / 2
+  }
+  /// The difference, limited to the range of the type instead of trapping.
+  package func subtractingWithSaturation(_ other: Int64) -> Int64 {
+    let (difference, overflow) = subtractingReportingOverflow(other)
+    guard overflow else { return difference }
+    return other < 0 ? .max / 2 : .min / 2
   }
 }

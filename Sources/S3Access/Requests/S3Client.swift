@@ -334,7 +334,7 @@ package struct S3Client: Sendable {
     // Of a part of an object the length is that of the part, and the whole is behind the slash.
     let whole = answer.header("content-range").flatMap { $0.split(separator: "/").last.map(String.init) }
     return ObjectHead(
-      size: (whole ?? answer.header("content-length")).flatMap { Int64($0) },
+      size: (whole ?? answer.header("content-length")).flatMap { ItemNote.number($0.utf8) },
       storageClass: answer.header("x-amz-storage-class").flatMap { storage in
         // An archived object that was restored can be read for now.
         answer.header("x-amz-restore")?.contains("ongoing-request=\"false\"") == true ? nil : storage

@@ -200,7 +200,9 @@ struct RunRow {
     }
     id = Int64(row.int(0))
     let sendingTime = row.optionalInt(14).flatMap { first in
-      row.optionalInt(15).map { last in Duration.milliseconds(max(0, last - first)) }
+      row.optionalInt(15).map { last in
+        max(.zero, Timestamp(milliseconds: Int64(last)).since(Timestamp(milliseconds: Int64(first))))
+      }
     }
     let (reason, detail): (PauseReason?, String?) =
       switch CopyMark(state: row.text(4), detail: row.optionalText(6)) {

@@ -21,28 +21,34 @@ struct RequestLoad: Equatable {
 struct StepLimit {
   /// What is counted.
   let unit: RateWindows.LoadUnit
-  /// How much of it a window may have, 1 or more.
+  /// How much of it a window may have, 1 or more, ``most`` at most.
   let count: Int
   /// The length of the window.
   let window: Rate.Window
   /// As it is told.
   let why: Claim.NotBefore
+
+  /// No window ever has so much: a greater limit holds nothing back, and sums of limits stay in range.
+  static let most = 1 << 52
 }
 
 extension RunSettings {
   /// The limits on requests of a step.
   func limits(on step: ChunkStep) -> [StepLimit] {
     var limits = rates.filter { $0.limits(step) }.map {
-      StepLimit(unit: .requests, count: $0.count, window: $0.window, why: .rate($0))
+      StepLimit(unit: .requests, count: min($0.count, StepLimit.most), window: $0.window, why: .rate($0))
     }
     limits += itemRates.map {
-      StepLimit(unit: .items, count: $0.count, window: $0.window, why: .itemRate($0))
+      StepLimit(unit: .items, count: min($0.count, StepLimit.most), window: $0.window, why: .itemRate($0))
     }
     // How long a video is gets known by the first step.
     guard step != profile.firstStep else { return limits }
+    let minute = 60_000
     return limits
       + mediaRates.map {
-        StepLimit(unit: .media, count: $0.minutes * 60_000, window: $0.window, why: .mediaRate($0))
+        StepLimit(
+          unit: .media, count: min($0.minutes, StepLimit.most / minute) * minute, window: $0.window,
+          why: .mediaRate($0))
       }
   }
 }

@@ -370,12 +370,15 @@ extension RateWindows {
     private(set) var total = 0
 
     private static let mostEntries = 1 << 13
+    /// No request has more in it; a greater number in a damaged row does not end the program.
+    private static let mostLoad = 1 << 42
 
     init(newest: Place) { self.newest = newest }
 
     mutating func add(_ load: Int, _ place: Place) {
       newest = place
       guard load > 0 else { return }
+      let load = min(load, Self.mostLoad)
       total += load
       entries.append(Entry(startedAt: place.startedAt, load: load))
       guard entries.count > Self.mostEntries else { return }

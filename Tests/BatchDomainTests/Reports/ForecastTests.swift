@@ -47,6 +47,29 @@ struct ForecastTests {
       try self.forecast(requests: 1_000) { $0.rates = [Rate(count: 1_000, window: .day)] }.binding == nil)
   }
 
+  @Test("a limit greater than anything that is sent holds nothing back, however little a request takes of it")
+  func greatLimits() throws {
+    for count in [RateText.largest, 9_000_000_000_000_000_000, .max] {
+      let forecast = try forecast(requests: 9_000) {
+        $0.rates = [Rate(count: count, window: .day)]
+        $0.itemRates = [Rate(count: count, window: .second)]
+      }
+      #expect(forecast.binding == nil && forecast.endsAt == Self.now)
+      var settings = RunSettings()
+      settings.profile = .v1_3
+      settings.mediaRates = [MediaRate(minutes: count, window: .day)]
+      for (requests, items) in [(900, 1), (900, .max), (.max, 1), (.max, .max)] {
+        let used = BudgetUse(sent: [
+          .init(at: Self.now - .seconds(1), requests: 1, items: items, media: .milliseconds(1))
+        ])
+        let steps = [RemainingWork.Step(.index, requests: requests, items: requests, used: used)]
+        let media = try RemainingWork(steps, settings: settings).forecast(from: Self.now)
+        #expect(media.requests == requests)
+        #expect(media.binding == nil || requests == .max)
+      }
+    }
+  }
+
   @Test("what earlier runs used of a limit counts, until it is a window old")
   func used() throws {
     let used = BudgetUse(sent: [

@@ -23,6 +23,24 @@ struct TimestampTests {
     #expect((moment + .seconds(Int64.max)).milliseconds > 0)
     #expect(Timestamp(milliseconds: 5_000).since(moment) == .seconds(4))
   }
+
+  @Test("no moment and no length of time that 64 bits have is too great to be reckoned with or shown")
+  func extremes() {
+    let numbers: [Int64] = [.min, .min + 1, .min / 2, -1, 0, 1, .max / 2, .max - 1, .max]
+    let moments: [Timestamp] = numbers.map { Timestamp(milliseconds: $0) }
+    let lengths: [Duration] = [.milliseconds(Int64.min), .seconds(Int64.min), .seconds(Int64.max)]
+    for moment in moments {
+      #expect(moment.description.hasSuffix("Z"))
+      for other in moments {
+        let span = moment.since(other)
+        #expect((span < .zero) == (moment < other))
+        for length in lengths + [span] {
+          #expect((moment - length).description.hasSuffix("Z"))
+          #expect((moment + length).description.hasSuffix("Z"))
+        }
+      }
+    }
+  }
 }
 
 @Suite("Run ids")
