@@ -20,16 +20,17 @@ package enum DatabaseAddress {
     }
     switch form {
     case .scheme(let scheme, let rest):
-      guard schemes.contains(scheme) else {
-        throw refusal(
-          "the database is named by an address that begins with \(VisibleText.escape(scheme, cutAt: 20))://, which no "
-            + "database of this program has")
-      }
+      guard schemes.contains(scheme) else { throw otherKind("\(VisibleText.escape(scheme, cutAt: 20))://") }
       return standard + rest
+    case .prefix(let word):
+      throw otherKind("\(VisibleText.escape(word, cutAt: 20)):")
     case .schemeAlone:
       throw refusal("the address of the database has no // behind its scheme")
     case .keywords:
       throw refusal("the database is named by keywords of libpq, and an address or a path was expected")
+    case .pairs:
+      throw refusal(
+        "the database is named by a connection string (KEY=VALUE;...), and an address or a path was expected")
     }
   }
 
@@ -41,14 +42,30 @@ package enum DatabaseAddress {
     "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "sslmode", "sslpassword",
   ]
 
+  /// What addresses of other kinds begin with that have no `//` right behind it.
+  private static let prefixes: Set<String> = [
+    "jdbc", "odbc", "pgsql", "mysql", "mariadb", "sqlserver", "sqlsrv", "mssql", "oracle", "oci", "mongodb",
+    "redis",
+  ]
+  /// Keys that a connection string of ODBC or ADO.NET may begin with, without blanks.
+  private static let keys: Set<String> = [
+    "server", "servername", "datasource", "driver", "provider", "dsn", "database", "initialcatalog", "userid",
+    "uid",
+    "username", "pwd", "address", "addr", "networkaddress",
+  ]
+
   /// What an address looks like.
   private enum Form {
     /// `SCHEME://REST`, the scheme without capitals.
     case scheme(String, rest: String)
     /// `postgres:REST`.
     case schemeAlone
+    /// `jdbc:REST`, or a scheme behind another one: what is before the first colon, without capitals.
+    case prefix(String)
     /// `host=... dbname=...`.
     case keywords
+    /// `Server=...;Database=...`.
+    case pairs
 
     /// - Returns: `nil` for a path.
     init?(of text: String) {
@@ -63,10 +80,29 @@ package enum DatabaseAddress {
           self = .schemeAlone
           return
         }
+        if rest.hasPrefix(":"),
+          DatabaseAddress.prefixes.contains(scheme.lowercased())
+            || text.prefixMatch(of: /([A-Za-z][A-Za-z0-9+.\-]*:)+\/\//) != nil
+        {
+          self = .prefix(scheme.lowercased())
+          return
+        }
       }
-      guard DatabaseAddress.hasKeywords(text) else { return nil }
-      self = .keywords
+      if DatabaseAddress.hasPairs(text) {
+        self = .pairs
+      } else if DatabaseAddress.hasKeywords(text) {
+        self = .keywords
+      } else {
+        return nil
+      }
     }
+  }
+
+  /// Whether a text is `KEY=VALUE;KEY=VALUE`, or begins with a key that only such texts have.
+  private static func hasPairs(_ text: String) -> Bool {
+    guard let pair = text.prefixMatch(of: /\s*([A-Za-z][A-Za-z0-9 _\-]*?)\s*=/) else { return false }
+    return keys.contains(pair.1.lowercased().filter { !" _-".contains($0) })
+      || text[pair.range.upperBound...].contains(/;\s*[A-Za-z][A-Za-z0-9 _\-]*=/)
   }
 
   private static func hasKeywords(_ text: String) -> Bool {
@@ -99,12 +135,13 @@ package enum DatabaseAddress {
   /// A password may have any character in it: one with `/` or `?` ends what libpq takes for user and host, and the rest of it
   /// would be shown as a port, a database or a token. So everything up to the last `@` is looked at.
   private static func refusePassword(in text: String, _ form: Form) throws(ConfigurationError) {
-    guard !text.lowercased().contains(/password\s*=/) else { throw password }
+    guard !text.lowercased().contains(/(password|pwd)\s*=/) else { throw password }
     let place: Substring =
       switch form {
       case .scheme(_, let rest): rest[...]
       case .schemeAlone: text.drop { $0 != ":" }.dropFirst()
-      case .keywords: ""
+      case .prefix: text.drop { $0 != "/" }.drop { $0 == "/" }
+      case .keywords, .pairs: ""
       }
     guard let end = place.lastIndex(of: "@") else { return }
     // The colons of an address of IPv6 are in brackets.
@@ -120,6 +157,12 @@ package enum DatabaseAddress {
     remedy:
       "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names (mode 0600); an @ in a name is written %40"
   )
+
+  private static func otherKind(_ beginning: String) -> ConfigurationError {
+    refusal(
+      "the database is named by an address that begins with \(beginning), which no database of this program has"
+    )
+  }
 
   private static func refusal(_ message: String) -> ConfigurationError {
     ConfigurationError(

@@ -83,6 +83,16 @@ struct DatabaseAddressTests {
       "host=h password=hunter2", "host=hunter2 dbname=d", "dbname = hunter2", "hunter2 dbname=d",
       "user=u PASSWORD = hunter2",
       "service=hunter2", "\u{201C}host=hunter2\u{201D}",
+      "jdbc:postgresql://h/d?user=x&password=hunter2", "JDBC:PostgreSQL://h/d?user=hunter2",
+      "jdbc:postgresql:hunter2",
+      "jdbc:oracle:thin:u/hunter2@h:1521/d", "jdbc:postgresql://u:hunter2@h/d", "mysql:host=h;dbname=hunter2",
+      "a:mysql://h/hunter2", "odbc:hunter2", "'jdbc:sqlserver://h;password=hunter2'",
+      "Server=h;Database=d;Password=hunter2", "server=h;database=hunter2",
+      "SERVER = h ; UID=u; PWD = hunter2",
+      "Data Source=hunter2", "Data Source=h/i;Initial Catalog=d;User ID=u;Password=hunter2",
+      "Driver={PostgreSQL};Server=hunter2", "User Id=u;Pwd=hunter2", "Host=h;Username=u;Password=hunter2",
+      "x=1;y=hunter2",
+      " Server=h;Password=hunter2", "tcp=h/d;key=hunter2", "initial_catalog=hunter2",
     ])
   func refused(text: String) throws {
     let error = try #require(throws: ConfigurationError.self) { try DatabaseAddress.read(text) }
@@ -97,7 +107,9 @@ struct DatabaseAddressTests {
       "runs.db", "./mysql://h/d", "./host=h dbname=d", "/var/lib/a dbname=b", "../postgres:x",
       "~/postgres://h", " runs.db",
       "'runs.db'", "jobs/mysql://x", "postgresql", "postgres.db", "hosts=1", "a/b c dbname=d", "C:x",
-      "name:5432",
+      "name:5432", "./jdbc:postgresql://h/d", "./Server=h;Database=d", "/a/Server=h;Database=d", "jdbc",
+      "servers=1",
+      "a/jdbc:x", "a;b=1", "size=1", "runs/Server=h;Database=d", "x:y", "x:/y",
     ])
   func paths(text: String) throws {
     #expect(try DatabaseAddress.read(text) == nil)
