@@ -289,7 +289,7 @@ extension DispatcherState {
     }
     if move.event == .doubted { doubted += 1 }
     follow(move)
-    if outcome == .accepted, !hasAcceptance {
+    if outcome == .accepted, move.event == .accepted, !hasAcceptance {
       hasAcceptance = true
       var accepted = counts
       accepted += recorded.moved

@@ -4,7 +4,7 @@ package import BatchDomain
 package enum RunEvent: Sendable, Equatable {
   /// Sending begins or goes on.
   case started(RunSnapshot)
-  /// The service took the first chunk of this process.
+  /// The first request of this process was accepted that decides a chunk: not that of a step which others follow.
   case firstAccepted(StateCounts)
   /// A chunk moved.
   case progress(StateCounts)

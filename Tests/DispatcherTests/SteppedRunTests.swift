@@ -44,6 +44,33 @@ struct SteppedRunTests {
     #expect(items.allSatisfy { $0.externalIDs.count == 2 })
   }
 
+  @Test("a run whose uploads are accepted and whose items are not has no first acceptance")
+  func firstAcceptance() async throws {
+    func accepted(in scene: RunScene) -> [Int] {
+      scene.events.all.compactMap { event in
+        if case .firstAccepted(let counts) = event { counts.items(in: .accepted) } else { nil as Int? }
+      }
+    }
+    let refused = try await scene(items: 3) { $0.maxFailures = .items(3) }
+    let refusing = SteppedService.answering { step, _, _ in
+      step == .index ? .refuse("video_file_broken", isAboutItem: true) : .take(isDone: true)
+    }
+    #expect(try await refused.run(module: refusing) == .finished)
+    #expect(accepted(in: refused).isEmpty)
+    let timeline = try await refused.store.timeline(of: refused.session.run)
+    #expect(timeline.firstIntentAt != nil && timeline.firstAcceptedAt == nil)
+    let taken = try await scene(items: 3)
+    let taking = SteppedService.answering { _, _, _ in .take(isDone: true) }
+    #expect(try await taken.run(module: taking) == .finished)
+    let first = accepted(in: taken)
+    #expect(first.count == 1 && first.allSatisfy { $0 > 0 })
+    let indexed = try await taken.store.attempts(
+      of: taken.session.run, matching: RowFilter(), after: nil, limit: 10
+    ).rows.filter { $0.step == .index && $0.outcome == .accepted }.compactMap(\.finishedAt).min()
+    #expect(indexed != nil)
+    #expect(try await taken.store.timeline(of: taken.session.run).firstAcceptedAt == indexed)
+  }
+
   @Test("a step that is done with its answer is not polled")
   func doneAtOnce() async throws {
     let scene = try await scene(items: 8)

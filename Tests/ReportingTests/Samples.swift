@@ -41,11 +41,14 @@ enum Samples {
   static var timeline: RunTimeline {
     var timeline = RunTimeline()
     timeline.add(
-      startedAt: created + .seconds(2), finishedAt: created + .seconds(4), outcome: .accepted, owner: 1)
+      .transfer, startedAt: created + .seconds(2), finishedAt: created + .seconds(4), outcome: .accepted,
+      owner: 1)
     timeline.add(
-      startedAt: created + .seconds(5), finishedAt: created + .seconds(6), outcome: .throttled, owner: 1)
+      .transfer, startedAt: created + .seconds(5), finishedAt: created + .seconds(6), outcome: .throttled,
+      owner: 1)
     timeline.add(
-      startedAt: created + .seconds(66), finishedAt: created + .seconds(67), outcome: .unknown, owner: 1)
+      .transfer, startedAt: created + .seconds(66), finishedAt: created + .seconds(67), outcome: .unknown,
+      owner: 1)
     timeline.settled = 1
     return timeline
   }

@@ -34,7 +34,7 @@ package struct RunTimeline: Sendable, Equatable {
 
   /// When the first intent was recorded; `nil` while nothing was sent.
   package private(set) var firstIntentAt: Timestamp?
-  /// When the first chunk was accepted.
+  /// When the first chunk was accepted: not when a step was that others follow.
   package private(set) var firstAcceptedAt: Timestamp?
   /// When the last outcome was recorded.
   package private(set) var lastOutcomeAt: Timestamp?
@@ -59,11 +59,13 @@ package struct RunTimeline: Sendable, Equatable {
   /// Adds the next attempt.
   ///
   /// - Parameters:
+  ///   - step: what it was for.
   ///   - finishedAt: when its outcome was recorded; `nil` while it is under way.
   ///   - owner: counts the processes that owned the run.
   ///   - ownerDied: whether its process died before it ended: the time of its end is then an assumption.
   package mutating func add(
-    startedAt: Timestamp, finishedAt: Timestamp?, outcome: Outcome?, owner: Int, ownerDied: Bool = false
+    _ step: ChunkStep, startedAt: Timestamp, finishedAt: Timestamp?, outcome: Outcome?, owner: Int,
+    ownerDied: Bool = false
   ) {
     if self.owner != owner, busyUntil == Timestamp(milliseconds: .max) { busyUntil = lastOutcomeAt }
     if let busyUntil, startedAt > busyUntil {
@@ -81,7 +83,7 @@ package struct RunTimeline: Sendable, Equatable {
     guard let outcome, let finishedAt else { return }
     outcomes[outcome, default: 0] += 1
     lastOutcomeAt = max(lastOutcomeAt ?? finishedAt, finishedAt)
-    if outcome == .accepted { firstAcceptedAt = min(firstAcceptedAt ?? finishedAt, finishedAt) }
+    if outcome == .accepted, step.isLast { firstAcceptedAt = min(firstAcceptedAt ?? finishedAt, finishedAt) }
     remember(outcome, at: finishedAt)
   }
 

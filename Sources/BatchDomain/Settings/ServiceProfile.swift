@@ -69,3 +69,10 @@ package enum ProfileFamily: String, Sendable, CaseIterable {
   /// The family whose chunks have a step.
   package init(of step: ChunkStep) { self = step == .transfer ? .transfers : .assets }
 }
+
+extension ChunkStep {
+  /// Whether no step follows it: a chunk whose last step was accepted is accepted.
+  package var isLast: Bool {
+    ServiceProfile.allCases.allSatisfy { !$0.steps.contains(self) || $0.steps.last == self }
+  }
+}

@@ -37,11 +37,12 @@ extension SQLStore {
   ) throws -> Int? {
     let intents = try connection.rows(
       """
-      SELECT intent, started_at, finished_at, outcome, owner, code FROM attempt INDEXED BY attempt_intent
+      SELECT intent, started_at, finished_at, outcome, owner, code, step FROM attempt INDEXED BY attempt_intent
       WHERE run = ? AND intent > ? ORDER BY intent LIMIT ?
       """, .integer(run), .integer(intent), .integer(timelinePage)
     ) { attempt in
       timeline.add(
+        ChunkStep(rawValue: attempt.text(6)),
         startedAt: Timestamp(milliseconds: Int64(attempt.int(1))),
         finishedAt: attempt.optionalInt(2).map { Timestamp(milliseconds: Int64($0)) },
         outcome: try attempt.optionalText(3).map { try outcome($0) }, owner: attempt.int(4),

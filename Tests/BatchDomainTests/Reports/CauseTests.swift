@@ -114,7 +114,7 @@ struct RunTimelineTests {
     var timeline = RunTimeline()
     for attempt in attempts {
       timeline.add(
-        startedAt: at(attempt.from), finishedAt: attempt.to.map(at), outcome: attempt.outcome,
+        .transfer, startedAt: at(attempt.from), finishedAt: attempt.to.map(at), outcome: attempt.outcome,
         owner: attempt.owner)
     }
     return timeline
@@ -128,6 +128,21 @@ struct RunTimelineTests {
     #expect(timeline.firstAcceptedAt == at(13))
     #expect(timeline.lastOutcomeAt == at(20))
     #expect(timeline.outcomes == [.content: 1, .accepted: 2])
+  }
+
+  @Test("the first acceptance is that of a step that no other follows", arguments: ServiceProfile.allCases)
+  func firstAcceptance(profile: ServiceProfile) throws {
+    var timeline = RunTimeline()
+    for (place, step) in profile.steps.enumerated() {
+      #expect(timeline.firstAcceptedAt == nil)
+      let begin = Int64(place * 10)
+      timeline.add(step, startedAt: at(begin), finishedAt: at(begin + 1), outcome: .accepted, owner: 1)
+    }
+    #expect(timeline.firstAcceptedAt == at(Int64(profile.steps.count * 10 - 9)))
+    let first = try #require(profile.steps.first)
+    timeline.add(first, startedAt: at(100), finishedAt: at(101), outcome: .accepted, owner: 1)
+    #expect(timeline.outcomes == [.accepted: profile.steps.count + 1])
+    #expect(timeline.firstAcceptedAt == at(Int64(profile.steps.count * 10 - 9)))
   }
 
   @Test(
@@ -157,8 +172,9 @@ struct RunTimelineTests {
   @Test("a dead process's attempt ended when it began, as far as anybody knows")
   func deadOwner() {
     var timeline = RunTimeline()
-    timeline.add(startedAt: at(0), finishedAt: at(500), outcome: .unknown, owner: 1, ownerDied: true)
-    timeline.add(startedAt: at(400), finishedAt: at(401), outcome: .accepted, owner: 2)
+    timeline.add(
+      .transfer, startedAt: at(0), finishedAt: at(500), outcome: .unknown, owner: 1, ownerDied: true)
+    timeline.add(.transfer, startedAt: at(400), finishedAt: at(401), outcome: .accepted, owner: 2)
     #expect(timeline.longestWait == RunTimeline.Wait(from: at(0), until: at(400), idleness: .stopped))
   }
 }
