@@ -45,16 +45,32 @@ extension Subcommand {
       // Nobody reads any more; that is the reader's decision and no failure.
       return .done
     } catch {
-      let failure = CommandFailure(error)
-      let document = failure.document(database: StoreOpener.advised(databaseGiven))
-      do {
-        try context.diagnostics.write(document.text(path: failure.manifest))
-        if wantsJSON { try await context.deliver(document.json(jsonLayout)) }
-      } catch {
-        // Nobody can be told; the status still says it.
-      }
-      return failure.status
+      return await tell(CommandFailure(error), hasFailedOutput: error is OutputFailed, in: context)
     }
+  }
+
+  /// Says how the command failed, on standard error and as a document where one is wanted.
+  ///
+  /// - Returns: the status that the command ends with: that of the failure, or of a document that could not be written.
+  private func tell(
+    _ failure: CommandFailure, hasFailedOutput: Bool, in context: ProcessContext
+  ) async -> ExitStatus {
+    let document = failure.document(database: StoreOpener.advised(databaseGiven))
+    do {
+      try context.diagnostics.write(document.text(path: failure.manifest))
+    } catch {
+      // Standard error has no place beside it; the document and the status still say it.
+    }
+    guard wantsJSON else { return failure.status }
+    do {
+      try await context.deliver(document.json(jsonLayout))
+    } catch let output as OutputFailed where !output.isClosed {
+      if !hasFailedOutput { context.note("error: failed to write this error as JSON: \(output.reason)") }
+      return ExitStatus(worstOf: [failure.status, .store])
+    } catch {
+      // Nobody reads it, which is the reader's decision; standard error and the status still say it.
+    }
+    return failure.status
   }
 }
 

@@ -1,6 +1,8 @@
 import BatchDomain
+import Foundation
 import Reporting
 import S3Access
+import TestSupport
 import Testing
 
 @testable import OrchestrateCommands
@@ -68,5 +70,52 @@ struct ExitStatusTests {
     let failure = CommandFailure(Surprise())
     #expect(failure.status == .bug)
     #expect(failure.message.contains("Surprise"))
+  }
+}
+
+@Suite("Errors as documents that cannot be written")
+struct UnwrittenErrorTests {
+  /// A command that fails with status 2 and has its error as JSON.
+  private func fail(on output: CommandStage.Sink) async throws -> [(
+    status: OrchestrateCommands.ExitStatus, told: String
+  )] {
+    var ends: [(status: OrchestrateCommands.ExitStatus, told: String)] = []
+    var stage = try CommandStage(output: output)
+    let manifest = try stage.folder.write("[{\"language\": \"en\"}]", to: "m.json")
+    var status = try await stage.run(ValidateCommand.self, manifest, "--format", "json")
+    ends.append((status, stage.diagnostics.written))
+    stage = try CommandStage(output: output)
+    _ = try await stage.planRun()
+    status = try await stage.run(ReportCommand.self, "nosuch", "--format", "json")
+    ends.append((status, stage.diagnostics.written))
+    return ends
+  }
+
+  @Test("a full disk goes before the error, and both are told")
+  func fullDisk() async throws {
+    for end in try await fail(on: .init(failing: OutputFailed(reason: "No space left on device"))) {
+      #expect(end.status == .store)
+      let lines = end.told.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+      #expect(lines.count == 2 && !lines[0].contains("No space left"))
+      #expect(lines.last == "error: failed to write this error as JSON: No space left on device")
+    }
+  }
+
+  @Test("a result that cannot be written is told once")
+  func result() async throws {
+    let stage = try CommandStage(output: .init(failing: OutputFailed(reason: "No space left on device")))
+    _ = try await stage.planRun()
+    #expect(try await stage.run(ReportCommand.self, "latest", "--format", "json") == .store)
+    #expect(stage.diagnostics.written.components(separatedBy: "No space left on device").count == 2)
+  }
+
+  @Test("that nobody reads changes nothing", arguments: [true, false])
+  func unread(isClosed: Bool) async throws {
+    let failure: any Error & Sendable =
+      isClosed ? OutputFailed(reason: "standard output is closed", isClosed: true) : OutputClosed()
+    for end in try await fail(on: .init(failing: failure)) {
+      #expect(end.status == .badInput)
+      #expect(end.told.contains("error: ") && !end.told.contains("as JSON"))
+    }
   }
 }
