@@ -249,9 +249,9 @@ let package = Package(
     tests(
       "OrchestrateCommandsTests",
       [
-        "OrchestrateCommands", "BatchDomain", "Notifications", "Reporting", "RunStore", "StoreCore",
-        "S3Access",
-        "ServiceHTTP",
+        "OrchestrateCommands", "BatchDomain", "ManifestListing", "ManifestReader", "Notifications",
+        "Reporting",
+        "RunStore", "StoreCore", "S3Access", "ServiceHTTP",
         "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests(
