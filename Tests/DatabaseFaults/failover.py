@@ -43,6 +43,8 @@ LONGEST = 120
 CONCURRENCY = 6
 # X of the protocol, in seconds.
 WATCHDOG = 10
+# What a take-over waits beyond that, since machines are slow at times (M).
+MARGIN = 5
 
 
 class Wrong(Exception):
@@ -345,7 +347,7 @@ class StoppedAt(Scene):
         await self.worker(machine=1)
         await until(lambda: self.attempts_with("owner_lost") or self.state() == "finished", "its run is taken over")
         await self.finished()
-        expect(self.seconds < WATCHDOG + 3, f"stopped at {self.moment}, it was ended after {self.seconds:.1f} s")
+        expect(self.seconds < WATCHDOG + MARGIN, f"stopped at {self.moment}, it was ended after {self.seconds:.1f} s")
         # The ledger is what the service saw: nothing of a request that was given up came later.
         score = Counter()
         self.count(score)
