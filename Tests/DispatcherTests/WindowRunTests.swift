@@ -212,9 +212,9 @@ struct WindowRunTests {
     }
     #expect(machine.wait(0..<1).woken.count == 1)
     let refused = machine.answer(machine.slot(), .throttled, asked: .seconds(3 * 3_600))
+    let recorded = machine.moved(.pending, .pending)
     let back = machine.handle(
-      .recorded(
-        machine.moved(.pending, .pending), ChunkMove(.requeued, at: .transfer), outcome: .throttled))
+      .recorded(recorded, ChunkMove(.requeued, at: .transfer), outcome: .throttled))
     let actions = machine.wait(0..<1)
     #expect(
       (refused + back + actions).stops == [
