@@ -359,7 +359,7 @@ struct SevenNights {
       return
     }
     let moment = try #require(
-      try told("the next one can leave at "), "\(note): no moment is told: \(ending.diagnostics)")
+      try told("the next request can leave at "), "\(note): no moment is told: \(ending.diagnostics)")
     let intents = try NightBook.intents(in: world)
     let moments = try NightBook.waiting(in: world).compactMap { waiting -> Timestamp? in
       let free = free(for: waiting.items, among: intents.filter { $0.step == waiting.step })
