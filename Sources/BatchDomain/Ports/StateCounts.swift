@@ -80,7 +80,7 @@ package struct OpenChunks: Sendable, Equatable {
   /// Items in them.
   package var items: Int
 
-  /// So many chunks at a step.
+  /// Chunks of one state at one step.
   package init(_ state: ChunkState, at step: ChunkStep, chunks: Int, items: Int) {
     self.state = state
     self.step = step

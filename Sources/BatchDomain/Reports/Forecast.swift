@@ -113,7 +113,7 @@ package struct RemainingWork: Sendable {
     calendar = try settings.calendar()
   }
 
-  /// What is left of a run whose chunks stand like that.
+  /// What is left of a run, by its open chunks.
   ///
   /// - Parameters:
   ///   - open: its chunks that are still to be decided.
@@ -213,7 +213,7 @@ package struct RemainingWork: Sendable {
     var windowDelay: Duration = .zero
     /// When the windows opened in which requests leave.
     var openings: Set<Timestamp> = []
-    /// When so many requests had left, in order; in steps of more than one request where there are many.
+    /// At which moment how many requests had left, in order; where there are many, not after each of them.
     var departures: [(requests: Int, at: Timestamp)] = []
 
     /// What put requests off most.

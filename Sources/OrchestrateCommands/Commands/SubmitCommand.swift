@@ -214,7 +214,7 @@ struct SubmitCommand: Subcommand {
       let place = files.firstIndex { URL(fileURLWithPath: $0).path.utf8.elementsEqual(last.utf8) }
       return files.count - (place.map { $0 + 1 } ?? 0)
     } catch {
-      // Meant is the result of the run that went on, which is told all the same; the next command meets what is wrong here.
+      // The result of the continued run is still told; the next command reports what is wrong with the pattern or the database.
       return 0
     }
   }
