@@ -11,6 +11,8 @@ lagging    the primary is killed, and an asynchronous standby that was behind is
 orphaned   the same, and the worker dies with the primary: another one leaves the run as failed_over
 stopped    a worker is stopped (SIGSTOP) at each moment from before an intent to behind the answer; the system ends it, and a worker
            of another machine takes its run over
+taken      a worker is killed under load while one of the same machine and then one of another machine wait for work: how long it takes
+           until each goes on
 killed     the server's first process is killed under load, and starts again
 pooled     everything goes through pgbouncer in transaction mode: a run whose process is killed, and whose worker is killed, ends with
            two others, while another client leaves synchronous_commit = off behind in the pooler's connections
@@ -35,7 +37,7 @@ import time
 from collections import Counter
 
 from cluster import Cluster, Pooler, programs
-from crash_score import DIES_WITH_US, OBSERVER, Run
+from crash_score import DIES_WITH_US, OBSERVER, ROUNDING, SILENCE, Run
 from proxy import Proxy
 
 # What an expected change may take on a machine that is busy, in seconds.
@@ -45,6 +47,11 @@ CONCURRENCY = 6
 WATCHDOG = 10
 # What a take-over waits beyond that, since machines are slow at times (M).
 MARGIN = 5
+# G of the protocol, and the time limit of the requests that are sent here (T).
+CLAIM = 5
+TIMEOUT = 3
+# What a worker may have under way is over so many seconds after its run was taken over (D).
+UNDER_WAY = CLAIM + TIMEOUT + WATCHDOG + MARGIN
 
 
 class Wrong(Exception):
@@ -139,7 +146,7 @@ class Scene(Run):
     def settings(self):
         return [
             *("--base-url", self.address, "--chunk-size", "2", "--concurrency", str(CONCURRENCY)),
-            *("--timeout", "3s", "--settle-delay", "300ms", "--settle-grace", "1s"),
+            *("--timeout", f"{TIMEOUT}s", "--settle-delay", "300ms", "--settle-grace", "1s"),
         ]
 
     def done(self, *arguments, status=0):
@@ -395,6 +402,59 @@ def is_stopped(pid):
         return False
 
 
+class Taken(Scene):
+    """Workers are killed, and others that wait for work go on: one that finds their locks free, and one that does not see them."""
+
+    def __init__(self, options, *arguments):
+        # Long enough for both.
+        super().__init__(argparse.Namespace(**{**vars(options), "items": 3 * options.items}), *arguments)
+
+    async def play(self):
+        self.cluster.start()
+        await self.plan()
+        self.cluster.sql(OBSERVER, self.database)
+        first = await self.worker()
+        await self.sent(40)
+        beside = await self.waiting(machine=0)
+        seconds = await self.continued(first)
+        self.facts["same_machine"] = f"{seconds:.2f} s"
+        expect(seconds < SILENCE, f"on the same machine the run went on after {seconds:.1f} s")
+        await self.waiting(machine=1)
+        seconds = await self.continued(beside)
+        self.facts["another_machine"] = f"{seconds:.1f} s"
+        expect(seconds < UNDER_WAY + 5, f"on another machine the run went on after {seconds:.1f} s, not within {UNDER_WAY} + 5 s")
+        await self.finished()
+        lost_at = self.figure(f"SELECT lost_at FROM worker WHERE pid = {beside.pid}")
+        given_up = self.figure("SELECT max(at_ms) FROM observed.given_up WHERE code = 'owner_lost'")
+        seconds = (given_up - lost_at) / 1000
+        self.facts["requests_under_way"] = f"given up {seconds:.1f} s after that"
+        expect(UNDER_WAY <= seconds < UNDER_WAY + 5, f"what was under way was given up {seconds:.1f} s after the take-over")
+        self.judge()
+
+    async def waiting(self, machine):
+        """Starts a worker that finds nothing to do."""
+        worker = await self.worker(machine=machine)
+        known = f"SELECT count(*) FROM worker WHERE pid = {worker.pid}"
+        await until(lambda: self.query(known) == "1", "a worker signs in")
+        return worker
+
+    async def continued(self, victim):
+        """Kills the run's worker, and returns after how many seconds the next one sends its first request."""
+        await self.sent(20)
+        victim.kill()
+        killed = time.time() * 1000
+        owner = self.figure(f"SELECT r.owner FROM run AS r JOIN worker AS w ON w.id = r.worker WHERE w.pid = {victim.pid}")
+        claimed = f"SELECT min(started_at) FROM attempt WHERE owner > {owner}"
+        # Both are rounded.
+        claim = int(await until(lambda: self.query(claimed), "another worker goes on")) - ROUNDING
+        return (await until(lambda: self.arrival_after(claim), "its first request arrives") - killed) / 1000
+
+    def arrival_after(self, moment):
+        """When the first request arrived after that moment; 0 when none did."""
+        arrivals, _ = self.read_ledger()
+        return min((time for times in arrivals.values() for time in times if time >= moment), default=0)
+
+
 class Killed(Scene):
     """The server's first process is killed, and starts again."""
 
@@ -488,6 +548,7 @@ SCENES = {
     "lagging": Lagging,
     "orphaned": Orphaned,
     "stopped": Stopped,
+    "taken": Taken,
     "killed": Killed,
     "pooled": Pooled,
     "unprepared": Unprepared,
