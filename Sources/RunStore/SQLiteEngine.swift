@@ -86,6 +86,10 @@ final class SQLiteEngine: StoreEngine {
 
   func checkIntegrity(_ connection: Connection) throws { try IntegrityCheck.check(connection, path: path) }
 
+  func copiedAt(_ connection: Connection) throws -> Timestamp? {
+    CopyMark(number: try connection.first("PRAGMA user_version") { $0.int(0) } ?? 0)?.moment
+  }
+
   private static let shown = 100
 
   /// Each check is one statement and so one read transaction, the longest of an audit: commits go on beside it, and the

@@ -92,6 +92,14 @@ struct AuditTests {
       name: "a chunk reaches too far", sql: "UPDATE chunk SET item_count = 3 WHERE number = 13",
       check: .coverage, row: "chunk 13", says: "item 40"),
     Damage(
+      name: "a chunk begins at the largest number",
+      sql: "UPDATE chunk SET first_item = 9223372036854775807 WHERE number = 13", check: .coverage,
+      row: "items 38 to 9223372036854775806", says: "no chunk"),
+    Damage(
+      name: "a child begins at the largest number",
+      sql: "UPDATE chunk SET first_item = 9223372036854775807 WHERE number = 11", check: .children,
+      row: "chunk 11", says: "chunk 8"),
+    Damage(
       name: "a child is gone", sql: "DELETE FROM chunk WHERE number = 11", check: .children, row: "chunk 8",
       says: "32 to 35"),
     Damage(

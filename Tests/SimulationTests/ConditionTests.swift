@@ -103,7 +103,7 @@ struct ConditionTests {
   @Test("nothing is lost and nothing is taken twice", arguments: conditions)
   func condition(_ condition: Condition) async throws {
     let simulation = try await Simulation(change: condition.apply)
-    let results = await simulation.play(SimulationTests.asked ?? Array(1...60))
+    let results = await simulation.play(SimulationTests.asked ?? Array(1...20))
     for result in results where !result.violations.isEmpty {
       SimulationTests.tell(result, condition: condition.name)
     }

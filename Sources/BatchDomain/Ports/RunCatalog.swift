@@ -71,6 +71,13 @@ package protocol RunCatalog: TrackingRecords, OldRuns {
     of run: RunID, matching filter: RowFilter, after: AttemptSummary.Key?, limit: Int
   ) async throws -> DetailPage<AttemptSummary, AttemptSummary.Key>
 
+  /// The attempts of a run that began last, the newest first.
+  func latestAttempts(of run: RunID, limit: Int) async throws -> [AttemptSummary]
+
+  /// When this store was made as a copy of another by a backup, for a run that was recorded before that and of which nothing was sent in
+  /// the copy: it may have gone on elsewhere since. `nil` for any other run, and in a store that is no copy.
+  func copyMoment(of run: RunID) async throws -> Timestamp?
+
   /// How a run went so far. It is read part by part, so while the run goes on the parts may be of different
   /// moments.
   ///

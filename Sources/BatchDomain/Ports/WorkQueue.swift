@@ -165,7 +165,7 @@ package struct ClaimedChunk: Sendable {
   package var mayBeDone: Bool
 
   /// Sequence numbers of its items.
-  package var items: Range<Int> { firstItem..<firstItem + itemCount }
+  package var items: Range<Int> { Range(firstItem: firstItem, count: itemCount) }
 
   /// What the claim moved from state to state.
   package var moved: StateCounts { StateCounts(moving: itemCount, from: .pending, to: .submitting) }

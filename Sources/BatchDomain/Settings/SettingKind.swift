@@ -151,7 +151,7 @@ extension SettingKind where Value == Int {
       format: String.init)
     kind.bounds = range
     kind.store = { .number(Int64($0)) }
-    kind.restore = Self.restored
+    kind.restore = { restored($0, in: range) }
     return kind
   }
 
@@ -165,12 +165,13 @@ extension SettingKind where Value == Int {
       format: ByteSizeText.format)
     kind.bounds = range
     kind.store = { .number(Int64($0)) }
-    kind.restore = Self.restored
+    kind.restore = { restored($0, in: range) }
     return kind
   }
 
-  private static func restored(_ stored: StoredValue?) -> Int? {
-    guard case .number(let number) = stored else { return nil }
+  /// Bounds change from version to version, but none took nothing for a number that has to be there.
+  private static func restored(_ stored: StoredValue?, in range: ClosedRange<Int>) -> Int? {
+    guard case .number(let number) = stored, number >= min(1, range.lowerBound) else { return nil }
     return Int(exactly: number)
   }
 }

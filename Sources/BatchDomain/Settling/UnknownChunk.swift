@@ -115,7 +115,7 @@ package struct UnknownChunk: Sendable, Equatable {
   package var wasRefused: Bool { loss == .refused || loss == .indexRefused }
 
   /// Sequence numbers of its items.
-  package var range: Range<Int> { firstItem..<firstItem + items.count }
+  package var range: Range<Int> { Range(firstItem: firstItem, count: items.count) }
 
   /// The indexes its items go to.
   package var indexes: Set<IndexID> { Set(items.map(\.index)) }

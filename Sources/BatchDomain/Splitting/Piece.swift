@@ -45,6 +45,15 @@ package struct Piece: Sendable, Hashable {
   }
 }
 
+extension Range<Int> {
+  /// The items of a row of the store. Numbers of a damaged row may be anything: a count that leads beyond the largest number ends there,
+  /// and a negative one is none.
+  package init(firstItem: Int, count: Int) {
+    let (end, isBeyond) = firstItem.addingReportingOverflow(Swift.max(0, count))
+    self = firstItem..<(isBeyond ? .max : end)
+  }
+}
+
 /// What takes the place of a chunk: pieces that cover it exactly.
 package struct Division: Sendable, Hashable {
   /// Why a chunk is divided.

@@ -16,7 +16,7 @@ package enum RunState: String, Sendable, CaseIterable {
 package enum PauseReason: String, Sendable, CaseIterable {
   /// A person or the system asked it to stop (SIGINT, SIGTERM, SIGHUP, or a request through the store).
   case signal
-  /// Its sending window closed.
+  /// Its sending window is closed, or closes before anything more can be sent.
   case window
   /// The service asked for a wait longer than `--max-wait`.
   case throttled

@@ -55,9 +55,7 @@ struct CopyCommand: Subcommand {
     } else {
       try RunCopier.refuse(standing, of: id)
       try await source.refuseOwned(id)
-      if let copiedAt = try await StoreOpener.copiedAt(path) {
-        try await context.refuseOlderCopy(try await source.summary(of: id), copiedAt, in: source)
-      }
+      try await context.refuseOlderCopy(try await source.summary(of: id), in: source)
     }
     let destination = try await StoreOpener.open(other, createsSchema: true, in: context)
     let copier = RunCopier(

@@ -95,6 +95,7 @@ struct ReportCommand: Subcommand {
       if diff {
         try await DifferenceReporter(store: store, format: format).write(ids[0], ids[1], to: &output)
       } else {
+        try await context.mentionOlderCopy(try await store.summary(of: ids[0]), in: store)
         let reporter = RunReporter(
           context: context, store: store, database: storeOptions.path, format: format, rows: rows)
         try await reporter.write(ids[0], to: &output)

@@ -67,12 +67,12 @@ struct ResumeCommand: Subcommand {
       console: console, store: store, database: storeOptions.path, format: show.format, events: events,
       targets: targets, tracks: sending.values.tracks)
     return try await EventOutput.flushing(events) {
-      try await resume(summary, execution, copiedAt: try await StoreOpener.copiedAt(path))
+      try await resume(summary, execution)
     }
   }
 
   private func resume(
-    _ summary: RunSummary, _ execution: RunExecution, copiedAt: Timestamp?
+    _ summary: RunSummary, _ execution: RunExecution
   ) async throws -> ExitStatus {
     let (id, store, context) = (summary.run, execution.store, execution.context)
     let signals = await StopSignals(in: context)
@@ -89,7 +89,7 @@ struct ResumeCommand: Subcommand {
         .wrongState, "run \(id) was cancelled",
         remedy: "\(command: .report(id)) has the command that sends the cancelled items")
     }
-    if let copiedAt { try await context.refuseOlderCopy(summary, copiedAt, in: store) }
+    try await context.refuseOlderCopy(summary, in: store)
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: nil, environment: context.environment)
     let settings = try await changedSettings(of: id, in: store, context)

@@ -39,6 +39,7 @@ struct StatusCommand: Subcommand {
       try context.output.write(Self.welcome)
       return .done
     }
+    try await context.mentionOlderCopy(last, in: store)
     let text = RunText(now: context.clock.now(), zone: context.zone, database: storeOptions.path)
     try context.output.write(
       text.standing(

@@ -214,7 +214,8 @@ struct SubmitCommand: Subcommand {
       let place = files.firstIndex { URL(fileURLWithPath: $0).path.utf8.elementsEqual(last.utf8) }
       return files.count - (place.map { $0 + 1 } ?? 0)
     } catch {
-      // The result of the continued run is still told; the next command reports what is wrong with the pattern or the database.
+      // The result of the continued run is still told.
+      execution.context.note("warning: how many manifests of this job are left is not known: \(error)")
       return 0
     }
   }

@@ -228,32 +228,3 @@ struct Passage: Sendable {
   /// What a service passes that was opened, with the executor of its tasks and its look before the first request.
   var opened: @Sendable (OpenService) -> OpenService = { $0 }
 }
-
-extension ProcessContext {
-  /// Looks whether a run of a copied database may have gone on elsewhere after the copy was made: what was sent there is not in the
-  /// copy, and would be sent again.
-  ///
-  /// - Throws: ``StoreError`` where a process was sending the run when the copy was made.
-  func refuseOlderCopy(
-    _ run: RunSummary, _ copiedAt: Timestamp, in store: any BatchStore
-  ) async throws {
-    guard run.createdAt <= copiedAt else { return }
-    let since = try await store.attempts(
-      of: run.run, matching: RowFilter(since: copiedAt + .milliseconds(1)), after: nil, limit: 1)
-    // It went on here already.
-    guard since.rows.isEmpty else { return }
-    let made = zone.text(copiedAt, from: clock.now())
-    guard run.reason != .crash else {
-      throw StoreError(
-        .wrongState,
-        "this database is a copy that `backup` made at \(made), while run \(run.run) was being sent: what was sent after "
-          + "that is not in it and would be sent twice",
-        remedy:
-          "cancel the run here and submit what the service does not have: docs/operations.md, \"A restored older copy\""
-      )
-    }
-    note(
-      "warning: this database is a copy that `backup` made at \(made); if run \(run.run) was resumed elsewhere after that, what was "
-        + "sent there is sent twice")
-  }
-}

@@ -79,13 +79,6 @@ enum StoreOpener {
     return try await SQLiteStore.copy(place, to: copy, called: name, at: now)
   }
 
-  /// When the database was made as a copy of another by `backup`; `nil` where it was not.
-  ///
-  /// - Throws: ``StoreError``.
-  static func copiedAt(_ place: String) async throws -> Timestamp? {
-    isServer(place) ? nil : try await SQLiteStore.copiedAt(place)
-  }
-
   /// Brings a database on PostgreSQL to the schema of this program.
   ///
   /// - Parameter isDry: only counts the steps.

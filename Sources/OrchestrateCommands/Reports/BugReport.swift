@@ -11,8 +11,6 @@ struct BugReport {
   static let runs = 20
   /// Attempts of the newest run that are told of at most.
   static let attempts = 200
-  /// How far before the last outcome attempts are told of.
-  static let lookBack: Duration = .seconds(600)
 
   /// Variables of which the name is told when they are set: what they are set to is nobody's business.
   static let variables = [
@@ -138,10 +136,7 @@ struct BugReport {
         summary: summary, settings: try await store.settings(of: summary.run),
         causes: try await store.causes(of: summary.run))
       if found.isEmpty {
-        let last = summary.createdAt + (summary.sendingTime ?? .zero)
-        run.attempts = try await store.attempts(
-          of: summary.run, matching: RowFilter(since: last - Self.lookBack), after: nil, limit: Self.attempts
-        ).rows
+        run.attempts = try await store.latestAttempts(of: summary.run, limit: Self.attempts)
       }
       found.append(run)
     }

@@ -39,7 +39,7 @@ extension PauseReason {
   var words: String {
     switch self {
     case .signal: "it was asked to stop"
-    case .window: "its sending window closed"
+    case .window: "nothing more can be sent in its sending window"
     case .throttled: "the service asked for a longer wait than --max-wait permits"
     case .account: "the service refuses the key or the account"
     case .endpoint: "the address does not answer as the service of the run's profile does"

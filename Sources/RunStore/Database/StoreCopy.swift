@@ -44,17 +44,6 @@ extension SQLiteStore {
     return measured
   }
 
-  /// When a database was made as a copy of another; `nil` where it was not, or is not there.
-  ///
-  /// - Throws: ``StoreError``.
-  package static func copiedAt(_ path: String) async throws -> Timestamp? {
-    guard let resolved = try StorePath.existing(path) else { return nil }
-    let database = try await ReadingPlace.open(path: resolved) { _ in }
-    let number = try await database.read { try $0.first("PRAGMA user_version") { $0.int(0) } ?? 0 }
-    try await database.close()
-    return CopyMark(number: number)?.moment
-  }
-
   private static func measure(_ path: String) throws -> StoreCopy {
     do {
       let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))

@@ -86,6 +86,30 @@ extension SQLStore {
     }
   }
 
+  /// The attempts that began last.
+  package func latestAttempts(of run: RunID, limit: Int) async throws -> [AttemptSummary] {
+    try await reader.read { connection in
+      try connection.rows(
+        "SELECT \(Self.attemptColumns) FROM attempt WHERE run = ? ORDER BY intent DESC LIMIT ?",
+        .integer(try Self.row(of: run, in: connection)), .integer(limit)
+      ) { try Self.attempt($0) }
+    }
+  }
+
+  /// When the store was copied, where the run has not gone on in it.
+  package func copyMoment(of run: RunID) async throws -> Timestamp? {
+    try await reader.read { [engine] connection in
+      guard let moment = try engine.copiedAt(connection) else { return nil }
+      let mayBeElsewhere = try connection.first(
+        """
+        SELECT created_at <= ?2 AND NOT EXISTS (SELECT 1 FROM attempt WHERE run = ?1 AND started_at > ?2)
+        FROM run WHERE id = ?1
+        """, .integer(try Self.row(of: run, in: connection)), .integer(moment.milliseconds)
+      ) { $0.flag(0) }
+      return mayBeElsewhere == true ? moment : nil
+    }
+  }
+
   private static let attemptColumns = """
     attempt.chunk, attempt.number, attempt.started_at, attempt.finished_at, attempt.took_ms, attempt.outcome,
     attempt.status, attempt.code, attempt.message, attempt.step, attempt.external_id

@@ -105,6 +105,9 @@ package protocol StoreEngine: Sendable {
 
   // MARK: Soundness
 
+  /// When the database was made as a copy of another by `backup`; `nil` where it was not.
+  func copiedAt(_ connection: Connection) throws -> Timestamp?
+
   /// Looks for damage in what is needed to go on with a run whose owner died.
   ///
   /// - Throws: ``StoreError`` with code `damaged` and the first thing that is wrong.

@@ -458,6 +458,9 @@ package final class WorkerEngine: StoreEngine {
   /// A server checks its pages itself where it was made with checksums; a torn page is never read as rows that are gone.
   package func checkIntegrity(_ connection: Connection) {}
 
+  /// Copies that PostgreSQL's own programs make are found by the server's name and timeline (``mayHaveLostChanges(_:in:)``).
+  package func copiedAt(_ connection: Connection) throws -> Timestamp? { nil }
+
   package func problems(in connection: Connection) throws -> [EngineProblem] { [] }
 
   package func openScratch() async throws -> Database { try await scratch() }

@@ -73,12 +73,37 @@ struct BackupCommandTests {
     #expect(
       warned.diagnostics.written.contains("warning: this database is a copy"), "\(warned.diagnostics.written)"
     )
+    let reported = try CommandStage(in: stage.folder)
+    #expect(try await reported.run(ReportCommand.self, "latest", "--db", sending) == .done)
+    #expect(
+      reported.diagnostics.written.contains("`resume` refuses it here: cancel the run"),
+      "\(reported.diagnostics.written)")
+    let standing = try CommandStage(in: stage.folder)
+    #expect(try await standing.run(StatusCommand.self, "--db", paused) == .done)
+    #expect(
+      standing.diagnostics.written.contains("if run \(run) was resumed elsewhere"),
+      "\(standing.diagnostics.written)")
     let original = try CommandStage(in: stage.folder)
     #expect(try await original.run(ResumeCommand.self, "latest") == .badInput)
     #expect(!original.diagnostics.written.contains("copy"), "\(original.diagnostics.written)")
-    // A run that began after the copy was made is nobody else's.
-    #expect(try await SQLiteStore.copiedAt(stage.database) == nil)
-    #expect(try await SQLiteStore.copiedAt(paused) != nil)
+    // It goes on in the copy, and its process dies: that is no matter of the copy any more.
+    let copied = try await SQLiteStore.open(path: paused, now: stage.clock.now())
+    #expect(try await copied.copyMoment(of: run) != nil)
+    for second in [5, 6] {
+      stage.clock.advance(by: .seconds(second))
+      let again = try await copied.take(run, isCancelling: false, at: stage.clock.now())
+      guard case .chunk(let chunk) = try await again.claim(at: stage.clock.now()) else {
+        Issue.record("nothing to claim")
+        return
+      }
+      _ = try await again.record(
+        AttemptRecord(
+          of: chunk, finishedAt: stage.clock.now(), took: .zero, outcome: .accepted, status: 200, code: nil,
+          message: nil, isCounted: false, event: .accepted))
+      try await again.release(as: .paused(.signal, detail: nil), at: stage.clock.now())
+    }
+    #expect(try await copied.copyMoment(of: run) == nil)
+    try await copied.close()
   }
 
   @Test("it is not written over the store, nor over a file of it; and without a store nothing is written")

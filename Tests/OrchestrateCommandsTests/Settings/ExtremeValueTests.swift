@@ -114,6 +114,20 @@ struct ExtremeValueTests {
     #expect(try SettingsLayer().applied(to: stored) == stored)
   }
 
+  @Test("a stored number that no version took is damage")
+  func storedNumbers() throws {
+    let defaults = RunSettings()
+    for row in RunSettings.table {
+      guard case .number = row.store(defaults) else { continue }
+      var settings = defaults
+      #expect(!row.restore(&settings, .number(-1)), "\(row.key)")
+    }
+    let concurrency = try #require(RunSettings.table.first { $0.key == "concurrency" })
+    var settings = defaults
+    #expect(!concurrency.restore(&settings, .number(0)))
+    #expect(concurrency.restore(&settings, .number(1)) && settings.concurrency == 1)
+  }
+
   @Test("a stored length of time that no version took is damage, not a trap")
   func storedDurations() {
     for row in RunSettings.table where row.storedKey?.hasSuffix("_milliseconds") ?? false {

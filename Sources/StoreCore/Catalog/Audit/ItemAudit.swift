@@ -125,7 +125,7 @@ enum ContentAudit {
     var wire = [UInt8(ascii: "[")]
     var byteCount = 0
     var count = 0
-    let items = chunk.firstItem..<chunk.firstItem + chunk.itemCount
+    let items = Range(firstItem: chunk.firstItem, count: chunk.itemCount)
     try ItemRows(run: run).forEach(items, in: connection) { _, source in
       if count > 0 { wire.append(UInt8(ascii: ",")) }
       WireForm.append(source: source, to: &wire)
@@ -210,7 +210,7 @@ struct CoverageAudit: AuditPass {
   }
 
   private mutating func take(_ leaf: Leaf, _ findings: inout AuditFindings) {
-    let end = leaf.firstItem + leaf.itemCount
+    let end = Range(firstItem: leaf.firstItem, count: leaf.itemCount).upperBound
     let row = "chunk \(leaf.number)"
     if leaf.firstItem > covered {
       findings.add(

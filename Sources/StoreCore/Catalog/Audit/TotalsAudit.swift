@@ -209,12 +209,13 @@ struct FamilyAudit {
       findings.add(
         .children, "chunk \(number)", "is \(parent.state) and has the child \(chunk.number), expected split")
     }
-    let end = chunk.firstItem + chunk.itemCount
-    if chunk.firstItem < parent.firstItem || end > parent.firstItem + parent.itemCount {
+    let end = Range(firstItem: chunk.firstItem, count: chunk.itemCount).upperBound
+    let parentEnd = Range(firstItem: parent.firstItem, count: parent.itemCount).upperBound
+    if chunk.firstItem < parent.firstItem || end > parentEnd {
       findings.add(
         .children, name,
         "has the items \(chunk.firstItem) to \(end - 1), expected some of chunk \(number), which it was split "
-          + "from: \(parent.firstItem) to \(parent.firstItem + parent.itemCount - 1)")
+          + "from: \(parent.firstItem) to \(parentEnd - 1)")
     }
     return parent.verdict
   }
@@ -224,7 +225,7 @@ struct FamilyAudit {
   ) throws {
     var covered = chunk.firstItem
     var isExact = true
-    let end = chunk.firstItem + chunk.itemCount
+    let end = Range(firstItem: chunk.firstItem, count: chunk.itemCount).upperBound
     _ = try connection.rows(
       """
       SELECT first_item, item_count FROM chunk INDEXED BY chunk_items
@@ -232,7 +233,7 @@ struct FamilyAudit {
       """, .integer(row), .integer(chunk.firstItem), .integer(end), .integer(chunk.number)
     ) { child in
       if child.int(0) != covered { isExact = false }
-      covered = max(covered, child.int(0) + child.int(1))
+      covered = max(covered, Range(firstItem: child.int(0), count: child.int(1)).upperBound)
     }
     guard !isExact || covered != end else { return }
     let found =
