@@ -41,6 +41,7 @@ package enum Migrations {
     Step(number: 13, name: "0013_rate_shares.sql", sql: PackageResources._013_rate_shares_sql),
     Step(number: 14, name: "0014_removed_runs.sql", sql: PackageResources._014_removed_runs_sql),
     Step(number: 15, name: "0015_late_answers.sql", sql: PackageResources._015_late_answers_sql),
+    Step(number: 16, name: "0016_path_of_the_job.sql", sql: PackageResources._016_path_of_the_job_sql),
   ]
 
   /// Every step of the schema on PostgreSQL, in order.
@@ -49,5 +50,8 @@ package enum Migrations {
     Step(
       number: 2, name: "postgres_0002_upgrades.sql", sql: PackageResources.postgres_0002_upgrades_sql,
       isBreaking: false),
+    Step(
+      number: 3, name: "postgres_0003_path_of_the_job.sql",
+      sql: PackageResources.postgres_0003_path_of_the_job_sql, isBreaking: false),
   ]
 }

@@ -81,6 +81,74 @@ struct ContinueTests {
     await scene.server.stop()
   }
 
+  @Test("a run that died while it was planned does not stand in the way of the list of the next night")
+  func planningDeath() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    _ = try scene.manifest(300, name: "list.json")
+    let job = try job(scene)
+    let killed = try await start(scene, job, environment: ["ORCHESTRATE_KILL_AT": "in_planning:1"])
+    #expect(killed.status == 128 + SIGKILL)
+    _ = try scene.manifest(20, name: "list.json")
+    let next = try await start(scene, job)
+    #expect(next.status == 0, "\(next.diagnostics)")
+    #expect(next.diagnostics.contains("has changed since; the run was removed"), "\(next.diagnostics)")
+    #expect(try run(next)["items"] as? Int == 20)
+    #expect(scene.timesTaken(20) == [1])
+    let history = try json(try await scene.orchestrate("report", "--format", "json").output)
+    #expect((history["runs"] as? [Any])?.count == 1)
+    await scene.server.stop()
+  }
+
+  @Test("a run that is settled and has items to send again goes on before a new one begins")
+  func unfinishedAgain() async throws {
+    let scene = try await Scene {
+      $0.taskStep = .zero
+      $0.faults = [try FaultRule(text: "reset@2")]
+    }
+    _ = try scene.manifest(20, name: "list.json")
+    let held = try await start(scene, try job(scene), "--on-unknown", "hold")
+    #expect(held.status == 7, "\(held.diagnostics)")
+    let first = try run(held)["run_id"] as? String
+    _ = try scene.manifest(25, name: "list.json")
+    // What was not received is put back, and cannot be sent now.
+    let closed = window(CivilTime(SystemTime.now), from: 2, to: 3)
+    let next = try await start(
+      scene, try job(scene, "exit-outside: true"), "--on-unknown", "check", "--window", closed)
+    #expect(next.status == 3, "\(next.diagnostics)")
+    #expect(try run(next)["run_id"] as? String == first, "\(next.diagnostics)")
+    #expect(scene.server.ledger.transferCount == 4)
+    await scene.server.stop()
+  }
+
+  @Test("jobs of the same name in two folders are two jobs")
+  func twoFolders() async throws {
+    let scene = try await Scene { $0.taskStep = .zero }
+    for name in ["a", "b"] {
+      let folder = scene.folder.file(name)
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: try scene.manifest(name == "a" ? 30 : 10, name: "list.json"), toPath: folder + "/list.json")
+      try FileManager.default.copyItem(atPath: try job(scene), toPath: folder + "/nightly.yaml")
+    }
+    func start(_ name: String, killAt point: String? = nil) async throws -> OrchestrateProcess.Ending {
+      var environment = scene.environment
+      environment["ORCHESTRATE_KILL_AT"] = point
+      return try await OrchestrateProcess(
+        ["submit", "--job", "nightly.yaml", "--continue", "--format", "json"], environment: environment,
+        through: ["/usr/bin/env", "-C", scene.folder.file(name)]
+      ).ended()
+    }
+    #expect(try await start("a", killAt: "after_send:2").status == 128 + SIGKILL)
+    let second = try await start("b")
+    #expect(second.status == 0, "\(second.diagnostics)")
+    #expect(try run(second)["items"] as? Int == 10, "\(second.diagnostics)")
+    let first = try await start("a")
+    #expect(first.status == 0, "\(first.diagnostics)")
+    #expect(first.diagnostics.contains("is unfinished and goes on"), "\(first.diagnostics)")
+    #expect(try run(first)["items"] as? Int == 30 && run(first)["job"] as? String == "nightly.yaml")
+    await scene.server.stop()
+  }
+
   @Test("a signal stops the run that begins after a finished one was settled")
   func signalAfterSettling() async throws {
     let scene = try await Scene {

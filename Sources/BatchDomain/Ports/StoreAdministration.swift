@@ -111,8 +111,10 @@ package struct RunDraft: Sendable {
   package var random: UInt64
   /// A name the user gave it.
   package var name: String?
-  /// The job it is an execution of.
+  /// The job it is an execution of: the path of its file as it was given.
   package var job: String?
+  /// The same path from the root of the file system.
+  package var jobPath: String?
   /// The manifest's path as given, `-` for standard input.
   package var manifest: String
   /// The manifest's absolute path, size in bytes and modification time: what `resume` compares when planning
@@ -125,13 +127,15 @@ package struct RunDraft: Sendable {
 
   /// A draft of a run.
   package init(
-    createdAt: Timestamp, random: UInt64, name: String?, job: String?, manifest: String,
+    createdAt: Timestamp, random: UInt64, name: String?, job: String?, jobPath: String? = nil,
+    manifest: String,
     manifestFile: ManifestFile?, isAgain: Bool = false, settings: RunSettings
   ) {
     self.createdAt = createdAt
     self.random = random
     self.name = name
     self.job = job
+    self.jobPath = jobPath
     self.manifest = manifest
     self.manifestFile = manifestFile
     self.isAgain = isAgain

@@ -4,8 +4,10 @@ package struct RunSummary: Sendable, Equatable {
   package var run: RunID
   /// A name the user gave it.
   package var name: String?
-  /// The job it is an execution of.
+  /// The job it is an execution of: the path of its file as it was given.
   package var job: String?
+  /// The same path from the root of the file system; `nil` where only an older program knew it.
+  package var jobPath: String?
   /// What it is doing; a run whose owner is dead is `paused` with reason `crash`.
   package var state: RunState
   /// Why it is paused; of one that was copied to another store and is cancelled here, that it was.
@@ -41,7 +43,8 @@ package struct RunSummary: Sendable, Equatable {
 
   /// A run as the store has it.
   package init(
-    run: RunID, name: String?, job: String?, state: RunState, reason: PauseReason?, detail: String?,
+    run: RunID, name: String?, job: String?, jobPath: String? = nil, state: RunState, reason: PauseReason?,
+    detail: String?,
     createdAt: Timestamp, finishedAt: Timestamp?, manifest: String, destination: String, items: Int,
     repeated: Int, skipped: Int = 0, counts: StateCounts, attempts: Int, sendingTime: Duration?,
     wait: StoredWait?,
@@ -50,6 +53,7 @@ package struct RunSummary: Sendable, Equatable {
     self.run = run
     self.name = name
     self.job = job
+    self.jobPath = jobPath
     self.state = state
     self.reason = reason
     self.detail = detail

@@ -183,7 +183,12 @@ struct SubmitCommand: Subcommand {
     if several.isOver {
       left = await notBegun(of: named, after: continued?.run, execution)
     } else {
-      let files = try named.files()
+      var files: [String] = []
+      // After a run that went on, its result is told, too.
+      try await several.work(on: nil) { _ in
+        files = try named.files()
+        return nil
+      }
       for (number, file) in files.enumerated() {
         guard !several.isOver, !submission.signals.isAsked else {
           left = files.count - number
@@ -256,7 +261,8 @@ struct SubmitCommand: Subcommand {
     let planning = try await store.plan(
       RunDraft(
         createdAt: context.clock.now(), random: context.random.next(), name: submission.resolved.values.name,
-        job: job, manifest: path, manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init),
+        job: job, jobPath: try job.map(context.absolutePath), manifest: path,
+        manifestFile: path == "-" ? nil : source.file.map(ManifestFile.init),
         isAgain: again, settings: settings))
     execution.console.tidy(signals, "exited immediately: nothing was sent")
     let planned = PlannedSubmission(

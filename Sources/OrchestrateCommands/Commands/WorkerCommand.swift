@@ -166,6 +166,7 @@ struct WorkerCommand: Subcommand {
     }
     let route = try context.route(to: settings.baseURL)
     do {
+      try await context.refuseOlderCopy(try await store.summary(of: run), in: store)
       try await ServiceConnections.requireCredentials(settings, in: context)
     } catch {
       context.note("warning: run \(run) is left alone: \(VisibleText.escape("\(error)"))")

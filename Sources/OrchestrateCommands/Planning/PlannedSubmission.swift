@@ -179,41 +179,60 @@ extension PlannedSubmission {
     _ run: RunID, _ settings: RunSettings, in execution: RunExecution, _ signals: StopSignals
   ) async throws -> Outcome {
     let store = execution.store
-    let remedy: Remedy = "nothing was sent; submit the manifest again"
-    guard let recorded = try await store.manifestFile(of: run) else {
-      throw CommandFailure(
-        .badInput, code: "manifest_gone",
-        "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
-        remedy: remedy)
+    switch try await manifest(of: run, in: store) {
+    case .gone(let error): throw error
+    case .there(let source, let path):
+      let planning = try await store.planAgain(run)
+      let submission = PlannedSubmission(
+        planning: planning, settings: settings, manifest: path, execution: execution)
+      execution.console.tidy(signals, "exited immediately: nothing was sent")
+      return try await submission.plan(source, isStopped: { signals.isAsked })
     }
-    let source = try openAgain(recorded.path, of: run)
-    guard source.file.map(ManifestFile.init) == recorded else {
-      throw CommandFailure(
-        .badInput, code: "manifest_changed",
-        "run \(run) died while it was being planned, and its manifest "
-          + "\(VisibleText.escape(recorded.path)) has changed since", remedy: remedy)
-    }
-    let planning = try await store.planAgain(run)
-    let submission = PlannedSubmission(
-      planning: planning, settings: settings, manifest: recorded.path, execution: execution)
-    execution.console.tidy(signals, "exited immediately: nothing was sent")
-    return try await submission.plan(source, isStopped: { signals.isAsked })
   }
 
-  /// Opens the manifest of a run whose process died while it was planned. Its path was recorded, and is no argument that
-  /// could be corrected.
-  private static func openAgain(_ path: String, of run: RunID) throws -> ManifestSource {
+  /// The manifest of a run whose process died while it was planned.
+  enum RecordedManifest {
+    /// It is as it was; its path is the recorded one.
+    case there(ManifestSource, path: String)
+    /// It was no file that can be read again, is not there any more, or has changed; the error says which.
+    case gone(any AdvisedError)
+  }
+
+  /// Looks for the manifest of a run whose process died while it was planned.
+  ///
+  /// - Throws: ``ManifestError`` when it is there and cannot be read, and ``StoreError``.
+  static func manifest(of run: RunID, in store: any BatchStore) async throws -> RecordedManifest {
+    let remedy: Remedy =
+      "nothing was sent; remove the run with \(command: .cancel(run)), and submit the manifest again"
+    guard let recorded = try await store.manifestFile(of: run) else {
+      return .gone(
+        CommandFailure(
+          .badInput, code: "manifest_gone",
+          "run \(run) died while it was being planned, and its manifest was not a file that can be read again",
+          remedy: remedy))
+    }
+    let source: ManifestSource
     do {
-      return try ManifestSource(path: path)
+      source = try ManifestSource(path: recorded.path)
     } catch {
       guard [.notFound, .isDirectory].contains(error.code) else { throw error }
-      throw ManifestError(
-        code: error.code, subject: error.subject, cause: error.cause,
-        remedy: """
-          put the file back there and resume the run again, or cancel it, which removes it: \(command: .cancel(run)); \
-          nothing was sent
-          """)
+      // Its path was recorded, and is no argument that could be corrected.
+      return .gone(
+        ManifestError(
+          code: error.code, subject: error.subject, cause: error.cause,
+          remedy: """
+            put the file back there and resume the run again, or cancel it, which removes it: \(command: .cancel(run)); \
+            nothing was sent
+            """))
     }
+    guard source.file.map(ManifestFile.init) == recorded else {
+      return .gone(
+        CommandFailure(
+          .badInput, code: "manifest_changed",
+          "run \(run) died while it was being planned, and its manifest "
+            + "\(VisibleText.escape(recorded.path)) has changed since", remedy: remedy))
+    }
+    return .there(source, path: recorded.path)
   }
 }
 

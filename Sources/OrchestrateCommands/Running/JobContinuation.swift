@@ -1,5 +1,4 @@
 import BatchDomain
-import Foundation
 import Reporting
 import ServiceHTTP
 
@@ -42,8 +41,9 @@ struct JobContinuation {
   ///
   /// - Returns: how the run that goes on ended; `nil` when there is none, and a new one is to begin.
   func perform() async throws -> Continued? {
-    let runs = try await runs()
-    for run in runs.reversed() where run.state == .finished && run.counts.items(in: .unknown) > 0 {
+    for run in try await runs().reversed() where run.state == .finished && run.counts.items(in: .unknown) > 0
+    {
+      try await context.refuseOlderCopy(run, in: store)
       context.note("run \(run.run) of this job holds unknown items; the service is asked about them first")
       let settings = try await changedSettings(of: run)
       let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
@@ -52,17 +52,32 @@ struct JobContinuation {
         isCancelling: false)
       if signals.isAsked { return Continued(run, try await execution.conclude(run.run)) }
     }
+    // Settling puts items back that were not received, and a run with such items is unfinished again.
+    let runs = try await runs()
     if execution.tracks { try await look(at: runs.reversed()) }
-    guard let unfinished = runs.first(where: { [.planning, .running, .paused].contains($0.state) }) else {
-      return nil
+    for run in runs where [.planning, .running, .paused].contains(run.state) {
+      try await store.refuseOwned(run.run)
+      if run.state == .planning, try await isRemoved(run) { continue }
+      try await context.refuseOlderCopy(run, in: store)
+      context.note(
+        "run \(run.run) of this job is unfinished and goes on"
+          + (isFirst ? " first" : "; no new run is made"))
+      let status = try await execution.goOn(
+        run, try await changedSettings(of: run), key: key, signals: signals)
+      return Continued(run, status)
     }
-    try await store.refuseOwned(unfinished.run)
+    return nil
+  }
+
+  /// Removes a run that died while it was planned and whose manifest is not there as it was: nothing of it was sent, and the list of the
+  /// night has taken its place.
+  private func isRemoved(_ run: RunSummary) async throws -> Bool {
+    guard case .gone = try await PlannedSubmission.manifest(of: run.run, in: store) else { return false }
+    try await store.planAgain(run.run).abandon()
     context.note(
-      "run \(unfinished.run) of this job is unfinished and goes on"
-        + (isFirst ? " first" : "; no new run is made"))
-    let status = try await execution.goOn(
-      unfinished, try await changedSettings(of: unfinished), key: key, signals: signals)
-    return Continued(unfinished, status)
+      "run \(run.run) of this job died while it was being planned, and its manifest is gone or has changed since; the run was removed, "
+        + "nothing of it was sent")
+    return true
   }
 
   /// Asks once more about accepted items of finished runs that somebody followed and that are neither ready nor failed, so
@@ -102,12 +117,10 @@ struct JobContinuation {
 
   /// Whether a run was made from the job file, however its path was written then.
   private func isOfJob(_ run: RunSummary) throws -> Bool {
-    guard let other = run.job else { return false }
-    return try other == job || absolute(other) == absolute(job)
-  }
-
-  private func absolute(_ path: String) throws -> String {
-    URL(fileURLWithPath: try context.path(path)).standardized.path
+    guard let given = run.job else { return false }
+    // An older program noted the path as it was given alone.
+    let other = try run.jobPath ?? context.absolutePath(given)
+    return other.utf8.elementsEqual(try context.absolutePath(job).utf8)
   }
 }
 

@@ -111,6 +111,13 @@ extension ProcessContext {
   func path(_ given: String) throws(ConfigurationError) -> String {
     try HomePath.expand(given, home: environment["HOME"])
   }
+
+  /// The same from the root of the file system, without `.` and `..`.
+  ///
+  /// - Throws: ``ConfigurationError`` with code `bad_value`.
+  func absolutePath(_ given: String) throws(ConfigurationError) -> String {
+    URL(fileURLWithPath: try path(given)).standardized.path
+  }
 }
 
 /// Brings the paths in a job file to the form they are opened with.

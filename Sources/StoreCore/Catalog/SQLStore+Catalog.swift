@@ -171,7 +171,7 @@ struct RunRow {
     """
     SELECT run.id, run_id, name, job, state, reason, reason_detail, created_at, finished_at, manifest,
            destination, items, repeated, attempts, first_intent_at, last_outcome_at, wait.wait_until,
-           wait.wait_reason, wait.wait_ms, skipped
+           wait.wait_reason, wait.wait_ms, skipped, job_path
     FROM run LEFT JOIN budget AS wait ON wait.origin = run.origin
       -- The longest wait of a budget that the run uses up.
       AND wait.step = (SELECT b.step FROM budget AS b
@@ -211,7 +211,8 @@ struct RunRow {
       case nil: (row.optionalText(5).flatMap(PauseReason.init(rawValue:)), row.optionalText(6))
       }
     summary = RunSummary(
-      run: run, name: row.optionalText(2), job: row.optionalText(3), state: state, reason: reason,
+      run: run, name: row.optionalText(2), job: row.optionalText(3), jobPath: row.optionalText(20),
+      state: state, reason: reason,
       detail: detail,
       createdAt: Timestamp(milliseconds: Int64(row.int(7))),
       finishedAt: row.optionalInt(8).map { Timestamp(milliseconds: Int64($0)) }, manifest: row.text(9),

@@ -45,7 +45,7 @@ enum CopiedTables {
   static let run = CopiedTable(
     "run", key: "id",
     """
-    run_id:text name:text job:text created_at manifest:text manifest_path:text manifest_bytes manifest_modified_at again
+    run_id:text name:text job:text job_path:text created_at manifest:text manifest_path:text manifest_bytes manifest_modified_at again
     manifest_digest:blob origin:origin destination:text settings:text items repeated attempts first_intent_at last_outcome_at
     owner owner_host:text owner_pid refusals:text skipped items_digest:blob
     """)

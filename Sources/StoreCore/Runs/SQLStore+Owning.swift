@@ -30,13 +30,14 @@ extension SQLStore: BatchStore {
     let host = Host.current
     let inserted = try connection.first(
       """
-      INSERT INTO run (run_id, name, job, state, created_at, manifest, manifest_path, manifest_bytes,
+      INSERT INTO run (run_id, name, job, job_path, state, created_at, manifest, manifest_path, manifest_bytes,
                        manifest_modified_at, again, origin, destination, settings, owner, owner_host,
                        owner_pid)
-      VALUES (?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+      VALUES (?, ?, ?, ?, 'planning', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
       RETURNING id
       """,
-      .text(run.rawValue), .text(draft.name), .text(draft.job), .integer(draft.createdAt.milliseconds),
+      .text(run.rawValue), .text(draft.name), .text(draft.job), .text(draft.jobPath),
+      .integer(draft.createdAt.milliseconds),
       .text(draft.manifest), .text(draft.manifestFile?.path), .integer(draft.manifestFile?.bytes),
       .integer(draft.manifestFile?.modifiedAt.milliseconds), .flag(draft.isAgain), .integer(origin),
       .text(draft.settings.destination), .text(settings), .text(host.name), .integer(Int(host.processID))
