@@ -78,7 +78,11 @@ package struct Tracker: Sendable {
       let look = try await look()
       if let known = try await store.tracking(of: run) {
         observe(known)
-        if case .whole = look.ending, known.states.open == 0, try await !mayGrow() { return .final }
+        if case .whole = look.ending, known.states.open == 0 {
+          // One look says how things are now; who follows a run that is being sent sees more items.
+          let mayGrow = patience == nil ? false : try await mayGrow()
+          if !mayGrow { return .final }
+        }
       }
       if look.changes > 0 { lastChange = clock.elapsed() }
       let unfinished: Ending

@@ -53,7 +53,7 @@ struct TrackerTests {
 
   private static let start = Timestamp(milliseconds: 1_750_000_000_000)
 
-  /// A run of so many accepted items, one a chunk, that nobody owns any more.
+  /// A run of so many accepted items, one a chunk, that nobody owns any more; or one that is being sent, with one item more.
   private struct Stage {
     let folder: TemporaryFolder
     let store: SQLStore
@@ -61,19 +61,21 @@ struct TrackerTests {
     let clock = ManualClock(now: TrackerTests.start)
     let listing: Listing
 
-    init(items: Int, isByID: Bool = true) async throws {
+    init(items: Int, isByID: Bool = true, isBeingSent: Bool = false) async throws {
       folder = try TemporaryFolder()
       store = try await SQLiteStore.open(path: folder.file("store.db"), now: TrackerTests.start)
       listing = Listing(isByID: isByID)
       let session = try await PlannedItems.plan(
-        (0..<items).map { PlannedItems.source($0) }, chunkSize: 1, in: store, at: TrackerTests.start)
-      while case .chunk(let chunk) = try await session.claim(at: TrackerTests.start) {
+        (0..<items + (isBeingSent ? 1 : 0)).map { PlannedItems.source($0) }, chunkSize: 1, in: store,
+        at: TrackerTests.start)
+      for _ in 0..<items {
+        guard case .chunk(let chunk) = try await session.claim(at: TrackerTests.start) else { break }
         _ = try await session.record(
           AttemptRecord(
             of: chunk, finishedAt: TrackerTests.start, took: .seconds(1), outcome: .accepted, status: 200,
             code: nil, message: nil, externalID: "id-\(chunk.firstItem)", isCounted: false, event: .accepted))
       }
-      try await session.release(as: .finished, at: TrackerTests.start)
+      if !isBeingSent { try await session.release(as: .finished, at: TrackerTests.start) }
       run = session.run
     }
 
@@ -181,6 +183,18 @@ struct TrackerTests {
     #expect(try await stage.states()[.notSeen] == 2)
     stage.show(6, .ready)
     #expect(try await stage.tracker().work(patience: nil) == .final)
+  }
+
+  @Test("one look at a run that is being sent says how its accepted items are; who follows it waits for more")
+  func beingSent() async throws {
+    let stage = try await Stage(items: 3, isBeingSent: true)
+    stage.show(3, .ready)
+    #expect(try await stage.store.summary(of: stage.run).isLive)
+    #expect(try await stage.tracker().work(patience: nil) == .final)
+    async let ending = stage.tracker().work(patience: .seconds(10))
+    await stage.clock.waitForSleepers(1)
+    stage.clock.advance(by: .seconds(20))
+    #expect(try await ending == .open(missing: nil))
   }
 
   @Test("it looks again until all is final, and asks why items failed")

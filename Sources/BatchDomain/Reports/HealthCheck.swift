@@ -70,6 +70,17 @@ package struct HealthCheck: Sendable, Equatable {
   package var message: String
   /// What the user can do; `nil` when there is nothing to do.
   package var remedy: Remedy?
+  /// What a report of a bug has in the place of the message, where that may have words of the service, or names that the user gave; `nil`
+  /// leaves it out.
+  package var shareable: String?
+
+  /// Whether messages about it are this program's own words about this machine.
+  package var isShareable: Bool {
+    switch subject {
+    case .key, .clock, .database, .schema, .integrity, .locks, .space, .waits, .sqlite: true
+    case .service, .credentials, .index, .bucket, .object, .upload, .indexing: false
+    }
+  }
 
   /// A finding in its parts.
   package init(_ subject: Subject, _ status: Status, _ message: String, remedy: Remedy? = nil) {

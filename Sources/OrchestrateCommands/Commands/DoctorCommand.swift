@@ -268,8 +268,16 @@ enum ServiceHealth {
     case .unreachable(let failure):
       HealthCheck(
         .service, .problem, "\(baseURL) does not answer: \(failure.text)", remedy: remedy(for: failure.code))
-    case .refused(let answer, let isForeign): check(answer, isForeign: isForeign, baseURL, profile)
+    case .refused(let answer, let isForeign): refusal(answer, isForeign: isForeign, baseURL, profile)
     }
+  }
+
+  private static func refusal(
+    _ answer: SubmissionResult, isForeign: Bool, _ baseURL: String, _ profile: ServiceProfile
+  ) -> HealthCheck {
+    var check = check(answer, isForeign: isForeign, baseURL, profile)
+    check.shareable = "answered \(answer.status ?? 0), judged as \(answer.outcome.rawValue)"
+    return check
   }
 
   /// The service answers as another generation of its API does.

@@ -54,7 +54,7 @@ struct DryRun {
       RemainingWork.Step($0, requests: plan.chunks, items: plan.items)
     }
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
-    guard RemainingWork.memory(of: settings) != nil, try StoreOpener.exists(at: path) else {
+    guard RemainingWork.isHeldBack(settings), try StoreOpener.exists(at: path) else {
       return try RemainingWork(steps, settings: settings).forecast(from: now)
     }
     do {

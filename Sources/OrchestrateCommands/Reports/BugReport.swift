@@ -52,7 +52,7 @@ struct BugReport {
       json.beginObject()
       json.member("check", check.subject.rawValue)
       json.member("status", check.status.rawValue)
-      json.member("message", Self.withoutSecrets(check.message))
+      json.member("message", check.isShareable ? Self.withoutSecrets(check.message) : check.shareable)
       json.endObject()
     }
     json.endArray()

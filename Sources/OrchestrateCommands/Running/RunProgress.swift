@@ -237,9 +237,11 @@ final class RunProgress: RunObserver {
   private func firstAccepted(_ counts: StateCounts, now: Duration) {
     let took = state.withLockedValue { now - $0.startedAt }
     // Where a chunk takes several steps, the first one waited for the service, alone, and how many requests of each step
-    // are left is not known here: the pace and the forecast tell it soon.
+    // are left is not known here; nor is when windows open, or how many items a quota still permits. The pace and the forecast tell it.
+    let isForecast =
+      settings.profile.steps.count > 1 || !settings.windows.isEmpty || !settings.itemRates.isEmpty
     let left =
-      settings.profile.steps.count > 1
+      isForecast
       ? nil
       : TimeLeft.afterFirst(
         took: took, chunksLeft: counts.openChunks, concurrency: settings.concurrency, rates: settings.rates)
