@@ -35,6 +35,24 @@ struct DoctorCommandTests {
     #expect(!FileManager.default.fileExists(atPath: stage.database))
   }
 
+  @Test("a bug report has the checks of this machine in words, and none of the service's words or of names")
+  func bundle() async throws {
+    let stage = try CommandStage()
+    let answer = SubmissionResult(
+      .account, status: 401, code: "unauthorized",
+      message: "the key of somebody@example.org is disabled")
+    let checks = [
+      ServiceHealth.check(
+        .refused(answer, isForeign: false), baseURL: "https://api.twelvelabs.io", profile: .v1_3),
+      HealthCheck(.object, .ok, "s3://media-west/a film of ours.mp4 has 5 bytes"),
+      HealthCheck(.locks, .ok, "locks keep processes apart"),
+    ]
+    #expect(checks[0].message.contains("somebody@example.org"))
+    let text = await BugReport(checks: checks, database: stage.database, context: stage.context).document()
+    #expect(!text.contains("example.org") && !text.contains("film of ours"), "\(text)")
+    #expect(text.contains("answered 401") && text.contains("locks keep processes apart"), "\(text)")
+  }
+
   @Test("with profile v1.3, or where something of it is named, S3, the index and the clock are listed, too")
   func assets() async throws {
     for arguments in [["--profile", "v1.3"], ["--probe", "s3://media-west/a.mp4"]] {
