@@ -117,7 +117,8 @@ package protocol SettlingRecords: Sendable {
   ) async throws -> [Witness]
 
   /// Everything that this store sent to the run's service under these file names: by chunks of other runs, by chunks
-  /// of this run that are unknown, and by those of this run whose names are known to clash.
+  /// of this run that are unknown, and by those of this run whose names are known to clash. What else this run sent is left
+  /// out: its names are unique within the run.
   ///
   /// - Parameters:
   ///   - names: file names by index.

@@ -1,5 +1,7 @@
 /// An item that this store sent to an index under a file name, in whichever run.
 package struct NamedSend: Sendable, Hashable {
+  /// Which run of the store sent it, to tell runs apart; `nil` for the run that asks, where it adds a send of its own.
+  package var run: Int64?
   /// The index it went to.
   package var index: IndexID
   /// Its file name.
@@ -15,9 +17,10 @@ package struct NamedSend: Sendable, Hashable {
 
   /// A send as the store has it.
   package init(
-    index: IndexID, name: FileName, object: ObjectName, startedAt: Timestamp, endedAt: Timestamp?,
-    isAccepted: Bool
+    run: Int64? = nil, index: IndexID, name: FileName, object: ObjectName, startedAt: Timestamp,
+    endedAt: Timestamp?, isAccepted: Bool
   ) {
+    self.run = run
     self.index = index
     self.name = name
     self.object = object

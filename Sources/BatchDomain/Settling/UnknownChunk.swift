@@ -139,8 +139,8 @@ package struct Witness: Sendable, Equatable {
   package var acceptedAt: Timestamp
   /// File names of its items of the index, as the listing shows them.
   package var names: [FileName]
-  /// Whether a name of it stands for another item of this run and index, too: it then shows only where the listing
-  /// has as many tasks of each name as were sent.
+  /// Whether a name of it stands for another item of this run and index, too. Whether another run of the store sent one
+  /// of its names is found out when it is looked for.
   package var namesClash: Bool
 
   /// A witness as the store has it.

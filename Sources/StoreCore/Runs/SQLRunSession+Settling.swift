@@ -134,8 +134,8 @@ extension SQLRunSession {
           try ItemRows(run: chunk.run).texts(of: chunk.items, in: connection).compactMap { text in
             guard names[text.indexID]?.contains(text.name) == true else { return nil }
             return NamedSend(
-              index: text.indexID, name: text.name, object: text.object, startedAt: chunk.startedAt,
-              endedAt: chunk.endedAt, isAccepted: chunk.isAccepted)
+              run: chunk.run, index: text.indexID, name: text.name, object: text.object,
+              startedAt: chunk.startedAt, endedAt: chunk.endedAt, isAccepted: chunk.isAccepted)
           }
         }
       }

@@ -40,10 +40,11 @@ struct ListingSnapshot: Sendable, Equatable {
 
   /// Whether every item of a witness is there.
   func shows(_ witness: CountedWitness) -> Bool {
-    witness.names.allSatisfy { name in
-      guard let count = witness.counts[name] else { return shows(name, since: witness.startedAt) }
-      return self.count(of: name, since: count.windowStart) >= count.sent
-    }
+    witness.isCountable
+      && witness.names.allSatisfy { name in
+        guard let count = witness.counts[name] else { return shows(name, since: witness.startedAt) }
+        return self.count(of: name, since: count.windowStart) >= count.tasks
+      }
   }
 }
 
@@ -54,6 +55,9 @@ struct CountedWitness: Sendable, Equatable {
   var witness: Witness
   /// For names that may stand for several items: their counts.
   var counts: [FileName: NameCount] = [:]
+  /// Whether every name of it that stands for several items can be counted. Where one cannot, no listing shows the
+  /// witness, and none lacks it.
+  var isCountable = true
 
   /// A witness each of whose names stands for one item.
   init(_ witness: Witness) { self.witness = witness }
@@ -106,7 +110,10 @@ struct NameCount: Sendable, Equatable {
   let windowStart: Timestamp
   /// Distinct objects sent since then.
   let sent: Int
-  /// Those of them that are recorded as accepted.
+  /// The most tasks that the service can have of those sends: each run makes its own, also of an object that another
+  /// run sent. With as many listed, none is missing.
+  let tasks: Int
+  /// Those of the objects that are recorded as accepted.
   let accepted: Int
   /// When the last of those sends ended, by our clock; `nil` while one is under way. A listing that has not caught up
   /// to it may lack a task of any of them.
@@ -143,8 +150,14 @@ struct NameCount: Sendable, Equatable {
     let inside = sends.filter { $0.startedAt - margin >= window }
     windowStart = window
     sent = Set(inside.map(\.object)).count
+    tasks = Set(inside.map { RunObject(run: $0.run, object: $0.object) }).count
     accepted = Set(inside.filter(\.isAccepted).map(\.object)).count
     endedAt = inside.contains { $0.endedAt == nil } ? nil : inside.compactMap(\.endedAt).max()
+  }
+
+  private struct RunObject: Hashable {
+    let run: Int64?
+    let object: ObjectName
   }
 
   /// Compares with what the listing shows.

@@ -118,8 +118,7 @@ package enum SettlingRule {
     }
     let earlier = known.earlierWitnesses.filter { $0.intent < chunk.intent }
     guard earlier.isEmpty || earlier.contains(where: { known.snapshot.shows($0) }) else {
-      return .failure(
-        Lack(text: "the listing does not show chunk \(earlier[0].chunk), accepted before it, either"))
+      return .failure(Lack(text: unseen(earlier, "accepted before it")))
     }
     // Time that only the clock says has passed does not count.
     let skipped = known.stepsForward.reduce(Duration.zero) {
@@ -129,16 +128,14 @@ package enum SettlingRule {
     let later = known.witnesses.filter { $0.intent > chunk.endedAfter && $0.startedAt > counted }
     if let shown = later.first(where: { known.snapshot.shows($0) }) { return .success(shown.chunk) }
     guard later.isEmpty else {
-      return .failure(
-        Lack(text: "the listing does not show chunk \(later[0].chunk), accepted after it, either"))
+      return .failure(Lack(text: unseen(later, "accepted after it")))
     }
     guard let newest = known.witnesses.max(by: { $0.intent < $1.intent }) else {
       return .failure(
         Lack(text: "no accepted chunk shows how far the listing has caught up", isForWantOfAny: true))
     }
     guard known.snapshot.shows(newest) else {
-      return .failure(
-        Lack(text: "the listing does not show chunk \(newest.chunk), accepted before it, either"))
+      return .failure(Lack(text: unseen([newest], "accepted before it")))
     }
     guard let lag = lag(of: newest, in: known) else {
       return .failure(
@@ -156,6 +153,15 @@ package enum SettlingRule {
           notBefore: end + needed + skipped))
     }
     return .success(newest.chunk)
+  }
+
+  /// Why none of some witnesses helps, as a part of a sentence.
+  private static func unseen(_ witnesses: [CountedWitness], _ when: String) -> String {
+    if let missing = witnesses.first(where: \.isCountable) {
+      return "the listing does not show chunk \(missing.chunk), \(when), either"
+    }
+    let chunk = witnesses[0].chunk
+    return "the items of chunk \(chunk), \(when), cannot be told from others of their file names"
   }
 
   /// How far the listing may be behind, judged by its newest witness.

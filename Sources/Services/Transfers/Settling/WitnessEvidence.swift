@@ -43,11 +43,10 @@ struct WitnessEvidence {
         HeldRequest(end: memory.end(of: $0, grace: context.grace), endedAfter: $0.endedAfter)
       }
       var known = try await witnesses(of: index, before: first, after: last, held: held)
-      let clashing = (known.later + known.earlier).filter(\.namesClash)
-      let sends = try await sends(in: index, of: concerned, beside: clashing)
+      let sends = try await sends(in: index, of: concerned, beside: known.later + known.earlier)
       let counts = counts(of: concerned, in: index, among: sends)
-      known.later = known.later.compactMap { counted($0, among: sends) }
-      known.earlier = known.earlier.compactMap { counted($0, among: sends) }
+      known.later = known.later.map { counted($0.witness, in: index, among: sends) }
+      known.earlier = known.earlier.map { counted($0.witness, in: index, among: sends) }
       let chosen = known.later + known.earlier
       let windows =
         counts.values.compactMap { $0?.windowStart } + chosen.flatMap { $0.counts.values.map(\.windowStart) }
@@ -69,13 +68,13 @@ struct WitnessEvidence {
       }
       if var evidence = found.evidence[index] {
         // A chunk of the same name may have been sent and listed meanwhile: what changed between the two says nothing.
-        let after = try await self.sends(in: index, of: concerned, beside: clashing)
+        let after = try await self.sends(in: index, of: concerned, beside: chosen)
         let later = self.counts(of: concerned, in: index, among: after)
         for name in Set(counts.keys).union(later.keys) where counts[name] != later[name] {
           evidence.counts[name] = .some(nil)
         }
-        evidence.witnesses.removeAll { counted($0, among: after)?.counts != $0.counts }
-        evidence.earlierWitnesses.removeAll { counted($0, among: after)?.counts != $0.counts }
+        evidence.witnesses = evidence.witnesses.map { confirmed($0, in: index, by: after) }
+        evidence.earlierWitnesses = evidence.earlierWitnesses.map { confirmed($0, in: index, by: after) }
         found.evidence[index] = evidence
       }
       try await note(index, in: &found, &memory)
@@ -153,16 +152,38 @@ struct WitnessEvidence {
     var since: Timestamp
   }
 
-  /// A witness with the counts of its names; `nil` where one of them cannot be counted.
-  private func counted(_ witness: CountedWitness, among sends: Sends) -> CountedWitness? {
-    guard witness.namesClash else { return witness }
-    var witness = witness
+  /// A witness with the counts of those of its names that other items may have, of its own run or of another.
+  ///
+  /// One that cannot be counted stays: that it was accepted is known, and where it is left out, an absence would be
+  /// judged as if it had never been.
+  private func counted(_ witness: Witness, in index: IndexID, among sends: Sends) -> CountedWitness {
+    var counted = CountedWitness(witness)
     for name in Set(witness.names) {
-      let same = sends.byName[name] ?? []
-      guard let count = NameCount(same, since: witness.startedAt, knownSince: sends.since) else { return nil }
-      witness.counts[name] = count
+      var same = sends.byName[name] ?? []
+      if !witness.namesClash {
+        guard !same.isEmpty else { continue }
+        // The store leaves out what the run sent of names that are unique within it.
+        same.append(
+          NamedSend(
+            index: index, name: name, object: ObjectName(name.rawValue), startedAt: witness.startedAt,
+            endedAt: witness.acceptedAt, isAccepted: true))
+      }
+      if let count = NameCount(same, since: witness.startedAt, knownSince: sends.since) {
+        counted.counts[name] = count
+      } else {
+        counted.isCountable = false
+      }
     }
-    return witness
+    return counted
+  }
+
+  /// A witness as it was counted before the sweep, which cannot be counted when the sends of its names are others after it.
+  private func confirmed(
+    _ witness: CountedWitness, in index: IndexID, by after: Sends
+  ) -> CountedWitness {
+    var confirmed = witness
+    if counted(witness.witness, in: index, among: after) != witness { confirmed.isCountable = false }
+    return confirmed
   }
 
   /// The counts of names that may stand for several items.

@@ -58,7 +58,8 @@ struct WitnessMemory {
       // An earlier process ran under another time.
       distrusted = max(distrusted, witness.intent)
     }
-    for witness in evidence.witnesses + evidence.earlierWitnesses where witness.intent > distrusted {
+    for witness in evidence.witnesses + evidence.earlierWitnesses
+    where witness.intent > distrusted && witness.isCountable {
       if evidence.snapshot.shows(witness) {
         let shownAt = firstShown[witness.chunk] ?? now
         firstShown[witness.chunk] = shownAt
