@@ -49,6 +49,32 @@ struct SettlingTests {
   }
 
   @Test(
+    "with a list that is far behind, tasks of an earlier run of the same file names are no witnesses",
+    arguments: [true, false])
+  func namesOfAnEarlierRun(isTaken: Bool) async throws {
+    func sources(_ folder: String) -> [String] {
+      (0..<5).map { PlannedItems.source($0, name: "\(folder)/\($0).mp4") }
+    }
+    let scene = try await RunScene(sources: sources("a"), chunkSize: 1) { $0.concurrency = 1 }
+    // The first request of the second run.
+    let service = ModelService(clock: scene.clock, listingLag: .seconds(90)) { request, _ in
+      .after(.milliseconds(200), request == 5 ? (isTaken ? .takeAndLose : .breakConnection) : .accept)
+    }
+    #expect(try await scene.run(service) == .finished)
+    // Two looks at the second run then see the first one, and nothing of the second.
+    scene.clock.advance(by: .seconds(80))
+    var settings = RunSettings()
+    settings.concurrency = 1
+    let second = try await PlannedItems.plan(
+      sources("b"), chunkSize: 1, settings: settings, in: scene.store, at: scene.clock.now(), random: 2)
+    #expect(try await scene.run(module: .transfers(service, second), of: second) == .finished)
+    #expect(service.taken == Dictionary(uniqueKeysWithValues: (0..<5).map { ("\($0).mp4", 2) }))
+    let summary = try await scene.store.summary(of: second.run)
+    #expect(summary.counts.items(in: .accepted) == 5)
+    #expect(summary.attempts == (isTaken ? 5 : 6))
+  }
+
+  @Test(
     "what a gateway may still hold is not sent again before the grace, and found when it comes late",
     arguments: [true, false])
   func heldByGateway(comes: Bool) async throws {

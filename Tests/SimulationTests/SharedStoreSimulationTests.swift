@@ -81,6 +81,18 @@ struct SharedStoreSimulationTests {
     #expect(sent.filter { $0.run == 2 }.count == 100)
     #expect(world.mostItems(in: .seconds(60)) <= 12)
   }
+
+  @Test("runs of the same file names send nothing twice where the list is behind", arguments: seeds)
+  func equalNames(seed: UInt64) async throws {
+    let world = try await SharedStore.played(seed) { world in
+      world.loseAnswers(oneOf: 3, listing: .seconds(90))
+      for number in 0..<3 {
+        world.begin(items: 12, chunkSize: 1, after: .seconds(80 * number)) { $0.concurrency = 2 }
+      }
+    }
+    #expect(world.lost > 0)
+    #expect(world.taken.filter { $0.value > 1 } == [:])
+  }
 }
 
 /// A world of several processes on one machine.
@@ -107,6 +119,11 @@ private final class SharedStore: Sendable {
     var endings: [Int: RunExit] = [:]
     var failures: [String] = []
     var stoppers: [AsyncStream<StopCause>.Continuation] = []
+    var lossOdds: Int?
+    var lag: Duration = .zero
+    var lost = 0
+    var taken: [String: Int] = [:]
+    var tasks: [TaskRow] = []
   }
 
   let executor: SeededExecutor
@@ -146,6 +163,10 @@ private final class SharedStore: Sendable {
   }
 
   var sent: [Sent] { state.withLockedValue { $0.sent } }
+  /// Answers that were lost.
+  var lost: Int { state.withLockedValue { $0.lost } }
+  /// How often the service took each object.
+  var taken: [String: Int] { state.withLockedValue { $0.taken } }
   /// What went wrong that no request shows.
   private var failures: [String] { state.withLockedValue { $0.failures } }
 
@@ -171,6 +192,14 @@ private final class SharedStore: Sendable {
         Plan(
           number: state.plans.count, items: items, chunkSize: chunkSize, settings: settings, after: after,
           stopsAfter: stopsAfter, isLast: isLast))
+    }
+  }
+
+  /// Lets one of so many answers be lost, every other one of a request that was taken. The list shows a task only after a while.
+  func loseAnswers(oneOf odds: Int, listing lag: Duration) {
+    state.withLockedValue { state in
+      state.lossOdds = odds
+      state.lag = lag
     }
   }
 
@@ -225,6 +254,38 @@ private final class SharedStore: Sendable {
     state.withLockedValue { $0.sent.append(Sent(run: run, at: timeline.elapsed, items: items)) }
   }
 
+  /// The service has a request.
+  ///
+  /// - Returns: whether its answer arrives.
+  fileprivate func receive(_ content: [UInt8]) -> Bool {
+    guard let odds = state.withLockedValue({ $0.lossOdds }) else { return true }
+    let items = (try? JSONSerialization.jsonObject(with: Data(content))) as? [[String: String]] ?? []
+    let dice = random.next()
+    return state.withLockedValue { state in
+      let isLost = dice % UInt64(odds) == 0
+      let isTaken = !isLost || (dice >> 32) % 2 == 0
+      if isLost { state.lost += 1 }
+      guard isTaken else { return false }
+      for item in items {
+        guard let object = item["object"] else { continue }
+        state.taken[object, default: 0] += 1
+        state.tasks.append(
+          TaskRow(
+            id: "task-\(state.tasks.count)", index: item["index_id"].map { IndexID($0) },
+            fileName: ObjectName(object).fileName, createdAt: timeline.now))
+      }
+      return !isLost
+    }
+  }
+
+  /// The tasks that the list shows, newest first.
+  fileprivate var listed: [TaskRow] {
+    let now = timeline.now
+    return state.withLockedValue { state in
+      state.tasks.filter { row in row.createdAt.map { $0 + state.lag <= now } ?? true }.reversed()
+    }
+  }
+
   /// The most items of a window.
   func mostItems(in window: Duration) -> Int {
     let sent = self.sent
@@ -237,7 +298,7 @@ private final class SharedStore: Sendable {
   }
 }
 
-/// A service that takes everything, each request after a while.
+/// A service that answers each request after a while, and takes everything unless the world loses answers.
 private struct Accepting: TransfersAPI {
   let world: SharedStore
   let run: Int
@@ -250,10 +311,15 @@ private struct Accepting: TransfersAPI {
     } catch {
       return .failure(TransportFailure(progress: .maybeWritten, code: "cancelled", message: "cancelled"))
     }
+    guard world.receive(unit.content) else {
+      return .failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "reset"))
+    }
     return .success(Answer(status: 200))
   }
 
-  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage { TaskListPage([]) }
+  func listTasks(index: IndexID?, page: Int) async throws(ListingFailure) -> TaskListPage {
+    TaskListPage(Array(world.listed.dropFirst((page - 1) * 50).prefix(50)))
+  }
 
   func task(_ id: String) async throws(ListingFailure) -> TaskRow { throw .refused(Answer(status: 404)) }
 }
