@@ -96,6 +96,10 @@ struct AuditTests {
       sql: "UPDATE chunk SET first_item = 9223372036854775807 WHERE number = 13", check: .coverage,
       row: "items 38 to 9223372036854775806", says: "no chunk"),
     Damage(
+      name: "a chunk has the largest number of items, and another one is in its state",
+      sql: "UPDATE chunk SET item_count = 9223372036854775807 WHERE number = 9", check: .totals,
+      row: "the tally of state pending", says: "expected 2 and 9223372036854775807"),
+    Damage(
       name: "a child begins at the largest number",
       sql: "UPDATE chunk SET first_item = 9223372036854775807 WHERE number = 11", check: .children,
       row: "chunk 11", says: "chunk 8"),

@@ -84,7 +84,13 @@ final class PostgresCursor: SQLCursor {
     let (digits, weight) = (word(0), word(1))
     guard weight >= 0 else { return 0 }
     var value = 0
-    for place in 0...weight { value = value * 10_000 + (place < digits ? word(4 + place) : 0) }
+    for place in 0...weight {
+      let (shifted, isOver) = value.multipliedReportingOverflow(by: 10_000)
+      let (sum, isSumOver) = shifted.addingReportingOverflow(place < digits ? word(4 + place) : 0)
+      // Only a damaged row makes such a sum, and a damaged row is what `verify` is there for.
+      if isOver || isSumOver { return word(2) == 0 ? .max : .min }
+      value = sum
+    }
     return word(2) == 0 ? value : -value
   }
 }

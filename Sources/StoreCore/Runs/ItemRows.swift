@@ -214,8 +214,11 @@ enum ItemPosition {
   /// Items a run can have: 2^40.
   static let runShift: Int64 = 40
 
-  /// The position of an item.
-  static func of(run: Int64, sequence: Int) -> Int64 { (run << runShift) + Int64(sequence) }
+  /// The position of an item; of one that no run can have, as a damaged chunk may say, the last one there is.
+  static func of(run: Int64, sequence: Int) -> Int64 {
+    let (position, isBeyond) = (run << runShift).addingReportingOverflow(Int64(sequence))
+    return isBeyond ? .max : position
+  }
 
   /// The sequence number of the item at a position.
   static func sequence(at position: Int64) -> Int { Int(position & ((1 << runShift) - 1)) }

@@ -78,6 +78,18 @@ struct PostgresStatementsTests {
     try await store.close()
   }
 
+  @Test("a sum that no number holds is the largest or the least one")
+  func sums() async throws {
+    let (store, _) = try await store()
+    let sums = try await store.database.read { connection in
+      try ["9223372036854775807), (1", "-9223372036854775807), (-2", "9223372036854775807), (-7"].map {
+        values in
+        try connection.first("SELECT sum(n) FROM (VALUES (\(values))) AS v (n)") { $0.int(0) }
+      }
+    }
+    #expect(sums == [.max, .min, .max - 7])
+  }
+
   @Test("rows in bulk that the table refuses are refused as a whole, with what the change made before")
   func refusedBulk() async throws {
     let (store, _) = try await store()

@@ -20,6 +20,12 @@ struct ChunkAudit: AuditPass {
   struct Tally: Sendable, Equatable {
     var chunks = 0
     var items = 0
+
+    /// Adds the items of a chunk, whose count may be damaged: a sum that is too large for a number stays at the largest one.
+    mutating func addItems(_ count: Int) {
+      let (sum, isOver) = items.addingReportingOverflow(count)
+      items = isOver ? (count > 0 ? .max : .min) : sum
+    }
   }
 
   init(_ run: AuditedRun) {
@@ -56,7 +62,7 @@ struct ChunkAudit: AuditPass {
       let parentVerdict = try family.check(chunk, in: connection, &findings)
       chunk.check(in: run, parentVerdict: parentVerdict, &findings)
       counted[chunk.state, default: Tally()].chunks += 1
-      counted[chunk.state, default: Tally()].items += chunk.itemCount
+      counted[chunk.state, default: Tally()].addItems(chunk.itemCount)
     }
     findings.checked.chunks += chunks.count
     after = end
