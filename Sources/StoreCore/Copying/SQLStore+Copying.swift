@@ -206,17 +206,19 @@ extension SQLStore: RunCopying {
     return try await engine.whileTaking {
       guard try await engine.seize(row, in: database) != .owned else { throw try await ownedError(row, run) }
       do {
-        let owner = try await database.write(scope: .store) { [engine] connection -> Int64? in
+        let owner = try await database.write(scope: .store) { [engine] connection in
           try engine.own(seized: row, in: connection)
-          guard case .arriving = try Self.found(run, in: connection)?.standing else { return nil }
-          return try connection.first(
-            "UPDATE run SET owner = owner + 1 WHERE id = ? RETURNING owner", .integer(row)
-          ) { Int64($0.int(0)) }
-        }
-        guard let owner else {
-          throw StoreError(
-            .conflict, "another process completed the copy of run \(run) meanwhile",
-            remedy: "\(command: .report(run)) shows how it stands")
+          guard case .arriving = try Self.found(run, in: connection)?.standing,
+            let owner = try connection.first(
+              "UPDATE run SET owner = owner + 1 WHERE id = ? RETURNING owner", .integer(row),
+              read: { Int64($0.int(0)) })
+          else {
+            // As a change that fails: a run that goes on must not stay owned.
+            throw StoreError(
+              .conflict, "another process completed the copy of run \(run) meanwhile",
+              remedy: "\(command: .report(run)) shows how it stands")
+          }
+          return owner
         }
         return SQLRunArrival(store: self, row: row, run: run, owner: owner, waits: [:])
       } catch {

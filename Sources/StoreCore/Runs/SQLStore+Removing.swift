@@ -82,15 +82,53 @@ extension SQLStore: RunRemoving {
     guard try await engine.seize(row, in: database) != .owned else { return RunRemoval(kept: .live) }
     defer { engine.releaseRun(row) }
     if run.isBegun {
-      // A process that copies it here, and that is not heard of any more, records nothing more of it.
-      try await database.write { connection in
-        try connection.run("UPDATE run SET owner = owner + 1 WHERE id = ?", .integer(row))
-      }
+      guard try await takeBegun(row) else { return RunRemoval(kept: .live) }
     } else {
       let isHidden = try await database.write(scope: .store) { try Self.hide(run, row, at: now, in: $0) }
       guard isHidden else { return RunRemoval(kept: .recent) }
     }
     KillPoint.inRemoval.reached()
+    do {
+      try await removeRows(of: row, at: now)
+    } catch {
+      // Whoever goes on need not wait for this process to end.
+      if run.isBegun { do { try await giveBack(row) } catch _ { throw error } }
+      throw error
+    }
+    // Requests that still count keep the row.
+    if run.isBegun { try await giveBack(row) }
+    try await database.checkpoint(truncating: true)
+    return examined
+  }
+
+  /// Takes a run whose removal was begun, or that was being copied here by a process that is not heard of any more: that one
+  /// records nothing more of it.
+  ///
+  /// - Returns: `false` where another process goes on with it, or has completed it meanwhile.
+  private func takeBegun(_ row: Int64) async throws -> Bool {
+    do {
+      try await database.write(scope: .store) { [engine] connection in
+        // The row of the run is locked first, as by those who copy it.
+        try engine.own(seized: row, in: connection)
+        let isHidden = try connection.first("SELECT 1 FROM removed_run WHERE run = ?", .integer(row)) { _ in
+          true
+        }
+        guard isHidden == true else {
+          throw StoreError(.owned, "the run was completed by another process meanwhile")
+        }
+        try connection.run("UPDATE run SET owner = owner + 1 WHERE id = ?", .integer(row))
+      }
+    } catch let error as StoreError where error.code == .owned {
+      return false
+    }
+    return true
+  }
+
+  private func giveBack(_ row: Int64) async throws {
+    try await database.write { [engine] in try engine.disown(row, in: $0) }
+  }
+
+  private func removeRows(of row: Int64, at now: Timestamp) async throws {
     var rows = RunRows(run: row, at: now)
     while true {
       let start = ContinuousClock.now
@@ -108,8 +146,6 @@ extension SQLStore: RunRemoving {
         try await Task.sleep(for: max(Self.shortestPause, ContinuousClock.now - start))
       }
     }
-    try await database.checkpoint(truncating: true)
-    return examined
   }
 
   /// How long other processes have the database to themselves between two changes, at least.

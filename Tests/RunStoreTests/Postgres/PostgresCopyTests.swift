@@ -160,4 +160,35 @@ struct PostgresCopyTests {
     #expect(try await scene.answers(session.run, in: newThere) == before)
     #expect(try await new.summary(of: session.run).detail == "other")
   }
+
+  @Test("a copy that is completed while its remains are to be removed stays, and nobody owns it")
+  func completedMeanwhile() async throws {
+    let cluster = try #require(PostgresCluster.shared)
+    let (source, destination) = (try cluster.makeTarget(), try cluster.makeTarget())
+    let old = try await machine(source, "a", MachineClock())
+    let (there, pruning) = (
+      try await machine(destination, "a", MachineClock()), try await machine(destination, "b", MachineClock())
+    )
+    let session = try await planned(in: old)
+    try await session.release(as: .paused(.signal, detail: nil), at: CopyScene.start)
+    let departure = try await old.depart(session.run)
+    let arrival = try await there.receive(departure.head, from: "server", at: CopyScene.start)
+    let listed = try await pruning.oldRuns(before: CopyScene.start + .seconds(86_400))
+    let found = try #require(listed.first { $0.run == session.run })
+    #expect(found.isBegun)
+    var mark: RunRecords.Mark?
+    while let page = try await departure.records(after: mark) {
+      try await arrival.add(page.records)
+      mark = page.mark
+    }
+    try await arrival.show(at: CopyScene.start)
+    try await arrival.settle()
+    // As `prune` has it that saw an owner of whom nothing was heard.
+    let remains = OldRun(
+      run: found.run, items: found.items, lastChangeAt: found.lastChangeAt, isBegun: true, kept: nil)
+    #expect(try await pruning.remove(remains, at: CopyScene.start + .seconds(86_400)).kept == .live)
+    #expect(try await pruning.audit(session.run, listing: 9).problems == [])
+    let resumed = try await there.take(session.run, isCancelling: false, at: CopyScene.start)
+    #expect(try await resumed.next().firstItem == 0)
+  }
 }
