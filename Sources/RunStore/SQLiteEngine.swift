@@ -21,7 +21,7 @@ final class SQLiteEngine: StoreEngine {
 
   func own(seized run: Int64, in connection: Connection) throws {}
 
-  func disown(_ run: Int64, in connection: Connection) throws {}
+  func disown(_ run: Int64, in connection: Connection) -> Bool { true }
 
   func releaseRun(_ run: Int64) { locks.releaseRun(run) }
 

@@ -60,7 +60,8 @@ package protocol WorkQueue: Sendable {
   func endWaits() async throws
 
   /// Whether requests that a former owner of the run had under way may still be answered, or reach the service: its
-  /// process was taken for lost and may live. What becomes of them comes through ``inherit(at:)``.
+  /// process was taken for lost and may live, or that may be true of an owner before it. What becomes of them comes through
+  /// ``inherit(at:)``.
   var isHeir: Bool { get }
 
   /// Takes notice of what became of the chunks that a lost owner had under way: what it said of them itself, and, once

@@ -20,7 +20,10 @@ package protocol StoreEngine: Sendable {
   func own(seized run: Int64, in connection: Connection) throws
 
   /// Notes that the run has no owner any more, in the transaction that gives it back.
-  func disown(_ run: Int64, in connection: Connection) throws
+  ///
+  /// - Returns: whether this process owned it.
+  @discardableResult
+  func disown(_ run: Int64, in connection: Connection) throws -> Bool
 
   /// Gives a run back that this process owned or seized, once nothing of it is under way.
   func releaseRun(_ run: Int64)
@@ -136,6 +139,11 @@ package enum Seizure: Sendable, Equatable {
   ///
   /// - Parameter host: the machine of the last owner.
   case lost(host: String)
+
+  /// Whether requests of the last owner may still reach the service.
+  var isOfLostOwner: Bool {
+    if case .lost = self { true } else { false }
+  }
 
   /// The machine of the last owner, where that is known and another one.
   var host: String? {

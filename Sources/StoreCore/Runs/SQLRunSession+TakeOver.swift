@@ -28,13 +28,6 @@ final class AbandonedClaims: Sendable {
     let ended = Set(ended.map { [$0.number.rawValue, $0.attempt] })
     claims.withLockedValue { $0.removeAll { ended.contains([$0.number.rawValue, $0.attempt]) } }
   }
-
-  func takeAll() -> [ClaimedChunk] {
-    claims.withLockedValue { claims in
-      defer { claims = [] }
-      return claims
-    }
-  }
 }
 
 /// Watches whether a claim is confirmed in time (R2).
@@ -126,10 +119,18 @@ extension SQLRunSession {
 
   // MARK: What a lost owner left
 
-  var isHeir: Bool { heritage != nil }
+  /// A former owner may say something late also when nothing of it was under way any more at the take-over.
+  var isHeir: Bool { heritage != nil || engine.sendingRules != nil && owner > 1 }
 
   func inherit(at now: Timestamp) async throws -> [InheritedMove] {
-    guard let heritage, let rules = engine.sendingRules else { return [] }
+    guard let rules = engine.sendingRules else { return [] }
+    guard let heritage else {
+      // Most runs have no late word, and a change is more than a look.
+      guard try await hasLateWords() else { return [] }
+      return try await change { [self] connection, sums in
+        try applyLateWords(knowing: sums, in: connection)
+      }
+    }
     let isQuiet = rules.clock.elapsed() >= heritage.quietFrom
     return try await change { [self] connection, sums in
       var moves = try applyLateWords(knowing: sums, in: connection)
@@ -142,6 +143,13 @@ extension SQLRunSession {
   func applyLateWords() async throws {
     guard engine.sendingRules != nil else { return }
     _ = try await change { [self] connection, sums in try applyLateWords(knowing: sums, in: connection) }
+  }
+
+  private func hasLateWords() async throws -> Bool {
+    try await database.read { [row] connection in
+      try connection.first("SELECT 1 FROM late_word WHERE run = ? LIMIT 1", .integer(row)) { _ in true }
+        ?? false
+    }
   }
 
   /// Makes chunks unknown that the lost owner had under way and of which it said nothing (R6).
@@ -194,8 +202,10 @@ extension SQLRunSession {
   func leaveWord(_ result: AttemptRecord) async throws {
     guard engine.sendingRules != nil else { return }
     try await database.write { [self] connection in
+      // What is on record then is not what this process had: an attempt of the same number may be another one.
+      guard !hasLostChanges else { return }
       // The run's row is locked: who owns it does not change before this is over.
-      let facts = try readFacts(in: connection, lock: true, owned: false)
+      _ = try readFacts(in: connection, lock: true, owned: false)
       try connection.run(
         """
         INSERT INTO late_word (run, chunk, attempt, said_at, finished_at, took_ms, outcome, status, code, message,
@@ -215,9 +225,39 @@ extension SQLRunSession {
         "SELECT worker IS NOT NULL FROM run WHERE id = ?", .integer(row)
       ) { $0.flag(0) }
       guard hasOwner == false else { return }
-      let sums = CommitSums(connection, facts: facts)
-      _ = try applyLateWords(knowing: sums, in: connection)
-      try sums.write(run: row, in: connection)
+      try hearLateWords(in: connection)
+    }
+  }
+
+  /// Applies what former owners said late, in a transaction that makes or leaves the run one without an owner, or gives it
+  /// another one.
+  func hearLateWords(in connection: Connection) throws {
+    let sums = CommitSums(connection, facts: try readFacts(in: connection, lock: true, owned: false))
+    guard try !applyLateWords(knowing: sums, in: connection).isEmpty else { return }
+    try sums.write(run: row, in: connection)
+    try keepEnded(in: connection)
+  }
+
+  /// Sees to it that a run has nothing to be sent that has ended: a late word that a chunk was not sent makes it pending.
+  private func keepEnded(in connection: Connection) throws {
+    let found = try connection.first("SELECT state, reason_detail FROM run WHERE id = ?", .integer(row)) {
+      (
+        state: RunState(rawValue: $0.text(0)),
+        isCopy: CopyMark(state: $0.text(0), detail: $0.optionalText(1)) != nil
+      )
+    }
+    guard let found, !found.isCopy,
+      try StateCounts.read(run: row, in: connection).chunks(in: .pending, .processing) > 0
+    else { return }
+    switch found.state {
+    case .cancelled: try cancelPending(in: connection)
+    case .finished:
+      try connection.run(
+        "UPDATE run SET state = 'paused', reason = ?, reason_detail = ?, finished_at = NULL WHERE id = ?",
+        .text(PauseReason.detached.rawValue),
+        .text("a process that was taken for lost said after the end that there is something left to be sent"),
+        .integer(row))
+    case .planning, .running, .paused, nil: break
     }
   }
 

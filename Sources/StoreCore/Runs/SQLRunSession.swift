@@ -90,7 +90,8 @@ final class SQLRunSession: RunSession {
     try await database.read { [self] connection in
       let items = try connection.first("SELECT items FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
       guard let items else { throw StoreError(.damaged, "run \(run) is gone from the store") }
-      let facts = try readFacts(in: connection, lock: false)
+      // Where changes were lost, this process's taking of the run may be among them, and what is left is to be seen all the same.
+      let facts = try readFacts(in: connection, lock: false, owned: !hasLostChanges)
       return RunSnapshot(
         items: items, attempts: facts.attempts, counts: try StateCounts.read(run: row, in: connection),
         waits: facts.waits, request: facts.request, hasReachedService: try hasReachedService(in: connection),
@@ -265,16 +266,21 @@ final class SQLRunSession: RunSession {
   }
 
   func cancelPending() async throws -> Recorded {
-    try await changeCounted { [row] connection in
+    try await changeCounted { [self] connection in
       // From here on it is followed by the process that takes the run over, also when this process dies.
       try connection.run("UPDATE run SET cancelling = 1 WHERE id = ? AND cancelling = 0", .integer(row))
-      let state = try ChunkState.pending.after(.cancelled)
-      try connection.run(
-        """
-        UPDATE chunk SET state = ? WHERE run = ? AND (state = 'pending' OR state = 'processing')
-          AND \(ChunkRows.indexed)
-        """, .text(state.rawValue), .integer(row))
+      try cancelPending(in: connection)
     }
+  }
+
+  /// Cancels what is not sent yet, in the transaction that is under way.
+  func cancelPending(in connection: Connection) throws {
+    let state = try ChunkState.pending.after(.cancelled)
+    try connection.run(
+      """
+      UPDATE chunk SET state = ? WHERE run = ? AND (state = 'pending' OR state = 'processing')
+        AND \(ChunkRows.indexed)
+      """, .text(state.rawValue), .integer(row))
   }
 
   func retry(_ states: Set<ChunkState>) async throws -> Recorded {
@@ -299,29 +305,61 @@ final class SQLRunSession: RunSession {
       case .cancelled: (.cancelled, nil, nil, now)
       case .paused(let reason, let detail): (.paused, reason, detail, nil)
       }
-    try await change(isLast: true) { [self] connection, sums in
-      if case .finished = exit {
-        // What the other changes of this commit moved is not written yet.
-        try sums.write(run: row, in: connection)
-        let left = try StateCounts.read(run: row, in: connection).chunks(
-          in: .pending, .submitting, .processing)
-        guard left == 0 else {
-          throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+    do {
+      try await change(isLast: true) { [self] connection, sums in
+        if case .finished = exit {
+          // What the other changes of this commit moved is not written yet.
+          try sums.write(run: row, in: connection)
+          let left = try StateCounts.read(run: row, in: connection).chunks(
+            in: .pending, .submitting, .processing)
+          guard left == 0 else {
+            throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+          }
         }
+        let changed = try connection.run(
+          """
+          UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL, cancelling = 0
+          WHERE id = ? AND owner = ?
+          """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
+          .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
+        // After changes were lost, another process may have taken the run with the number that this one has.
+        guard changed == 1, try engine.disown(row, in: connection) else {
+          throw try takenOver(in: connection)
+        }
+        try endShares(in: connection)
+        guard engine.sendingRules != nil, !hasLostChanges else { return }
+        // What came after the last look: once nobody owns the run, nobody looks.
+        try sums.write(run: row, in: connection)
+        try hearLateWords(in: connection)
       }
-      let changed = try connection.run(
-        """
-        UPDATE run SET state = ?, reason = ?, reason_detail = ?, finished_at = ?, request = NULL, cancelling = 0
-        WHERE id = ? AND owner = ?
-        """, .text(state.rawValue), .text(reason?.rawValue), .text(detail),
-        .integer(finishedAt?.milliseconds), .integer(row), .integer(owner))
-      guard changed == 1 else { throw try takenOver(in: connection) }
-      try engine.disown(row, in: connection)
-      try endShares(in: connection)
+    } catch let error as StoreError where error.code == .owned && reason == .failedOver {
+      guard try await leaveFailedOver(detail) else { throw error }
     }
     // Another process that sees the new state may take the run at once.
     engine.releaseRun(row)
     try await database.checkpoint(truncating: true)
+  }
+
+  /// Whether the database lacks changes that it had confirmed to this process.
+  var hasLostChanges: Bool {
+    do { try engine.confirmHistory() } catch { return true }
+    return false
+  }
+
+  /// Pauses the run as `failed_over` where nobody owns it: that this process took it is among the changes that were lost, so that
+  /// nobody else would find out that what it sent since is missing.
+  ///
+  /// - Returns: `false` where another process owns the run, or it has ended.
+  private func leaveFailedOver(_ detail: String?) async throws -> Bool {
+    guard engine.sendingRules != nil, hasLostChanges else { return false }
+    return try await database.write { [row, owner] connection in
+      // Its number is used up: the next owner must not have that of this one.
+      try connection.run(
+        """
+        UPDATE run SET state = 'paused', reason = ?1, reason_detail = ?2, owner = CASE WHEN owner < ?3 THEN ?3 ELSE owner END
+        WHERE id = ?4 AND worker IS NULL AND (state = 'running' OR state = 'paused')
+        """, .text(PauseReason.failedOver.rawValue), .text(detail), .integer(owner), .integer(row)) == 1
+    }
   }
 
   /// Makes a change of the run.
@@ -342,7 +380,11 @@ final class SQLRunSession: RunSession {
         }
       }
     } catch let error as StoreError where error.code == .owned {
-      for claim in abandoned.takeAll() { try await leaveWord(AttemptRecord(unsent: claim)) }
+      for claim in abandoned.all {
+        try await leaveWord(AttemptRecord(unsent: claim))
+        // Not before: a word that does not get through is left with the next change.
+        abandoned.remove([claim])
+      }
       throw error
     }
   }

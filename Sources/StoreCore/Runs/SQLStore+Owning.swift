@@ -83,25 +83,30 @@ extension SQLStore: BatchStore {
     _ run: RunID, isCancelling: Bool, isUnattended: Bool, at now: Timestamp
   ) async throws -> any RunSession {
     try await taking(run) { row, seizure in
-      let taken = try await database.write(scope: .store) { [engine] connection in
-        try Self.takeLocked(
-          row, run, seizure, isCancelling: isCancelling, isUnattended: isUnattended, now: now,
-          connection: connection, engine: engine)
+      let taken = try await database.write(scope: .store) { [self] connection in
+        try takeLocked(
+          row, run, seizure, isCancelling: isCancelling, isUnattended: isUnattended, now: now, in: connection)
+      }
+      guard !taken.isLeftToPerson else {
+        throw StoreError(
+          .wrongState, "run \(run) is paused: \(Self.lostChanges)",
+          remedy: "\(command: .resume(run)) asks the service about what may have been sent, and goes on")
       }
       // Counted from the end of the take-over: from then on the former owner can make no intent (R6).
       let heritage = engine.sendingRules.flatMap { rules in
         taken.inherited.map { Heritage(quietFrom: rules.clock.elapsed() + rules.quiet(requestsTaking: $0)) }
       }
-      let session = SQLRunSession(
-        store: parts, row: row, run: run, owner: taken.owner, origin: taken.origin,
-        destination: taken.destination, settings: try StoredSettings.read(taken.settings),
-        formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 }, heritage: heritage)
-      guard taken.isLeftToPerson else { return session }
-      try await session.release(as: .paused(.failedOver, detail: Self.lostChanges), at: now)
-      throw StoreError(
-        .wrongState, "run \(run) is paused: \(Self.lostChanges)",
-        remedy: "\(command: .resume(run)) asks the service about what may have been sent, and goes on")
+      return try session(row, run, taken, heritage: heritage)
     }
+  }
+
+  private func session(
+    _ row: Int64, _ run: RunID, _ taken: Taken, heritage: Heritage? = nil
+  ) throws -> SQLRunSession {
+    SQLRunSession(
+      store: parts, row: row, run: run, owner: taken.owner, origin: taken.origin,
+      destination: taken.destination, settings: try StoredSettings.read(taken.settings),
+      formerHost: taken.host.flatMap { $0 == Host.current.name ? nil : $0 }, heritage: heritage)
   }
 
   /// Changes what a run was told: pace, retry and limits, and the address.
@@ -111,11 +116,14 @@ extension SQLStore: BatchStore {
     let text = try StoredSettings.json(settings)
     try await taking(run) { row, seizure in
       try await database.write(scope: .store) { [engine] connection in
+        // To own it hides with which server its last owner worked.
+        let hasChangedServer = try Self.hasChangedServer(row, engine, in: connection)
         try engine.own(seized: row, in: connection)
         // The next owner then sees that what is under way is not of one that died.
-        if case .lost = seizure {
+        if hasChangedServer || seizure.isOfLostOwner {
           try connection.run("UPDATE run SET owner = owner + 1 WHERE id = ?", .integer(row))
         }
+        if hasChangedServer { try Self.leaveToPerson(row, in: connection) }
         // It may have been removed before its lock was taken.
         _ = try Self.row(of: run, in: connection)
         try CopyMark.refuse(row, run, in: connection)
@@ -163,7 +171,8 @@ extension SQLStore: BatchStore {
     }
   }
 
-  private struct Taken: Sendable {
+  /// A run as the process has it that took it.
+  struct Taken: Sendable {
     let owner: Int64
     var origin: Int64
     let destination: Int64
@@ -175,15 +184,14 @@ extension SQLStore: BatchStore {
     var inherited: Duration?
   }
 
-  private static func takeLocked(
+  private func takeLocked(
     _ row: Int64, _ run: RunID, _ seizure: Seizure, isCancelling: Bool, isUnattended: Bool, now: Timestamp,
-    connection: Connection, engine: any StoreEngine
+    in connection: Connection
   ) throws -> Taken {
     try CopyMark.refuse(row, run, in: connection)
     let found = try connection.first(
       """
-      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination),
-             reason
+      SELECT state, owner, origin, settings, owner_host, (SELECT id FROM destination WHERE url = run.destination)
       FROM run WHERE id = ? AND \(RemovedRuns.areOthers)
       """, .integer(row)
     ) {
@@ -191,18 +199,15 @@ extension SQLStore: BatchStore {
         state: $0.text(0),
         taken: Taken(
           owner: Int64($0.int(1)) + 1, origin: Int64($0.int(2)), destination: Int64($0.int(5)),
-          settings: $0.text(3), host: $0.optionalText(4)),
-        reason: $0.optionalText(6).flatMap(PauseReason.init(rawValue:))
+          settings: $0.text(3), host: $0.optionalText(4))
       )
     }
     // It may have been removed before its lock was taken.
-    guard let found else { throw try noSuchRun(run, in: connection) }
+    guard let found else { throw try Self.noSuchRun(run, in: connection) }
     guard let state = RunState(rawValue: found.state) else {
       throw StoreError(.damaged, "run \(run) has no state this program knows")
     }
-    let hasLostChanges =
-      try found.reason == .failedOver
-      || state == .running && engine.mayHaveLostChanges(row, in: connection)
+    let hasLostChanges = try Self.hasLostChanges(row, engine, in: connection)
     try engine.own(seized: row, in: connection)
     switch state {
     case .planning:
@@ -220,7 +225,7 @@ extension SQLStore: BatchStore {
     let host = Host.current
     var taken = found.taken
     // A run of an older version may have another row of its service than the runs since.
-    taken.origin = try origin(try StoredSettings.read(taken.settings).origin, in: connection)
+    taken.origin = try Self.origin(try StoredSettings.read(taken.settings).origin, in: connection)
     try connection.run(
       """
       UPDATE run SET state = 'running', reason = NULL, reason_detail = NULL, finished_at = NULL,
@@ -234,16 +239,21 @@ extension SQLStore: BatchStore {
     let former = taken.owner - 1
     guard engine.sendingRules != nil else {
       // Of a file, nothing that another copy of it had sent is under way as far as anybody here can know: it is unknown at once.
-      if hasLostChanges { try assumeSent(row, by: taken, at: now, in: connection) }
-      try giveUp(row, of: former, hasLostChanges ? .lostChanges : .ownerDied, at: now, in: connection)
+      if hasLostChanges { try Self.assumeSent(row, by: taken, at: now, in: connection) }
+      try Self.giveUp(row, of: former, hasLostChanges ? .lostChanges : .ownerDied, at: now, in: connection)
       return taken
     }
-    if case .free = seizure { try giveUp(row, of: former, .ownerDied, at: now, in: connection) }
-    if hasLostChanges {
-      taken.isLeftToPerson = isUnattended
-      if !isUnattended {
-        try assumeSent(row, by: taken, at: now, in: connection)
-      }
+    // What nobody has heard yet. After changes were lost an attempt on record may not be the last one of its chunk.
+    if !hasLostChanges { try session(row, run, taken).hearLateWords(in: connection) }
+    if case .free = seizure { try Self.giveUp(row, of: former, .ownerDied, at: now, in: connection) }
+    if hasLostChanges, isUnattended {
+      // In the change that finds it: of a process that dies before a second one, nobody would find it any more.
+      try Self.leaveToPerson(row, in: connection)
+      try engine.disown(row, in: connection)
+      taken.isLeftToPerson = true
+    } else if hasLostChanges {
+      try Self.replaceInherited(row, by: taken, at: now, in: connection)
+      try Self.assumeSent(row, by: taken, at: now, in: connection)
     }
     taken.inherited = try connection.first(
       """
@@ -258,113 +268,8 @@ extension SQLStore: BatchStore {
     return taken
   }
 
-  /// Why a run is paused as `failed_over`.
-  private static let lostChanges =
-    "the database lost changes that it had confirmed, or another server took its place while no process worked on the run"
-
-  /// Takes the chunks that would be claimed next for sent by an owner that was lost: their intents may be among the changes that
-  /// were lost, and such an owner may still be at work. They become unknown when nothing of it can reach the service any more.
-  /// What is unknown already may have been settled and sent again, and gets an attempt that nothing late can be said of.
-  ///
-  /// As many as were claimed in ten minutes like the last one that is recorded, and 1,000 at least.
-  private static func assumeSent(
-    _ row: Int64, by taken: Taken, at now: Timestamp, in connection: Connection
-  ) throws {
-    let last = try connection.first(
-      "SELECT max(started_at) FROM attempt WHERE run = ?", .integer(row)
-    ) { $0.optionalInt(0) }.flatMap { $0 }
-    let recent =
-      try connection.first(
-        "SELECT count(*) FROM attempt WHERE run = ? AND started_at > ?", .integer(row),
-        .integer((last ?? 0) - 60_000)
-      ) { $0.int(0) } ?? 0
-    let created = try connection.first("SELECT created_at FROM run WHERE id = ?", .integer(row)) { $0.int(0) }
-    let started = (last ?? created).map { Int64($0) } ?? now.milliseconds
-    let timeout = try StoredSettings.read(taken.settings).timeout.millisecondsRoundedUp
-    let message = LostAnswer.lostChanges.message
-    func intents() throws -> Int {
-      try connection.first("SELECT attempts FROM run WHERE id = ?", .integer(row)) { $0.int(0) } ?? 0
-    }
-    func count(_ attempts: Int) throws {
-      try connection.run(
-        "UPDATE run SET attempts = attempts + ? WHERE id = ?", .integer(attempts), .integer(row))
-    }
-
-    // Those that are pending: under way for an owner before this one.
-    var before = try intents()
-    try count(
-      try connection.run(
-        """
-        INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, bytes, timeout_ms, code,
-                             message, intent)
-        SELECT run, number, attempts + 1, ?1, ?2, step, ?3, ?4, byte_count, ?5, '\(SQLRunSession.failedOverCode)', ?6,
-               ?7 + place
-        FROM (SELECT run, number, attempts, step, byte_count, row_number() OVER (ORDER BY ready_at, number) AS place
-              FROM chunk WHERE run = ?8 AND state = 'pending' AND \(ChunkRows.indexed)) AS next
-        WHERE place <= ?9
-        """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner - 1),
-        .integer(started),
-        .integer(timeout), .text(message), .integer(before), .integer(row), .integer(max(1_000, 10 * recent)))
-    )
-    let moved =
-      try connection.first(
-        """
-        SELECT count(*), sum(item_count) FROM chunk
-        WHERE run = ?1 AND state = 'pending' AND number IN (SELECT chunk FROM attempt WHERE run = ?1 AND intent > ?2)
-        """, .integer(row), .integer(before)
-      ) { (chunks: $0.int(0), items: $0.int(1)) } ?? (chunks: 0, items: 0)
-    try connection.run(
-      """
-      UPDATE chunk SET state = 'submitting', owner = ?1, attempts = attempts + 1
-      WHERE run = ?2 AND state = 'pending' AND number IN (SELECT chunk FROM attempt WHERE run = ?2 AND intent > ?3)
-      """, .integer(taken.owner - 1), .integer(row), .integer(before))
-    // No trigger counts this move: it is one of two that the statement's caller counts.
-    for (state, sign) in [(ChunkState.pending, -1), (.submitting, 1)] where moved.chunks > 0 {
-      try connection.run(
-        """
-        INSERT INTO tally (run, state, chunks, items) VALUES (?, ?, ?, ?)
-        ON CONFLICT (run, state) DO UPDATE
-          SET chunks = tally.chunks + excluded.chunks, items = tally.items + excluded.items
-        """, .integer(row), .text(state.rawValue), .integer(sign * moved.chunks), .integer(sign * moved.items)
-      )
-    }
-
-    // Those that the service works on: the step after may have been sent once it was done, and is asked about before it is sent.
-    try connection.run(
-      """
-      UPDATE attempt SET code = '\(SQLRunSession.failedOverCode)', message = ?1
-      WHERE run = ?2 AND number = (SELECT attempts FROM chunk WHERE chunk.run = ?2 AND chunk.number = attempt.chunk
-                                   AND chunk.state = 'processing')
-        AND chunk IN (SELECT number FROM chunk WHERE run = ?2 AND state = 'processing' AND \(ChunkRows.indexed))
-      """, .text(message), .integer(row))
-
-    before = try intents()
-    let added = try connection.run(
-      """
-      INSERT INTO attempt (run, chunk, number, origin, destination, step, owner, started_at, finished_at, took_ms, bytes,
-                           timeout_ms, outcome, code, message, intent, ended_after)
-      SELECT run, number, attempts + 1, ?1, ?2, step, ?3, ?4, CASE WHEN ?5 < ?4 THEN ?4 ELSE ?5 END, 0, byte_count, ?6,
-             'unknown', '\(SQLRunSession.failedOverCode)', ?7, ?8 + place, ?8
-      FROM (SELECT run, number, attempts, step, byte_count, row_number() OVER (ORDER BY number) AS place
-            FROM chunk WHERE run = ?9 AND state = 'unknown' AND \(ChunkRows.indexed)) AS next
-      """, .integer(taken.origin), .integer(taken.destination), .integer(taken.owner - 1), .integer(started),
-      .integer(now.milliseconds), .integer(timeout), .text(message), .integer(before), .integer(row))
-    try connection.run(
-      """
-      UPDATE chunk SET attempts = attempts + 1, last_outcome = 'unknown', last_status = NULL,
-                       last_code = '\(SQLRunSession.failedOverCode)', last_message = ?1, last_at = ?2
-      WHERE run = ?3 AND state = 'unknown' AND number IN (SELECT chunk FROM attempt WHERE run = ?3 AND intent > ?4)
-      """, .text(message), .integer(now.milliseconds), .integer(row), .integer(before))
-    try connection.run(
-      "UPDATE attempt SET ended_after = ? WHERE run = ? AND intent > ? AND outcome IS NOT NULL",
-      .integer(before + added), .integer(row), .integer(before))
-    try count(added)
-    try connection.run(
-      "UPDATE budget SET intents = intents + 1 WHERE origin = ?", .integer(taken.origin))
-  }
-
   /// Why nobody knows what became of a chunk that was under way.
-  private enum LostAnswer {
+  enum LostAnswer {
     /// Its owner died.
     case ownerDied
     /// The database lost changes.

@@ -196,9 +196,9 @@ package final class WorkerEngine: StoreEngine {
     }
   }
 
-  package func disown(_ run: Int64, in connection: Connection) throws {
+  package func disown(_ run: Int64, in connection: Connection) throws -> Bool {
     try connection.run(
-      "UPDATE run SET worker = NULL WHERE id = ? AND worker = ?", .integer(run), .text(worker.id))
+      "UPDATE run SET worker = NULL WHERE id = ? AND worker = ?", .integer(run), .text(worker.id)) == 1
   }
 
   package func releaseRun(_ run: Int64) {}
@@ -263,6 +263,8 @@ package final class WorkerEngine: StoreEngine {
 
   /// Refuses what a process must not do any more that others take for lost (R5).
   package func confirmLife() throws {
+    // A server that lacks this worker's row as well says nothing of its life.
+    try confirmHistory()
     guard isTakenForLost.withLockedValue({ $0 }) else { return }
     throw StoreError(
       .owned, "this process was not heard of for so long that others take it for lost",

@@ -8,15 +8,15 @@ import Testing
 /// A run that one machine takes from another, which may still live: rules R1 to R8 of docs/scale-out.md.
 @Suite("take-over on PostgreSQL", .enabled(if: PostgresCluster.isAvailable))
 struct PostgresTakeOverTests {
-  private let start = TestStore.start
+  let start = TestStore.start
 
   /// A machine with a clock and a folder for state of its own.
-  private struct Machine {
+  struct Machine {
     let store: SQLStore
     let clock: MachineClock
   }
 
-  private func machine(_ target: PostgresTarget, _ name: String) async throws -> Machine {
+  func machine(_ target: PostgresTarget, _ name: String) async throws -> Machine {
     let clock = MachineClock()
     let cluster = try #require(PostgresCluster.shared)
     let store = try await PostgresStore.open(
@@ -24,35 +24,35 @@ struct PostgresTakeOverTests {
     return Machine(store: store, clock: clock)
   }
 
-  private func target() throws -> PostgresTarget { try #require(PostgresCluster.shared).makeTarget() }
+  func target() throws -> PostgresTarget { try #require(PostgresCluster.shared).makeTarget() }
 
-  private func plan(on machine: Machine, items: Int = 4) async throws -> any RunSession {
+  func plan(on machine: Machine, items: Int = 4) async throws -> any RunSession {
     let sources = (0..<items).map { PlannedItems.source($0) }
     return try await PlannedItems.plan(
       sources, chunkSize: 1, in: machine.store, at: start, digest: PlannedItems.digest(of: sources))
   }
 
-  private func claimed(_ session: any RunSession) async throws -> ClaimedChunk {
+  func claimed(_ session: any RunSession) async throws -> ClaimedChunk {
     guard case .chunk(let chunk) = try await session.claim(at: start) else {
       throw StoreError(.conflict, "nothing to claim")
     }
     return chunk
   }
 
-  private func accepted(_ chunk: ClaimedChunk) -> AttemptRecord {
+  func accepted(_ chunk: ClaimedChunk) -> AttemptRecord {
     AttemptRecord(
       of: chunk, finishedAt: chunk.startedAt + .seconds(1), took: .seconds(1), outcome: .accepted,
       status: 200,
       code: nil, message: nil, isCounted: false, event: .accepted)
   }
 
-  private func counts(_ store: SQLStore, _ run: RunID) async throws -> [ChunkState: Int] {
+  func counts(_ store: SQLStore, _ run: RunID) async throws -> [ChunkState: Int] {
     let counts = try await store.summary(of: run).counts
     return Dictionary(
       uniqueKeysWithValues: ChunkState.allCases.map { ($0, counts.chunks(in: $0)) }.filter { $0.1 > 0 })
   }
 
-  private func expectSound(_ store: SQLStore, _ run: RunID) async throws {
+  func expectSound(_ store: SQLStore, _ run: RunID) async throws {
     let audit = try await store.audit(run, listing: 10)
     #expect(audit.problems.isEmpty, "\(audit.problems)")
   }
