@@ -173,7 +173,9 @@ struct Poller {
         isSole = false
       }
       guard isSole else {
-        return try await record(chunk, .refused, code: code, message: message, &state)
+        // What the first step made is still good: a retry begins where the service refused.
+        return try await record(
+          chunk, .refused, next: refusedStep(of: chunk), code: code, message: message, &state)
       }
       dispatcher.stop(for: .paused(.index, detail: message ?? code ?? "the index is gone"))
       try await record(

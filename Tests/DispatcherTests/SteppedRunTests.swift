@@ -1,10 +1,11 @@
 import BatchDomain
-import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
 import StoreCore
 import TestSupport
 import Testing
+
+@testable import Dispatcher
 
 /// A run of two steps against a made-up service, through the real loop and the real store.
 @Suite("A service of two steps", .timeLimit(.minutes(10)))
@@ -251,6 +252,40 @@ struct SteppedRunTests {
     #expect(firm.requests(.index, ChunkNumber(0)) == 1)
     #expect(try await isSound(scene))
     #expect(try await isSound(other))
+  }
+
+  @Test(
+    "where one of several indexes is missing, its item is rejected at the second step, and a retry repeats no first one"
+  )
+  func oneIndexIsMissing() async throws {
+    let scene = try await RunScene(
+      sources: [PlannedItems.source(0), PlannedItems.source(1, index: "629d807aa9e2a3a33a92c00c")],
+      chunkSize: 1
+    ) { $0.profile = .v1_3 }
+    // The item of the other index is left to decide until then.
+    let service = SteppedService(looking: { [events = scene.events] chunk, look in
+      if chunk.rawValue == 1 {
+        return look == 1
+          ? .ended(.index, code: "no_index", message: "the index does not exist") : .done(mediaLength: nil)
+      }
+      let isRejected = events.all.contains {
+        if case .setback(_, _, _, let code, _) = $0 { code == "no_index" } else { false }
+      }
+      return isRejected ? .done(mediaLength: nil) : .working(status: "processing")
+    }) { step, chunk, request in
+      step == .index && chunk.rawValue == 1 && request == 0
+        ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .rejected) == 1)
+    let heir = try await scene.store.take(scene.session.run, isCancelling: false, at: scene.clock.now())
+    _ = try await heir.retry([.rejected])
+    #expect(try await scene.run(module: service, of: heir) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 2)
+    #expect(service.requests(.upload, ChunkNumber(1)) == 1)
+    #expect(service.requests(.index, ChunkNumber(1)) == 2)
+    #expect(service.made(.upload).values.allSatisfy { $0 == 1 })
+    #expect(try await isSound(scene))
   }
 
   @Test(
