@@ -14,6 +14,8 @@ struct Gate: Equatable, Sendable {
   let concurrency: Int
   /// How long the run waits without progress, or for a wait the service asks for (`--max-wait`).
   let maxWait: Duration
+  /// Whether nothing passes it but requests that read: their answers are then its only signs of progress.
+  let isForReadingOnly: Bool
   /// Requests that may be in flight now.
   private(set) var allowed = 1
   /// Requests in flight, those that read included.
@@ -41,9 +43,10 @@ struct Gate: Equatable, Sendable {
   private var signsInRoom = 0
 
   /// An open gate through which nothing has passed.
-  init(concurrency: Int, maxWait: Duration) {
+  init(concurrency: Int, maxWait: Duration, isForReadingOnly: Bool = false) {
     self.concurrency = concurrency
     self.maxWait = maxWait
+    self.isForReadingOnly = isForReadingOnly
   }
 
   // MARK: Requests
@@ -138,13 +141,19 @@ struct Gate: Equatable, Sendable {
   }
 
   /// A request that reads came back. Being told to wait holds back everybody, as with one that submits; anything else
-  /// says nothing about those.
+  /// says nothing about those, and is progress where nothing but reading passes the gate.
   ///
   /// - Parameter draw: a number in `0..<1` that was drawn for the case that the gate has to choose a wait.
   /// - Returns: the wait that begins with it, if one does.
   mutating func leaveReading(isThrottled: Bool, asked: Duration?, draw: Double, now: Duration) -> Wait? {
     inFlight -= 1
-    guard isThrottled else { return nil }
+    guard isThrottled else {
+      if isForReadingOnly {
+        troubleSince = nil
+        waits = 0
+      }
+      return nil
+    }
     return throttled(asked.flatMap { $0 > .zero ? $0 : nil }, draw: draw, now: now)
   }
 

@@ -104,6 +104,8 @@ struct Lanes: Sendable {
       lanes[place(of: slot)].earliestClaim = moment
     } else {
       lanes[place(of: slot)].isPendingKnownEmpty = true
+      let gate = Gate(
+        concurrency: settings.concurrency, maxWait: settings.maxWait, isForReadingOnly: true)
     }
   }
 

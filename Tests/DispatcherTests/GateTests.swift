@@ -173,6 +173,22 @@ struct GateTests {
     #expect(gate.enter(now: at(19)) == .wait(until: at(20)))
   }
 
+  @Test(
+    "where nothing but reading passes the gate, what is read is progress; else it says nothing of requests that submit",
+    arguments: [true, false])
+  func progressOfReading(isForReadingOnly: Bool) {
+    var gate = Gate(concurrency: 1, maxWait: .seconds(60), isForReadingOnly: isForReadingOnly)
+    #expect(gate.enter(now: at(0)) == .go)
+    #expect(gate.leaveReading(isThrottled: true, asked: nil, draw: 1, now: at(0))?.length == .seconds(1))
+    #expect(gate.enter(now: at(1)) == .go)
+    #expect(gate.leaveReading(isThrottled: false, asked: nil, draw: 1, now: at(1)) == nil)
+    #expect(gate.troubleSince == (isForReadingOnly ? nil : at(0)))
+    #expect(gate.enter(now: at(100)) == .go)
+    let wait = gate.leaveReading(isThrottled: true, asked: nil, draw: 1, now: at(100))
+    #expect(wait?.length == .seconds(isForReadingOnly ? 1 : 2))
+    #expect(wait?.isTooLong == !isForReadingOnly)
+  }
+
   @Test("a wait of no length is answered with a back-off that grows")
   func emptyWait() {
     var gate = gate(concurrency: 1)

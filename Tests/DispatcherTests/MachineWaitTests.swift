@@ -1,5 +1,6 @@
 import BatchDomain
 import Testing
+
 @testable import Dispatcher
 
 @Suite("Dispatcher's machine: waits and --max-wait")
@@ -73,6 +74,49 @@ struct MaxWaitTests {
     machine.wait(0..<1)
     let later = machine.now.wall + .seconds(86_000)
     #expect(machine.handle(.foundNothingBefore(later, .ready, machine.slot())) == [])
+  }
+
+  static let rate = Rate(count: 1, window: .day)
+
+  /// A machine of which one request timed out, in the midst of others that were accepted, and that the rate holds back
+  /// from then on.
+  func heldMachine(by why: Claim.NotBefore = .rate(rate), for seconds: Int = 72_000) -> Machine {
+    var machine = machine()
+    machine.warmUp()
+    machine.wait(0..<1)
+    _ = machine.answer(machine.slot(), .unknown, failure: "timeout", obstacle: .connection)
+    let lost = machine.moved(.pending, .unknown)
+    _ = machine.handle(.recorded(lost, ChunkMove(.answerLost, at: .transfer), outcome: .unknown))
+    machine.wait(0..<1)
+    let moment = machine.now.wall + .seconds(seconds)
+    _ = machine.handle(.foundNothingBefore(moment, why, machine.slot()))
+    return machine
+  }
+
+  /// A chunk is claimed with a slot that was given.
+  func claim(in machine: inout Machine) {
+    machine.wait(0..<1)
+    _ = machine.handle(
+      .claimed(
+        ClaimedChunk(
+          number: ChunkNumber(9), attempt: 1, countedAttempts: 0, firstItem: 9, itemCount: 1, index: nil,
+          filePart: [], startedAt: machine.now.wall)))
+  }
+
+  @Test("a throttled look long after another one pauses nothing where looks between them got through")
+  func throttledLooks() {
+    var machine = Machine(
+      budgets: Budgets(sending: [Budget("a"), Budget("b")], reading: Budget("reading"))
+    ) { $0.maxWait = .seconds(3_600) }
+    func look(isThrottled: Bool) -> [StopCause] {
+      #expect(machine.handle(.waits(.reader(0))).woken == [.reader(0): .read])
+      return machine.handle(.readingEnded(isThrottled: isThrottled, asked: .seconds(5), draw: 1)).stops
+    }
+    #expect(look(isThrottled: true) == [])
+    machine.pass(5)
+    #expect(look(isThrottled: false) == [])
+    machine.pass(36_000)
+    #expect(look(isThrottled: true) == [])
   }
 
   @Test("an outage that lasts longer than --max-wait says since when, and with what the last request failed")
