@@ -99,6 +99,7 @@ struct DispatcherState: Sendable {
 
     case .foundNothing(let slot):
       lanes.foundNothing(for: slot)
+      lanes[lanes.place(of: slot)].endHold(now: now.elapsed)
       giveBack(slot)
     case .foundNothingBefore(let moment, let why, let slot):
       foundNothing(before: moment, why: why, slot, now: now)
@@ -114,6 +115,7 @@ struct DispatcherState: Sendable {
       changed()
 
     case .readingEnded(let isThrottled, let asked, let draw):
+      if isThrottled { lanes[lanes.reading].excuseHold(now: now.elapsed) }
       let wait = lanes[lanes.reading].gate.leaveReading(
         isThrottled: isThrottled, asked: asked, draw: draw, now: now.elapsed)
       if let wait { hold(lane: lanes.reading, wait, now: now) }
@@ -235,13 +237,17 @@ extension DispatcherState {
     let until = now.elapsed + left
     lanes.foundNothing(before: until, for: slot)
     switch why {
-    case .ready: break
-    case .rate, .itemRate, .mediaRate: announce(lane, until: until, reason: why.text, now: now)
+    case .ready: lanes[lane].endHold(now: now.elapsed)
+    case .rate, .itemRate, .mediaRate:
+      lanes[lane].holdForRate(now: now.elapsed)
+      announce(lane, until: until, reason: why.text, now: now)
     case .share(let limit, let end):
+      lanes[lane].holdForRate(now: now.elapsed)
       // It asks again before that; told once, it is not told each time.
       let end = now.elapsed + max(left, end.since(now.wall))
       announce(lane, until: end, reason: "other runs go first within \(limit.text)", now: now)
     case .wait(let reason):
+      lanes[lane].endHold(now: now.elapsed)
       let wait = lanes[lane].gate.wait(for: left, reason: reason, cause: .recorded, now: now.elapsed)
       // As if the service had told this process: at its end, requests do not leave all at once.
       lanes[lane].gate.resume(wait)
@@ -258,6 +264,7 @@ extension DispatcherState {
     if isFailure { rules.noteFailure(ending.failure, at: now.wall) }
     if let cause = rules.resolving(answered), hasWorkLeft { stop(for: cause) }
     let lane = lanes.place(of: answered.slot)
+    lanes[lane].noteReturn(now: now.elapsed)
     let wait = lanes[lane].gate.leave(ending, now: now.elapsed)
     var effect = GateEffect(isInOutage: isFailure && !lanes[lane].gate.isOpen)
     if let wait {
@@ -562,10 +569,9 @@ extension DispatcherState {
   /// A chunk is no longer pending.
   private mutating func take(_ claimed: ClaimedChunk, now: Moment) {
     // Its slot may be older than a wait that has begun meanwhile, and that is not over by it.
-    if let lane = lanes.place(of: claimed.step),
-      lanes[lane].earliestRequest.map({ $0 <= now.elapsed }) ?? true
-    {
-      endWait(lane)
+    if let lane = lanes.place(of: claimed.step) {
+      lanes[lane].endHold(now: now.elapsed)
+      if lanes[lane].earliestRequest.map({ $0 <= now.elapsed }) ?? true { endWait(lane) }
     }
     counts += claimed.moved
     guard counts.chunks(in: .pending) == 0 else { return }

@@ -10,6 +10,9 @@ struct Lane: Sendable {
   fileprivate(set) var isPendingKnownEmpty: Bool
   /// The moment before which no pending chunk is ready, or the rate limits permit none.
   fileprivate(set) var earliestClaim: Duration?
+  /// Since when a rate limit of ours holds its requests back, or since the last one under way came back after that; `nil`
+  /// where none does.
+  fileprivate var heldSince: Duration?
   /// The wait that observers were told of last, until it is over.
   fileprivate(set) var announcedWait: (until: Duration, reason: String)?
 
@@ -26,6 +29,36 @@ struct Lane: Sendable {
     guard earliestClaim <= now else { return false }
     self.earliestClaim = nil
     return true
+  }
+
+  /// A rate limit holds its requests back, or still does.
+  mutating func holdForRate(now: Duration) { heldSince = heldSince ?? now }
+
+  /// One of its requests came back: until now one was under way.
+  mutating func noteReturn(now: Duration) {
+    if heldSince != nil { heldSince = now }
+  }
+
+  /// Leaves the time for which a rate limit has held its requests back out of what counts as time without progress.
+  mutating func excuseHold(now: Duration) {
+    guard let since = heldSince else { return }
+    gate.excuse(since..<max(since, now))
+    heldSince = now
+  }
+
+  /// No rate limit holds its requests back any more.
+  mutating func endHold(now: Duration) {
+    excuseHold(now: now)
+    heldSince = nil
+  }
+
+  /// Leaves a time out of what counts as time without progress; nothing is left out twice.
+  fileprivate mutating func excuse(_ time: Range<Duration>) {
+    if let since = heldSince, since < time.upperBound {
+      if since < time.lowerBound { gate.excuse(since..<time.lowerBound) }
+      heldSince = time.upperBound
+    }
+    gate.excuse(time)
   }
 
   /// Two readings of the clocks give one moment of the day as two times that differ by no more than this.
@@ -71,6 +104,8 @@ struct Lanes: Sendable {
       reading = shared
     } else {
       reading = lanes.count
+      let gate = Gate(
+        concurrency: settings.concurrency, maxWait: settings.maxWait, isForReadingOnly: true)
       lanes.append(Lane(step: nil, gate: gate, isPendingKnownEmpty: true))
     }
   }
@@ -104,8 +139,6 @@ struct Lanes: Sendable {
       lanes[place(of: slot)].earliestClaim = moment
     } else {
       lanes[place(of: slot)].isPendingKnownEmpty = true
-      let gate = Gate(
-        concurrency: settings.concurrency, maxWait: settings.maxWait, isForReadingOnly: true)
     }
   }
 
@@ -125,7 +158,7 @@ struct Lanes: Sendable {
 
   /// Leaves a time out of what counts as time without progress.
   mutating func excuse(_ time: Range<Duration>) {
-    for lane in lanes.indices { lanes[lane].gate.excuse(time) }
+    for lane in lanes.indices { lanes[lane].excuse(time) }
   }
 
   /// Whether a request got through since a moment.

@@ -103,6 +103,58 @@ struct MaxWaitTests {
           filePart: [], startedAt: machine.now.wall)))
   }
 
+  @Test(
+    "time that is spent waiting for a rate does not count as time without progress, whichever rate it is",
+    arguments: [
+      .rate(rate), .itemRate(rate), .mediaRate(MediaRate(minutes: 60, window: .day)),
+      .share(of: .rate(rate), until: Machine.start.wall + .seconds(72_000)),
+    ] as [Claim.NotBefore])
+  func waitsForRates(why: Claim.NotBefore) {
+    var machine = heldMachine(by: why)
+    machine.pass(72_000)
+    claim(in: &machine)
+    #expect(machine.answer(machine.slot(), .throttled).stops == [])
+  }
+
+  @Test(
+    "what was without progress before such a wait counts together with what is after it",
+    arguments: [
+      1_800, 1_801,
+    ])
+  func aroundWaitsForRates(asked: Int) {
+    var machine = heldMachine(for: 36_000)
+    machine.pass(36_000)
+    // The limit still holds when it is asked again.
+    machine.wait(0..<1)
+    let moment = machine.now.wall + .seconds(36_000)
+    _ = machine.handle(.foundNothingBefore(moment, .rate(Self.rate), machine.slot()))
+    machine.pass(36_000)
+    claim(in: &machine)
+    machine.pass(1_800)
+    let stops = machine.answer(machine.slot(), .throttled, asked: .seconds(asked)).stops
+    #expect(stops.count == (asked > 1_800 ? 1 : 0))
+  }
+
+  @Test("a listing that is throttled during such a wait does not count it either")
+  func readingDuringAWaitForTheRate() {
+    var machine = heldMachine()
+    machine.pass(71_000)
+    #expect(machine.handle(.waits(.reader(0))).woken == [.reader(0): .read])
+    #expect(machine.handle(.readingEnded(isThrottled: true, asked: .seconds(5), draw: 1)).stops == [])
+  }
+
+  @Test("closed hours within a wait for the rate are left out once")
+  func closedHoursWithinAWaitForTheRate() {
+    func at(_ seconds: Int) -> Duration { .seconds(1_000 + seconds) }
+    var lanes = Lanes(Budgets(Machine.budget), settings: RunSettings(), hasPending: true)
+    #expect(lanes[0].gate.enter(now: at(0)) == .go)
+    _ = lanes[0].gate.leave(Gate.Ending(outcome: .unknown, draw: 1), now: at(0))
+    lanes[0].holdForRate(now: at(100))
+    lanes.excuse(at(150)..<at(200))
+    lanes[0].endHold(now: at(300))
+    #expect(lanes[0].gate.troubleSince == at(200))
+  }
+
   @Test("a throttled look long after another one pauses nothing where looks between them got through")
   func throttledLooks() {
     var machine = Machine(
