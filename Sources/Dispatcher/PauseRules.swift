@@ -50,7 +50,7 @@ struct PauseRules: Sendable {
   /// Whether a move is one equal refusal too many.
   mutating func refusing(_ move: ChunkMove) -> StopCause? {
     switch move.event {
-    case .accepted, .stepAccepted, .stepDone: generalRefusals[move.step] = nil
+    case .accepted, .settledReceived, .stepAccepted, .stepDone: generalRefusals[move.step] = nil
     case .refused:
       guard let text = move.generalRefusal else { break }
       let count = generalRefusals[move.step].map { $0.text == text ? $0.count + 1 : 1 } ?? 1

@@ -260,7 +260,12 @@ struct Settler {
     }
     dispatcher.handle(
       .settled(
-        recorded, ChunkMove(settlement.event ?? .settledReceived, at: chunk.step, to: settlement.nextStep),
+        recorded,
+        ChunkMove(
+          settlement.event ?? .settledReceived, at: chunk.step, to: settlement.nextStep,
+          // A refusal that is about the item is never doubted.
+          generalRefusal: settlement.event == .refused
+            ? chunk.code ?? chunk.status.map { "HTTP \($0)" } : nil),
         wasRefused: chunk.wasRefused))
   }
 

@@ -201,6 +201,30 @@ struct SteppedRunTests {
     #expect(service.requests(.index, ChunkNumber(3)) == 0)
   }
 
+  @Test("ten equal refusals that may mean that it was there already, and do not, pause the run, too")
+  func equalDoubts() async throws {
+    let scene = try await scene(items: 40) { $0.maxFailures = .items(1_000) }
+    let service = SteppedService.answering { step, _, _ in
+      step == .index ? .refuse("exists", isAboutItem: false) : .take(isDone: true)
+    }
+    guard case .paused(.failures, let detail) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    #expect(detail?.contains("exists") == true)
+    #expect((10..<20).contains(try await scene.summary().counts.items(in: .rejected)))
+  }
+
+  @Test("what is settled as received is a success between refusals")
+  func successBetweenRefusals() {
+    var rules = PauseRules(wasResolved: true)
+    let refused = ChunkMove(.refused, at: .index, generalRefusal: "exists")
+    for _ in 1..<PauseRules.equalRefusalLimit { #expect(rules.refusing(refused) == nil) }
+    #expect(rules.refusing(ChunkMove(.settledReceived, at: .index)) == nil)
+    for _ in 1..<PauseRules.equalRefusalLimit { #expect(rules.refusing(refused) == nil) }
+    #expect(rules.refusing(refused) != nil)
+  }
+
   @Test("ten equal refusals that are not about a video pause the run; with a success between they do not")
   func equalRefusals() async throws {
     let scene = try await scene(items: 40) { $0.maxFailures = .items(1_000) }

@@ -145,7 +145,11 @@ final class SteppedService: ServiceModule {
   }
 
   func step(after refusal: Refusal) -> RefusalStep {
-    refusal.step == .index && refusal.code == "not_ready" ? .pollAgain : .reject(withRest: false)
+    switch (refusal.step, refusal.code) {
+    case (.index, "not_ready"): .pollAgain
+    case (.index, "exists"): .lookUp
+    default: .reject(withRest: false)
+    }
   }
 
   func division(of items: Range<Int>, because cause: Division.Cause) -> Division? { nil }
