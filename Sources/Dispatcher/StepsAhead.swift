@@ -51,6 +51,8 @@ struct StepsAhead: Sendable {
   /// Takes note of a move of a chunk.
   mutating func follow(_ move: ChunkMove) {
     guard areSeveral else { return }
+    // A chunk is at a later step only where the first one was done.
+    if move.step != first { isProven = true }
     switch move.event {
     case .stepDone: isProven = true
     case .accepted, .settledReceived, .refused, .exhausted, .divided, .refusedAlike: begun -= 1

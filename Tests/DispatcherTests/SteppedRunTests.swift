@@ -201,6 +201,34 @@ struct SteppedRunTests {
     #expect(service.requests(.index, ChunkNumber(3)) == 0)
   }
 
+  @Test("a first step that an earlier process saw done is proof, though nothing was sent after it")
+  func provenBefore() async throws {
+    let scene = try await scene(items: 6)
+    let now = scene.clock.now()
+    guard case .chunk(let first) = try await scene.session.claim(.upload, at: now) else {
+      Issue.record("nothing to claim")
+      return
+    }
+    _ = try await scene.session.record(
+      AttemptRecord(
+        of: first, SubmissionResult(.accepted, status: 201, externalID: "early", isDone: true),
+        finishedAt: now,
+        took: .zero, isCounted: false, event: .stepDone, nextStep: .index))
+    try await scene.session.release(as: .paused(.signal, detail: nil), at: now)
+    let heir = try await scene.store.take(scene.session.run, isCancelling: false, at: now)
+    let service = SteppedService(
+      firstGoesAlone: true,
+      looking: { chunk, _ in
+        chunk.rawValue == 1
+          ? .ended(.content, code: "asset_failed", message: "no such codec") : .done(mediaLength: nil)
+      })
+    #expect(try await scene.run(module: service, of: heir) == .finished)
+    #expect(service.brought[first.number] == ["early"])
+    let counts = try await scene.summary().counts
+    #expect(counts.items(in: .rejected) == 1)
+    #expect(counts.items(in: .accepted) == 5)
+  }
+
   @Test("ten equal refusals that may mean that it was there already, and do not, pause the run, too")
   func equalDoubts() async throws {
     let scene = try await scene(items: 40) { $0.maxFailures = .items(1_000) }
@@ -223,6 +251,19 @@ struct SteppedRunTests {
     #expect(rules.refusing(ChunkMove(.settledReceived, at: .index)) == nil)
     for _ in 1..<PauseRules.equalRefusalLimit { #expect(rules.refusing(refused) == nil) }
     #expect(rules.refusing(refused) != nil)
+  }
+
+  @Test("any move at a later step shows that the first step of a chunk was done")
+  func proof() {
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    var steps = StepsAhead(
+      Budgets(sending: [Budget("index"), Budget("upload")], reading: Budget("reading")), settings: settings,
+      firstGoesAlone: true, standing: RunSnapshot(items: 2, attempts: 0, counts: StateCounts()))
+    steps.follow(ChunkMove(.stepAccepted, at: .upload))
+    #expect(!steps.isProven)
+    steps.follow(ChunkMove(.accepted, at: .index))
+    #expect(steps.isProven)
   }
 
   @Test("ten equal refusals that are not about a video pause the run; with a success between they do not")

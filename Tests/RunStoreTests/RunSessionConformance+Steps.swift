@@ -52,6 +52,8 @@ extension RunSessionConformance {
       of: working[0], at: start + .seconds(3), event: .stepDone, nextStep: .index, mediaLength: .seconds(90))
     #expect(try await heir.record(done).moved == StateCounts(moving: 1, from: .processing, to: .pending))
     await #expect(throws: StoreError.self) { try await heir.record(done) }
+    // It waits for the step after, of which nothing was sent.
+    #expect(try await heir.standing().hasPassedFirstStep)
     let again = try claimed(await heir.claim(.index, at: start + .seconds(4)))
     #expect(again.number == first.number)
     #expect(again.externalIDs == [.upload: "asset-1"])

@@ -114,10 +114,15 @@ final class SQLRunSession: RunSession {
   }
 
   private func hasPassedFirstStep(in connection: Connection) throws -> Bool {
-    try connection.first(
+    guard settings.profile.steps.count > 1 else { return false }
+    // Of the chunks at a later step, those for which nothing was sent there yet are pending.
+    return try connection.first(
       """
       SELECT EXISTS (SELECT 1 FROM tally WHERE run = ?1 AND state = 'accepted' AND chunks > 0)
         OR EXISTS (SELECT 1 FROM attempt WHERE run = ?1 AND step <> ?2)
+        OR EXISTS (
+          SELECT 1 FROM chunk INDEXED BY chunk_open
+          WHERE run = ?1 AND state = 'pending' AND step <> ?2 AND \(ChunkRows.indexed))
       """, .integer(row), .text(settings.profile.firstStep.rawValue)
     ) { $0.flag(0) } ?? false
   }
