@@ -260,7 +260,7 @@ extension DispatcherState {
     if let pause = answered.pause { stop(for: pause) }
     let ending = answered.ending
     let isFailure =
-      (ending.outcome == .notProcessed || ending.outcome == .unknown) && !ending.isOutsideWindow
+      (ending.outcome == .notProcessed || ending.outcome == .unknown) && !ending.isUnsent
     if isFailure { rules.noteFailure(ending.failure, at: now.wall) }
     if let cause = rules.resolving(answered), hasWorkLeft { stop(for: cause) }
     let lane = lanes.place(of: answered.slot)

@@ -88,8 +88,9 @@ struct Gate: Equatable, Sendable {
     var isSuspect = false
     /// Whether it did not leave because this process may open no more files.
     var isOutOfFiles = false
-    /// Whether it did not leave because the sending window closed.
-    var isOutsideWindow = false
+    /// Whether it did not leave, for a reason that says nothing about the service: the sending window closed, or the item
+    /// cannot be sent.
+    var isUnsent = false
     /// A number in `0..<1` that was drawn for the case that the gate has to choose a wait.
     var draw: Double = 0
   }
@@ -106,7 +107,7 @@ struct Gate: Equatable, Sendable {
       allowed = min(allowed, inFlight)
       return nil
     }
-    if ending.isOutsideWindow { return nil }
+    if ending.isUnsent { return nil }
     let asked = ending.asked.flatMap { $0 > .zero ? $0 : nil }
     switch ending.outcome {
     case .accepted, .content, .index:

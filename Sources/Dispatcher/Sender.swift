@@ -89,7 +89,7 @@ struct Sender {
             outcome: result.outcome, asked: result.wait, failure: result.text,
             isSuspect: chunk.mayBeDone || chunk.countedAttempts > 0 && result.obstacle == nil,
             isOutOfFiles: result.obstacle == .openFiles,
-            isOutsideWindow: result.obstacle == .closedWindow),
+            isUnsent: result.obstacle == .closedWindow || result.obstacle == .notSent),
           obstacle: result.obstacle, pause: pause.map { .paused($0, detail: result.pauseText) },
           // After anything else the record may say that nothing more is to be sent.
           claimsNext: result.outcome == .accepted))

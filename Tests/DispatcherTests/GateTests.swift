@@ -189,6 +189,20 @@ struct GateTests {
     #expect(wait?.isTooLong == !isForReadingOnly)
   }
 
+  @Test("what this machine refuses to send is no sign of life, and no failure")
+  func unsent() {
+    var gate = gate(concurrency: 4)
+    #expect(gate.enter(now: at(0)) == .go)
+    leave(&gate, .notProcessed)
+    #expect(gate.enter(now: at(1)) == .go)
+    let before = gate
+    #expect(gate.leave(Gate.Ending(outcome: .content, isUnsent: true, draw: 1), now: at(1)) == nil)
+    #expect(gate.inFlight == 0)
+    #expect(gate.enter(now: at(1)) == .go)
+    #expect(gate == before)
+    #expect(!gate.isOpen && gate.lastThrough == nil && gate.troubleSince == at(0))
+  }
+
   @Test("a wait of no length is answered with a back-off that grows")
   func emptyWait() {
     var gate = gate(concurrency: 1)

@@ -206,6 +206,22 @@ struct MaxWaitTests {
     #expect(machine.answer(machine.slot(), .accepted, asked: .seconds(61)).stops == [])
   }
 
+  @Test("what this machine refuses to send does not show that the name can be resolved")
+  func unresolvedBesideUnsent() {
+    var machine = machine(hasReachedService: false)
+    var stops: [StopCause] = []
+    for _ in 0..<3 {
+      machine.wait(0..<1)
+      _ = machine.answer(machine.slot(), .content, obstacle: .notSent)
+      machine.wait(0..<1)
+      stops +=
+        machine.answer(machine.slot(), .notProcessed, failure: "no such name", obstacle: .unresolvedName)
+        .stops
+      machine.pass(60)
+    }
+    #expect(stops.count == 1)
+  }
+
   @Test(
     "a name that was never resolved pauses after three requests, one that was is an outage",
     arguments: [false, true])

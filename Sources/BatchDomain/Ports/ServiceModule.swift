@@ -133,12 +133,14 @@ package struct SubmissionResult: Sendable, Equatable {
   /// The same, where the run is paused because of it.
   package var pauseText: String
 
-  /// Why no answer came.
+  /// Why no answer of the service came.
   package enum Obstacle: Sendable, Equatable {
     /// This process can open no more files, and a connection is one.
     case openFiles
     /// The sending window closed before the request could leave.
     case closedWindow
+    /// What was to be sent is refused on this side of the service, which heard nothing of it.
+    case notSent
     /// The name of the service, or of the proxy, cannot be resolved.
     case unresolvedName
     /// Something after which it is not known whether the name could be resolved.

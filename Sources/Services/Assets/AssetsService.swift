@@ -129,14 +129,14 @@ package final class AssetsService: ServiceModule {
       SubmissionResult(
         .notProcessed, code: reason.rawValue, message: detail, pause: reason, text: detail)
     case .refused(let code, let message):
-      SubmissionResult(.content, code: code, message: message, isAboutItem: true)
+      SubmissionResult(.content, code: code, message: message, isAboutItem: true, obstacle: .notSent)
     case .unavailable(let code, let message):
       SubmissionResult(.notProcessed, code: code, message: message, obstacle: .beforeConnecting)
     }
   }
 
   private static func unsendable(_ why: String) -> SubmissionResult {
-    SubmissionResult(.content, code: "unsendable", message: why, isAboutItem: true)
+    SubmissionResult(.content, code: "unsendable", message: why, isAboutItem: true, obstacle: .notSent)
   }
 
   // MARK: URLs

@@ -136,14 +136,17 @@ import Testing
       #expect(result.outcome == outcome)
       #expect(result.pause == pause)
       #expect(result.isAboutItem)
+      #expect((result.obstacle == .notSent) == (outcome == .content))
       #expect(model.calls.entries.isEmpty)
     }
   }
 
   @Test func `what profile v1.3 cannot send is refused, not guessed`() async throws {
     let model = ModelAssets()
-    #expect(try await service(model).send(unit(items: 2), step: .upload).outcome == .content)
-    #expect(try await service(model).send(unit(), step: .index).outcome == .content)
+    for (unit, step) in [(unit(items: 2), .upload), (unit(), .index)] as [(SendUnit, ChunkStep)] {
+      let result = try await service(model).send(unit, step: step)
+      #expect(result.outcome == .content && result.obstacle == .notSent)
+    }
     #expect(model.calls.entries.isEmpty)
   }
 
