@@ -17,7 +17,7 @@ struct AssetSettling: SettlingStrategy {
   /// What one look found of one chunk.
   private enum Sight {
     /// What the request made; the surplus was made by others of the same step.
-    case present(id: String, isDone: Bool, surplus: [String])
+    case present(id: String, surplus: [String])
     /// Nothing of it.
     ///
     /// - Parameters:
@@ -164,8 +164,7 @@ struct AssetSettling: SettlingStrategy {
     guard let used = own.min(by: { ($0.hasFailed ? 1 : 0, $0.id) < ($1.hasFailed ? 1 : 0, $1.id) }) else {
       return taken.map { .undecidable($0) }
     }
-    return .present(
-      id: used.id, isDone: used.isReady, surplus: own.map(\.id).filter { $0 != used.id }.sorted())
+    return .present(id: used.id, surplus: own.map(\.id).filter { $0 != used.id }.sorted())
   }
 
   /// Tells ids that may be of a chunk's request from those that came to nothing, and from those that the service gave to
@@ -234,7 +233,7 @@ struct AssetSettling: SettlingStrategy {
       let usable = found.sorted()
       var sight: Sight
       if let first = usable.first {
-        sight = .present(id: first, isDone: true, surplus: Array(usable.dropFirst()))
+        sight = .present(id: first, surplus: Array(usable.dropFirst()))
       } else if let taken {
         sight = .undecidable(taken)
       } else {
@@ -313,7 +312,7 @@ struct AssetSettling: SettlingStrategy {
   ) async throws -> SettlingReading {
     let what = chunk.step == .upload ? "the list of assets" : "the list of indexed assets of its asset"
     switch sight {
-    case .present(let id, let isDone, let surplus):
+    case .present(let id, let surplus):
       if memory.wasMissing(chunk) {
         try await remember(
           ListingLag(
@@ -325,7 +324,8 @@ struct AssetSettling: SettlingStrategy {
         .received,
         Evidence(
           "\(what) shows \(id)\(rest)", firstLookAt: lookedAt, tasksListed: listed, itemsSeen: 1),
-        externalID: id, isDone: isDone, surplus: surplus)
+        // An asset is polled even where it is ready: only polling records how long its media is, which --media-rate counts.
+        externalID: id, isDone: chunk.step != .upload, surplus: surplus)
     case .absent(let witness, let unshown):
       memory.miss(chunk)
       if let why = try await lack(of: witness, unshown, chunk, list: list, what: what, lookedAt: lookedAt) {

@@ -127,9 +127,10 @@ import Testing
     #expect(reading.evidence.lastLookAt == start + .seconds(15))
   }
 
-  @Test func `an asset that is ready needs no polling`() async throws {
+  @Test func `an asset that is ready is polled all the same, for the length of its media`() async throws {
     var strategy = try strategy(ModelAssets(.init(assets: [asset("a1", status: "ready")])))
-    #expect(try await look(&strategy, unknown(), at: 15).isDone)
+    let reading = try await look(&strategy, unknown(), at: 15)
+    #expect(reading.finding == .received && !reading.isDone)
   }
 
   @Test func `of several assets the oldest is used, and the others are surplus`() async throws {
