@@ -293,7 +293,7 @@ struct AssetSettling: SettlingStrategy {
         return .failure(failure)
       }
     }
-    let list: Result<[String: [String]], ListingFailure>
+    let list: Result<IndexedAssetLists.OfIndex, ListingFailure>
     if let known = lists.byIndex[index] {
       list = known
     } else {
@@ -302,7 +302,7 @@ struct AssetSettling: SettlingStrategy {
       }
       lists.byIndex[index] = list
     }
-    return list.map { $0[asset] ?? [] }
+    return list.flatMap { $0.ids(of: asset) }
   }
 
   // MARK: Conclusions

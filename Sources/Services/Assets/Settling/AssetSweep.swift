@@ -101,13 +101,13 @@ struct AssetSweep {
     return found.values.sorted { $0.id < $1.id }
   }
 
-  /// The indexed assets of an index that were made since a moment, by the assets they were made of.
+  /// The indexed assets of an index that were made since a moment, told apart by the assets they were made of.
   ///
   /// - Throws: where the window is too long to be read whole, or the list has a gap, too.
   func indexedAssets(
     in index: IndexID, since windowStart: Timestamp
-  ) async throws(GatedReading.Failure) -> [String: [String]] {
-    var byAsset: [String: [String]] = [:]
+  ) async throws(GatedReading.Failure) -> IndexedAssetLists.OfIndex {
+    var list = IndexedAssetLists.OfIndex()
     var seen: Set<String> = []
     let reach = try await rows(
       of: "the list of indexed assets", since: windowStart, cap: Self.pageCap,
@@ -115,7 +115,7 @@ struct AssetSweep {
       id: \.id, createdAt: \.createdAt
     ) { row in
       guard seen.insert(row.id).inserted else { return true }
-      if let asset = row.asset, row.mayBe(in: index) { byAsset[asset, default: []].append(row.id) }
+      if row.mayBe(in: index) { list.add(row, isRecent: row.createdAt.map { $0 >= windowStart } ?? true) }
       return false
     }
     if let gap = reach.gap { throw .listing(.unreadable(gap)) }
@@ -126,7 +126,7 @@ struct AssetSweep {
             ? "the list of indexed assets gives the same rows on every page"
             : "the index has more than \(Self.pageCap) pages of recent indexed assets"))
     }
-    return byAsset
+    return list
   }
 
   /// The indexed assets that were made of an asset, in any index, and where the list has a gap, in words.

@@ -32,6 +32,30 @@ struct IndexedAssetLists {
     }
   }
 
+  /// What the list of an index shows.
+  struct OfIndex {
+    private var byAsset: [String: [String]] = [:]
+    /// Why what is missing may be there all the same, in words.
+    private var lack: String?
+
+    /// Takes a row.
+    ///
+    /// - Parameter isRecent: whether it may have been made since the start of the window.
+    mutating func add(_ row: IndexedAssetRow, isRecent: Bool) {
+      if let asset = row.asset {
+        byAsset[asset, default: []].append(row.id)
+      } else if isRecent {
+        lack = "the list of indexed assets has a row without its asset"
+      }
+    }
+
+    /// What was made of an asset; that nothing was is not said by a list with rows that may be of it.
+    func ids(of asset: String) -> Result<[String], ListingFailure> {
+      if let ids = byAsset[asset] { return .success(ids) }
+      return lack.map { .failure(.unreadable($0)) } ?? .success([])
+    }
+  }
+
   /// By asset: what was made of it for each index.
   var byAsset: [String: Result<OfAsset, ListingFailure>] = [:]
   /// Whether lists of assets have nothing but what was made of their asset, as far as is known.
@@ -39,7 +63,7 @@ struct IndexedAssetLists {
   /// Assets whose own list the service does not have.
   var hasNoListOfAsset: Set<String> = []
   /// By index: what was made of each asset since the start of the window.
-  var byIndex: [IndexID: Result<[String: [String]], ListingFailure>] = [:]
+  var byIndex: [IndexID: Result<OfIndex, ListingFailure>] = [:]
 
   /// Lists of which none was read.
   init(windowStart: Timestamp) { self.windowStart = windowStart }

@@ -128,6 +128,22 @@ extension AssetSettlingTests {
     #expect(try await look(&strategy, unknown(.index), at: 1_030).externalID == "x2")
   }
 
+  @Test func `a recent row of an index without its asset leaves an absence open`() async throws {
+    var row = IndexedAssetRow(id: "x1", index: "i1", createdAt: start + .seconds(5))
+    let model = ModelAssets(.init(indexed: [row], failures: [.ofAsset: .missing]))
+    var strategy = try strategy(model)
+    let reading = try await look(&strategy, unknown(.index), at: 1_000)
+    #expect(isOpen(reading) && reading.evidence.text.contains("without its asset"))
+    // One that is older than the request cannot be of it.
+    row.createdAt = start - .seconds(3_600)
+    model.change { [row] in $0.indexed = [row] }
+    #expect(try await look(&strategy, unknown(.index), at: 1_030).finding == .unconfirmed)
+    row.createdAt = nil
+    let own = indexed("x2")
+    model.change { [row] in $0.indexed = [row, own] }
+    #expect(try await look(&strategy, unknown(.index), at: 1_060).externalID == "x2")
+  }
+
   @Test func `an index step whose asset is not recorded is left to a person`() async throws {
     var strategy = try strategy(ModelAssets())
     #expect(try await look(&strategy, unknown(.index, asset: nil), at: 15).finding == .undecidable)
