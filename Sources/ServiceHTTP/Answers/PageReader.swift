@@ -15,6 +15,7 @@ package struct PageReader: Sendable {
   private let scrubber: Scrubber
   private let subject: String
   private let byteLimit: Int
+  private let limits: [RequestedWait.Limit]
 
   /// A reader of pages.
   ///
@@ -23,11 +24,16 @@ package struct PageReader: Sendable {
   ///   - scrubber: takes secrets out of what else is said.
   ///   - subject: what a page is, for messages, for example `the page of the list of tasks`.
   ///   - byteLimit: the most bytes of a page; a longer one is a failure.
-  package init(_ reader: AnswerReader, scrubber: Scrubber, subject: String, byteLimit: Int) {
+  ///   - limits: limits of the service that reading uses up.
+  package init(
+    _ reader: AnswerReader, scrubber: Scrubber, subject: String, byteLimit: Int,
+    limits: [RequestedWait.Limit] = [.all]
+  ) {
     self.reader = reader
     self.scrubber = scrubber
     self.subject = subject
     self.byteLimit = byteLimit
+    self.limits = limits
   }
 
   /// Reads an answer as it came.
@@ -70,7 +76,7 @@ package struct PageReader: Sendable {
 
   private func bytes(of answer: Answer, now: Timestamp) throws(ListingFailure) -> [UInt8] {
     // Some frameworks send JSON as `text/html`: a page is told by its body, where that cannot be decoded.
-    guard answer.status == 200 else { throw .refused(reader.read(answer, now: now)) }
+    guard answer.status == 200 else { throw .refused(reader.read(answer, now: now, limits: limits)) }
     if case .broken(let failure) = answer.cut { throw .transport(failure) }
     let tooLong = "\(subject) is longer than \(byteLimit) bytes"
     guard answer.cut == nil else { throw unreadable(answer, tooLong, now: now) }
@@ -87,7 +93,7 @@ package struct PageReader: Sendable {
   }
 
   private func unreadable(_ answer: Answer, _ reason: String, now: Timestamp) -> ListingFailure {
-    var refusal = reader.read(answer, now: now)
+    var refusal = reader.read(answer, now: now, limits: limits)
     // What a page is says more than that it is no list.
     guard refusal.body != .page else { return .refused(refusal) }
     refusal.code = Self.unreadableCode

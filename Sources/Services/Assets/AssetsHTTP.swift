@@ -44,7 +44,8 @@ package final class AssetsHTTP: AssetsAPI {
     requester = HTTPRequester(endpoint, clock: clock, register: register, onHead: onHead)
     reader = AnswerReader(assetsScrubbedBy: requester.scrubber)
     pages = PageReader(
-      reader, scrubber: requester.scrubber, subject: "the answer", byteLimit: Self.pageByteLimit)
+      reader, scrubber: requester.scrubber, subject: "the answer", byteLimit: Self.pageByteLimit,
+      limits: [.all, .requests])
     decoder = AssetPages(key: endpoint.key, scrubber: requester.scrubber)
   }
 

@@ -135,6 +135,20 @@ struct AssetReadingTests {
     #expect(!"\(refusal)".contains(testKey))
   }
 
+  @Test func `a wait of the limit on requests is read, one of the limit on media is not`() async throws {
+    for (limit, wait) in [("Request", .seconds(60)), ("Duration", nil)] as [(String, Duration?)] {
+      let headers = ["X-RateLimit-\(limit)-Remaining: 0", "X-RateLimit-\(limit)-Reset: 60"]
+      let (_, result) = try await read(HTTPAnswer.text(429, "{}", headers: headers)) {
+        service throws(ListingFailure) in try await service.assets(page: 1, limit: 50, fileName: nil)
+      }
+      guard case .failure(.refused(let refusal)) = result else {
+        Issue.record("not refused")
+        return
+      }
+      #expect(refusal.status == 429 && refusal.wait == wait)
+    }
+  }
+
   @Test func `anything but a page is refused as it is`() async throws {
     let (_, result) = try await read(HTTPAnswer.text(404, #"{"error":{"code":"not_found","message":"m"}}"#)) {
       service throws(ListingFailure) in try await service.index("i1")
