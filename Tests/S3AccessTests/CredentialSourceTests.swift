@@ -288,6 +288,26 @@ struct CredentialSourceTests {
     #expect(found.origin == "credential_process of profile \"default\"")
   }
 
+  @Test("a key pair of the credentials file comes before credential_process, one of the other file after it")
+  func processBetweenThePairs() async throws {
+    let pair = "aws_access_key_id = A\naws_secret_access_key = B\n"
+    func held(_ files: [String: String]) async throws -> String {
+      try await find(
+        world(Self.home, files: files) { _, _ in
+          let text = #"{"Version":1,"AccessKeyId":"P","SecretAccessKey":"S"}"#
+          return ChildOutput(status: 0, output: Array(text.utf8), errors: [])
+        }
+      ).credentials.accessKeyID
+    }
+    let config = "[default]\ncredential_process = get\n"
+    #expect(try await held([Self.configFile: config + pair]) == "P")
+    #expect(try await held([Self.configFile: config, Self.credentialsFile: "[default]\n" + pair]) == "A")
+    #expect(try await held([Self.configFile: "[default]\n" + pair]) == "A")
+    // So does one before `aws login`, which is not built.
+    let login = "[default]\nlogin_session = l\n"
+    #expect(try await held([Self.configFile: login, Self.credentialsFile: "[default]\n" + pair]) == "A")
+  }
+
   @Test(
     "a credential_process that fails says what it said, and never what it printed",
     arguments: [

@@ -216,16 +216,13 @@ struct SharedFilesSource: CredentialSource {
         "\(sentence), although \(named != nil ? "--aws-profile" : "$AWS_PROFILE") names it",
         remedy: "check the name; `aws configure list-profiles` lists the profiles")
     }
-    // Whichever of these a profile has comes before its key pair: the pair would be another identity.
-    let unsupported = [
-      "role_arn", "web_identity_token_file", "sso_session", "sso_start_url", "login_session",
-    ]
-    if let property = unsupported.first(where: { profile.property($0) != nil }) {
+    func refuse(_ properties: String...) throws(S3Error) {
+      guard let property = properties.first(where: { profile.property($0) != nil }) else { return }
       throw S3Error(
         .credentialsInvalid, "\(shown) signs in by \(property), which this program does not do",
         remedy: Self.advice(name))
     }
-    if let pair = profile.pair(shown) {
+    func held(_ pair: CredentialTexts) throws -> SourceFinding {
       guard let credentials = try pair.credentials() else {
         let isWithoutID = CredentialTexts.trimmed(pair.id.text) == nil
         throw S3Error(
@@ -235,9 +232,14 @@ struct SharedFilesSource: CredentialSource {
       }
       return .found(HeldCredentials(credentials, origin: "\(shown) of \(places)"))
     }
+    // In the order of the AWS CLI: what comes later would be another identity.
+    try refuse("role_arn", "web_identity_token_file", "sso_session", "sso_start_url")
+    if let pair = profile.pair(shown) { return try held(pair) }
+    try refuse("login_session")
     if let command = profile.property("credential_process") {
       return .found(try await run(command, of: shown))
     }
+    if let pair = profile.lastPair(shown) { return try held(pair) }
     // A profile may be there for its region alone, and the machine have the credentials.
     return .absent("\(shown) has neither a key pair nor credential_process")
   }

@@ -150,20 +150,22 @@ struct SharedFiles: Sendable {
     /// A property, from the credentials file where both have it.
     func property(_ name: String) -> String? { credentials[name] ?? config[name] }
 
-    /// The properties that make up a key pair, all from the same file; `nil` where neither has one.
+    /// The properties that make up a key pair in the credentials file; `nil` where it has none.
     ///
     /// - Parameter shown: the profile, for messages.
-    func pair(_ shown: String) -> CredentialTexts? {
-      for file in [credentials, config] {
-        guard file["aws_access_key_id"] != nil || file["aws_secret_access_key"] != nil else { continue }
-        let token = file["aws_session_token"] == nil ? "aws_security_token" : "aws_session_token"
-        func part(_ property: String) -> CredentialTexts.Part {
-          ("\(property) of \(shown)", file[property].map(Self.plain))
-        }
-        return CredentialTexts(
-          id: part("aws_access_key_id"), secret: part("aws_secret_access_key"), token: part(token))
+    func pair(_ shown: String) -> CredentialTexts? { Self.pair(in: credentials, shown) }
+
+    /// The same of the other file, which comes after every other way in which the profile may name credentials.
+    func lastPair(_ shown: String) -> CredentialTexts? { Self.pair(in: config, shown) }
+
+    private static func pair(in file: [String: String], _ shown: String) -> CredentialTexts? {
+      guard file["aws_access_key_id"] != nil || file["aws_secret_access_key"] != nil else { return nil }
+      let token = file["aws_session_token"] == nil ? "aws_security_token" : "aws_session_token"
+      func part(_ property: String) -> CredentialTexts.Part {
+        ("\(property) of \(shown)", file[property].map(plain))
       }
-      return nil
+      return CredentialTexts(
+        id: part("aws_access_key_id"), secret: part("aws_secret_access_key"), token: part(token))
     }
 
     /// A value without a comment after it.
