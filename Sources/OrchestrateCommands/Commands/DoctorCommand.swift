@@ -321,12 +321,13 @@ enum ServiceHealth {
         .service, .problem, "\(said): this is not the service of profile \(profile.rawValue)",
         remedy: "check --base-url and --profile")
     case .accepted, .unknown:
-      // A 2xx that is no list of tasks, and a web page instead of one, are not the service either.
+      // A 2xx that is no list, and a web page instead of one, are not the service either.
       let isAnswer = (200..<300).contains(status)
+      let list = profile.steps.count > 1 ? "the list of assets" : "a list of tasks"
       return HealthCheck(
         .service, .problem,
         isAnswer
-          ? "\(said): this is not a list of tasks" : "\(said): the service reports an error of its own",
+          ? "\(said): this is not \(list)" : "\(said): the service reports an error of its own",
         remedy: isAnswer ? "check --base-url, and whether a proxy answers in its place" : "try again later")
     case .throttled:
       return HealthCheck(.service, .ok, "\(said): it asks to retry later; a run would wait")

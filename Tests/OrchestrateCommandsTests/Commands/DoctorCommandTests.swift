@@ -219,6 +219,16 @@ struct DoctorCommandTests {
     #expect(check.message.contains("https://api.example"))
     #expect((check.remedy != nil) == (check.status == .problem))
   }
+
+  @Test("what is no list is named by the list that the profile has")
+  func list() {
+    let page = ProbeResult.refused(SubmissionResult(.unknown, status: 200), isForeign: false)
+    func said(_ profile: ServiceProfile) -> String {
+      ServiceHealth.check(page, baseURL: "https://api.example", profile: profile).message
+    }
+    #expect(said(.v1_3).hasSuffix("this is not the list of assets"))
+    #expect(said(.v1_2).hasSuffix("this is not a list of tasks"))
+  }
 }
 
 /// A service of which only the list of tasks is asked for.
