@@ -1,11 +1,10 @@
 import BatchDomain
+import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
 import StoreCore
 import TestSupport
 import Testing
-
-@testable import Dispatcher
 
 /// A run of two steps against a made-up service, through the real loop and the real store.
 @Suite("A service of two steps", .timeLimit(.minutes(10)))
@@ -243,27 +242,21 @@ struct SteppedRunTests {
     #expect((10..<20).contains(try await scene.summary().counts.items(in: .rejected)))
   }
 
-  @Test("what is settled as received is a success between refusals")
-  func successBetweenRefusals() {
-    var rules = PauseRules(wasResolved: true)
-    let refused = ChunkMove(.refused, at: .index, generalRefusal: "exists")
-    for _ in 1..<PauseRules.equalRefusalLimit { #expect(rules.refusing(refused) == nil) }
-    #expect(rules.refusing(ChunkMove(.settledReceived, at: .index)) == nil)
-    for _ in 1..<PauseRules.equalRefusalLimit { #expect(rules.refusing(refused) == nil) }
-    #expect(rules.refusing(refused) != nil)
-  }
-
-  @Test("any move at a later step shows that the first step of a chunk was done")
-  func proof() {
-    var settings = RunSettings()
-    settings.profile = .v1_3
-    var steps = StepsAhead(
-      Budgets(sending: [Budget("index"), Budget("upload")], reading: Budget("reading")), settings: settings,
-      firstGoesAlone: true, standing: RunSnapshot(items: 2, attempts: 0, counts: StateCounts()))
-    steps.follow(ChunkMove(.stepAccepted, at: .upload))
-    #expect(!steps.isProven)
-    steps.follow(ChunkMove(.accepted, at: .index))
-    #expect(steps.isProven)
+  @Test("items that are refused without a request do not make an outage longer")
+  func refusedWithoutARequest() async throws {
+    let scene = try await scene(items: 40) {
+      $0.maxFailures = .items(1_000)
+      $0.maxWait = .seconds(60)
+    }
+    let service = SteppedService.answering { _, chunk, _ in
+      chunk.rawValue % 2 == 1 ? .refuseUnsent("no_such_bucket") : .lose
+    }
+    guard case .paused(.unreachable, _) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    // Each one that is lost makes the pause before the next twice as long: a minute is over before the manifest is.
+    #expect(try await scene.summary().counts.items(in: .rejected) < 20)
   }
 
   @Test("ten equal refusals that are not about a video pause the run; with a success between they do not")

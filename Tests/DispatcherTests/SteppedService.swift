@@ -15,6 +15,8 @@ final class SteppedService: ServiceModule {
     case lose
     /// It is refused.
     case refuse(String, isAboutItem: Bool)
+    /// It is refused on this side, and no request is made.
+    case refuseUnsent(String)
     /// The service says to come back later.
     case throttle(Duration)
   }
@@ -116,6 +118,8 @@ final class SteppedService: ServiceModule {
       return SubmissionResult(.unknown, code: "reset", obstacle: .connection)
     case .refuse(let code, let isAboutItem):
       return SubmissionResult(.content, status: 400, code: code, isAboutItem: isAboutItem)
+    case .refuseUnsent(let code):
+      return SubmissionResult(.content, code: code, obstacle: .notSent)
     case .throttle(let wait):
       return SubmissionResult(.throttled, status: 429, wait: wait)
     }
