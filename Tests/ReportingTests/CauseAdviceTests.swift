@@ -86,6 +86,10 @@ struct CauseAdviceTests {
       advice(cause(.unknown, [.unknown]), settings).command?.hasPrefix(
         "orchestrate settle \(id) --as received")
         == true)
+    settings.profile = .v1_3
+    let asked = advice(cause(.unknown, [.unknown]), settings)
+    #expect(asked.words == "held as --on-unknown says: the service can be asked")
+    #expect(asked.command == "orchestrate resume \(id) --on-unknown check --db '/a b'")
   }
 
   @Test("nobody has to do anything about a run that goes on")

@@ -154,6 +154,24 @@ struct RunTextTests {
       ])
   }
 
+  @Test("with several steps nobody is advised to settle as received; a run that holds has to be told to ask")
+  func unknownItemsOfSeveralSteps() {
+    let run = Samples.run { $0.counts = StateCounts(items: [.accepted: 4_995, .unknown: 5]) }
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    func commands() -> [String] {
+      NextSteps(run, RunCommands(run: run.run), causes: [], settings: settings).steps.map(\.command)
+    }
+    #expect(
+      commands() == ["orchestrate resume \(run.run)", "orchestrate settle \(run.run) --as not-received"])
+    settings.onUnknown = .hold
+    #expect(
+      commands() == [
+        "orchestrate resume \(run.run) --on-unknown check",
+        "orchestrate settle \(run.run) --as not-received",
+      ])
+  }
+
   @Test("what the service refuses for good is advised to be corrected, not to be sent again")
   func hopelessItemsAreCorrected() {
     let commands = RunCommands(run: Samples.run().run)

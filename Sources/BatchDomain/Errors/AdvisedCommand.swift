@@ -55,11 +55,22 @@ package struct AdvisedCommand: Sendable, Equatable {
   /// Stops a run for good, and asks the service about what is unknown.
   package static func cancel(_ run: RunID) -> AdvisedCommand { AdvisedCommand("cancel \(run)") }
 
+  /// Asks the service about what is unknown, also in a run that is told to hold it.
+  package static func ask(_ run: RunID) -> AdvisedCommand {
+    AdvisedCommand("resume \(run) --on-unknown check")
+  }
+
   /// Takes a person's verdict on what is unknown.
-  package static func settle(_ run: RunID) -> AdvisedCommand {
+  package static func settle(_ run: RunID, _ profile: ServiceProfile) -> AdvisedCommand {
+    guard profile.takesReceivedByWord else { return settleAsNotReceived(run) }
     var command = AdvisedCommand("settle \(run) --as received")
     command.tail = "  # or: --as not-received"
     return command
+  }
+
+  /// Takes a person's word that the service has nothing of what is unknown.
+  package static func settleAsNotReceived(_ run: RunID) -> AdvisedCommand {
+    AdvisedCommand("settle \(run) --as not-received")
   }
 
   /// Writes the items in these states as a manifest.

@@ -39,6 +39,10 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// Whether a person's word is enough to settle a chunk as received. With several steps it is not: what follows needs the id
+  /// of what the request made, and accepted means that the last id is known.
+  package var takesReceivedByWord: Bool { steps.count == 1 }
+
   /// Items that one request carries at most; `nil` where `--chunk-size` says it.
   package var itemsPerRequest: Int? {
     switch self {

@@ -9,7 +9,8 @@ struct SettleCommand: Subcommand {
     commandName: "settle", abstract: "Decide whether items whose answer was lost were received.",
     discussion: """
       For items that stay unknown because the service's listing proves neither that they were received nor that they \
-      were not. Check the index first: `resume` sends items again that are settled as not received.
+      were not. Check the index first: `resume` sends items again that are settled as not received. With profile v1.3 \
+      only --as not-received is possible: what was received has an id, which only the service can tell.
 
       EXAMPLES
         orchestrate settle latest --as received
@@ -58,6 +59,8 @@ struct SettleCommand: Subcommand {
     }
     // Looked at first: a run in which nothing is to be settled stays as it is.
     guard try await isSettleable(before, in: store) else { throw nothingToSettle(id) }
+    let profile = try await store.settings(of: id).profile
+    guard word == .notReceived || profile.takesReceivedByWord else { throw idNeeded(before, profile) }
     let session = try await store.take(
       id, isCancelling: before.state == .cancelled, at: context.clock.now())
     try await session.inheritAll(in: context)
@@ -131,6 +134,17 @@ struct SettleCommand: Subcommand {
       ending = .finished
     }
     try await session.release(as: ending, at: context.clock.now())
+  }
+
+  private func idNeeded(_ run: RunSummary, _ profile: ServiceProfile) -> CommandFailure {
+    let ask = run.state == .cancelled ? AdvisedCommand.cancel(run.run) : .ask(run.run)
+    return CommandFailure(
+      .badInput, code: "id_needed",
+      "items of run \(run.run) cannot be settled as received: with profile \(profile.rawValue) they are accepted by the id "
+        + "that the service gave them, which nobody else can tell",
+      remedy:
+        "\(command: ask) asks the service; \(command: .settleAsNotReceived(run.run)) settles that it has none of them"
+    )
   }
 
   private func nothingToSettle(_ run: RunID) -> CommandFailure {

@@ -24,7 +24,7 @@ struct NextSteps {
       steps = [Step(purpose: "continue the run where it was copied to", command: commands.resume)]
       return
     }
-    var steps = Self.goingOn(run, commands)
+    var steps = Self.goingOn(run, commands, settings)
     // While it goes on there may be more of them in a minute.
     if !run.isLive { steps += Self.lost(run, commands, causes, settings) }
     if run.counts.items(in: .cancelled) > 0 {
@@ -36,9 +36,12 @@ struct NextSteps {
     self.steps = steps
   }
 
-  private static func goingOn(_ run: RunSummary, _ commands: RunCommands) -> [Step] {
+  private static func goingOn(
+    _ run: RunSummary, _ commands: RunCommands, _ settings: RunSettings
+  ) -> [Step] {
     let isUnknown = run.counts.items(in: .unknown) > 0
-    let settle = Step(purpose: "decide yourself, if the service cannot tell", command: commands.settle)
+    let settle = Step(
+      purpose: "decide yourself, if the service cannot tell", command: commands.settle(settings.profile))
     switch run.state {
     case .planning where run.manifest == "-":
       // What came through a pipe cannot be read again; the user has to send it anew, and knows from where.
@@ -49,7 +52,8 @@ struct NextSteps {
       let preparation = run.reason?.preparation.map { "resume the run, \($0)" }
       return [Step(purpose: preparation ?? "resume the run", command: commands.resume(pausedFor: run.reason))]
     case .finished where isUnknown:
-      return [Step(purpose: "ask the service about the unknown items", command: commands.resume), settle]
+      let ask = settings.onUnknown == .hold ? commands.ask : commands.resume
+      return [Step(purpose: "ask the service about the unknown items", command: ask), settle]
     case .cancelled where isUnknown:
       return [Step(purpose: "ask the service about the unknown items", command: commands.cancel), settle]
     case .finished, .cancelled:
@@ -120,12 +124,17 @@ struct CauseAdvice {
     }
     guard cause.states != [.unknown] || run.state != .finished else {
       // What is told to hold is never looked up again.
-      let isHeldForGood = settings.onUnknown == .hold
-      words =
-        isHeldForGood
-        ? "held as --on-unknown says: a person decides"
-        : "held: the service can be asked again, or a person decides"
-      command = isHeldForGood ? commands.settle : commands.resume
+      switch (settings.onUnknown, settings.profile.takesReceivedByWord) {
+      case (.hold, true):
+        words = "held as --on-unknown says: a person decides"
+        command = commands.settle(settings.profile)
+      case (.hold, false):
+        words = "held as --on-unknown says: the service can be asked"
+        command = commands.ask
+      case (.check, _), (.resend, _):
+        words = "held: the service can be asked again, or a person decides"
+        command = commands.resume
+      }
       return
     }
     words = cause.repeating.words
@@ -177,8 +186,11 @@ package struct RunCommands: Sendable {
   /// Stops the run for good, and asks the service about what is unknown.
   package var cancel: String { text(.cancel(run)) }
 
+  /// Asks the service about what is unknown, also in a run that is told to hold it.
+  package var ask: String { text(.ask(run)) }
+
   /// A person's verdict on what is unknown.
-  package var settle: String { text(.settle(run)) }
+  package func settle(_ profile: ServiceProfile) -> String { text(.settle(run, profile)) }
 
   /// Goes on with the run without the rest of a wait that the service asked for.
   package var ignoreWait: String { text(.ignoreWait(run.rawValue)) }

@@ -15,10 +15,25 @@ struct EndedRunTests {
     let store: SQLStore
     let session: any RunSession
 
-    init(_ stage: CommandStage) async throws {
+    init(_ stage: CommandStage, _ profile: ServiceProfile = .v1) async throws {
       store = try await SQLiteStore.open(path: stage.database, now: stage.clock.now())
+      var settings = RunSettings()
+      settings.profile = profile
+      settings.chunkSize = 1
       session = try await PlannedItems.plan(
-        (0..<3).map { PlannedItems.source($0) }, chunkSize: 1, in: store, at: stage.clock.now())
+        (0..<3).map { PlannedItems.source($0) }, chunkSize: 1, settings: settings, in: store,
+        at: stage.clock.now())
+    }
+
+    /// Takes the next chunk and records what became of its first step.
+    func send(_ outcome: Outcome, _ event: ChunkEvent, id: String? = nil, at now: Timestamp) async throws {
+      guard case .chunk(let chunk) = try await session.claim(at: now) else {
+        throw StoreError(.conflict, "nothing to claim")
+      }
+      _ = try await session.record(
+        AttemptRecord(
+          of: chunk, finishedAt: now, took: .zero, outcome: outcome, status: id == nil ? nil : 201,
+          code: id == nil ? "reset" : nil, message: nil, externalID: id, isCounted: false, event: event))
     }
 
     func end(_ event: ChunkEvent, at now: Timestamp) async throws {
@@ -86,6 +101,48 @@ struct EndedRunTests {
     let summary = try await live.store.summary(of: run)
     #expect(summary.state == .cancelled)
     #expect(summary.counts.chunks(in: .pending) == 0)
+  }
+
+  /// A paused run of profile v1.3: the answer to one upload was lost, one is being worked on, one was not sent.
+  private func pausedUploads(_ stage: CommandStage, released exit: RunExit) async throws -> LiveRun {
+    let live = try await LiveRun(stage, .v1_3)
+    let now = stage.clock.now()
+    try await live.send(.unknown, .answerLost, at: now)
+    try await live.send(.accepted, .stepAccepted, id: "asset-1", at: now)
+    try await live.session.release(as: exit, at: now)
+    return live
+  }
+
+  @Test("with profile v1.3 nothing is settled as received by a person's word: an accepted item has an id")
+  func settleReceivedWithoutID() async throws {
+    let stage = try CommandStage()
+    let live = try await pausedUploads(stage, released: .paused(.signal, detail: nil))
+    let run = live.session.run
+    let row = "SELECT state || ' ' || reason || ' ' || owner FROM run"
+    let before = try Raw.query(row, in: stage.database)
+    #expect(try await stage.run(SettleCommand.self, run.rawValue, "--as", "received") == .badInput)
+    #expect(try Raw.query(row, in: stage.database) == before)
+    let counts = try await live.store.summary(of: run).counts
+    #expect(counts.chunks(in: .unknown) == 1 && counts.chunks(in: .accepted) == 0)
+    let said = stage.diagnostics.written
+    #expect(said.contains("`orchestrate resume \(run) --on-unknown check` asks the service"), "\(said)")
+    #expect(said.contains("`orchestrate settle \(run) --as not-received`"), "\(said)")
+
+    #expect(try await stage.run(SettleCommand.self, run.rawValue, "--as", "not-received") == .done)
+    let after = try await live.store.summary(of: run)
+    #expect(after.state == .paused && after.reason == .signal)
+    #expect(after.counts.chunks(in: .pending) == 2 && after.counts.chunks(in: .processing) == 1)
+  }
+
+  @Test("of a cancelled run, cancel asks the service")
+  func settleReceivedWithoutIDAfterCancelling() async throws {
+    let stage = try CommandStage()
+    let live = try await pausedUploads(stage, released: .cancelled)
+    let run = live.session.run
+    #expect(try await stage.run(SettleCommand.self, run.rawValue, "--as", "received") == .badInput)
+    #expect(
+      stage.diagnostics.written.contains("`orchestrate cancel \(run)` asks the service"),
+      "\(stage.diagnostics.written)")
   }
 
   @Test("when the owner dies and another process resumes the run, that one is asked to cancel")
