@@ -120,20 +120,25 @@ struct SettleCommand: Subcommand {
     _ session: any RunSession, as before: RunSummary, _ context: ProcessContext
   ) async throws {
     let standing = try await session.standing()
-    let counts = standing.counts
-    let ending: RunExit
     // A run whose owner died while it cancelled it is being cancelled still.
-    if before.state == .cancelled || standing.request == .cancel {
-      _ = try await session.cancelPending()
-      ending = .cancelled
-    } else if counts.chunks(in: .pending) > 0 || before.state != .finished && counts.chunks(in: .unknown) > 0
-    {
-      let reason = before.reason.flatMap { $0 == .crash ? nil : $0 }
-      ending = .paused(reason ?? .signal, detail: reason == nil ? "settled by a person" : before.detail)
-    } else {
-      ending = .finished
-    }
-    try await session.release(as: ending, at: context.clock.now())
+    let isCancelled = before.state == .cancelled || standing.request == .cancel
+    if isCancelled { _ = try await session.cancelPending() }
+    try await session.release(
+      as: isCancelled ? .cancelled : Self.exit(of: before, standing.counts), at: context.clock.now())
+  }
+
+  /// How a run is left that is not cancelled.
+  ///
+  /// - Parameters:
+  ///   - before: as it was found.
+  ///   - counts: as they are now.
+  static func exit(of before: RunSummary, _ counts: StateCounts) -> RunExit {
+    let isOpen =
+      counts.chunks(in: .pending, .submitting, .processing) > 0
+      || before.state != .finished && counts.chunks(in: .unknown) > 0
+    guard isOpen else { return .finished }
+    let reason = before.reason.flatMap { $0 == .crash ? nil : $0 }
+    return .paused(reason ?? .signal, detail: reason == nil ? "settled by a person" : before.detail)
   }
 
   private func idNeeded(_ run: RunSummary, _ profile: ServiceProfile) -> CommandFailure {

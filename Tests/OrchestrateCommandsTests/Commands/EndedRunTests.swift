@@ -145,6 +145,27 @@ struct EndedRunTests {
       "\(stage.diagnostics.written)")
   }
 
+  @Test(
+    "a run is left finished by settle only when nothing is to be sent, is sent or is worked on by the service",
+    arguments: [
+      (.processing, false), (.pending, false), (.submitting, false), (.unknown, false), (.rejected, true),
+    ] as [(ChunkState, Bool)])
+  func settledRunIsLeft(state: ChunkState, isFinished: Bool) async throws {
+    let stage = try CommandStage()
+    let live = try await LiveRun(stage)
+    var before = try await live.store.summary(of: live.session.run)
+    (before.state, before.reason, before.detail) = (.paused, .throttled, "it said so")
+    let counts = StateCounts(chunks: [.accepted: 2, state: 1], items: [.accepted: 2, state: 1])
+    #expect(
+      SettleCommand.exit(of: before, counts)
+        == (isFinished ? .finished : .paused(.throttled, detail: "it said so")))
+    // A finished run may have held chunks.
+    (before.state, before.reason) = (.finished, nil)
+    let expected: RunExit =
+      isFinished || state == .unknown ? .finished : .paused(.signal, detail: "settled by a person")
+    #expect(SettleCommand.exit(of: before, counts) == expected)
+  }
+
   @Test("when the owner dies and another process resumes the run, that one is asked to cancel")
   func cancelAfterResume() async throws {
     let stage = try CommandStage()
