@@ -333,8 +333,11 @@ struct RunSessionConformance {
       return
     }
     _ = try claimed(await other.claim(at: wait.until))
-    try await heir.endWaits()
+    // By any run of the service, also once it is over.
+    try await other.release(as: .cancelled, at: start)
+    #expect(try await store.endWaits(holding: other.run, at: start) == wait)
     #expect(try await heir.standing().waits.isEmpty)
+    #expect(try await store.endWaits(holding: other.run, at: start) == nil)
   }
 
   func waitIsNeverLongerThanAsked() async throws {

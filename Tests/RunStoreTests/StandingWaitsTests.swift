@@ -30,8 +30,62 @@ struct StandingWaitsTests {
     let before = TestStore.start - .seconds(86_400)
     let later = try await waits(of: store, at: before)
     #expect(later.message.contains("until \(before + .seconds(3_600))"), "\(later.message)")
-    try await session.endWaits()
+    #expect(try await store.store.endWaits(holding: session.run, at: TestStore.start)?.until == end)
     #expect(try await waits(of: store, at: TestStore.start).status == .ok)
+  }
+
+  @Test("a run is named that can be resumed: one that is paused, else one that is finished")
+  func named() async throws {
+    let store = try await TestStore()
+    func plan(_ number: Int) async throws -> any RunSession {
+      try await PlannedItems.plan(
+        [PlannedItems.source(number)], chunkSize: 1, in: store.store, at: TestStore.start,
+        random: UInt64(number))
+    }
+    func remedy() async throws -> String {
+      try #require(try await waits(of: store, at: TestStore.start).remedy).description
+    }
+    let (over, paused, sent) = (try await plan(1), try await plan(2), try await plan(3))
+    try await sent.remember(
+      StoredWait(
+        until: TestStore.start + .seconds(3_600), reason: "busy", length: .seconds(3_600)), of: .transfer)
+    guard case .chunk(let chunk) = try await over.claim(at: TestStore.start + .seconds(3_600)) else {
+      Issue.record("nothing to claim")
+      return
+    }
+    _ = try await over.record(
+      AttemptRecord(
+        of: chunk, finishedAt: TestStore.start + .seconds(3_600), took: .zero, outcome: .accepted,
+        status: 200, code: nil, message: nil, isCounted: false, event: .accepted))
+    try await over.release(as: .finished, at: TestStore.start + .seconds(3_600))
+    #expect(try await remedy().contains("resume \(over.run) --ignore-wait"))
+    try await paused.release(as: .paused(.throttled, detail: nil), at: TestStore.start)
+    #expect(try await remedy().contains("resume \(paused.run) --ignore-wait"))
+  }
+
+  @Test("one word ends the waits of all budgets of a service, and none of another")
+  func ended() async throws {
+    let store = try await TestStore()
+    var sessions: [any RunSession] = []
+    for (number, url) in ["https://a.example.org", "https://b.example.org"].enumerated() {
+      var settings = RunSettings()
+      settings.baseURL = url
+      let session = try await PlannedItems.plan(
+        [PlannedItems.source(number)], chunkSize: 1, settings: settings, in: store.store,
+        at: TestStore.start, random: UInt64(number))
+      for (step, hours) in [(ChunkStep.transfer, 1), (.upload, 2)] {
+        let length = Duration.seconds(hours * 3_600)
+        try await session.remember(
+          StoredWait(until: TestStore.start + length, reason: "busy \(hours)", length: length), of: step)
+      }
+      sessions.append(session)
+    }
+    let ended = try await store.store.endWaits(holding: sessions[0].run, at: TestStore.start)
+    #expect(ended?.reason == "busy 2")
+    let found = try await waits(of: store, at: TestStore.start)
+    #expect(
+      found.message
+        == "nothing is sent to https://b.example.org until \(TestStore.start + .seconds(7_200)): busy 2")
   }
 
   @Test("of a service's waits the one that ends last counts, and those of other services are counted")

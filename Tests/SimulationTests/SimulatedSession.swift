@@ -130,8 +130,6 @@ struct SimulatedSession: RunSession {
     try await change("remember") { try await base.remember(wait, of: step) }
   }
 
-  func endWaits() async throws { try await change("end waits") { try await base.endWaits() } }
-
   func acceptance(of step: ChunkStep, after intents: Int) async throws -> StepAcceptance? {
     try await read("acceptance") { try await base.acceptance(of: step, after: intents) }
   }

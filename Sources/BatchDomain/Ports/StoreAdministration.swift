@@ -37,6 +37,11 @@ package protocol StoreAdministration: RunControl {
   /// - Throws: ``StoreError`` with code `owned` while a process owns the run.
   func change(_ settings: RunSettings, of run: RunID) async throws
 
+  /// Ends every wait that the service of a run asked for, for every run of that service; whatever this one is doing.
+  ///
+  /// - Returns: of the waits that were in force, the one with most of it left; `nil` when none was.
+  func endWaits(holding run: RunID, at now: Timestamp) async throws -> StoredWait?
+
   /// The runs that nobody works on and that a worker may take: those that were left for one (``PauseReason/detached``), and
   /// those whose owner is known to be dead or lost; the oldest first. Owners that are silent are watched from one call to the
   /// next.

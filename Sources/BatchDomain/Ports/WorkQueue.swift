@@ -56,9 +56,6 @@ package protocol WorkQueue: Sendable {
   /// restart keeps to it.
   func remember(_ wait: StoredWait, of step: ChunkStep) async throws
 
-  /// Ends every wait that holds this run back.
-  func endWaits() async throws
-
   /// Whether requests that a former owner of the run had under way may still be answered, or reach the service: its
   /// process was taken for lost and may live, or that may be true of an owner before it. What becomes of them comes through
   /// ``inherit(at:)``.

@@ -80,6 +80,7 @@ struct ResumeCommand: Subcommand {
     let retried = retry.reduce(into: Set<ChunkState>()) { $0.formUnion($1) }
     let toRetry = retried.reduce(0) { $0 + summary.counts.items(in: $1) }
     guard summary.state != .finished || toRetry > 0 || summary.counts.items(in: .unknown) > 0 else {
+      if ignoresWait { try await endWait(holding: id, in: store, context) }
       guard execution.tracks else { return try await execution.conclude(id) }
       return try await track(summary, execution, signals)
     }
@@ -95,9 +96,9 @@ struct ResumeCommand: Subcommand {
     let settings = try await changedSettings(of: id, in: store, context)
     try await ServiceConnections.requireCredentials(settings, in: context)
     try OpenFileLimit.requireRoom()
+    if ignoresWait { try await endWait(holding: id, in: store, context) }
     return try await execution.goOn(summary, settings, key: key, signals: signals) { session in
       if !retried.isEmpty { try await putBack(retried, in: session, context) }
-      if ignoresWait { try await endWait(of: session, context) }
     }
   }
 
@@ -129,14 +130,14 @@ struct ResumeCommand: Subcommand {
     _ = try await session.retry(states)
   }
 
-  /// Ends the wait of the service by a person's word.
-  private func endWait(of session: any RunSession, _ context: ProcessContext) async throws {
+  /// Ends the wait of the service by a person's word, also where nothing of the run is left to send: others are held back.
+  private func endWait(
+    holding run: RunID, in store: any BatchStore, _ context: ProcessContext
+  ) async throws {
     let now = context.clock.now()
-    let waits = try await session.standing().waits.values.filter { $0.left(at: now) > .zero }
-    guard let wait = waits.max(by: { $0.left(at: now) < $1.left(at: now) }) else {
+    guard let wait = try await store.endWaits(holding: run, at: now) else {
       return context.note("--ignore-wait: no wait is in force")
     }
-    try await session.endWaits()
     context.note(
       "--ignore-wait ends the wait until \(context.zone.text(now + wait.left(at: now), from: now)): "
         + VisibleText.escape(wait.reason, cutAt: 200))

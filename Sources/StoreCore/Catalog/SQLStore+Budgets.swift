@@ -44,6 +44,29 @@ extension SQLStore {
     }
   }
 
+  /// Ends every wait that the service of a run asked for.
+  package func endWaits(holding run: RunID, at now: Timestamp) async throws -> StoredWait? {
+    let service = try await settings(of: run).origin
+    return try await database.write { connection in
+      var ended: [StoredWait] = []
+      // A service may have several rows in a database of an older version.
+      for origin in try Self.origins(of: service, in: connection) {
+        ended += try connection.rows(
+          "SELECT wait_until, wait_reason, wait_ms FROM budget WHERE origin = ? AND wait_until IS NOT NULL",
+          .integer(origin)
+        ) {
+          StoredWait(
+            untilColumn: $0.optionalInt(0), reason: $0.optionalText(1), lengthColumn: $0.optionalInt(2))
+        }.compactMap(\.self)
+        try connection.run(
+          "UPDATE budget SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE origin = ?",
+          .integer(origin))
+      }
+      connection.revise()
+      return ended.filter { $0.left(at: now) > .zero }.max { $0.left(at: now) < $1.left(at: now) }
+    }
+  }
+
   /// Chunks of a run that are still to be decided, by step and state.
   package func openChunks(of run: RunID) async throws -> [OpenChunks] {
     try await reader.read { connection in

@@ -2,13 +2,14 @@ package import BatchDomain
 
 /// The waits that services asked for, as the store has them.
 package struct StandingWaits: Sendable, Equatable {
-  /// One service's wait, and the newest unfinished run that it holds back.
+  /// One service's wait, and a run by which it can be ended.
   struct Entry: Sendable, Equatable {
     /// Scheme, host and port of the service.
     var origin: String
     /// The wait.
     var wait: StoredWait
-    /// The run's id; `nil` when every run of that service is over.
+    /// The run's id: the newest that is paused, else that is finished, else that is being sent, perhaps by a process that died.
+    /// `nil` when there is none of these.
     var run: String?
   }
 
@@ -25,7 +26,10 @@ package struct StandingWaits: Sendable, Equatable {
     _ = try connection.rows(
       """
       SELECT origin.url, budget.wait_until, budget.wait_reason, budget.wait_ms,
-             (SELECT max(run.run_id) FROM run WHERE run.origin = origin.id AND run.state IN ('running', 'paused')),
+             (SELECT run.run_id FROM run
+              WHERE run.origin = origin.id AND run.state IN ('paused', 'finished', 'running')
+                AND \(RemovedRuns.areOthers)
+              ORDER BY CASE run.state WHEN 'paused' THEN 0 WHEN 'finished' THEN 1 ELSE 2 END, run.run_id DESC LIMIT 1),
              origin.id
       FROM budget JOIN origin ON origin.id = budget.origin WHERE budget.wait_until IS NOT NULL
       ORDER BY origin.url, origin.id, budget.wait_until DESC, budget.step

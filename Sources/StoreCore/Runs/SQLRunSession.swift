@@ -205,18 +205,6 @@ final class SQLRunSession: RunSession {
     try await database.write { [self] connection in try remember(wait, of: step, in: connection) }
   }
 
-  func endWaits() async throws {
-    try await database.write { [self] connection in
-      for step in settings.profile.steps {
-        try connection.run(
-          """
-          UPDATE budget SET wait_until = NULL, wait_reason = NULL, wait_ms = NULL WHERE origin = ? AND step = ?
-          """, .integer(origin), .text(step.rawValue))
-      }
-      connection.revise()
-    }
-  }
-
   /// Records a wait in the transaction that is under way, for every run of the service; a shorter one never
   /// replaces a longer one.
   func remember(_ wait: StoredWait, of step: ChunkStep, in connection: Connection) throws {

@@ -201,6 +201,29 @@ struct EndedRunTests {
     #expect(try Raw.query(row, in: stage.database) == before)
   }
 
+  @Test("--ignore-wait ends the wait by a run that is over, too: it holds the next ones back")
+  func endWaitOfFinishedRun() async throws {
+    let stage = try CommandStage()
+    let live = try await LiveRun(stage)
+    let run = live.session.run
+    let now = stage.clock.now()
+    for _ in 0..<3 { try await live.send(.notProcessed, .exhausted, at: now) }
+    // The answer to the last request said so.
+    try await live.session.remember(
+      StoredWait(until: now + .seconds(86_400), reason: "no requests left", length: .seconds(86_400)),
+      of: .transfer)
+    try await live.session.release(as: .finished, at: now)
+    let waits = "SELECT count(*) FROM budget WHERE wait_until IS NOT NULL"
+    #expect(try Raw.query(waits, in: stage.database) == ["1"])
+    #expect(try await stage.run(ResumeCommand.self, run.rawValue, "--ignore-wait") == .lost)
+    let said = stage.diagnostics.written
+    #expect(
+      said.contains("--ignore-wait ends the wait until ") && said.contains(": no requests left"), "\(said)")
+    #expect(try Raw.query(waits, in: stage.database) == ["0"])
+    #expect(try await stage.run(ResumeCommand.self, run.rawValue, "--ignore-wait") == .lost)
+    #expect(stage.diagnostics.written.contains("--ignore-wait: no wait is in force"))
+  }
+
   @Test("to retry what a finished run does not have repeats its result and leaves it as it was")
   func retryNothing() async throws {
     let stage = try CommandStage()

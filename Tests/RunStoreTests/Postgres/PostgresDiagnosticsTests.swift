@@ -40,7 +40,7 @@ struct PostgresDiagnosticsTests {
     #expect(
       waits.remedy?.description.contains("orchestrate resume \(session.run) --ignore-wait") == true,
       "\(String(describing: waits.remedy))")
-    try await session.endWaits()
+    _ = try await store.endWaits(holding: session.run, at: now)
     #expect(try await checks(target).last?.status == .ok)
     try await store.close()
   }

@@ -33,7 +33,7 @@ struct SameAnswersTests {
         division: Division(Piece.halves(of: chunks[7].items))))
     // One is left under way: its owner dies.
     try await session.remember(StoredWait(until: start + .seconds(60), reason: "busy"), of: .transfer)
-    try await session.endWaits()
+    _ = try await store.endWaits(holding: session.run, at: start)
     try await session.end(try await session.next(), .accepted, .accepted)
     try await session.release(as: .paused(.account, detail: "the key was refused"), at: start + .seconds(9))
 
