@@ -204,6 +204,14 @@ final class Dispatcher: Sendable {
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool { read { $0.isSettlingOver } }
 
+  /// Does something by which chunks of a lost owner may become pending, and keeps the senders meanwhile; does nothing once the run
+  /// is done.
+  func inheriting(_ body: () async throws -> Void) async rethrows {
+    handle(.inheriting(true))
+    defer { handle(.inheriting(false)) }
+    if read({ $0.isInheriting }) { try await body() }
+  }
+
   /// Whether later acceptances can still become witnesses.
   var canSendMore: Bool { read { $0.canSendMore } }
 

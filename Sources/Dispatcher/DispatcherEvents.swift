@@ -172,6 +172,8 @@ enum DispatcherEvent: Sendable {
   /// An unknown chunk is left to a person.
   case held(wasRefused: Bool)
 
+  /// The settler begins, or has ended, to look for what a lost owner left: chunks may become pending by it that nobody waits for.
+  case inheriting(Bool)
   /// What became of chunks that a lost owner had under way is durable.
   ///
   /// - Parameter wasHeld: whether its chunk was left to a person before.

@@ -20,6 +20,8 @@ struct DispatcherState: Sendable {
   private var openUnknowns: Int
   /// Chunks that a lost owner of the run has under way, perhaps.
   private var inherited: Int
+  /// Whether it is being looked for what a lost owner of the run left. As long as it is, the run is not done.
+  private(set) var isInheriting = false
   /// Refused chunks that wait to be looked up before they are divided.
   private var doubted = 0
   /// Changes that the store refuses for now.
@@ -131,6 +133,10 @@ struct DispatcherState: Sendable {
       decided(wasRefused: wasRefused)
       steps.hold()
       changed()
+    case .inheriting(let begins):
+      // Senders leave once the run is done, and nobody would send what becomes pending after that.
+      isInheriting = begins && !isDone
+      if !begins { changed() }
     case .inherited(let move, let wasHeld): take(move, wasHeld: wasHeld)
 
     case .cancelledPending(let recorded): take(recorded)
@@ -459,7 +465,7 @@ extension DispatcherState {
 
   /// Whether no chunk is open and none can become so.
   var isSettlingOver: Bool {
-    openUnknowns == 0 && inherited == 0 && working == 0
+    openUnknowns == 0 && inherited == 0 && !isInheriting && working == 0
       && (isPendingKnownEmpty && !isProcessing || isCancelled)
   }
 
@@ -556,7 +562,8 @@ extension DispatcherState {
   private var isProcessing: Bool { counts.chunks(in: .processing) > 0 }
 
   private var isDone: Bool {
-    isPendingKnownEmpty && working == 0 && openUnknowns == 0 && inherited == 0 && !isProcessing
+    isPendingKnownEmpty && working == 0 && openUnknowns == 0 && inherited == 0 && !isInheriting
+      && !isProcessing
   }
 
   /// The settler would wake at every change; what concerns it is a new unknown chunk, and the end.

@@ -51,7 +51,7 @@ struct Settler {
         let version = dispatcher.settlingVersion
         // A task that was cancelled does not wait any more, and would look again and again.
         if dispatcher.stopsSettling || Task.isCancelled { return }
-        try await inherit(&state)
+        try await inheritIfDue(&state)
         let chunks = try await openChunks(&state)
         if chunks.isEmpty {
           if dispatcher.isSettlingOver { return }
@@ -75,10 +75,14 @@ struct Settler {
   /// How often a new owner looks for what became of the chunks that a lost one had under way.
   static let inheritingInterval: Duration = .seconds(1)
 
-  /// Takes notice of what a lost owner of the run left.
-  private func inherit(_ state: inout State) async throws {
+  private func inheritIfDue(_ state: inout State) async throws {
     guard let next = state.nextInheriting, next <= clock.elapsed() else { return }
     state.nextInheriting = clock.elapsed() + Self.inheritingInterval
+    try await dispatcher.inheriting { try await inherit(&state) }
+  }
+
+  /// Takes notice of what a lost owner of the run left.
+  private func inherit(_ state: inout State) async throws {
     for move in try await persistently({ try await session.inherit(at: clock.now()) }) {
       var wasHeld = false
       if let chunk = move.chunk, move.wasUnknown {

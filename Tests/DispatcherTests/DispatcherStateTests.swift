@@ -1,5 +1,6 @@
 import BatchDomain
 import Testing
+
 @testable import Dispatcher
 
 @Suite("Dispatcher's machine: slots")
@@ -416,6 +417,54 @@ struct SettlerTurnTests {
     _ = machine.handle(.settlerWaits(version: later, until: machine.now.elapsed + .seconds(5)))
     machine.pass(5)
     #expect(machine.handle(.alarm).woken == [.settler: .look])
+  }
+
+  @Test("senders stay while it is looked for late words of a lost owner, of chunks that are held, too")
+  func lateWordAtTheEnd() {
+    var machine = Machine(chunks: 3)
+    machine.warmUp(1)
+    machine.wait(0..<1)
+    _ = machine.answer(machine.slot(), .unknown)
+    let lost = machine.moved(.pending, .unknown)
+    _ = machine.handle(.recorded(lost, ChunkMove(.answerLost, at: .transfer), outcome: .unknown))
+    _ = machine.handle(.held(wasRefused: false))
+    machine.pass(60)
+    machine.wait(0..<1)
+
+    _ = machine.handle(.inheriting(true))
+    #expect(machine.state.isInheriting)
+    _ = machine.answer(machine.slot(), .accepted)
+    let accepted = machine.moved(.pending, .accepted)
+    _ = machine.handle(.recorded(accepted, ChunkMove(.accepted, at: .transfer), outcome: .accepted))
+    #expect(machine.wait(1..<2).woken.isEmpty)
+    #expect(!machine.state.isSettlingOver)
+    let toSend = InheritedMove(
+      machine.moved(.unknown, .pending), chunk: ChunkNumber(2), step: .transfer, event: .settledNotReceived,
+      wasUnknown: true)
+    guard case .claim? = machine.handle(.inherited(toSend, wasHeld: true)).woken[.sender(1)] else {
+      Issue.record("nobody sends what a late word gave back")
+      return
+    }
+    _ = machine.handle(.inheriting(false))
+    _ = machine.answer(machine.slot(), .accepted)
+    let last = machine.moved(.pending, .accepted)
+    _ = machine.handle(.recorded(last, ChunkMove(.accepted, at: .transfer), outcome: .accepted))
+    #expect(machine.state.isSettlingOver)
+    #expect(machine.wait(1..<2).woken == [.sender(1): .leave])
+  }
+
+  @Test("senders that waited for a late word leave when none came; once they left, none is looked for")
+  func noLateWord() {
+    var machine = Machine(chunks: 1)
+    machine.wait(0..<1)
+    _ = machine.handle(.inheriting(true))
+    _ = machine.answer(machine.slot(), .accepted)
+    let accepted = machine.moved(.pending, .accepted)
+    _ = machine.handle(.recorded(accepted, ChunkMove(.accepted, at: .transfer), outcome: .accepted))
+    #expect(machine.wait(1..<2).woken.isEmpty)
+    #expect(machine.handle(.inheriting(false)).woken == [.sender(1): .leave])
+    _ = machine.handle(.inheriting(true))
+    #expect(!machine.state.isInheriting && machine.state.isSettlingOver)
   }
 
   @Test("what happened since it asked is not slept through")
