@@ -197,6 +197,42 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "a signal while S3 takes connections and says nothing stops the run at once, before anything is sent",
+    .timeLimit(.minutes(5)))
+  func stoppedBeforeSending() async throws {
+    let scene = try await scene(videos: 3)
+    let manifest = try await run(["list", "s3://\(Self.bucket)/", "--index-id", Scene.index], scene)
+    let path = try scene.folder.write(manifest.output, to: "bucket.json")
+    var toSilence = environment(scene)
+    let log = scene.folder.file("events")
+    for arguments in [["submit", path, "--profile", "v1.3"] + scene.here, ["resume", "latest"]] {
+      let silent = try SilentServer()
+      toSilence["AWS_ENDPOINT_URL_S3"] = silent.url
+      let process = try OrchestrateProcess(
+        arguments + ["--format", "json", "--events", log], environment: toSilence)
+      await silent.waitForConnection()
+      process.send(SIGTERM)
+      let ending = await process.ended()
+      #expect(ending.status == 3, "\(ending.diagnostics)\(ending.output)")
+      #expect(ending.diagnostics.contains("stopping: nothing was sent"), "\(ending.diagnostics)")
+      let left = try #require(try json(ending.output)["run"] as? [String: Any])
+      #expect(left["state"] as? String == "paused" && left["reason"] as? String == "signal", "\(left)")
+      silent.stop()
+    }
+    let events = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map {
+      try json(String($0))
+    }
+    #expect(
+      events.map { $0["event"] as? String } == ["planned", "stopping", "ended", "stopping", "ended"])
+    #expect(
+      events.filter { $0["event"] as? String == "stopping" }.allSatisfy { $0["cause"] as? String == "asked" })
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.isEmpty)
+    let resumed = try await run(["resume", "latest"], scene)
+    #expect(resumed.status == 0, "\(resumed.diagnostics)\(resumed.output)")
+    await scene.server.stop()
+  }
+
   @Test("a service that fetches with HEAD first cannot use any URL: the run pauses after one item")
   func canary() async throws {
     let scene = try await scene(videos: 6) { $0.assets?.fetch = .headThenGet }

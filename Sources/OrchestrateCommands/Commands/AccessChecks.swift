@@ -174,7 +174,7 @@ enum IndexHealth {
       return HealthCheck(
         .index, .problem, "index \(name) does not exist for this key",
         remedy: "check the id, and whether the key belongs to the account that has the index")
-    case .unread(_, let detail):
+    case .unread(_, let detail, _):
       return HealthCheck(
         .index, .problem, "index \(name) could not be looked at: \(detail)",
         remedy: "see the check of the service, or try again later")

@@ -120,8 +120,8 @@ struct RunExecution {
     if !isCancelling { try await sayForecast(session, settings) }
     let connection = try await ServiceConnections.open(
       settings, run: session.run, key: key, route: route, in: context)
-    let look: Result<Preflight.Obstacle?, any Error> =
-      isCancelling ? .success(nil) : await obstacle(session, connection, isNew: isNew)
+    let look: Result<Hindrance?, any Error> =
+      isCancelling ? .success(nil) : await hindrance(session, connection, isNew: isNew, signals)
     let isSending = if case .success(nil) = look { true } else { false }
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database),
@@ -141,13 +141,13 @@ struct RunExecution {
     let result = await RunNotices.during(
       notices, beats: isSending, look: { try await store.summary(of: session.run) }
     ) {
-      if let obstacle = try look.get() { return try await leave(session, obstacle, events) }
+      if let hindrance = try look.get() { return try await leave(session, hindrance, events) }
       return try await progress.during {
         // Senders wait for the network most of the time, and are woken where it is read.
         try await withTaskExecutorPreference(connection.executor) {
           let ending = try await loop.run(
             isCancelling: isCancelling,
-            stops: signals.stops(as: givesBack ? .paused(.detached, detail: nil) : .asked),
+            stops: signals.stops(as: stopCause),
             suspension: suspension)
           // Notifications and the result may still take their time.
           tidyAfter(session.run, signals)
@@ -174,30 +174,92 @@ struct RunExecution {
     context.note("forecast: \(words.sentence(forecast, now: now))")
   }
 
-  /// Looks at what every request would fail on.
+  /// Why a run is left before anything of it is sent.
+  private struct Hindrance: Sendable {
+    /// How it is left.
+    var exit: RunExit
+    /// What observers are told.
+    var cause: StopCause
+
+    /// The run is paused for a reason that the looks before the first request found.
+    init(_ obstacle: Preflight.Obstacle) {
+      exit = .paused(obstacle.reason, detail: obstacle.detail)
+      cause = .paused(obstacle.reason, detail: obstacle.detail)
+    }
+
+    /// The process was asked to stop.
+    init(askedToStop cause: StopCause) {
+      if case .paused(let reason, let detail) = cause {
+        exit = .paused(reason, detail: detail)
+      } else {
+        exit = .paused(.signal, detail: nil)
+      }
+      self.cause = cause
+    }
+  }
+
+  /// As what this process leaves a run when it is asked to stop.
+  private var stopCause: StopCause { givesBack ? .paused(.detached, detail: nil) : .asked }
+
+  /// Looks at what every request would fail on, until the process is asked to stop.
   ///
   /// - Returns: why nothing may be sent; `nil` when sending may begin.
-  private func obstacle(
-    _ session: any RunSession, _ connection: OpenService, isNew: Bool
-  ) async -> Result<Preflight.Obstacle?, any Error> {
-    do {
-      let found = try await connection.preflight(session, isNew)
+  private func hindrance(
+    _ session: any RunSession, _ connection: OpenService, isNew: Bool, _ signals: StopSignals
+  ) async -> Result<Hindrance?, any Error> {
+    let stops = signals.stops(as: stopCause)
+    let first = await withTaskGroup(of: Look?.self) { group in
+      group.addTask { .over(await preflight(session, connection, isNew: isNew)) }
+      group.addTask {
+        for await cause in stops { return .stopped(cause) }
+        return nil
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? nil
+    }
+    let hindrance: Hindrance?
+    switch first {
+    case .stopped(let cause): hindrance = Hindrance(askedToStop: cause)
+    case .over(.success(let found)):
       for warning in found.warnings { context.note("warning: \(warning)") }
-      return .success(found.obstacle)
+      hindrance = found.obstacle.map { Hindrance($0) }
+    case .over(.failure(let error)): return .failure(error)
+    case nil: hindrance = nil
+    }
+    guard let hindrance else { return .success(nil) }
+    do {
+      // A run that is decided or being cancelled ends as such, which is for the loop to do.
+      let standing = try await session.standing()
+      guard standing.request != .cancel, standing.counts.openChunks > 0 else { return .success(nil) }
     } catch {
       return .failure(error)
     }
+    if case .stopped = first {
+      context.note("stopping: nothing was sent (a second signal exits immediately)")
+    }
+    return .success(hindrance)
+  }
+
+  /// What came first.
+  private enum Look: Sendable {
+    case over(Result<Preflight, any Error>)
+    case stopped(StopCause)
+  }
+
+  private func preflight(
+    _ session: any RunSession, _ connection: OpenService, isNew: Bool
+  ) async -> Result<Preflight, any Error> {
+    do { return .success(try await connection.preflight(session, isNew)) } catch { return .failure(error) }
   }
 
   /// Pauses a run of which nothing may be sent.
   private func leave(
-    _ session: any RunSession, _ obstacle: Preflight.Obstacle, _ events: RunEventLog?
+    _ session: any RunSession, _ hindrance: Hindrance, _ events: RunEventLog?
   ) async throws -> RunExit {
     // Progress is not told: it would speak of requests in flight.
-    events?.observe(.stopping(.paused(obstacle.reason, detail: obstacle.detail)))
-    let ending = RunExit.paused(obstacle.reason, detail: obstacle.detail)
-    try await session.release(as: ending, at: context.clock.now())
-    return ending
+    events?.observe(.stopping(hindrance.cause))
+    try await session.release(as: hindrance.exit, at: context.clock.now())
+    return hindrance.exit
   }
 
   /// Tells how a run ended of which every item was known, and writes the result.

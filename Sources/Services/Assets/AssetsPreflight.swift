@@ -58,8 +58,10 @@ package enum IndexLook: Sendable, Equatable {
   case missing
   /// The service did not say it.
   ///
-  /// - Parameter pause: why a run would be paused; `nil` for trouble that may pass.
-  case unread(pause: PauseReason?, detail: String)
+  /// - Parameters:
+  ///   - pause: why a run would be paused; `nil` for trouble that may pass.
+  ///   - isSilent: whether no answer came within the time limit.
+  case unread(pause: PauseReason?, detail: String, isSilent: Bool = false)
 }
 
 extension AssetsService {
@@ -80,10 +82,12 @@ extension AssetsService {
       switch await look(at: index, items: indexes[index] ?? 0) {
       case .found(_, let notes): result.notes += notes
       case .missing: result.missing.append(index)
-      case .unread(let reason?, let detail):
+      case .unread(let reason?, let detail, _):
         result.obstacle = AssetsPreflight.Obstacle(reason: reason, detail: detail)
         return result
-      case .unread(nil, _): break
+      case .unread(nil, _, let isSilent):
+        // Each of the others would take as long, and the run meets it in its own way.
+        if isSilent { return result }
       }
     }
     if !result.missing.isEmpty, result.missing.count == indexesAsked, indexesAsked == indexes.count {
@@ -132,7 +136,8 @@ extension AssetsService {
     } catch {
       if error.isMissing { return .missing }
       return .unread(
-        pause: error.pause, detail: error.pause.map { detail(of: error, $0) } ?? error.reason)
+        pause: error.pause, detail: error.pause.map { detail(of: error, $0) } ?? error.reason,
+        isSilent: error.isTimeout)
     }
   }
 
@@ -164,5 +169,16 @@ extension AssetsService {
           + "the plan of the account may limit both")
     }
     return notes
+  }
+}
+
+extension ListingFailure {
+  /// Whether no answer came within a time limit.
+  fileprivate var isTimeout: Bool {
+    if case .transport(let failure) = self {
+      ["timeout", "connect_timeout"].contains(failure.code)
+    } else {
+      false
+    }
   }
 }

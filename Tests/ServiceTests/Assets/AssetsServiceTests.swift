@@ -386,6 +386,22 @@ import Testing
     #expect(all.obstacle?.reason == .index)
   }
 
+  @Test func `a service that does not answer is asked about one index, not about each`() async throws {
+    for code in ["timeout", "connect_timeout"] {
+      let silent = ListingFailure.transport(
+        TransportFailure(progress: .maybeWritten, code: code, message: "no answer"))
+      let model = ModelAssets(.init(failures: [.index: silent]))
+      let result = try await service(model).preflight(["i1": 1, "i2": 1, "i3": 1])
+      #expect(result == AssetsPreflight())
+      #expect(model.calls.entries == [.index])
+    }
+    let broken = ListingFailure.transport(
+      TransportFailure(progress: .maybeWritten, code: "reset", message: "m"))
+    let model = ModelAssets(.init(failures: [.index: broken]))
+    _ = try await service(model).preflight(["i1": 1, "i2": 1, "i3": 1])
+    #expect(model.calls.entries == [.index, .index, .index])
+  }
+
   @Test func `an asset of an item that was never sent as far as the store knows is found by its tag`()
     async throws
   {
