@@ -25,7 +25,9 @@ final class PostgresConnection: SQLEngine {
     locking: " FOR NO KEY UPDATE",
     snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-    beginPassing: "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s'")
+    beginPassing:
+      "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+  )
 
   /// Whether the last COMMIT was confirmed by an answer of its own that came without a warning. A synchronous standby whose
   /// confirmation was not waited for is told by a warning, with success.

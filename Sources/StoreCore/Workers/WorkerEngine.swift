@@ -415,13 +415,21 @@ package final class WorkerEngine: StoreEngine {
     let asked = clock.elapsed()
     let requests = underWay.withLockedValue { $0 }
     let (moment, isLost) = try await database.read { [worker, obstacle, hasToLeave] connection in
-      // Whether a beat survives the server does not matter.
-      try connection.execute(
-        """
-        \(connection.dialect.beginPassing);
-        UPDATE worker SET beat = beat + 1, beat_at = \(connection.dialect.now), in_flight = \(requests) WHERE id = '\(worker.id)';
-        COMMIT
-        """)
+      do {
+        // Whether a beat survives the server does not matter.
+        try connection.execute(
+          """
+          \(connection.dialect.beginPassing);
+          UPDATE worker SET beat = beat + 1, beat_at = \(connection.dialect.now), in_flight = \(requests) WHERE id = '\(worker.id)';
+          COMMIT
+          """)
+      } catch {
+        let cause = error
+        // What stands behind the statement that failed was not run, COMMIT neither: the next beat would fail in the same
+        // transaction. Where not even this gets through, the connection broke and is made anew.
+        if connection.isInTransaction { do { try connection.rollBack() } catch { throw cause } }
+        throw cause
+      }
       let isLost = try connection.first(
         "SELECT lost_at IS NOT NULL FROM worker WHERE id = ?", .text(worker.id)
       ) {
