@@ -260,19 +260,23 @@ final class PostgresConnection: SQLEngine {
     guard case .writer(let client, let history) = role else { return }
     wasConfirmed = false
     disconnect()
+    guard try lastMark(of: client, history) == transaction else {
+      throw StoreError(.unreachable, "the connection broke before a change was committed: \(cause)")
+    }
+    if isDurable { history.confirmed(transaction) }
+  }
+
+  /// Asks for the mark until it is told: also a connection that comes about may break before it has an answer, as where a
+  /// pooler answers for a server that is gone.
+  private func lastMark(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64? {
     let end = ContinuousClock.now + patience
     while true {
       do throws(StoreError) {
-        let found = try markedTransaction(of: client, history)
-        guard found == transaction else {
-          throw StoreError(.unreachable, "the connection broke before a change was committed: \(cause)")
-        }
-        if isDurable { history.confirmed(transaction) }
-        return
+        return try markedTransaction(of: client, history)
       } catch {
         let mayPass = error.code == .unreachable || error.code == .locked
-        guard mayPass, handle == nil || error.code == .locked else { throw error }
-        guard ContinuousClock.now < end else {
+        disconnect()
+        guard mayPass, ContinuousClock.now < end else {
           // Whether the change was made is not known: nothing may be built on either.
           throw StoreError(
             .inputOutput, "whether the last change was made cannot be found out: \(error.message)",
@@ -283,7 +287,8 @@ final class PostgresConnection: SQLEngine {
     }
   }
 
-  private func markedTransaction(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64 {
+  /// - Returns: `nil` where the database has no mark of this process: then it lacks more than the last transaction.
+  private func markedTransaction(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64? {
     let connection = try connected()
     // Says that the row is there: nobody removes it while its owner lives.
     guard
@@ -296,11 +301,12 @@ final class PostgresConnection: SQLEngine {
       PQclear(result)
       PQclear(PQexec(connection, "ROLLBACK"))
     }
-    guard PQresultStatus(result) == PGRES_TUPLES_OK, PQntuples(result) == 1,
-      let number = Int64(String(cString: PQgetvalue(result, 0, 0)))
-    else { throw failure(of: result, operation: "find out what became of a change") }
-    isMarked = true
+    guard PQresultStatus(result) == PGRES_TUPLES_OK else {
+      throw failure(of: result, operation: "find out what became of a change")
+    }
+    let number = PQntuples(result) > 0 ? Int64(String(cString: PQgetvalue(result, 0, 0))) : nil
     history.connected(to: try identity(), mark: number)
+    isMarked = number != nil
     return number
   }
 

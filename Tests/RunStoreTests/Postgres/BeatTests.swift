@@ -13,7 +13,9 @@ struct BeatTests {
     }
   }
 
-  private func worker(of store: SQLStore) throws -> String { try #require(store.engine as? WorkerEngine).worker.id }
+  private func worker(of store: SQLStore) throws -> String {
+    try #require(store.engine as? WorkerEngine).worker.id
+  }
 
   @Test("a beat that the server ended is followed by the next one")
   func failedBeat() async throws {
