@@ -29,6 +29,9 @@ package struct RunLoop: Sendable {
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
 
+  /// What ends the work on a run also while nothing is sent: it is another process's, or has to be.
+  private static let leaving: Set<StoreError.Code> = [.owned, .schema, .lostChanges]
+
   /// A loop over a run this process owns.
   ///
   /// - Parameters:
@@ -148,6 +151,10 @@ package struct RunLoop: Sendable {
         isInTrouble = false
       } catch is CancellationError {
         return
+      } catch let error as StoreError where Self.leaving.contains(error.code) {
+        // No claim may be due for hours, and others wait for this process to leave.
+        dispatcher.stop(for: .store(error))
+        return
       } catch {
         // The next change meets the same trouble, and is what decides about it.
         if !isInTrouble { dispatcher.tell(.storeTrouble(String(describing: error))) }
@@ -158,13 +165,14 @@ package struct RunLoop: Sendable {
 
   private func leave(_ dispatcher: Dispatcher) async throws -> RunExit {
     var stop = dispatcher.stop
+    var refusal: StoreError?
     if case .store(let error) = stop {
       switch error.code {
       case .lostChanges: stop = .paused(.failedOver, detail: error.message)
       case .schema:
-        // Everything is recorded, and a newer program goes on with it.
-        try await session.release(as: .paused(.detached, detail: error.message), at: clock.now())
-        throw error
+        // Everything is recorded, and a newer program goes on with what is left.
+        stop = .paused(.detached, detail: error.message)
+        refusal = error
       default: throw error
       }
     }
@@ -189,6 +197,7 @@ package struct RunLoop: Sendable {
         }
     }
     try await persistently { try await session.release(as: ending, at: clock.now()) }
+    if let refusal { throw refusal }
     return ending
   }
 }

@@ -133,6 +133,25 @@ struct WindowRunTests {
     #expect(service.listings < 3_000, "\(service.listings)")
   }
 
+  @Test("a run that waits for its window is left at once when another process has taken it")
+  func takenMeanwhile() async throws {
+    let scene = try await RunScene(items: 2) { settings in
+      settings.windows = [SendingWindow(opens: 23 * 60, closes: 23 * 60 + 30)]
+      settings.zone = "UTC"
+    }
+    let service = ModelService(clock: scene.clock) { _, _ in .accept }
+    await #expect {
+      try await scene.run(service) { _ in
+        while scene.events.waits.isEmpty { await Task.yield() }
+        try await scene.store.database.write { try $0.run("UPDATE run SET owner = owner + 1") }
+      }
+    } throws: {
+      ($0 as? StoreError)?.code == .owned
+    }
+    // The clock begins at 15:06:40. A claim meets the other owner when the window opens.
+    #expect(scene.clock.elapsed() < .seconds(7 * 3_600), "\(scene.clock.elapsed())")
+  }
+
   @Test("nothing is sent outside, all of it is sent in the end, and lost answers are settled outside")
   func wholeRun() async throws {
     let scene = try await RunScene(items: 300) { settings in

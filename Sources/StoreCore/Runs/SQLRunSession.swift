@@ -249,13 +249,20 @@ final class SQLRunSession: RunSession {
   }
 
   func request() async throws -> RunRequest? {
-    try await database.read { [row, owner] connection in
-      try connection.first(
+    let (isOwned, request) = try await database.read { [row, owner] connection in
+      let found = try connection.first(
         "SELECT CASE WHEN cancelling = 1 THEN 'cancel' ELSE request END FROM run WHERE id = ? AND owner = ?",
         .integer(row),
         .integer(owner)
-      ) { $0.optionalText(0) }.flatMap { $0 }.flatMap(RunRequest.init(rawValue:))
+      ) { $0.optionalText(0).flatMap(RunRequest.init(rawValue:)) }
+      return (found != nil, found.flatMap { $0 })
     }
+    // A change says whether another process took the run or the database lost what it had confirmed, and leaves word of claims
+    // that were never sent.
+    if !isOwned { try await change { _, _ in } }
+    try engine.confirmSchema()
+    try engine.confirmLife()
+    return request
   }
 
   func cancelPending() async throws -> Recorded {

@@ -76,6 +76,7 @@ extension SQLStore: RunRemoving {
   }
 
   package func remove(_ run: OldRun, at now: Timestamp) async throws -> RunRemoval {
+    try engine.confirmSchema()
     let examined = try await examine(run, at: now)
     guard examined.kept == nil, let row = try await row(ofAny: run.run) else { return examined }
     // The process that has its lock resumes it, or removes it.
@@ -131,6 +132,8 @@ extension SQLStore: RunRemoving {
   private func removeRows(of row: Int64, at now: Timestamp) async throws {
     var rows = RunRows(run: row, at: now)
     while true {
+      // The next removal, by a newer program, goes on with it.
+      try engine.confirmSchema()
       let start = ContinuousClock.now
       // What a power cut takes back of it is removed by the next removal.
       let (page, next) = try await database.write(isDurable: false) { [rows] connection in

@@ -8,6 +8,7 @@ extension SQLStore: Tracking {
   package func follow(
     of run: RunID, after: Int?, limit: Int, mark: @escaping @Sendable (SentItem) -> String?
   ) async throws -> (followed: Int, next: Int?) {
+    try engine.confirmSchema()
     let row = try await database.write(isDurable: false) { connection in
       let row = try Self.row(of: run, in: connection)
       try connection.run("INSERT INTO tracked_run (run) VALUES (?) ON CONFLICT DO NOTHING", .integer(row))
@@ -73,6 +74,7 @@ extension SQLStore: Tracking {
   }
 
   package func record(_ page: ListedPage, of listing: OpenListing, isByID: Bool) async throws -> Int {
+    try engine.confirmSchema()
     let videos = page.videos.compactMap { video in video.mark.map { (video: video, mark: Self.digest($0)) } }
     return try await database.write(isDurable: false) { connection in
       var changed = 0
@@ -277,7 +279,8 @@ extension SQLStore: Tracking {
   }
 
   package func lookRequestedAt() async throws -> Timestamp? {
-    try await reader.read { connection in
+    try engine.confirmSchema()
+    return try await reader.read { connection in
       try connection.first("SELECT requested_at FROM look_request") {
         Timestamp(milliseconds: Int64($0.int(0)))
       }

@@ -51,4 +51,60 @@ struct BeatTests {
     try await other.close()
     try await store.close()
   }
+
+  /// A worker with a run that it does not send now, which has beaten once after something was done to its database.
+  private func beaten(
+    _ act: @escaping @Sendable (Connection) throws -> Void
+  ) async throws -> (store: SQLStore, session: any RunSession) {
+    let cluster = try #require(PostgresCluster.shared)
+    let clock = ManualClock()
+    let store = try await PostgresStore.open(
+      cluster.makeTarget(), createsSchema: true, stampsIntents: false, cluster.surroundings(clock))
+    let session = try await PlannedItems.plan(
+      [PlannedItems.source(0)], chunkSize: 1, in: store, at: clock.now())
+    #expect(try await session.request() == nil)
+    try await store.database.write { try act($0) }
+    await clock.waitForSleepers(1)
+    clock.advance(by: .seconds(2))
+    await clock.waitForSleepers(1)
+    return (store, session)
+  }
+
+  @Test(
+    "a process that has to leave for a newer one knows it while nothing is sent, and so do those that track")
+  func announcedMeanwhile() async throws {
+    let (store, session) = try await beaten { _ = try $0.run("UPDATE engine SET required_schema = 9999") }
+    let leaves = { (error: any Error) in (error as? StoreError)?.code == .schema }
+    await #expect { _ = try await session.request() } throws: { leaves($0) }
+    await #expect { _ = try await store.lookRequestedAt() } throws: { leaves($0) }
+    await #expect {
+      _ = try await store.follow(of: session.run, after: nil, limit: 1) { _ in nil }
+    } throws: {
+      leaves($0)
+    }
+    try await store.close()
+  }
+
+  @Test("a process that others take for lost knows it while nothing is sent")
+  func lostMeanwhile() async throws {
+    let (store, session) = try await beaten { _ = try $0.run("UPDATE worker SET lost_at = beat_at") }
+    await #expect {
+      _ = try await session.request()
+    } throws: {
+      ($0 as? StoreError)?.code == .owned
+    }
+    try await store.close()
+  }
+
+  @Test("a run that another process has taken is told as that, with its owner's name")
+  func takenMeanwhile() async throws {
+    let (store, session) = try await beaten { _ = try $0.run("UPDATE run SET owner = owner + 1") }
+    await #expect {
+      _ = try await session.request()
+    } throws: {
+      let error = $0 as? StoreError
+      return error?.code == .owned && error?.message.contains("was taken over by another process") == true
+    }
+    try await store.close()
+  }
 }
