@@ -76,14 +76,23 @@ struct PostgresMigrator {
       // Before the second step nobody can be told.
       from >= 2
     else { return 0 }
-    try connection.execute(
-      "UPDATE engine SET required_schema = \(last.number) WHERE required_schema < \(last.number)")
+    try announce(last, in: connection)
     return try connection.first(
       """
       SELECT count(*) FROM worker
       WHERE left_at IS NULL AND lost_at IS NULL AND beat_at > \(connection.dialect.now) - ?
       """, .integer(silence.millisecondsRoundedUp)
     ) { $0.int(0) } ?? 0
+  }
+
+  /// Writes the number of a step for those at work. Under the lock that every change shares: who begins meanwhile is counted
+  /// by the look that follows, or finds the number.
+  private func announce(_ step: Migrations.Step, in connection: Connection) throws {
+    let required = try connection.first("SELECT required_schema FROM engine WHERE id = 1") { $0.int(0) } ?? 0
+    guard required < step.number else { return }
+    try inTransaction(connection) {
+      try connection.execute("UPDATE engine SET required_schema = \(step.number)")
+    }
   }
 
   /// Why a process that knows these steps must not go on with a database; `nil` where it may.
@@ -101,11 +110,16 @@ struct PostgresMigrator {
   /// - Returns: how many were applied.
   @discardableResult
   func migrate(_ connection: Connection, at place: String) throws -> Int {
-    try connection.execute("BEGIN; SELECT pg_advisory_xact_lock(\(PostgresConnection.storeLock))")
+    try inTransaction(connection) { try apply(to: connection, at: place) }
+  }
+
+  /// Makes a change while nobody else makes one.
+  private func inTransaction<T>(_ connection: Connection, _ change: () throws -> T) throws -> T {
     do {
-      let count = try apply(to: connection, at: place)
+      try connection.execute("BEGIN; SELECT pg_advisory_xact_lock(\(PostgresConnection.storeLock))")
+      let value = try change()
       try connection.execute("COMMIT")
-      return count
+      return value
     } catch {
       let cause = error
       // The cause is the better thing to report.

@@ -65,6 +65,7 @@ package enum PostgresStore {
     let place = Place(target, surroundings)
     let reader = place.reader()
     try await place.checkSchema(on: reader, createsSchema: createsSchema)
+    try await place.refuseObstacle(on: reader)
     let engine = try await place.engine(on: reader)
     let database = try await Database.open(
       opener: place.opener(.writer(client: engine.worker.id, history: engine.history)))
@@ -205,6 +206,15 @@ package enum PostgresStore {
           .schema, "\(shown) has schema \(from), and this program needs \(Migrations.postgres.count)",
           remedy: "run `orchestrate migrate` once; workers of an older version may have to be stopped before")
       }
+    }
+
+    /// Refuses a database that is about to be brought to a schema this program does not know, before anything is changed in it.
+    func refuseObstacle(on reader: Database) async throws {
+      let shown = target.shown
+      let obstacle = try await reader.read {
+        try PostgresMigrator(steps: Migrations.postgres).obstacle(in: $0, at: shown)
+      }
+      if let obstacle { throw obstacle }
     }
 
     /// Removes the marks of connections whose process is long gone.

@@ -49,8 +49,8 @@ package final class WorkerEngine: StoreEngine {
   ///   - clock: the machine's: its time that never goes back is what silence is measured with.
   ///   - watchdog: ends this process when it is stopped while requests are under way; `nil` for none, in tests.
   ///   - notify: says something to the person who runs this process.
-  ///   - obstacle: why this program has to leave the store to a newer one, looked at with each beat; `nil` where that cannot
-  ///     happen.
+  ///   - obstacle: why this program has to leave the store to a newer one, looked at before it begins and with each beat;
+  ///     `nil` where that cannot happen.
   ///   - executor: where beats are made; `nil` for the shared task pool.
   ///   - scratch: opens a database for what does not fit into memory.
   package init(
@@ -379,7 +379,9 @@ package final class WorkerEngine: StoreEngine {
   package func begin(on database: Database, beatingOn beats: Database) async throws {
     let lock = locks.hold(worker.id)
     heldLock.withLockedValue { $0 = lock }
-    let moment = try await database.write { [worker] connection in
+    let moment = try await database.write { [worker, obstacle] connection in
+      // In the transaction: an announcement waits for it, and then counts this worker, or was made before.
+      if let reason = try obstacle?(connection) { throw reason }
       // Rows of processes that are long gone and own nothing.
       try connection.run(
         """

@@ -72,4 +72,52 @@ struct PostgresMigratorTests {
         == 0)
     try await store.close()
   }
+
+  @Test("a program that does not know an announced step begins nothing, and changes nothing")
+  func announcedBefore() async throws {
+    let cluster = try #require(PostgresCluster.shared)
+    let target = try cluster.makeTarget()
+    let store = try await PostgresStore.open(target, createsSchema: true, cluster.surroundings(ManualClock()))
+    let newer = newer(isBreaking: true)
+    _ = try await store.reader.read { try newer.announce(in: $0, at: "db", silence: .seconds(15)) }
+    await #expect {
+      _ = try await PostgresStore.open(target, createsSchema: false, cluster.surroundings(ManualClock()))
+    } throws: {
+      ($0 as? StoreError)?.code == .schema
+    }
+    let workers = try await store.reader.read { connection in
+      try connection.first("SELECT count(*) FROM worker") { $0.int(0) }
+    }
+    #expect(workers == 1)
+    // One that only reads goes on, and is not waited for.
+    try await PostgresStore.openForReading(target, cluster.surroundings(ManualClock())).close()
+    try await store.close()
+  }
+
+  @Test("a program that begins while a step is announced finds the number, or is counted")
+  func announcedMeanwhile() async throws {
+    let (store, _) = try await migrated()
+    let own = PostgresMigrator(steps: Self.known)
+    let engine = WorkerEngine(
+      worker: Worker(version: "test", random: SeededRandom(seed: .random(in: 0 ... .max))),
+      locks: NoLocks(), clock: ManualClock(), watchdog: nil, notify: { _ in },
+      obstacle: { try own.obstacle(in: $0, at: "db") },
+      scratch: { throw StoreError(.internal, "nothing is put aside") })
+    // It was opened before the announcement.
+    let newer = newer(isBreaking: true)
+    _ = try await store.reader.read { try newer.announce(in: $0, at: "db", silence: .seconds(15)) }
+    await #expect {
+      try await engine.begin(on: store.database, beatingOn: store.reader)
+    } throws: {
+      ($0 as? StoreError)?.code == .schema
+    }
+    #expect(
+      try await store.reader.read { try newer.announce(in: $0, at: "db", silence: .seconds(15)) } == 1)
+    try await store.close()
+  }
+
+  private struct NoLocks: WorkerLocks {
+    func hold(_ worker: String) -> (any HeldLock)? { nil }
+    func look(at worker: String) -> LockLook { .unknown }
+  }
 }
