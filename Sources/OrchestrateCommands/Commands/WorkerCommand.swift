@@ -90,6 +90,8 @@ struct WorkerCommand: Subcommand {
         let since = trouble ?? context.clock.elapsed()
         if trouble == nil { context.note("warning: \(VisibleText.escape(error.description)); trying again") }
         trouble = since
+        // Whether there is something to take is not known meanwhile.
+        isIdleSince = context.clock.elapsed()
         guard context.clock.elapsed() - since < store.patience else { throw error }
       }
       if let run = try await takeFirst(of: runs, &aside, execution, key: key, signals: signals) {
