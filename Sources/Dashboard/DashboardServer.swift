@@ -135,9 +135,18 @@ package final class HealthServer: Sendable {
       return Answer.text(
         "the database was not reached for \(silence.components.seconds) s\n", status: .serviceUnavailable)
     }
-    let (port, serving) = try await DashboardServer.listen(
-      "0.0.0.0", port, router, connections: 16, bound: NIOLockedValueBox(port))
-    return HealthServer(port: port, serving: serving)
+    func listen(_ address: String) async throws -> HealthServer {
+      let (port, serving) = try await DashboardServer.listen(
+        address, port, router, connections: 16, bound: NIOLockedValueBox(port))
+      return HealthServer(port: port, serving: serving)
+    }
+    do {
+      // IPv4 as well, unless the system keeps the two apart.
+      return try await listen("::")
+    } catch is DashboardServer.BindError {
+      // Without IPv6; a port that is taken is taken here, too, and is told by this.
+      return try await listen("0.0.0.0")
+    }
   }
 
   /// Stops to answer.
