@@ -67,7 +67,9 @@ package struct RunLoop: Sendable {
     -> RunExit
   {
     let calendar = try settings.calendar()
-    let standing = try await session.standing()
+    let standing = try await StorePatience(clock: clock, patience: storePatience) { [observer] in
+      observer.observe(.storeTrouble($0.description))
+    }({ try await session.standing() })
     let dispatcher = Dispatcher(
       settings: settings, calendar: calendar, budgets: service.budgets,
       firstGoesAlone: service.firstGoesAlone,

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BatchDomain
 import Dashboard
+import Dispatcher
 import Reporting
 import ServiceHTTP
 
@@ -96,7 +97,8 @@ struct WorkerCommand: Subcommand {
       }
       if let run = try await takeFirst(of: runs, &aside, execution, key: key, signals: signals) {
         // What this process was confirmed is not in the database any more: it must not judge any other run by it.
-        if try await store.summary(of: run).reason == .failedOver { return .stopped }
+        let reason = try await execution.patience(signals)({ try await store.summary(of: run).reason })
+        if reason == .failedOver { return .stopped }
         isIdleSince = context.clock.elapsed()
         continue
       }
@@ -162,7 +164,8 @@ struct WorkerCommand: Subcommand {
     _ run: RunID, _ execution: RunExecution, key: APIKey, signals: StopSignals
   ) async throws -> Taking {
     let (store, context) = (execution.store, execution.context)
-    let settings = try await store.settings(of: run)
+    let patiently = execution.patience(signals)
+    let settings = try await patiently { try await store.settings(of: run) }
     if !settings.exitsOutside, let wait = settings.windowWait(at: context.clock.now()) {
       return .closed(until: wait.until)
     }
@@ -176,12 +179,13 @@ struct WorkerCommand: Subcommand {
     }
     let session: any RunSession
     do {
-      session = try await store.take(
-        run, isCancelling: false, isUnattended: true, at: context.clock.now())
+      session = try await patiently {
+        try await store.take(run, isCancelling: false, isUnattended: true, at: context.clock.now())
+      }
     } catch let error as StoreError where [.owned, .wrongState, .noSuchRun].contains(error.code) {
       return .taken
     }
-    let standing = try await session.standing()
+    let standing = try await patiently { try await session.standing() }
     context.note(
       RunProgressText(zone: context.zone).resumed(run, items: standing.items, counts: standing.counts))
     if let host = standing.formerHost {

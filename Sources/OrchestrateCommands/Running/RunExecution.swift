@@ -63,9 +63,12 @@ struct RunExecution {
         return try await execute(session, key: key, route: route, signals: signals, isNew: true)
       }
     }
-    let session = try await store.take(run.run, isCancelling: false, at: context.clock.now())
+    let patiently = patience(signals)
+    let session = try await patiently {
+      try await store.take(run.run, isCancelling: false, at: context.clock.now())
+    }
     try await prepare(session)
-    let standing = try await session.standing()
+    let standing = try await patiently { try await session.standing() }
     context.note(
       RunProgressText(zone: context.zone).resumed(run.run, items: standing.items, counts: standing.counts))
     if let host = standing.formerHost {
@@ -109,6 +112,14 @@ struct RunExecution {
     }
   }
 
+  /// Asks the store again while it cannot be reached, for as long as its changes are tried again.
+  func patience(_ signals: StopSignals) -> StorePatience {
+    StorePatience(clock: context.clock, patience: store.patience, isStopped: { signals.isAsked }) {
+      [context] in
+      context.note("warning: \(VisibleText.escape($0.description)); trying again")
+    }
+  }
+
   /// Sends what is left, or gives it up, and leaves the run.
   func work(
     on session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals, isCancelling: Bool,
@@ -116,12 +127,13 @@ struct RunExecution {
   ) async throws {
     let settings = session.settings
     let concurrency = OpenFileLimit.requests(of: settings.concurrency) { context.note($0) }
-    let notices = try await notices(of: session.run)
-    if !isCancelling { try await sayForecast(session, settings) }
+    let patiently = patience(signals)
+    let notices = try await patiently { try await self.notices(of: session.run) }
+    if !isCancelling { try await patiently { try await sayForecast(session, settings) } }
     let connection = try await ServiceConnections.open(
       settings, run: session.run, key: key, route: route, in: context)
     let look: Result<Hindrance?, any Error> =
-      isCancelling ? .success(nil) : await hindrance(session, connection, isNew: isNew, signals)
+      isCancelling ? .success(nil) : await hindrance(session, connection, isNew: isNew, signals, patiently)
     let isSending = if case .success(nil) = look { true } else { false }
     let progress = RunProgress(
       settings: settings, console: console, commands: RunCommands(run: session.run, database: database),
@@ -205,11 +217,12 @@ struct RunExecution {
   ///
   /// - Returns: why nothing may be sent; `nil` when sending may begin.
   private func hindrance(
-    _ session: any RunSession, _ connection: OpenService, isNew: Bool, _ signals: StopSignals
+    _ session: any RunSession, _ connection: OpenService, isNew: Bool, _ signals: StopSignals,
+    _ patiently: StorePatience
   ) async -> Result<Hindrance?, any Error> {
     let stops = signals.stops(as: stopCause)
     let first = await withTaskGroup(of: Look?.self) { group in
-      group.addTask { .over(await preflight(session, connection, isNew: isNew)) }
+      group.addTask { .over(await preflight(session, connection, isNew: isNew, patiently)) }
       group.addTask {
         for await cause in stops { return .stopped(cause) }
         return nil
@@ -229,7 +242,7 @@ struct RunExecution {
     guard let hindrance else { return .success(nil) }
     do {
       // A run that is decided or being cancelled ends as such, which is for the loop to do.
-      let standing = try await session.standing()
+      let standing = try await patiently { try await session.standing() }
       guard standing.request != .cancel, standing.counts.openChunks > 0 else { return .success(nil) }
     } catch {
       return .failure(error)
@@ -247,9 +260,13 @@ struct RunExecution {
   }
 
   private func preflight(
-    _ session: any RunSession, _ connection: OpenService, isNew: Bool
+    _ session: any RunSession, _ connection: OpenService, isNew: Bool, _ patiently: StorePatience
   ) async -> Result<Preflight, any Error> {
-    do { return .success(try await connection.preflight(session, isNew)) } catch { return .failure(error) }
+    do {
+      return .success(try await patiently { try await connection.preflight(session, isNew) })
+    } catch {
+      return .failure(error)
+    }
   }
 
   /// Pauses a run of which nothing may be sent.
