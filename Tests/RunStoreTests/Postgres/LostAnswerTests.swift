@@ -7,6 +7,10 @@ import Testing
 /// Answers of the server that do not come.
 @Suite("Lost answers on PostgreSQL", .enabled(if: PostgresCluster.isAvailable), .timeLimit(.minutes(10)))
 struct LostAnswerTests {
+  /// The message of a COMMIT alone, with its length, and not that of a BEGIN with READ COMMITTED or of a beat that ends with one
+  /// (https://www.postgresql.org/docs/current/protocol-message-formats.html, Query).
+  private static let commit = "\u{b}COMMIT\0"
+
   /// A store by way of a proxy, with a table for tests.
   private func store() async throws -> (store: SQLStore, proxy: BreakingProxy) {
     let cluster = try #require(PostgresCluster.shared)
@@ -29,7 +33,7 @@ struct LostAnswerTests {
     arguments: ["pg_backend_pid", "FROM transaction_mark", "pg_control_system"])
   func brokenAgain(words: String) async throws {
     let (store, proxy) = try await store()
-    proxy.expect(("COMMIT", .loseAnswer), (words, .cut))
+    proxy.expect((Self.commit, .loseAnswer), (words, .cut))
     try await store.database.write { try $0.run("INSERT INTO entry VALUES (1)") }
     #expect(try await numbers(in: store) == [1])
     try await store.close()
@@ -39,7 +43,7 @@ struct LostAnswerTests {
   @Test("a COMMIT that did not arrive is one that was not made, whatever breaks while that is found out")
   func notMade() async throws {
     let (store, proxy) = try await store()
-    proxy.expect(("COMMIT", .cut), ("pg_backend_pid", .cut))
+    proxy.expect((Self.commit, .cut), ("pg_backend_pid", .cut))
     await #expect {
       try await store.database.write { try $0.run("INSERT INTO entry VALUES (1)") }
     } throws: {
