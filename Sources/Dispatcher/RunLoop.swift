@@ -25,6 +25,7 @@ package struct RunLoop: Sendable {
   private let observer: any RunObserver
   private let settings: RunSettings
   private let storePatience: Duration
+  private let isStopped: @Sendable () -> Bool
 
   /// How often a request another process leaves in the store is looked for while nothing is recorded.
   static let requestInterval: Duration = .seconds(1)
@@ -37,11 +38,14 @@ package struct RunLoop: Sendable {
   /// - Parameters:
   ///   - concurrency: requests in flight at most, where the process can hold fewer than the run's settings say.
   ///   - storePatience: how long a change is tried again while the store refuses it for a reason that may pass.
+  ///   - isStopped: whether the process was asked to stop before the loop listens to that.
   package init(
     session: any RunSession, service: any ServiceModule, clock: any BatchClock, random: any RandomSource,
-    observer: any RunObserver, concurrency: Int? = nil, storePatience: Duration = .seconds(45)
+    observer: any RunObserver, concurrency: Int? = nil, storePatience: Duration = .seconds(45),
+    isStopped: @escaping @Sendable () -> Bool = { false }
   ) {
     self.storePatience = storePatience
+    self.isStopped = isStopped
     self.session = session
     self.service = service
     self.clock = clock
@@ -67,7 +71,8 @@ package struct RunLoop: Sendable {
     -> RunExit
   {
     let calendar = try settings.calendar()
-    let standing = try await StorePatience(clock: clock, patience: storePatience) { [observer] in
+    let standing = try await StorePatience(clock: clock, patience: storePatience, isStopped: isStopped) {
+      [observer] in
       observer.observe(.storeTrouble($0.description))
     }({ try await session.standing() })
     let dispatcher = Dispatcher(

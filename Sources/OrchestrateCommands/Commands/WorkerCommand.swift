@@ -171,8 +171,14 @@ struct WorkerCommand: Subcommand {
     }
     let route = try context.route(to: settings.baseURL)
     do {
-      try await context.refuseOlderCopy(try await store.summary(of: run), in: store)
+      try await patiently {
+        try await context.refuseOlderCopy(try await store.summary(of: run), in: store)
+      }
       try await ServiceConnections.requireCredentials(settings, in: context)
+    } catch let error as StoreError where error.code == .noSuchRun {
+      return .taken
+    } catch let error as StoreError where error.code != .wrongState {
+      throw error
     } catch {
       context.note("warning: run \(run) is left alone: \(VisibleText.escape("\(error)"))")
       return .unable

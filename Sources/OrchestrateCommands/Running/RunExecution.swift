@@ -91,8 +91,8 @@ struct RunExecution {
   private func concludeTracked(
     _ session: any RunSession, key: APIKey, route: ServiceRoute, signals: StopSignals
   ) async throws -> ExitStatus {
-    guard tracks, case let run = try await store.summary(of: session.run), run.state == .finished else {
-      return try await conclude(session.run)
+    guard tracks, case let run = try await summary(of: session.run, signals), run.state == .finished else {
+      return try await conclude(session.run, signals)
     }
     let tracking = TrackExecution(execution: self, key: key, route: route, signals: signals)
     let ending = try await tracking.follow(run, session.settings, patience: session.settings.maxWait)
@@ -143,7 +143,7 @@ struct RunExecution {
     let loop = RunLoop(
       session: session, service: connection.service, clock: context.clock, random: context.random,
       observer: ObserverGroup(observers.compactMap { $0 }), concurrency: concurrency,
-      storePatience: store.patience)
+      storePatience: store.patience, isStopped: { signals.isAsked })
     if isSending { tidy(signals, session.run) } else { tidyAfter(session.run, signals) }
     let suspension = signals.suspension { [context = console.context] in
       context.note($0)
@@ -275,7 +275,11 @@ struct RunExecution {
   ) async throws -> RunExit {
     // Progress is not told: it would speak of requests in flight.
     events?.observe(.stopping(hindrance.cause))
-    try await session.release(as: hindrance.exit, at: context.clock.now())
+    // Also after a stop: a run that is not given back would go on without the person that it waits for.
+    let patiently = StorePatience(clock: context.clock, patience: store.patience) { [context] in
+      context.note("warning: \(VisibleText.escape($0.description)); trying again")
+    }
+    try await patiently { try await session.release(as: hindrance.exit, at: context.clock.now()) }
     return hindrance.exit
   }
 
@@ -288,12 +292,22 @@ struct RunExecution {
     return try await conclude(run)
   }
 
+  /// A run as it is recorded; where it is known who asks to stop, a store that cannot be reached is asked again.
+  private func summary(of run: RunID, _ signals: StopSignals?) async throws -> RunSummary {
+    guard let signals else { return try await store.summary(of: run) }
+    let patiently = patience(signals)
+    return try await patiently { try await store.summary(of: run) }
+  }
+
   /// Writes how a run stands.
   ///
-  /// - Parameter isLeft: whether this process owns it still, but does nothing more about it.
+  /// - Parameters:
+  ///   - isLeft: whether this process owns it still, but does nothing more about it.
+  ///   - signals: who asks to stop, where a store that cannot be reached is to be asked again.
   /// - Returns: the status that fits.
-  func conclude(_ run: RunID, isLeft: Bool = false) async throws -> ExitStatus {
-    var summary = try await store.summary(of: run)
+  func conclude(_ run: RunID, isLeft: Bool = false, _ signals: StopSignals? = nil) async throws -> ExitStatus
+  {
+    var summary = try await summary(of: run, signals)
     if isLeft { summary.isLive = false }
     eventLog(of: run)?.ended(summary.state, reason: summary.reason, counts: summary.counts)
     let isReadable = await events?.flush() ?? true
