@@ -274,6 +274,8 @@ extension DispatcherState {
     let wait = lanes[lane].gate.leave(ending, now: now.elapsed)
     var effect = GateEffect(isInOutage: isFailure && !lanes[lane].gate.isOpen)
     if let wait {
+      // From here on it is the service, not a limit of ours, that holds requests back.
+      lanes[lane].endHold(now: now.elapsed)
       hold(lane: lane, wait, now: now)
       // A back-off of ours is not for another process to sit out.
       if wait.cause == .service {

@@ -88,8 +88,8 @@ struct Gate: Equatable, Sendable {
     var isSuspect = false
     /// Whether it did not leave because this process may open no more files.
     var isOutOfFiles = false
-    /// Whether it did not leave, for a reason that says nothing about the service: the sending window closed, or the item
-    /// cannot be sent.
+    /// Whether it did not leave, for a reason that says nothing about the service: the sending window closed, the item cannot be
+    /// sent, or it may have been done already and the service is asked first.
     var isUnsent = false
     /// A number in `0..<1` that was drawn for the case that the gate has to choose a wait.
     var draw: Double = 0

@@ -65,7 +65,7 @@ struct Sender {
     if chunk.mayBeDone {
       result = SubmissionResult(
         .unknown, code: UnknownChunk.failedOverCode,
-        message: "the database lost changes: whether this step was done is asked first")
+        message: "the database lost changes: whether this step was done is asked first", obstacle: .notSent)
     } else if !dispatcher.isWindowOpen {
       // The commit of the intent may have taken long.
       result = SubmissionResult(.notProcessed, message: RunSettings.noWindow, obstacle: .closedWindow)

@@ -135,6 +135,21 @@ struct MaxWaitTests {
     #expect(stops.count == (asked > 1_800 ? 1 : 0))
   }
 
+  @Test("a wait that the service asks for counts, also where a rate held requests back when it began")
+  func waitOfTheServiceDuringAWaitForTheRate() {
+    var machine = machine()
+    machine.warmUp()
+    claim(in: &machine)
+    machine.wait(0..<1)
+    let moment = machine.now.wall + .seconds(60)
+    _ = machine.handle(.foundNothingBefore(moment, .rate(Self.rate), machine.slot()))
+    machine.pass(4)
+    #expect(machine.answer(machine.slot(), .throttled, asked: .seconds(3_000)).stops == [])
+    machine.pass(3_000)
+    claim(in: &machine)
+    #expect(machine.answer(machine.slot(), .throttled, asked: .seconds(3_000)).stops.count == 1)
+  }
+
   @Test("a listing that is throttled during such a wait does not count it either")
   func readingDuringAWaitForTheRate() {
     var machine = heldMachine()
