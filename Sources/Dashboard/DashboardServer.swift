@@ -112,9 +112,9 @@ package final class DashboardServer: Sendable {
 package final class HealthServer: Sendable {
   /// The port that is listened on.
   package let port: Int
-  private let serving: Task<Void, Never>
+  private let serving: [Task<Void, Never>]
 
-  private init(port: Int, serving: Task<Void, Never>) {
+  private init(port: Int, serving: [Task<Void, Never>]) {
     self.port = port
     self.serving = serving
   }
@@ -135,24 +135,31 @@ package final class HealthServer: Sendable {
       return Answer.text(
         "the database was not reached for \(silence.components.seconds) s\n", status: .serviceUnavailable)
     }
-    func listen(_ address: String) async throws -> HealthServer {
+    func listen(_ address: String, _ port: Int) async throws -> HealthServer {
       let (port, serving) = try await DashboardServer.listen(
         address, port, router, connections: 16, bound: NIOLockedValueBox(port))
-      return HealthServer(port: port, serving: serving)
+      return HealthServer(port: port, serving: [serving])
     }
+    let first: HealthServer
     do {
-      // IPv4 as well, unless the system keeps the two apart.
-      return try await listen("::")
+      first = try await listen("::", port)
     } catch is DashboardServer.BindError {
       // Without IPv6; a port that is taken is taken here, too, and is told by this.
-      return try await listen("0.0.0.0")
+      return try await listen("0.0.0.0", port)
+    }
+    do {
+      let second = try await listen("0.0.0.0", first.port)
+      return HealthServer(port: first.port, serving: first.serving + second.serving)
+    } catch is DashboardServer.BindError {
+      // The first one answers over IPv4 as well, unless the system keeps the two apart (net.ipv6.bindv6only).
+      return first
     }
   }
 
   /// Stops to answer.
   package func stop() async {
-    serving.cancel()
-    await serving.value
+    for server in serving { server.cancel() }
+    for server in serving { await server.value }
   }
 }
 

@@ -158,6 +158,8 @@ package struct RunLoop: Sendable {
         isInTrouble = false
       } catch is CancellationError {
         return
+      } catch let error as StoreError where error.code == .schema && dispatcher.stop != nil {
+        // It stops already, and the reason for that is what the next process has to know.
       } catch let error as StoreError where Self.leaving.contains(error.code) {
         // No claim may be due for hours, and others wait for this process to leave.
         dispatcher.stop(for: .store(error))
@@ -173,9 +175,12 @@ package struct RunLoop: Sendable {
   private func leave(_ dispatcher: Dispatcher) async throws -> RunExit {
     var stop = dispatcher.stop
     var refusal: StoreError?
+    var hasLostChanges = false
     if case .store(let error) = stop {
       switch error.code {
-      case .lostChanges: stop = .paused(.failedOver, detail: error.message)
+      case .lostChanges:
+        stop = .paused(.failedOver, detail: error.message)
+        hasLostChanges = true
       case .schema:
         // Everything is recorded, and a newer program goes on with what is left.
         stop = .paused(.detached, detail: error.message)
@@ -186,7 +191,7 @@ package struct RunLoop: Sendable {
     // A full disk at the very end of a night costs a wait, like anywhere else.
     let persistently = StoreRetry(clock: clock, dispatcher: dispatcher)
     let ending: RunExit
-    if dispatcher.isCancelled {
+    if dispatcher.isCancelled, !hasLostChanges {
       // Chunks that were under way when it was cancelled, or that settled as not received, are pending again.
       _ = try await persistently { try await session.cancelPending() }
       let counts = try await persistently { try await session.standing() }.counts

@@ -42,7 +42,7 @@ struct BackupCommand: Subcommand {
     let place = try AtomicFile(
       at: path, beside: database, random: context.random, called: "the backup", isPrivate: true)
     let copy = try await StoreOpener.copy(
-      database, to: place.part, called: path, at: context.clock.now())
+      database, to: place.part, called: path, at: { context.clock.now() })
     try place.finish()
     let digest = copy.digest.map { byte in
       (byte < 16 ? "0" : "") + String(byte, radix: 16)

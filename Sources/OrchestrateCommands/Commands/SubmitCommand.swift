@@ -184,10 +184,14 @@ struct SubmitCommand: Subcommand {
       left = await notBegun(of: named, after: continued?.run, execution)
     } else {
       var files: [String] = []
-      // After a run that went on, its result is told, too.
-      try await several.work(on: nil) { _ in
+      if continued == nil {
         files = try named.files()
-        return nil
+      } else {
+        // The result of the run that went on is told all the same.
+        try await several.work(on: nil) { _ in
+          files = try named.files()
+          return nil
+        }
       }
       for (number, file) in files.enumerated() {
         guard !several.isOver, !submission.signals.isAsked else {

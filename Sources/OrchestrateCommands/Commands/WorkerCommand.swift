@@ -177,7 +177,7 @@ struct WorkerCommand: Subcommand {
       try await ServiceConnections.requireCredentials(settings, in: context)
     } catch let error as StoreError where error.code == .noSuchRun {
       return .taken
-    } catch let error as StoreError where error.code != .wrongState {
+    } catch let error as StoreError where error.isTransient || error.code == .schema {
       throw error
     } catch {
       context.note("warning: run \(run) is left alone: \(VisibleText.escape("\(error)"))")

@@ -69,7 +69,8 @@ enum StoreOpener {
   /// - Parameter name: what messages call the copy.
   /// - Throws: ``StoreError``.
   static func copy(
-    _ place: String, to copy: String, called name: String, at now: Timestamp
+    _ place: String, to copy: String, called name: String,
+    at now: @escaping @Sendable () -> Timestamp
   ) async throws -> StoreCopy {
     guard !PostgresTarget.isAddress(place) else {
       throw StoreError(

@@ -1,7 +1,7 @@
 import BatchDomain
 
 extension ProcessContext {
-  /// Refuses to go on with a run of a copied database that was being sent when the copy was made, and warns of one that may have been
+  /// Refuses to go on with a run of a copied database that was being planned or sent when the copy was made, and warns of one that may have been
   /// resumed elsewhere since.
   ///
   /// - Throws: ``StoreError``.
@@ -34,7 +34,7 @@ struct CopiedRun {
 
   private let run: RunID
   private let copiedAt: Timestamp
-  /// Whether a process was sending it when the copy was made.
+  /// Whether a process was planning or sending it when the copy was made.
   let wasBeingSent: Bool
 
   /// - Returns: `nil` where the database is no copy, the run was planned in it later, or went on in it.
@@ -43,14 +43,14 @@ struct CopiedRun {
     guard let copiedAt = try await store.copyMoment(of: run.run) else { return nil }
     self.run = run.run
     self.copiedAt = copiedAt
-    wasBeingSent = run.reason == .crash
+    wasBeingSent = run.reason == .crash || run.state == .planning
   }
 
   /// What is wrong with it, as a clause.
   func problem(in context: ProcessContext) -> String {
     let made = context.zone.text(copiedAt, from: context.clock.now())
     return wasBeingSent
-      ? "this database is a copy that `backup` made at \(made), while run \(run) was being sent: what was sent after that is not in it "
+      ? "this database is a copy that `backup` made at \(made), while run \(run) was being planned or sent: what was sent after that is not in it "
         + "and would be sent twice"
       : "this database is a copy that `backup` made at \(made); if run \(run) was resumed elsewhere after that, what was sent there "
         + "is sent twice"

@@ -12,10 +12,11 @@ extension SQLiteStore {
   /// - Parameters:
   ///   - copy: a file that is there and empty, and that nothing else uses.
   ///   - name: what messages call the copy; `nil` for its path.
-  ///   - now: the moment that the copy says it was made at.
+  ///   - now: the time; the copy says that it was made once all of it was read.
   /// - Throws: ``StoreError``; with code `unavailable` when there is no database at that path. The copy is then of no use.
   package static func copy(
-    _ path: String, to copy: String, called name: String? = nil, at now: Timestamp
+    _ path: String, to copy: String, called name: String? = nil,
+    at now: @escaping @Sendable () -> Timestamp
   ) async throws -> StoreCopy {
     guard let resolved = try StorePath.existing(path) else {
       throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
@@ -28,8 +29,9 @@ extension SQLiteStore {
           remedy: "name another database with --db")
       }
     }
-    let mark = CopyMark(now).number
-    try await database.read { try $0.sqlite?.backUp(to: copy, called: name, mark: mark) }
+    try await database.read {
+      try $0.sqlite?.backUp(to: copy, called: name, mark: { CopyMark(now()).number })
+    }
     try await database.close()
     let made = try await Database.open(path: copy, mode: .unchanging, locks: LockFile()) { connection in
       let found = try connection.first("SELECT integrity_check FROM pragma_integrity_check(1)") { $0.text(0) }

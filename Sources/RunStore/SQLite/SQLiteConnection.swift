@@ -208,8 +208,10 @@ final class SQLiteConnection: SQLEngine {
 
   /// Copies the database as it is now to another file, through SQLite's own backup.
   ///
-  /// - Parameter name: what messages call the copy; `nil` for its path.
-  func backUp(to copy: String, called name: String? = nil, mark: Int? = nil) throws(StoreError) {
+  /// - Parameters:
+  ///   - name: what messages call the copy; `nil` for its path.
+  ///   - mark: makes the mark of the copy, once nothing that comes later is in it; `nil` leaves it without one.
+  func backUp(to copy: String, called name: String? = nil, mark: (() -> Int)? = nil) throws(StoreError) {
     var opened: OpaquePointer?
     defer { sqlite3_close_v2(opened) }
     // Errors of a backup are those of the connection that is written to (https://sqlite.org/c3ref/backup_finish.html).
@@ -226,7 +228,7 @@ final class SQLiteConnection: SQLEngine {
     sqlite3_backup_finish(backup)
     guard code == SQLITE_DONE else { throw failure(code) }
     guard let mark else { return }
-    code = sqlite3_exec(opened, "PRAGMA user_version = \(mark)", nil, nil, nil)
+    code = sqlite3_exec(opened, "PRAGMA user_version = \(mark())", nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code) }
   }
 

@@ -152,7 +152,7 @@ extension SQLStore: RunCatalog {
           AND first_item + item_count > ?2
         ORDER BY first_item LIMIT ?3
         """, .integer(row), .integer(next), .integer(limit)
-      ) { max(next, $0.int(0))..<($0.int(0) + $0.int(1)) }
+      ) { Range(firstItem: $0.int(0), count: $0.int(1)).clamped(to: next..<Int.max) }
       var items: [StoredItem] = []
       for range in ranges where items.count < limit {
         try ItemRows(run: row).forEachSource(range, limit: limit - items.count, in: connection) {

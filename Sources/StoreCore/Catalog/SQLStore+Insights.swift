@@ -123,7 +123,7 @@ private struct InsightReader {
       .integer(RunInsight.slowestCount)
     ) {
       SlowChunk(
-        number: ChunkNumber($0.int(0)), items: $0.int(1)..<$0.int(1) + $0.int(2),
+        number: ChunkNumber($0.int(0)), items: Range(firstItem: $0.int(1), count: $0.int(2)),
         state: try SQLStore.state($0.text(3)), attempts: $0.int(4), longest: .milliseconds($0.int(5)))
     }
     let ordered = (insight.slowest + found).sorted {

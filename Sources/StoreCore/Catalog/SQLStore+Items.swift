@@ -152,7 +152,7 @@ private struct Leaf {
       """, .integer(run), .integer(sequence), .integer(limit)
     ) {
       Leaf(
-        number: ChunkNumber($0.int(0)), items: $0.int(1)..<$0.int(1) + $0.int(2),
+        number: ChunkNumber($0.int(0)), items: Range(firstItem: $0.int(1), count: $0.int(2)),
         state: try SQLStore.state($0.text(3)), attempts: $0.int(4), code: $0.optionalText(5),
         message: $0.optionalText(6), lastAt: $0.optionalInt(7).map { Timestamp(milliseconds: Int64($0)) },
         step: ChunkStep(rawValue: $0.text(8)))

@@ -277,7 +277,7 @@ extension SQLStore: KnownItems {
         """, .integer(run), .integer(after), .integer(Self.pageSize)
       ) { row in
         guard items < Self.pageSize else { return }
-        let range = row.int(1)..<row.int(1) + row.int(2)
+        let range = Range(firstItem: row.int(1), count: row.int(2))
         last = row.int(0)
         let kind: KnownClass
         switch try Self.state(row.text(3)) {

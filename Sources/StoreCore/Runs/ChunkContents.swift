@@ -21,7 +21,7 @@ struct ChunkContents: Sendable {
     /// The plan in a row whose first columns are ``columns``.
     init(_ row: Statement) {
       number = ChunkNumber(row.int(0))
-      items = row.int(1)..<row.int(1) + row.int(2)
+      items = Range(firstItem: row.int(1), count: row.int(2))
       byteCount = row.int(3)
       digest = [UInt8](row.bytes(4))
     }

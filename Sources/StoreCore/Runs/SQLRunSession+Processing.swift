@@ -20,7 +20,8 @@ extension SQLRunSession {
         return ProcessingChunk(
           number: ChunkNumber($0.int(0)), attempt: $0.int(1), step: ChunkStep(rawValue: $0.text(2)),
           externalID: $0.optionalText(12), index: $0.optionalText(3).map(IndexID.init),
-          items: $0.int(4)..<$0.int(4) + $0.int(5), acceptedAt: Timestamp(milliseconds: Int64($0.int(6))),
+          items: Range(firstItem: $0.int(4), count: $0.int(5)),
+          acceptedAt: Timestamp(milliseconds: Int64($0.int(6))),
           countedAttempts: $0.int(7),
           refusal: isRefused
             ? ProcessingChunk.Refusal(

@@ -40,7 +40,7 @@ extension SQLRunSession {
           status: row.optionalInt(10), code: row.optionalText(9), wasInOutage: row.flag(11),
           countedAttempts: row.int(4), namesClash: row.flag(3),
           wasSentElsewhere: Origin.canonical(row.text(12)) != destination)
-        return (chunk: chunk, items: row.int(1)..<row.int(1) + row.int(2))
+        return (chunk: chunk, items: Range(firstItem: row.int(1), count: row.int(2)))
       }
       return try found.map { found in
         var chunk = found.chunk
@@ -105,7 +105,7 @@ extension SQLRunSession {
             startedAt: Timestamp(milliseconds: Int64(row.int(3))),
             acceptedAt: Timestamp(milliseconds: Int64(row.int(4))), names: [],
             namesClash: row.flag(5)),
-          items: row.int(1)..<row.int(1) + row.int(2), isMixed: row.flag(7), url: row.text(8)
+          items: Range(firstItem: row.int(1), count: row.int(2)), isMixed: row.flag(7), url: row.text(8)
         )
       }
       var witnesses: [Witness] = []
@@ -181,7 +181,7 @@ extension SQLRunSession {
       ) { row in
         (
           chunk: SentChunk(
-            run: Int64(row.int(0)), items: row.int(1)..<row.int(1) + row.int(2),
+            run: Int64(row.int(0)), items: Range(firstItem: row.int(1), count: row.int(2)),
             startedAt: Timestamp(milliseconds: Int64(row.int(3))),
             endedAt: row.optionalInt(4).map { Timestamp(milliseconds: Int64($0)) },
             isAccepted: row.text(6) == ChunkState.accepted.rawValue),

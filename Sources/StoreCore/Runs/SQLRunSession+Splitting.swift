@@ -112,7 +112,7 @@ extension SQLRunSession {
       .integer(chunk.rawValue)
     ) {
       Place(
-        number: chunk, items: $0.int(0)..<$0.int(0) + $0.int(1),
+        number: chunk, items: Range(firstItem: $0.int(0), count: $0.int(1)),
         parent: $0.optionalInt(2).map { ChunkNumber($0) })
     }
   }

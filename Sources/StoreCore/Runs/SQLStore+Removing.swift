@@ -325,7 +325,7 @@ extension SQLStore {
         WHERE run = ? AND (state = 'unknown' OR state = 'submitting' OR names_clash = 1)
         """, .integer(row)
       ) { chunk in
-        let items = chunk.int(0)..<chunk.int(0) + chunk.int(1)
+        let items = Range(firstItem: chunk.int(0), count: chunk.int(1))
         try ItemRows(run: row).forEach(items, in: connection) { names.insert(ListedName($1)) }
       }
       return names

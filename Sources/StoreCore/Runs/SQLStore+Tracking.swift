@@ -411,7 +411,7 @@ private struct FollowedPage: Sendable {
       """, .integer(run), .integer(after), .integer(chunks)
     ) {
       Leaf(
-        items: $0.int(0)..<$0.int(0) + $0.int(1), externalID: $0.optionalText(2),
+        items: Range(firstItem: $0.int(0), count: $0.int(1)), externalID: $0.optionalText(2),
         since: Timestamp(milliseconds: Int64($0.int(3))), until: Timestamp(milliseconds: Int64($0.int(4))))
     }
     var page = FollowedPage()

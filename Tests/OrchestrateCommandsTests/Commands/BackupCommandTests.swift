@@ -73,6 +73,21 @@ struct BackupCommandTests {
     #expect(
       warned.diagnostics.written.contains("warning: this database is a copy"), "\(warned.diagnostics.written)"
     )
+    // One that was being planned may have been sent elsewhere since.
+    let planning = try CommandStage()
+    let planner = try await SQLiteStore.open(path: planning.database, now: planning.clock.now())
+    _ = try await planner.plan(
+      RunDraft(
+        createdAt: planning.clock.now(), random: 1, name: nil, job: nil, manifest: "list.json",
+        manifestFile: nil, settings: RunSettings()))
+    let planned = planning.folder.file("planned.db")
+    #expect(try await planning.run(BackupCommand.self, planned) == .done)
+    try await planner.close()
+    let again = try CommandStage(in: planning.folder)
+    #expect(try await again.run(ResumeCommand.self, "latest", "--db", planned) == .badInput)
+    #expect(
+      again.diagnostics.written.contains("was being planned or sent"), "\(again.diagnostics.written)")
+
     let reported = try CommandStage(in: stage.folder)
     #expect(try await reported.run(ReportCommand.self, "latest", "--db", sending) == .done)
     #expect(
