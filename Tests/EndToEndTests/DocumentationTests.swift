@@ -187,7 +187,7 @@ private struct Desk {
         "HOME": home.path, "PATH": "\(programs.path):/usr/local/bin:/usr/bin:/bin",
         "TWELVELABS_API_KEY": Scene.key, "AWS_ENDPOINT_URL_S3": server.address,
       ],
-      input: String(repeating: Scene.key + "\n", count: 8), through: ["timeout", "120", "bash", path]
+      input: String(repeating: Scene.key + "\n", count: 8), through: ["timeout", "600", "bash", path]
     ).ended()
   }
 
