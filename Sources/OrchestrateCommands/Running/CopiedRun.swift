@@ -1,8 +1,8 @@
 import BatchDomain
 
 extension ProcessContext {
-  /// Refuses to go on with a run of a copied database that was being planned or sent when the copy was made, and warns of one that may have been
-  /// resumed elsewhere since.
+  /// Refuses to go on with a run of a copied database that was being planned or sent when the copy was made, and warns of one that
+  /// may have been resumed elsewhere since.
   ///
   /// - Throws: ``StoreError``.
   func refuseOlderCopy(_ run: RunSummary, in store: any RunCatalog) async throws {
@@ -28,7 +28,7 @@ extension ProcessContext {
 /// A run of a database that `backup` made as a copy: it may have gone on elsewhere after that. What was sent there is not in the copy,
 /// and would be sent again.
 struct CopiedRun {
-  /// What to do with one that was being sent.
+  /// What to do with one that was being planned or sent.
   static let remedy: Remedy =
     "cancel the run here and submit what the service does not have: docs/operations.md, \"A restored older copy\""
 
@@ -50,8 +50,8 @@ struct CopiedRun {
   func problem(in context: ProcessContext) -> String {
     let made = context.zone.text(copiedAt, from: context.clock.now())
     return wasBeingSent
-      ? "this database is a copy that `backup` made at \(made), while run \(run) was being planned or sent: what was sent after that is not in it "
-        + "and would be sent twice"
+      ? "this database is a copy that `backup` made at \(made), while run \(run) was being planned or sent: what was sent after "
+        + "that is not in it and would be sent twice"
       : "this database is a copy that `backup` made at \(made); if run \(run) was resumed elsewhere after that, what was sent there "
         + "is sent twice"
   }

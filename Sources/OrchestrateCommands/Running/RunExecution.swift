@@ -113,9 +113,12 @@ struct RunExecution {
   }
 
   /// Asks the store again while it cannot be reached, for as long as its changes are tried again.
-  func patience(_ signals: StopSignals) -> StorePatience {
-    StorePatience(clock: context.clock, patience: store.patience, isStopped: { signals.isAsked }) {
-      [context] in
+  ///
+  /// - Parameter signals: who ends the waiting; `nil` for what has to be done also after a stop.
+  func patience(_ signals: StopSignals?) -> StorePatience {
+    StorePatience(
+      clock: context.clock, patience: store.patience, isStopped: { signals?.isAsked ?? false }
+    ) { [context] in
       context.note("warning: \(VisibleText.escape($0.description)); trying again")
     }
   }
@@ -228,7 +231,9 @@ struct RunExecution {
         return nil
       }
       defer { group.cancelAll() }
-      return await group.next() ?? nil
+      // That nobody can ask any more decides nothing.
+      for await look in group where look != nil { return look }
+      return nil
     }
     let hindrance: Hindrance?
     switch first {
@@ -276,9 +281,7 @@ struct RunExecution {
     // Progress is not told: it would speak of requests in flight.
     events?.observe(.stopping(hindrance.cause))
     // Also after a stop: a run that is not given back would go on without the person that it waits for.
-    let patiently = StorePatience(clock: context.clock, patience: store.patience) { [context] in
-      context.note("warning: \(VisibleText.escape($0.description)); trying again")
-    }
+    let patiently = patience(nil)
     try await patiently { try await session.release(as: hindrance.exit, at: context.clock.now()) }
     return hindrance.exit
   }

@@ -92,7 +92,7 @@ extension SQLStore: RunRemoving {
     do {
       try await removeRows(of: row, at: now)
     } catch {
-      // Whoever goes on need not wait for this process to end.
+      // The process that goes on need not wait for this one to end.
       if run.isBegun { do { try await giveBack(row) } catch _ { throw error } }
       throw error
     }
