@@ -1,7 +1,11 @@
 /// Where an ``HTTPRequester`` sends, and how.
 package struct ServiceEndpoint: Sendable {
   /// Address of the service without a trailing slash, as `BaseURLText` has it.
-  package var baseURL: String
+  package let baseURL: String
+  /// Scheme, host and port of ``baseURL``, for messages.
+  let origin: String
+  /// The path of ``baseURL``, which goes before every target.
+  let path: String
   /// The service's key.
   package var key: APIKey
   /// Header `User-Agent`, for example `orchestrate/1.0.0`.
@@ -23,6 +27,8 @@ package struct ServiceEndpoint: Sendable {
     route: ServiceRoute = .direct, idleConnectionTime: Duration = .seconds(1)
   ) {
     self.baseURL = baseURL
+    origin = Self.origin(of: baseURL)
+    path = String(baseURL.dropFirst(origin.count))
     self.key = key
     self.userAgent = userAgent
     self.connectTimeout = connectTimeout
@@ -30,12 +36,8 @@ package struct ServiceEndpoint: Sendable {
     self.idleConnectionTime = idleConnectionTime
   }
 
-  /// Scheme, host and port of ``baseURL``, for messages.
-  var origin: String {
+  private static func origin(of baseURL: String) -> String {
     guard let scheme = baseURL.firstRange(of: "://") else { return baseURL }
     return String(baseURL[..<(baseURL[scheme.upperBound...].firstIndex(of: "/") ?? baseURL.endIndex)])
   }
-
-  /// The path of ``baseURL``, which goes before every target.
-  var path: String { String(baseURL.dropFirst(origin.count)) }
 }
