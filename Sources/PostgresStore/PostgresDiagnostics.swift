@@ -40,7 +40,9 @@ package struct PostgresDiagnostics: Sendable {
   private func connect() -> Database {
     Database { [target] in
       Connection(
-        PostgresConnection(target, application: "orchestrate doctor", role: .reader, patience: .zero))
+        PostgresConnection(
+          target, application: "orchestrate doctor", role: .reader, patience: .zero,
+          silence: PostgresConnection.Silence(limit: PostgresStore.answerLimit, waitsForWork: false)))
     }
   }
 

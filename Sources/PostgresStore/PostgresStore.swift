@@ -11,6 +11,10 @@ package enum PostgresStore {
   /// How long a server that cannot be reached is tried again, unless `--store-patience` says otherwise.
   package static let patience: Duration = .seconds(600)
 
+  /// How long nothing may come from a server that is to answer: more than a change can take that the server ends by itself,
+  /// its statements after 30 s and an idle transaction after 10 s.
+  package static let answerLimit: Duration = .seconds(40)
+
   /// What opening a store needs of its surroundings.
   package struct Surroundings: Sendable {
     /// The variables of the process: where state is kept, and whether statements are prepared (`ORCHESTRATE_PG_PREPARE`, `on`
@@ -26,6 +30,8 @@ package enum PostgresStore {
     package var watchdog: Watchdog?
     /// How long the store is tried again while its server cannot be reached.
     package var patience: Duration
+    /// How long nothing may come from a server that is to answer, unless it is seen to be at work. Beats wait 10 s at most.
+    package var answerLimit: Duration
     /// Says something to the person who runs this process.
     package var notify: @Sendable (String) -> Void
     /// Opens a database for what does not fit into memory.
@@ -35,11 +41,13 @@ package enum PostgresStore {
     package init(
       environment: [String: String], clock: any BatchClock, random: any RandomSource, version: String,
       watchdog: Watchdog? = nil, patience: Duration = PostgresStore.patience,
+      answerLimit: Duration = PostgresStore.answerLimit,
       notify: @escaping @Sendable (String) -> Void = { _ in },
       scratch: @escaping @Sendable () async throws -> Database
     ) {
       self.watchdog = watchdog
       self.patience = patience
+      self.answerLimit = answerLimit
       self.notify = notify
       self.environment = environment
       self.clock = clock
@@ -68,9 +76,9 @@ package enum PostgresStore {
     try await place.refuseObstacle(on: reader)
     let engine = try await place.engine(on: reader)
     let database = try await Database.open(
-      opener: place.opener(.writer(client: engine.worker.id, history: engine.history)))
+      opener: place.opener(.writer(client: engine.worker.id, history: engine.history), place.silence))
     try await place.removeOldMarks(in: database)
-    try await engine.begin(on: database, beatingOn: place.reader())
+    try await engine.begin(on: database, beatingOn: place.beats())
     return SQLStore(
       path: target.shown, database: database, reader: reader, engine: engine,
       clock: stampsIntents ? engine.databaseClock : nil, patience: surroundings.patience, canWrite: true)
@@ -97,7 +105,7 @@ package enum PostgresStore {
   package static func migrate(
     _ target: PostgresTarget, isDry: Bool, _ surroundings: Surroundings
   ) async throws -> Int {
-    let reader = Place(target, surroundings).reader()
+    let reader = Place(target, surroundings).migration()
     let migrator = PostgresMigrator(steps: Migrations.postgres)
     if !isDry { try await waitForLeaving(migrator, reader, target, surroundings) }
     let count = try await reader.read { connection in
@@ -174,7 +182,13 @@ package enum PostgresStore {
       self.surroundings = surroundings
     }
 
-    func opener(_ role: PostgresConnection.Role) -> @Sendable () -> Connection {
+    var silence: PostgresConnection.Silence {
+      PostgresConnection.Silence(limit: surroundings.answerLimit, waitsForWork: true)
+    }
+
+    func opener(
+      _ role: PostgresConnection.Role, _ silence: PostgresConnection.Silence?
+    ) -> @Sendable () -> Connection {
       let preparing: PostgresConnection.Preparing =
         switch surroundings.environment["ORCHESTRATE_PG_PREPARE"] {
         case "on": .always
@@ -184,12 +198,22 @@ package enum PostgresStore {
       return { [target, patience = surroundings.patience] in
         Connection(
           PostgresConnection(
-            target, application: "orchestrate", role: role, preparing: preparing, patience: patience))
+            target, application: "orchestrate", role: role, preparing: preparing, patience: patience,
+            silence: silence))
       }
     }
 
     /// A connection that is made at its first use and has no marks.
-    func reader() -> Database { Database(opener: opener(.reader)) }
+    func reader() -> Database { Database(opener: opener(.reader, silence)) }
+
+    /// A connection for beats, which the server ends after 5 s by itself.
+    func beats() -> Database {
+      let limit = min(surroundings.answerLimit, .seconds(10))
+      return Database(opener: opener(.reader, PostgresConnection.Silence(limit: limit, waitsForWork: false)))
+    }
+
+    /// A connection for a change of the schema, which may take any time on large tables.
+    func migration() -> Database { Database(opener: opener(.reader, nil)) }
 
     func checkSchema(on reader: Database, createsSchema: Bool) async throws {
       let migrator = PostgresMigrator(steps: Migrations.postgres)

@@ -14,6 +14,7 @@ stopped    a worker is stopped (SIGSTOP) at each moment from before an intent to
 taken      a worker is killed under load while one of the same machine and then one of another machine wait for work: how long it takes
            until each goes on
 killed     the server's first process is killed under load, and starts again
+silent     what stands between keeps a worker's connections and hands nothing on any more, for good, while new ones get through
 pooled     everything goes through pgbouncer in transaction mode: a run whose process is killed, and whose worker is killed, ends with
            two others, while another client leaves synchronous_commit = off behind in the pooler's connections
 unprepared the same with ORCHESTRATE_PG_PREPARE=off
@@ -52,6 +53,8 @@ CLAIM = 5
 TIMEOUT = 3
 # What a worker may have under way is over so many seconds after its run was taken over (D).
 UNDER_WAY = CLAIM + TIMEOUT + WATCHDOG + MARGIN
+# How long nothing may come from a server that is to answer a change.
+SILENT = 40
 
 
 class Wrong(Exception):
@@ -472,6 +475,38 @@ class Killed(Scene):
         self.judge()
 
 
+class Silent(Scene):
+    """The connections of a worker stay, and nothing passes on them any more."""
+
+    async def play(self):
+        self.cluster.start()
+        place = os.path.join(self.place, "way", ".s.PGSQL.5432")
+        proxy = Proxy(self.cluster.socket, {"worker": place})
+        await proxy.start()
+        await self.plan()
+        self.pooler = os.path.dirname(place)
+        worker = await self.worker()
+        # Commands go to the server itself: this process waits for them, and the proxy is in it.
+        self.pooler = None
+        beat = f"SELECT beat FROM worker WHERE pid = {worker.pid}"
+        await until(lambda: self.query(beat) not in ("", "0"), "the worker beats")
+        await self.sent(CONCURRENCY)
+        proxy.do({"do": "strand"})
+        stranded = time.monotonic()
+        before = self.figure(beat)
+        await until(lambda: self.figure(beat) != before, "the worker beats again")
+        seconds = time.monotonic() - stranded
+        self.facts["beats_again"] = f"after {seconds:.1f} s"
+        expect(seconds < SILENCE, f"the worker beat again after {seconds:.1f} s: others take it for lost")
+        await self.sent(CONCURRENCY * 2)
+        seconds = time.monotonic() - stranded
+        self.facts["goes_on"] = f"after {seconds:.1f} s"
+        expect(seconds < SILENT + 10, f"the worker went on after {seconds:.1f} s")
+        await self.finished()
+        expect(worker.returncode is None, "the worker ended")
+        self.judge()
+
+
 # Written down by the database itself: how durable each claim is to be.
 SETTINGS = """
 CREATE SCHEMA observed;
@@ -550,6 +585,7 @@ SCENES = {
     "stopped": Stopped,
     "taken": Taken,
     "killed": Killed,
+    "silent": Silent,
     "pooled": Pooled,
     "unprepared": Unprepared,
 }

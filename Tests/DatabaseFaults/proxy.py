@@ -14,6 +14,7 @@ standard input ends.
     {"do": "cut", "side": "worker"}   closes the worker's side; the server's stays open and silent (half-open); or "server"
     {"do": "cut-after", "up": 812}    cuts when that many more bytes have passed that way; or "down"; with "then": "hold"
     {"do": "hold"}                    forwards nothing and closes nothing (a black hole); with "way": "up" or "down" one way
+    {"do": "strand"}                  the same for good, for the connections that are open; new ones pass
     {"do": "refuse"}                  cuts, and closes new connections at once
     {"do": "delay", "ms": 200}        forwards everything that much later
     {"do": "pass"}                    ends hold, refuse, delay and cut-after; what was held is forwarded
@@ -54,6 +55,8 @@ class Connection:
         self.worker = worker
         self.server = server
         self.task = None
+        self.passes = asyncio.Event()
+        self.passes.set()
 
     async def run(self):
         pumps = [
@@ -83,6 +86,7 @@ class Connection:
             if listener.delay:
                 await asyncio.sleep(listener.delay)
                 await listener.gate(way)
+            await self.passes.wait()
             if not data:
                 return
             while data:
@@ -230,6 +234,9 @@ class Proxy:
                 listener.then = command.get("then", "cut")
             elif what == "hold":
                 listener.hold([command["way"]] if "way" in command else WAYS)
+            elif what == "strand":
+                for connection in listener.connections:
+                    connection.passes.clear()
             elif what == "refuse":
                 listener.refuses = True
                 listener.cut()

@@ -110,6 +110,22 @@ class ProxyTests(unittest.IsolatedAsyncioTestCase):
         while self.proxy.do({"do": "count"})["down"] < 6:
             await asyncio.sleep(0.001)
 
+    async def test_connections_are_stranded_and_new_ones_pass(self):
+        reader, writer = await self.connected()
+        writer.write(b"x")
+        self.assertEqual(await self.read(reader, 1), b"x")
+        self.proxy.do({"do": "strand"})
+        self.proxy.do({"do": "pass"})
+        writer.write(b"one")
+        with self.assertRaises(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(reader.readexactly(1))), 0.05)
+        reader, writer = await self.connected()
+        writer.write(b"x")
+        self.assertEqual(await self.read(reader, 1), b"x")
+        self.proxy.do({"do": "cut"})
+        for _ in range(2):
+            await asyncio.wait_for(self.ended.get(), PATIENCE)
+
     async def test_one_side_may_stay_open(self):
         reader, writer = await self.connected()
         writer.write(b"x")

@@ -16,15 +16,8 @@ extension PostgresConnection {
   @discardableResult
   func run(_ sql: String, operation: String) throws(StoreError) -> Int {
     try runWaiting()
-    let connection = try connected()
-    guard let result = PQexec(connection, sql) else {
-      throw StoreError(.inputOutput, "libpq has no memory for an answer")
-    }
+    let result = try checked(exec(sql, on: try connected()), operation: operation)
     defer { PQclear(result) }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY else {
-      throw failure(of: result, operation: operation)
-    }
     return Self.changedRows(result)
   }
 
@@ -36,7 +29,7 @@ extension PostgresConnection {
   func copy(_ data: [UInt8], _ sql: String) throws(StoreError) {
     try runWaiting()
     let connection = try openTransaction()
-    let begun = PQexec(connection, sql)
+    let begun = exec(sql, on: connection)
     guard PQresultStatus(begun) == PGRES_COPY_IN else {
       return PQclear(try checked(begun, sql))
     }
@@ -44,16 +37,14 @@ extension PostgresConnection {
     let isSent = data.withUnsafeBytes { bytes in
       stride(from: 0, to: bytes.count, by: Self.copyPiece).allSatisfy { start in
         let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.copyPiece, bytes.count)])
-        return PQputCopyData(connection, piece.bindMemory(to: CChar.self).baseAddress, Int32(piece.count))
-          == 1
+        let start = piece.bindMemory(to: CChar.self).baseAddress
+        guard PQputCopyData(connection, start, Int32(piece.count)) == 1 else { return false }
+        flush(connection)
+        return true
       }
     }
     _ = PQputCopyEnd(connection, isSent ? nil : "not all rows could be sent")
-    let copied = PQgetResult(connection)
-    // A command has come to its end when there is no further result.
-    while let more = PQgetResult(connection) { PQclear(more) }
-    guard let copied else { throw failure(of: nil, operation: "copy rows") }
-    PQclear(try checked(copied, sql))
+    PQclear(try checked(lastResult(connection), sql))
   }
 
   /// Bytes that are handed to libpq at once: it keeps what it was not able to send yet.
@@ -96,11 +87,8 @@ extension PostgresConnection {
       if let failure { throw failure }
       return try checked(last, sql)
     }
-    return try checked(
-      parameters.withPointers { count, types, values, lengths, formats in
-        if let name { return PQexecPrepared(connection, name, count, values, lengths, formats, 1) }
-        return PQexecParams(connection, sql, count, types, values, lengths, formats, 1)
-      }, sql)
+    try send(sql, name, parameters, on: connection)
+    return try checked(lastResult(connection), sql)
   }
 
   /// A statement that is prepared on the connection.
@@ -138,7 +126,10 @@ extension PostgresConnection {
     if prepared[key]?.takeUse() == true { return prepared[key]?.name }
     try runWaiting()
     let next = Prepared(key, after: prepared[key])
-    PQclear(try checked(PQprepare(connection, next.name, sql, Int32(types.count), types), sql))
+    guard PQsendPrepare(connection, next.name, sql, Int32(types.count), types) == 1 else {
+      throw failure(of: nil, operation: "run \(Self.name(of: sql))")
+    }
+    PQclear(try checked(lastResult(connection), sql))
     prepared[key] = next
     return next.name
   }
@@ -215,7 +206,7 @@ extension PostgresConnection {
     }
     var last = wanted == nil ? nil : nextResult(connection)
     // The mark of the end.
-    PQclear(PQgetResult(connection))
+    PQclear(nextAnswer(connection))
     if PQexitPipelineMode(connection) != 1 {
       failure = failure ?? self.failure(of: nil, operation: "run statements together")
       disconnect()
@@ -229,9 +220,9 @@ extension PostgresConnection {
 
   /// The result of one statement of a pipeline; `nil` where the connection broke.
   private func nextResult(_ connection: OpaquePointer) -> OpaquePointer? {
-    let result = PQgetResult(connection)
+    let result = nextAnswer(connection)
     // Behind the result of each statement comes its end.
-    if result != nil { PQclear(PQgetResult(connection)) }
+    if result != nil { PQclear(nextAnswer(connection)) }
     return result
   }
 
@@ -241,16 +232,22 @@ extension PostgresConnection {
   }
 
   private func checked(_ result: OpaquePointer?, _ sql: String) throws(StoreError) -> OpaquePointer {
+    try checked(result, operation: "run \(Self.name(of: sql))")
+  }
+
+  /// A result that tells of success.
+  ///
+  /// - Parameter operation: what was being done, as a clause that completes "failed to ...".
+  func checked(_ result: OpaquePointer?, operation: String) throws(StoreError) -> OpaquePointer {
     guard let result else {
       guard handle.map({ PQstatus($0) }) == CONNECTION_OK else {
-        throw failure(of: nil, operation: "run \(Self.name(of: sql))")
+        throw failure(of: nil, operation: operation)
       }
       throw StoreError(.inputOutput, "libpq has no memory for an answer")
     }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
+    guard [PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY].contains(PQresultStatus(result)) else {
       defer { PQclear(result) }
-      throw failure(of: result, operation: "run \(Self.name(of: sql))")
+      throw failure(of: result, operation: operation)
     }
     return result
   }
@@ -264,7 +261,7 @@ extension PostgresConnection {
   func failure(of result: OpaquePointer?, operation: String) -> StoreError {
     let state = cpostgres_sqlstate(result).map { String(cString: $0) }
     let message =
-      cpostgres_message(result).map { String(cString: $0) } ?? handle.map {
+      cpostgres_message(result).map { String(cString: $0) } ?? reasonOfBreak ?? handle.map {
         String(cString: PQerrorMessage($0))
       } ?? ""
     return PostgresFailure.error(state, message, operation: operation, target: target)

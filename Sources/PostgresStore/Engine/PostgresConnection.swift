@@ -37,7 +37,7 @@ final class PostgresConnection: SQLEngine {
   let triesPerTransaction = 5
 
   let target: PostgresTarget
-  private let application: String
+  let application: String
   let role: Role
   let preparing: Preparing
   /// Whether a pooler stands between: another process of the server works for this connection than it was told of.
@@ -57,6 +57,10 @@ final class PostgresConnection: SQLEngine {
   private var lookedAt = ContinuousClock.now
   /// How long a commit whose answer was lost is asked after.
   private let patience: Duration
+  /// How long nothing may come from a server that is to answer; `nil` for as long as it takes.
+  let silence: Silence?
+  /// Why the connection is of no use any more, once that was noticed while an answer was waited for.
+  var reasonOfBreak: String?
 
   /// Whether statements are prepared, which saves the server a third of its work.
   enum Preparing: Sendable {
@@ -77,12 +81,13 @@ final class PostgresConnection: SQLEngine {
   /// A connection that is made at its first use.
   init(
     _ target: PostgresTarget, application: String, role: Role, preparing: Preparing = .withoutPooler,
-    patience: Duration
+    patience: Duration, silence: Silence?
   ) {
     self.target = target
     self.application = application
     self.role = role
     self.patience = patience
+    self.silence = silence
     self.preparing = preparing
   }
 
@@ -114,6 +119,8 @@ final class PostgresConnection: SQLEngine {
           notices.hasWarning = true
         }
       }, Unmanaged.passUnretained(notices).toOpaque())
+    // What cannot be sent yet is kept, and sent while answers are read.
+    PQsetnonblocking(made, 1)
     handle = made
     isMarked = false
     isPooled = false
@@ -128,6 +135,7 @@ final class PostgresConnection: SQLEngine {
     handle = nil
     prepared = [:]
     waiting = []
+    reasonOfBreak = nil
   }
 
   var isInTransaction: Bool {
@@ -221,23 +229,17 @@ final class PostgresConnection: SQLEngine {
   }
 
   /// The first column of the first row of a query, as text.
-  private func value(_ sql: String) throws(StoreError) -> String? {
-    let connection = try connected()
-    guard let result = PQexec(connection, sql) else {
-      throw StoreError(.inputOutput, "libpq has no memory for an answer")
-    }
+  func value(_ sql: String) throws(StoreError) -> String? {
+    let result = try checked(exec(sql, on: try connected()), operation: "look at the server")
     defer { PQclear(result) }
-    guard PQresultStatus(result) == PGRES_TUPLES_OK else {
-      throw failure(of: result, operation: "look at the server")
-    }
     guard PQntuples(result) > 0, PQgetisnull(result, 0, 0) == 0 else { return nil }
     return PQgetvalue(result, 0, 0).map { String(cString: $0) }
   }
 
   func commit() throws(StoreError) {
     let connection = try openTransaction()
-    guard let result = PQexec(connection, "COMMIT") else {
-      return try findOut("libpq has no memory for an answer")
+    guard let result = exec("COMMIT", on: connection) else {
+      return try findOut("no answer could be read")
     }
     defer { PQclear(result) }
     guard PQresultStatus(result) == PGRES_COMMAND_OK else {
@@ -291,19 +293,12 @@ final class PostgresConnection: SQLEngine {
   private func markedTransaction(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64? {
     let connection = try connected()
     // Says that the row is there: nobody removes it while its owner lives.
-    guard
-      let result = PQexec(
-        connection,
-        "BEGIN; SET LOCAL lock_timeout = '5s'; SELECT number FROM transaction_mark WHERE client = '\(client)' FOR UPDATE"
-      )
-    else { throw StoreError(.inputOutput, "libpq has no memory for an answer") }
-    defer {
-      PQclear(result)
-      PQclear(PQexec(connection, "ROLLBACK"))
-    }
-    guard PQresultStatus(result) == PGRES_TUPLES_OK else {
-      throw failure(of: result, operation: "find out what became of a change")
-    }
+    let found = exec(
+      "BEGIN; SET LOCAL lock_timeout = '5s'; SELECT number FROM transaction_mark WHERE client = '\(client)' FOR UPDATE",
+      on: connection)
+    defer { if PQstatus(connection) == CONNECTION_OK { PQclear(exec("ROLLBACK", on: connection)) } }
+    let result = try checked(found, operation: "find out what became of a change")
+    defer { PQclear(result) }
     let number = PQntuples(result) > 0 ? Int64(String(cString: PQgetvalue(result, 0, 0))) : nil
     history.connected(to: try identity(), mark: number)
     isMarked = number != nil

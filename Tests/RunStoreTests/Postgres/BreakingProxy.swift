@@ -12,6 +12,8 @@ final class BreakingProxy: Sendable {
     case loseAnswer
     /// The question arrives, and nothing comes back any more on a connection that stays.
     case fallSilent
+    /// Nothing is taken any more on a connection that stays, from the question on.
+    case stopTaking
   }
 
   /// Where the proxy listens, as the host of an address.
@@ -94,6 +96,10 @@ final class BreakingProxy: Sendable {
           // Before the server can answer.
           under.withLockedValue { $0 = act }
           if act == .cut { break }
+          if act == .stopTaking {
+            Self.waitForEnd(of: worker)
+            break
+          }
         }
         guard Self.write(question, to: server) else { break }
       }
@@ -102,11 +108,18 @@ final class BreakingProxy: Sendable {
     Thread.detachNewThread {
       while let answer = Self.read(server) {
         let act = under.withLockedValue { $0 }
-        if act == .fallSilent { continue }
+        if act == .fallSilent || act == .stopTaking { continue }
         guard act == nil, Self.write(answer, to: worker) else { break }
       }
       end()
     }
+  }
+
+  /// Waits until the other side ends a connection, and takes nothing of what it has sent.
+  private static func waitForEnd(of socket: CInt) {
+    // An end of both ways is told without being asked for.
+    var end = pollfd(fd: socket, events: 0, revents: 0)
+    while poll(&end, 1, -1) < 0 {}
   }
 
   private static func read(_ socket: CInt) -> [UInt8]? {
