@@ -289,6 +289,8 @@ final class PostgresConnection: SQLEngine {
     }
   }
 
+  /// The next transaction makes its mark anew, and notes the server.
+  ///
   /// - Returns: `nil` where the database has no mark of this process: then it lacks more than the last transaction.
   private func markedTransaction(of client: String, _ history: ServerHistory) throws(StoreError) -> Int64? {
     let connection = try connected()
@@ -301,7 +303,6 @@ final class PostgresConnection: SQLEngine {
     defer { PQclear(result) }
     let number = PQntuples(result) > 0 ? Int64(String(cString: PQgetvalue(result, 0, 0))) : nil
     history.connected(to: try identity(), mark: number)
-    isMarked = number != nil
     return number
   }
 

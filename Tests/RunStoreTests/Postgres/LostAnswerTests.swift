@@ -53,4 +53,24 @@ struct LostAnswerTests {
     try await store.close()
     #expect(proxy.notHeard == [])
   }
+
+  @Test("the server that is found behind a lost COMMIT is noted, also where it is another one than before")
+  func noted() async throws {
+    let (store, proxy) = try await store()
+    func timelines() async throws -> [Int] {
+      try await store.reader.read { connection in
+        try connection.rows("SELECT timeline FROM engine") { $0.int(0) }
+      }
+    }
+    try await store.database.write { try $0.run("INSERT INTO entry VALUES (1)") }
+    let server = try await timelines()
+    try await store.reader.read { try $0.execute("UPDATE engine SET timeline = timeline - 1") }
+    proxy.expect((Self.commit, .loseAnswer))
+    try await store.database.write { try $0.run("INSERT INTO entry VALUES (2)") }
+    try await store.database.write { try $0.run("INSERT INTO entry VALUES (3)") }
+    #expect(try await timelines() == server)
+    #expect(try await numbers(in: store) == [1, 2, 3])
+    try await store.close()
+    #expect(proxy.notHeard == [])
+  }
 }
