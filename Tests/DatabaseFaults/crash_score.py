@@ -434,6 +434,9 @@ class Run:
         self.indexed = defaultdict(set)
         with open(self.ledger, encoding="utf-8") as file:
             for line in file:
+                if not line.endswith("\n"):
+                    # It is being written.
+                    break
                 entry = json.loads(line)
                 if entry["event"] == "arrival" and entry["transfer"] is not None:
                     step = entry["endpoint"] if self.has_steps else "transfer"
