@@ -5,9 +5,9 @@ import StoreCore
 
 /// Brings a database to the schema of this program, or refuses it.
 ///
-/// Each step runs in its own IMMEDIATE transaction together with the row that records it. Forward only: a
-/// step that a database has and whose checksum differs was edited after its release, and a step that this
-/// program does not have comes from a newer one; both are refused.
+/// Each step of an older database runs in its own IMMEDIATE transaction together with the row that records it; a new database
+/// is made in one. Forward only: a step that a database has and whose checksum differs was edited after its release, and a
+/// step that this program does not have comes from a newer one; both are refused.
 struct Migrator {
   /// Marks a file as this program's: `orch` in ASCII (https://sqlite.org/pragma.html#pragma_application_id).
   static let applicationID = 0x6f72_6368
@@ -84,7 +84,7 @@ struct Migrator {
       return
     case .create:
       try connection.execute("PRAGMA application_id = \(Self.applicationID)")
-      try apply(from: 0, to: connection, now: now)
+      try apply(steps[...], to: connection, now: now)
     case .upgrade(let count):
       if try locks.firstRunOwnedElsewhere() != nil {
         throw StoreError(
@@ -92,34 +92,35 @@ struct Migrator {
           remedy: "wait for that run, or stop it, and run the same command again")
       }
       try connection.sqlite?.backUp(to: "\(path).before-\(count + 1)-\(now.milliseconds)")
-      try apply(from: count, to: connection, now: now)
+      for place in count..<steps.count { try apply(steps[place...place], to: connection, now: now) }
     }
   }
 
-  private func apply(from count: Int, to connection: Connection, now: Timestamp) throws {
-    for step in steps.dropFirst(count) {
-      try connection.execute("BEGIN IMMEDIATE")
-      do {
-        try connection.execute(
-          """
-          CREATE TABLE IF NOT EXISTS migration (
-            number     INTEGER PRIMARY KEY,
-            name       TEXT NOT NULL,
-            checksum   BLOB NOT NULL,
-            applied_at INTEGER NOT NULL
-          ) STRICT
-          """)
+  /// Applies steps in one transaction.
+  private func apply(_ steps: ArraySlice<Migrations.Step>, to connection: Connection, now: Timestamp) throws {
+    try connection.execute("BEGIN IMMEDIATE")
+    do {
+      try connection.execute(
+        """
+        CREATE TABLE IF NOT EXISTS migration (
+          number     INTEGER PRIMARY KEY,
+          name       TEXT NOT NULL,
+          checksum   BLOB NOT NULL,
+          applied_at INTEGER NOT NULL
+        ) STRICT
+        """)
+      for step in steps {
         try connection.execute(String(decoding: step.sql, as: UTF8.self))
         try connection.run(
           "INSERT INTO migration (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
           .integer(step.number), .text(step.name), .blob(Self.checksum(of: step)),
           .integer(now.milliseconds))
-        try connection.execute("COMMIT")
-      } catch {
-        let cause = error
-        if connection.isInTransaction { try connection.execute("ROLLBACK") }
-        throw cause
       }
+      try connection.execute("COMMIT")
+    } catch {
+      let cause = error
+      if connection.isInTransaction { try connection.execute("ROLLBACK") }
+      throw cause
     }
   }
 
