@@ -49,18 +49,28 @@ struct WorkerSimulationTests {
     "a rule that is left out is noticed", .disabled(if: one != nil), arguments: WorkerWorld.LeftOut.allCases)
   func leftOut(_ rule: WorkerWorld.LeftOut) async throws {
     let simulation = try await WorkerSimulation { Self.leaveOut(rule, &$0, &$1) }
-    var seeds = 0
+    let tens = (0..<40).map { ($0 + Self.promising(rule)) % 40 }
     var found: WorkerSimulation.Result?
-    while found == nil, seeds < 400 {
-      let results = await simulation.play(Array(UInt64(seeds + 1)...UInt64(seeds + 10)))
+    for ten in tens where found == nil {
+      let results = await simulation.play(Array(UInt64(ten * 10 + 1)...UInt64(ten * 10 + 10)))
       found = results.first {
         $0.violations.contains { $0.hasPrefix("a ghost") || $0.hasPrefix("twice") }
       }
-      seeds += 10
     }
     print(
       "workers: without \(rule.rawValue): seed \(found?.seed ?? 0): \(found?.violations.first ?? "nothing")")
-    #expect(found != nil, "nothing in \(seeds) seeds")
+    #expect(found != nil, "nothing in 400 seeds")
+  }
+
+  /// The ten seeds that are played first: one of them noticed the rule's absence when this was written. Where the worlds of
+  /// these seeds have changed, the search goes on behind them and is only longer.
+  private static func promising(_ rule: WorkerWorld.LeftOut) -> Int {
+    switch rule {
+    case .age: 4
+    case .watchdog: 8
+    case .limit: 0
+    case .quiet: 2
+    }
   }
 
   @Test("the seed that was asked for", .enabled(if: one != nil))
