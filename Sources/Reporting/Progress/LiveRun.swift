@@ -133,10 +133,15 @@ package struct TimeLeft: Sendable {
   }
 
   private let window: Duration
+  /// Closer samples than that say nothing new and would only cost memory.
+  private let distance: Duration
   private var samples: [Sample] = []
 
   /// An estimate over the last `window` of progress.
-  package init(window: Duration = .seconds(300)) { self.window = window }
+  package init(window: Duration = .seconds(300)) {
+    self.window = window
+    distance = window / 100
+  }
 
   /// Takes note of how many chunks are done.
   ///
@@ -144,8 +149,7 @@ package struct TimeLeft: Sendable {
   ///   - chunks: chunks done so far, never fewer than before.
   ///   - at: time since some fixed moment, never going back.
   package mutating func observe(chunks: Int, at: Duration) {
-    // Closer samples than a hundredth of the window say nothing new and would only cost memory.
-    if samples.count > 1, at - samples[samples.count - 2].at < window / 100 { samples.removeLast() }
+    if samples.count > 1, at - samples[samples.count - 2].at < distance { samples.removeLast() }
     samples.append(Sample(at: at, chunks: chunks))
     while samples.count > 2, at - samples[1].at >= window { samples.removeFirst() }
   }
