@@ -30,7 +30,7 @@ package enum PostgresStore {
     package var watchdog: Watchdog?
     /// How long the store is tried again while its server cannot be reached.
     package var patience: Duration
-    /// How long nothing may come from a server that is to answer, unless it is seen to be at work. Beats wait 10 s at most.
+    /// How long nothing may come from a server that is to answer, unless it is seen to be at work. Beats wait 7 s at most.
     package var answerLimit: Duration
     /// Says something to the person who runs this process.
     package var notify: @Sendable (String) -> Void
@@ -206,9 +206,10 @@ package enum PostgresStore {
     /// A connection that is made at its first use and has no marks.
     func reader() -> Database { Database(opener: opener(.reader, silence)) }
 
-    /// A connection for beats, which the server ends after 5 s by itself.
+    /// A connection for beats, which the server ends after 5 s by itself: the next beat comes before others take this
+    /// process for lost.
     func beats() -> Database {
-      let limit = min(surroundings.answerLimit, .seconds(10))
+      let limit = min(surroundings.answerLimit, .seconds(7))
       return Database(opener: opener(.reader, PostgresConnection.Silence(limit: limit, waitsForWork: false)))
     }
 

@@ -19,8 +19,8 @@ extension PostgresConnection {
   /// How long another connection is waited for that tells whether the server is at work.
   private static let lookSilence = Silence(limit: .seconds(10), waitsForWork: false)
 
-  /// How long a connection for reading is kept behind a pooler, where nobody can tell whether the server is at work for it.
-  private static let pooledReadLimit: Duration = .seconds(600)
+  /// How long a connection is kept of which nobody can tell whether the server is at work on it.
+  private static let unknownLimit: Duration = .seconds(600)
 
   /// How often libpq is given the chance to find bytes that the encryption below it has read already: the socket does not
   /// tell of those.
@@ -70,57 +70,83 @@ extension PostgresConnection {
   /// Sends and receives for as long as something is to be sent, or the caller waits for an answer.
   private func move(_ connection: OpaquePointer, while isWaiting: () -> Bool) {
     var heard = ContinuousClock.now
+    var nextLook = silence.map { heard + $0.limit }
     while true {
       let unsent = PQflush(connection)
-      guard unsent > 0 || unsent == 0 && isWaiting(), PQstatus(connection) == CONNECTION_OK else { return }
+      guard unsent >= 0 else { return giveUp(connection, String(cString: PQerrorMessage(connection))) }
+      guard unsent > 0 || isWaiting(), PQstatus(connection) == CONNECTION_OK else { return }
       var socket = pollfd(
         fd: PQsocket(connection), events: Int16(POLLIN) | (unsent > 0 ? Int16(POLLOUT) : 0), revents: 0)
-      let left = limit.map { $0 - (ContinuousClock.now - heard) } ?? Self.look
+      let left = nextLook.map { $0 - .now } ?? Self.look
       let ready = poll(&socket, 1, CInt(clamping: max(.zero, min(left, Self.look)).millisecondsRoundedUp))
-      if ready > 0 { heard = .now }
+      if ready > 0 {
+        heard = .now
+        nextLook = silence.map { heard + $0.limit }
+      }
       guard PQconsumeInput(connection) == 1 else {
-        // The result that follows only tells that there is no socket.
-        if reasonOfBreak == nil { reasonOfBreak = String(cString: PQerrorMessage(connection)) }
-        return
+        return giveUp(connection, String(cString: PQerrorMessage(connection)))
       }
-      guard ready == 0, left <= .zero, unsent > 0 || isWaiting() else { continue }
-      if isServed(connection) {
+      guard let silence, ready == 0, left <= .zero, unsent > 0 || isWaiting() else { continue }
+      switch work(on: connection, silence) {
+      case .going:
         heard = .now
-      } else {
-        reasonOfBreak = silence.map { "the server did not answer for \(DurationText.format($0.limit))" }
-        shutdown(socket.fd, CInt(SHUT_RDWR))
-        heard = .now
+      case .unknown where .now - heard < Self.unknownLimit:
+        break
+      case .none, .unknown:
+        let silent = DurationText.format(.seconds((ContinuousClock.now - heard).components.seconds))
+        return giveUp(connection, "the server did not answer for \(silent)")
       }
+      nextLook = .now + silence.limit
     }
   }
 
-  /// How long nothing may come; `nil` for as long as it takes.
-  private var limit: Duration? {
-    guard let silence else { return nil }
-    if case .reader = role, isPooled, silence.waitsForWork { return max(silence.limit, Self.pooledReadLimit) }
-    return silence.limit
+  /// Ends a connection that is of no use any more: libpq would otherwise wait on it for the result that is asked for next.
+  private func giveUp(_ connection: OpaquePointer, _ reason: String) {
+    if reasonOfBreak == nil { reasonOfBreak = reason }
+    if PQstatus(connection) == CONNECTION_OK { shutdown(PQsocket(connection), CInt(SHUT_RDWR)) }
   }
 
-  /// Whether the server is at work on what was asked on a connection, as another connection finds out.
-  private func isServed(_ connection: OpaquePointer) -> Bool {
-    guard silence?.waitsForWork == true else { return false }
+  /// What the server does for a connection that says nothing.
+  private enum Work {
+    case going
+    case none
+    case unknown
+  }
+
+  /// Looks by another connection whether the server is at work on what was asked. One that waits for us, to send more or to take an
+  /// answer, is not, and is ended: what it has locked would stay locked for as long as something between keeps the connection.
+  private func work(on connection: OpaquePointer, _ silence: Silence) -> Work {
+    guard silence.waitsForWork else { return .none }
     let other = PostgresConnection(
       target, application: application, role: .reader, preparing: .never, patience: .zero,
       silence: Self.lookSilence)
+    // Waiting for the client is all that a process does between two commands, too
+    // (https://www.postgresql.org/docs/current/monitoring-stats.html, wait events of type Client).
+    let process: String
+    if !isPooled {
+      process = "SELECT pid, wait_event_type FROM pg_stat_activity WHERE pid = \(PQbackendPID(connection))"
+    } else if case .writer(let client, _) = role {
+      // Which process works for the connection is not known; its transaction has changed the row of its mark.
+      process = """
+        SELECT a.pid, a.wait_event_type FROM transaction_mark AS m
+        JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = m.xmax
+        JOIN pg_stat_activity AS a ON a.pid = l.pid WHERE m.client = '\(client)'
+        """
+    } else {
+      return .unknown
+    }
     do throws(StoreError) {
-      guard isPooled else {
-        let state = try other.value(
-          "SELECT state FROM pg_stat_activity WHERE pid = \(PQbackendPID(connection))")
-        // `disabled` where the server does not track what its processes do.
-        return state.map { !$0.hasPrefix("idle") } ?? false
-      }
-      // Which process works for the connection is not known; the row of its mark is locked for as long as its transaction is open.
-      guard case .writer(let client, _) = role else { return false }
-      _ = try other.value("SELECT number FROM transaction_mark WHERE client = '\(client)' FOR UPDATE NOWAIT")
-      return false
+      let isGoing = try other.value(
+        "SELECT count(*) FROM (\(process)) AS p WHERE p.wait_event_type IS DISTINCT FROM 'Client'")
+      if isGoing != "0" { return .going }
+      var socket = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+      if poll(&socket, 1, 0) > 0 { return .going }
+      _ = try other.value("SELECT count(pg_terminate_backend(p.pid)) FROM (\(process)) AS p")
+      return .none
     } catch {
-      // A server that nobody reaches is not waited for on a connection that says nothing either.
-      return error.code == .locked
+      // A server that answers and has no connection left, or a pooler without one, says nothing about the work.
+      let isThere = other.refusal == .noConnection || other.refusal == .answered
+      return isThere || isPooled ? .unknown : .none
     }
   }
 }

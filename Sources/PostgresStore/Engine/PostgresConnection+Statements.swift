@@ -264,6 +264,8 @@ extension PostgresConnection {
       cpostgres_message(result).map { String(cString: $0) } ?? reasonOfBreak ?? handle.map {
         String(cString: PQerrorMessage($0))
       } ?? ""
-    return PostgresFailure.error(state, message, operation: operation, target: target)
+    return PostgresFailure.error(
+      state, message, operation: operation, target: target,
+      isBroken: handle.map { PQstatus($0) } != CONNECTION_OK)
   }
 }

@@ -59,6 +59,8 @@ final class PostgresConnection: SQLEngine {
   private let patience: Duration
   /// How long nothing may come from a server that is to answer; `nil` for as long as it takes.
   let silence: Silence?
+  /// Why no connection came about the last time.
+  private(set) var refusal: ConnectFailure?
   /// Why the connection is of no use any more, once that was noticed while an answer was waited for.
   var reasonOfBreak: String?
 
@@ -107,8 +109,11 @@ final class PostgresConnection: SQLEngine {
     guard PQstatus(made) == CONNECTION_OK else {
       let message = String(cString: PQerrorMessage(made))
       PQfinish(made)
-      throw PostgresFailure.error(nil, message, operation: "connect", target: target)
+      let failure = PostgresFailure.ofConnecting(message, target: target)
+      refusal = failure.cause
+      throw failure.error
     }
+    refusal = nil
     PQsetNoticeReceiver(
       made,
       { context, result in
@@ -183,11 +188,17 @@ final class PostgresConnection: SQLEngine {
       """, operation: "begin a transaction") == 1
   }
 
+  private static let noting =
+    "BEGIN; SET LOCAL synchronous_commit = local; SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '30s'"
+
   /// The number of the advisory lock that stands for the store, in each database: "orch" in ASCII.
   static let storeLock: Int64 = 0x6f72_6368
 
-  /// Records the row that marks the transactions of this connection, durably; of a new connection to what may be another
-  /// server first looks whether that has all that was confirmed.
+  /// Records the row that marks the transactions of this connection; of a new connection to what may be another server first
+  /// looks whether that has all that was confirmed.
+  ///
+  /// A standby need not have it sooner than the first transaction that is marked in it, and gets it before that. So nothing
+  /// here waits for a standby, nor for long for what an earlier connection has locked.
   private func makeMark(_ client: String, _ history: ServerHistory) throws(StoreError) {
     let found = try value("SELECT number FROM transaction_mark WHERE client = '\(client)'").flatMap(
       Int64.init)
@@ -195,16 +206,20 @@ final class PostgresConnection: SQLEngine {
     if let server = history.server, !history.hasLostChanges {
       try run(
         """
+        \(Self.noting); \
         UPDATE engine SET system_identifier = split_part('\(server)', '/', 1), \
           timeline = split_part('\(server)', '/', 2)::bigint \
         WHERE id = 1 AND (system_identifier || '/' || timeline) IS DISTINCT FROM '\(server)'; \
-        UPDATE run SET server = '\(server)' WHERE worker = '\(client)' AND server IS DISTINCT FROM '\(server)'
+        UPDATE run SET server = '\(server)' WHERE worker = '\(client)' AND server IS DISTINCT FROM '\(server)'; \
+        COMMIT
         """, operation: "note the server")
     }
     try run(
       """
+      \(Self.noting); \
       INSERT INTO transaction_mark (client, number) VALUES ('\(client)', \(transaction))
-      ON CONFLICT (client) DO UPDATE SET number = excluded.number
+      ON CONFLICT (client) DO UPDATE SET number = excluded.number; \
+      COMMIT
       """, operation: "make the mark of a connection")
     isMarked = true
     lookedAt = .now

@@ -5,23 +5,35 @@ import CPostgres
 ///
 /// Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html.
 enum PostgresFailure {
+  /// A failure of something that was asked on a connection.
+  ///
   /// - Parameters:
-  ///   - state: five characters; `nil` where no answer has one, as while a connection is made: libpq then only has words.
+  ///   - state: five characters; `nil` where no answer has one: then the connection itself failed.
   ///   - message: the server's, or libpq's; it names no bound value.
   ///   - operation: what was being done, as a clause that completes "failed to ...".
-  static func error(_ state: String?, _ message: String, operation: String, target: PostgresTarget)
-    -> StoreError
-  {
+  ///   - isBroken: whether the connection is gone. Whatever the server said last, as that it does not wait for an idle
+  ///     transaction any more, the same can be asked on another one.
+  static func error(
+    _ state: String?, _ message: String, operation: String, target: PostgresTarget, isBroken: Bool
+  ) -> StoreError {
+    let found = found(message.split(separator: "\n").first.map(String.init), operation, target)
+    guard let state else { return ConnectFailure.unreachable.error(found) }
+    let error = error(state, found)
+    return isBroken && error.code == .internal ? ConnectFailure.unreachable.error(found) : error
+  }
+
+  /// Why a connection did not come about, for which libpq only has words.
+  static func ofConnecting(
+    _ message: String, target: PostgresTarget
+  ) -> (cause: ConnectFailure, error: StoreError) {
     let lines = message.split(separator: "\n").map(String.init)
-    func found(_ line: String?) -> String {
-      "failed to \(operation) at \(target.shown): "
-        + VisibleText.escape(line ?? "no reason was given", cutAt: 300)
-    }
-    guard let state else {
-      let (cause, line) = ConnectFailure.of(lines)
-      return cause.error(found(line ?? lines.first))
-    }
-    return error(state, found(lines.first))
+    let (cause, line) = ConnectFailure.of(lines)
+    return (cause, cause.error(found(line ?? lines.first, "connect", target)))
+  }
+
+  private static func found(_ line: String?, _ operation: String, _ target: PostgresTarget) -> String {
+    "failed to \(operation) at \(target.shown): "
+      + VisibleText.escape(line ?? "no reason was given", cutAt: 300)
   }
 
   private static func error(_ state: String, _ found: String) -> StoreError {

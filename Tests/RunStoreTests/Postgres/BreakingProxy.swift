@@ -14,17 +14,22 @@ final class BreakingProxy: Sendable {
     case fallSilent
     /// Nothing is taken any more on a connection that stays, from the question on.
     case stopTaking
+    /// The question arrives, and nothing is taken any more either way on a connection that stays.
+    case stopAll
   }
 
   /// Where the proxy listens, as the host of an address.
   private let folder: TemporaryFolder
   private let server: String
   private let listener: CInt
+  /// Whether the server's process is told with another number than it has, as a pooler does.
+  private let isPooler: Bool
   private let rules = NIOLockedValueBox<[(words: String, act: Act)]>([])
 
   struct Unavailable: Error {}
 
-  init(before cluster: PostgresCluster) throws {
+  init(before cluster: PostgresCluster, isPooler: Bool = false) throws {
+    self.isPooler = isPooler
     folder = try TemporaryFolder()
     server = cluster.folder.path + "/.s.PGSQL.5432"
     listener = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
@@ -102,17 +107,41 @@ final class BreakingProxy: Sendable {
           }
         }
         guard Self.write(question, to: server) else { break }
+        if under.withLockedValue({ $0 }) == .stopAll {
+          Self.waitForEnd(of: worker)
+          break
+        }
       }
       end()
     }
-    Thread.detachNewThread {
-      while let answer = Self.read(server) {
+    Thread.detachNewThread { [isPooler] in
+      var isTold = !isPooler
+      while var answer = Self.read(server) {
+        if !isTold { isTold = Self.changeProcess(in: &answer) }
         let act = under.withLockedValue { $0 }
+        if act == .stopAll {
+          Self.waitForEnd(of: worker)
+          break
+        }
         if act == .fallSilent || act == .stopTaking { continue }
         guard act == nil, Self.write(answer, to: worker) else { break }
       }
       end()
     }
+  }
+
+  /// Names another process of the server in the message BackendKeyData, which comes once for each connection
+  /// (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+  ///
+  /// - Returns: whether it was in that answer.
+  private static func changeProcess(in answer: inout [UInt8]) -> Bool {
+    let head: [UInt8] = [UInt8(ascii: "K"), 0, 0, 0, 12]
+    guard let place = answer.indices.first(where: { answer[$0...].starts(with: head) }) else {
+      return false
+    }
+    // No process has so high a number.
+    answer[place + head.count] = 0x7F
+    return true
   }
 
   /// Waits until the other side ends a connection, and takes nothing of what it has sent.

@@ -81,8 +81,7 @@ struct PostgresConnectTests {
       ("", true),
     ])
   func outages(message: String, isOutOfReach: Bool) throws {
-    let error = PostgresFailure.error(
-      nil, message, operation: "connect", target: try PostgresTarget("postgresql://h/d"))
+    let error = PostgresFailure.ofConnecting(message, target: try PostgresTarget("postgresql://h/d")).error
     #expect(error.code == .unreachable)
     #expect(error.remedy?.description.contains("that this machine reaches it") == isOutOfReach, "\(error)")
   }
@@ -113,8 +112,26 @@ struct PostgresConnectTests {
     let message = reasons.enumerated().map {
       "connection to server at \"h\($0)\", port 5432 failed: \($1)\n\tIs the server running on that host?\n"
     }.joined()
-    let error = PostgresFailure.error(
-      nil, message, operation: "connect", target: try PostgresTarget("postgresql://h/d"))
+    let error = PostgresFailure.ofConnecting(message, target: try PostgresTarget("postgresql://h/d")).error
     #expect(error.code == code && error.message.contains(named), "\(error)")
+  }
+
+  @Test(
+    "whatever a server says as it ends a connection, the same can be asked on another one",
+    arguments: ["25P03", "25P04", "58030", "XX000", "57P01"])
+  func ended(state: String) throws {
+    let target = try PostgresTarget("postgresql://h/d")
+    let error = PostgresFailure.error(
+      state, "terminating connection", operation: "run a statement", target: target, isBroken: true)
+    #expect(error.code == .unreachable && error.message.contains("terminating connection"), "\(error)")
+  }
+
+  @Test("a connection that was there and broke is never one that is not set up right")
+  func broken() throws {
+    let target = try PostgresTarget("postgresql://h/d")
+    let error = PostgresFailure.error(
+      nil, "SSL error: unexpected eof while reading", operation: "run a statement", target: target,
+      isBroken: true)
+    #expect(error.code == .unreachable)
   }
 }

@@ -9,11 +9,16 @@ import Testing
 struct SilentServerTests {
   /// The message of a COMMIT alone, with its length.
   private static let commit = "\u{b}COMMIT\0"
+  /// Of a text that is more than sockets keep.
+  private static let words = "a word a word a word"
+  private static let text = String(repeating: "a word ", count: 2_000_000)
 
   /// A store by way of a proxy, with a table for tests.
-  private func store() async throws -> (store: SQLStore, proxy: BreakingProxy) {
+  ///
+  /// - Parameter isPooled: whether the proxy is taken for a pooler.
+  private func store(isPooled: Bool = false) async throws -> (store: SQLStore, proxy: BreakingProxy) {
     let cluster = try #require(PostgresCluster.shared)
-    let proxy = try BreakingProxy(before: cluster)
+    let proxy = try BreakingProxy(before: cluster, isPooler: isPooled)
     let target = try PostgresTarget(proxy.address(of: try cluster.makeDatabase(), on: cluster))
     var surroundings = cluster.surroundings(StillClock())
     surroundings.answerLimit = .seconds(1)
@@ -36,9 +41,10 @@ struct SilentServerTests {
     try await store.database.write { try $0.first("SELECT pg_backend_pid()") { $0.int(0) } }
   }
 
-  @Test("a COMMIT whose answer does not come on a connection that stays is found out")
-  func silentCommit() async throws {
-    let (store, proxy) = try await store()
+  @Test(
+    "a COMMIT whose answer does not come on a connection that stays is found out", arguments: [false, true])
+  func silentCommit(isPooled: Bool) async throws {
+    let (store, proxy) = try await store(isPooled: isPooled)
     let before = try await process(of: store)
     proxy.expect((Self.commit, .fallSilent))
     try await store.database.write { try $0.run("INSERT INTO entry VALUES (1)") }
@@ -50,36 +56,37 @@ struct SilentServerTests {
 
   @Test(
     "a change on which the server falls silent fails as one that does not reach it, and the next is made",
-    arguments: [BreakingProxy.Act.fallSilent, .stopTaking])
-  func silentStatement(act: BreakingProxy.Act) async throws {
-    let (store, proxy) = try await store()
-    proxy.expect(("INSERT INTO entry", act))
-    // More than a socket keeps.
-    let words = String(repeating: "a word ", count: 1_000_000)
+    arguments: [BreakingProxy.Act.fallSilent, .stopTaking, .stopAll], [false, true])
+  func silentStatement(act: BreakingProxy.Act, isPooled: Bool) async throws {
+    let (store, proxy) = try await store(isPooled: isPooled)
+    proxy.expect((Self.words, act))
     await #expect {
       try await store.database.write {
-        try $0.run("INSERT INTO entry (number, words) VALUES (1, ?)", .text(words))
+        try $0.run("INSERT INTO entry (number, words) VALUES (1, ?)", .text(Self.text))
       }
     } throws: { error in
       guard let error = error as? StoreError else { return false }
-      return error.code == .unreachable && error.message.contains("the server did not answer for 1s")
+      return error.code == .unreachable && error.message.contains("the server did not answer for ")
     }
+    // Nothing of it is locked any more.
     try await store.database.write { try $0.run("INSERT INTO entry VALUES (2)") }
     #expect(try await numbers(in: store) == [2])
     try await store.close()
     #expect(proxy.notHeard == [])
   }
 
-  @Test("rows in bulk that are not taken fail as a server that is not reached")
-  func silentCopy() async throws {
-    let (store, proxy) = try await store()
-    proxy.expect(("COPY entry", .stopTaking))
+  @Test(
+    "rows in bulk that are not taken fail as a server that is not reached",
+    arguments: [BreakingProxy.Act.stopTaking, .stopAll], [false, true])
+  func silentCopy(act: BreakingProxy.Act, isPooled: Bool) async throws {
+    let (store, proxy) = try await store(isPooled: isPooled)
+    proxy.expect((Self.words, act))
     await #expect {
       try await store.database.write { connection in
         let sink = try #require(connection.engine.bulkSink(into: "entry", ["number", "words"]))
-        for number in 0..<20 {
+        for number in 0..<2 {
           try sink.put(.integer(Int64(number)))
-          try sink.put(.text(String(repeating: "a word ", count: 100_000)))
+          try sink.put(.text(Self.text))
           try sink.endRow()
         }
         try sink.finish()
@@ -87,7 +94,20 @@ struct SilentServerTests {
     } throws: {
       ($0 as? StoreError)?.code == .unreachable
     }
-    #expect(try await numbers(in: store) == [])
+    try await store.database.write { try $0.run("INSERT INTO entry VALUES (2)") }
+    #expect(try await numbers(in: store) == [2])
+    try await store.close()
+    #expect(proxy.notHeard == [])
+  }
+
+  @Test("an answer that is not taken further is asked for again on another connection")
+  func silentAnswer() async throws {
+    let (store, proxy) = try await store()
+    proxy.expect(("repeat('long", .stopAll))
+    let length = try await store.reader.read { connection in
+      try connection.first("SELECT repeat('long ', 10000000)") { $0.bytes(0).count }
+    }
+    #expect(length == 50_000_000)
     try await store.close()
     #expect(proxy.notHeard == [])
   }
@@ -102,9 +122,11 @@ struct SilentServerTests {
     #expect(proxy.notHeard == [])
   }
 
-  @Test("a COMMIT and a statement at which the server is still at work are waited for on their connection")
-  func atWork() async throws {
-    let (store, proxy) = try await store()
+  @Test(
+    "a COMMIT and a statement at which the server is still at work are waited for on their connection",
+    arguments: [false, true])
+  func atWork(isPooled: Bool) async throws {
+    let (store, proxy) = try await store(isPooled: isPooled)
     try await store.database.write {
       try $0.execute(
         """
