@@ -11,16 +11,19 @@ struct ItemCollector {
   var pending = PendingBatch()
   var findings = FindingLog()
   let hash: ItemHash
+  /// Whether the values of `transcription` and `language` matter to the service.
+  let sendsTranscriptionAndLanguage: Bool
   /// The kind of elements that one finding has already named as the content of the whole list.
   var passesOver = ElementScanner.ValueKind.absent
   /// The bucket and the index that were checked last and are valid, in nearly all manifests those of every item.
   var soundBucket: [UInt8] = []
   var soundIndexID: [UInt8] = []
 
-  init(maxItemBytes: Int, batchBytes: Int, hash: ItemHash) {
+  init(maxItemBytes: Int, batchBytes: Int, hash: ItemHash, sendsTranscriptionAndLanguage: Bool) {
     self.maxItemBytes = maxItemBytes
     self.batchBytes = batchBytes
     self.hash = hash
+    self.sendsTranscriptionAndLanguage = sendsTranscriptionAndLanguage
     clearPending()
   }
 
@@ -80,8 +83,8 @@ struct ItemCollector {
       // `isString` stopped at the index; the object is still to be looked at.
       _ = isString(scanner.object, "object", in: item)
     }
-    checkLanguage(scanner.language, in: item)
-    checkTranscription(scanner.transcription, in: item)
+    let hasOtherLanguage = checkLanguage(scanner.language, in: item)
+    let hasTranscription = checkTranscription(scanner.transcription, in: item)
     if scanner.note.kind != .absent { checkNote(scanner.note, in: item) }
     let length = end - start
     let wireLength = length - scanner.spaceCount - scanner.droppedCount
@@ -96,7 +99,7 @@ struct ItemCollector {
       PendingItem(
         offset: pending.bytes.count, length: length, wireLength: wireLength, element: element,
         position: position, indexID: indexID, object: object, nameLength: nameLength,
-        nameFingerprint: fingerprint))
+        nameFingerprint: fingerprint, hasTranscription: hasTranscription, hasOtherLanguage: hasOtherLanguage))
     pending.bytes.append(contentsOf: item.text)
   }
 
@@ -200,24 +203,28 @@ extension ItemCollector {
     check(location, of: value, "object", member, in: item)
   }
 
-  mutating func checkLanguage(_ member: ElementScanner.Member, in item: ScannedItem) {
-    guard isString(member, "language", in: item) else { return }
+  /// Checks the language; returns whether it is another one than `en`.
+  mutating func checkLanguage(_ member: ElementScanner.Member, in item: ScannedItem) -> Bool {
+    guard isString(member, "language", in: item) else { return false }
     let literal = item.literal(member)
-    if literal.elementsEqual("\"en\"".utf8) { return }
+    if literal.elementsEqual("\"en\"".utf8) { return false }
     let value = item.string(member)
-    guard !value.elementsEqual("en".utf8) else { return }
+    guard !value.elementsEqual("en".utf8) else { return false }
+    guard sendsTranscriptionAndLanguage else { return true }
     report(
       .unusualLanguage, element: item.element, from: item.position, at: item.place(member.valueStart),
       "language is \(FindingText.quoted(value)), expected \"en\", the only one the service documents")
+    return true
   }
 
-  mutating func checkTranscription(_ member: ElementScanner.Member, in item: ScannedItem) {
-    if member.kind == .absent || member.isNone { return }
+  /// Checks the transcription; returns whether there is one.
+  mutating func checkTranscription(_ member: ElementScanner.Member, in item: ScannedItem) -> Bool {
+    if member.kind == .absent || member.isNone { return false }
     guard member.kind == .string else {
       report(
         .invalidTranscription, element: item.element, from: item.position, at: item.place(member.valueStart),
         "transcription is \(FindingText.kind(member.kind)), expected s3://bucket/key, null or nothing")
-      return
+      return false
     }
     if member.valueIsEscaped {
       item.string(member).withUnsafeBufferPointer { checkTranscription($0, member, in: item) }
@@ -225,6 +232,7 @@ extension ItemCollector {
       let literal = UnsafeBufferPointer(rebasing: item.literal(member))
       checkTranscription(UnsafeBufferPointer(rebasing: literal[1..<literal.count - 1]), member, in: item)
     }
+    return true
   }
 
   private mutating func checkTranscription(
@@ -236,6 +244,7 @@ extension ItemCollector {
         "transcription is \(FindingText.quoted(value)), expected s3://bucket/key, null or nothing")
       return
     }
+    guard sendsTranscriptionAndLanguage else { return }
     check(location, of: value, "transcription", member, in: item)
     guard !ItemCollector.endsLikeTranscription(value) else { return }
     report(

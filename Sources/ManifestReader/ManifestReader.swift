@@ -18,17 +18,22 @@ package struct ManifestReader {
     package var sequenceLimit: Int
     /// Whether an item is a finding whose file name another one of its index has: where the service is asked by file name.
     package var warnsOfEqualNames: Bool
+    /// Whether `transcription` and `language` go to the service. Where they do not, one finding says so for the whole
+    /// manifest, in place of those that doubt their values.
+    package var sendsTranscriptionAndLanguage: Bool
 
     /// Makes options; `batchBytes` is 256 KiB unless said otherwise.
     package init(
       maxItemBytes: Int, limit: Int? = nil, batchBytes: Int = 256 * 1024,
-      sequenceLimit: Int = DuplicateIndex.sequenceLimit, warnsOfEqualNames: Bool = true
+      sequenceLimit: Int = DuplicateIndex.sequenceLimit, warnsOfEqualNames: Bool = true,
+      sendsTranscriptionAndLanguage: Bool = true
     ) {
       self.maxItemBytes = maxItemBytes
       self.limit = limit
       self.batchBytes = batchBytes
       self.sequenceLimit = sequenceLimit
       self.warnsOfEqualNames = warnsOfEqualNames
+      self.sendsTranscriptionAndLanguage = sendsTranscriptionAndLanguage
     }
   }
 
@@ -48,6 +53,10 @@ package struct ManifestReader {
   private var lastIndexID: [UInt8] = []
   /// How the last item was written.
   private var layout: ItemLayout?
+  /// Items that were returned and have a transcription.
+  private var transcribedCount = 0
+  /// Items that were returned and have another language than `en`.
+  private var otherLanguageCount = 0
   private var isFinished = false
 
   /// Reads `source`; `earlier` is asked for the texts of items of batches already returned.
@@ -58,7 +67,8 @@ package struct ManifestReader {
     self.options = options
     self.earlier = earlier
     collector = ItemCollector(
-      maxItemBytes: options.maxItemBytes, batchBytes: max(1, options.batchBytes), hash: hash)
+      maxItemBytes: options.maxItemBytes, batchBytes: max(1, options.batchBytes), hash: hash,
+      sendsTranscriptionAndLanguage: options.sendsTranscriptionAndLanguage)
     resolver = DuplicateResolver(hash: hash, warnsOfEqualNames: options.warnsOfEqualNames)
   }
 
@@ -96,7 +106,10 @@ package struct ManifestReader {
       limitReached = true
       isFinished = true
     }
-    guard !isFinished else { return false }
+    guard !isFinished else {
+      noteUnsent()
+      return false
+    }
     collector.itemLimit = (options.limit ?? Int.max) - itemCount
     while true {
       try Task.checkCancellation()
@@ -125,6 +138,27 @@ package struct ManifestReader {
         code: .fileChanged, line: nil, column: nil, item: nil,
         message: "the manifest changed while it was read: \(sizes); items may be missing",
         remedy: Finding.Remedy("Read it again when nothing writes to it any more")))
+  }
+
+  /// Warns of what items have and no request carries, once all of them are counted.
+  private mutating func noteUnsent() {
+    guard !options.sendsTranscriptionAndLanguage else { return }
+    var found: [String] = []
+    func note(_ what: String, _ count: Int) {
+      if count > 0 { found.append("\(what) (\(count) \(count == 1 ? "item" : "items"))") }
+    }
+    note("transcriptions", transcribedCount)
+    note("languages other than \"en\"", otherLanguageCount)
+    guard !found.isEmpty else { return }
+    // Whoever asks for a batch again after the end gets no second finding.
+    (transcribedCount, otherLanguageCount) = (0, 0)
+    collector.findings.record(
+      Finding(
+        code: .notSent, line: nil, column: nil, item: nil,
+        message: """
+          \(found.joined(separator: " and ")): the assets API of v1.3 takes neither transcription nor language, \
+          so they are kept in the records and not sent
+          """))
   }
 
   /// Leaves out what repeats earlier items and makes a batch of the rest, nil when nothing is left.
@@ -181,6 +215,8 @@ package struct ManifestReader {
     pending.bytes.withUnsafeBufferPointer { bytes in
       for place in kept {
         let item = pending.items[place]
+        if item.hasTranscription { transcribedCount += 1 }
+        if item.hasOtherLanguage { otherLanguageCount += 1 }
         batch.append(
           source: UnsafeBufferPointer(rebasing: bytes[item.offset..<item.offset + item.length]),
           wireLength: item.wireLength, element: item.element, nameClashes: item.nameClashes,

@@ -65,6 +65,9 @@ struct PendingItem {
   /// The fingerprint of index and file name.
   var nameFingerprint: UInt64 = 0
   var nameClashes = false
+  var hasTranscription = false
+  /// Whether the language is another one than `en`.
+  var hasOtherLanguage = false
 }
 
 /// One scanned element, while its text is still in the parser's buffer.

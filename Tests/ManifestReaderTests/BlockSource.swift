@@ -61,9 +61,12 @@ actor RememberedItems: EarlierItems {
 /// Reads the bytes to the end.
 func read(
   _ bytes: [UInt8], sizes: [Int] = [Int.max], maxItemBytes: Int = 1 << 20, limit: Int? = nil,
-  batchBytes: Int = 256 * 1024, earlier: RememberedItems = RememberedItems(), hash: ItemHash = .standard
+  batchBytes: Int = 256 * 1024, sendsTranscriptionAndLanguage: Bool = true,
+  earlier: RememberedItems = RememberedItems(), hash: ItemHash = .standard
 ) async throws -> Reading {
-  let options = ManifestReader.Options(maxItemBytes: maxItemBytes, limit: limit, batchBytes: batchBytes)
+  let options = ManifestReader.Options(
+    maxItemBytes: maxItemBytes, limit: limit, batchBytes: batchBytes,
+    sendsTranscriptionAndLanguage: sendsTranscriptionAndLanguage)
   var reader = ManifestReader(
     source: ManifestSource(BlockSource(bytes, sizes: sizes), name: "test.json"), options: options,
     earlier: earlier, hash: hash)

@@ -28,7 +28,7 @@ import Testing
     let covered = Set(FindingCase.all.flatMap(\.expected).map(\.code))
     // What a manifest alone does not show, or takes too much of one.
     let elsewhere: Set<Finding.Code> = [
-      .itemExceedsChunk, .itemTooLong, .tooManyMembers, .fileChanged, .changedItem,
+      .itemExceedsChunk, .itemTooLong, .tooManyMembers, .fileChanged, .notSent, .changedItem,
     ]
     #expect(covered.union(elsewhere) == Set(Finding.Code.allCases))
   }
@@ -70,6 +70,61 @@ import Testing
     #expect(
       finding.message
         == #"index_id is "629d807aa9e2a3a33a92c00b1" (25 characters), expected 24 hexadecimal digits"#)
+  }
+
+  /// Items with what the API of v1.3 does not take, by two lines each of which the reader would warn of.
+  private static let withUnsent = [
+    item(1, more: #","transcription":"s3://B/1 .txt""#), item(2).replacing(#""en""#, with: #""ko""#),
+    item(3, more: #","transcription":"s3://bucket/3.srt""#).replacing(#""en""#, with: #""""#),
+    item(4, more: #","transcription":"""#).replacing(#""en""#, with: #""\u0065n""#),
+    item(5, more: #","transcription":null"#),
+  ]
+
+  @Test(arguments: [256 * 1024, 1])
+  func whatIsNotSentIsOneFindingForTheManifest(batchBytes: Int) async throws {
+    // What repeats an earlier item is no item.
+    let text = (Self.withUnsent + [Self.withUnsent[0]]).joined(separator: "\n")
+    let reading = try await read(
+      Array(text.utf8), batchBytes: batchBytes, sendsTranscriptionAndLanguage: false)
+    #expect(reading.itemCount == 5)
+    #expect(reading.findings.kept.map(\.code) == [.notSent, .repeatedItem])
+    #expect(reading.findings.total == 2)
+    let finding = try #require(reading.findings.kept.first)
+    #expect((finding.line, finding.column, finding.item) == (nil, nil, nil))
+    #expect(
+      finding.message
+        == """
+        transcriptions (2 items) and languages other than "en" (2 items): the assets API of v1.3 takes neither \
+        transcription nor language, so they are kept in the records and not sent
+        """)
+    let sent = try await read(Array(text.utf8))
+    #expect(!sent.findings.kept.map(\.code).contains(.notSent))
+    #expect(sent.findings.kept.count { $0.code == .unusualLanguage } == 2)
+    #expect(sent.digest == reading.digest)
+  }
+
+  @Test func whatIsNotSentIsCountedAsFarAsItemsAreRead() async throws {
+    let text = Array(Self.withUnsent.joined(separator: "\n").utf8)
+    let first = try await read(text, limit: 1, sendsTranscriptionAndLanguage: false)
+    #expect(first.limitReached)
+    #expect(first.findings.kept.map(\.code) == [.notSent])
+    #expect(first.findings.kept.first?.message.hasPrefix("transcriptions (1 item): the assets API") == true)
+    let none = try await read(
+      Array(Self.withUnsent[3...].joined(separator: "\n").utf8), sendsTranscriptionAndLanguage: false)
+    #expect(none.findings.total == 0)
+  }
+
+  @Test(arguments: [
+    (#""language":5"#, "", Finding.Code.notAString), (#""x":"en""#, "", .missingField),
+    (#""language":"en""#, #","transcription":"1.srt""#, .invalidTranscription),
+    (#""language":"en""#, #","transcription":"s3://b/\u0000""#, .nulCharacter),
+  ])
+  func whatIsNotSentHasToBeValid(language: String, more: String, code: Finding.Code) async throws {
+    let text = item(1, more: more).replacing(#""language":"en""#, with: language)
+    let reading = try await read(Array(text.utf8), sendsTranscriptionAndLanguage: false)
+    #expect(reading.itemCount == 0)
+    #expect(reading.findings.kept.map(\.code).contains(code))
+    #expect(reading.findings.kept.allSatisfy { $0.code != .notSent })
   }
 
   @Test func itemLargerThanAChunkIsFatal() async throws {

@@ -165,6 +165,8 @@ extension Finding {
     case nameClash = "name_clash"
     /// The file was written to while it was read: what came late may be missing.
     case fileChanged = "file_changed"
+    /// Items have a transcription or a language that no request carries: once for the whole manifest.
+    case notSent = "not_sent"
     /// An earlier run has the item with other content. No reason to refuse the manifest.
     case changedItem = "changed_item"
 
@@ -180,7 +182,7 @@ extension Finding {
       case .unusualIndexID, .unusualLanguage, .unusualTranscription, .unusualBucket, .folderObject,
         .systemFile, .surroundingSpace, .hiddenCharacter, .longKey,
         .largeObject, .archivedObject, .unusualNote,
-        .unknownField, .repeatedItem, .nameClash, .fileChanged, .changedItem:
+        .unknownField, .repeatedItem, .nameClash, .fileChanged, .notSent, .changedItem:
         .warning
       }
     }

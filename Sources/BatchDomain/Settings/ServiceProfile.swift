@@ -39,6 +39,14 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// Whether requests carry `transcription` and `language` of an item.
+  package var sendsTranscriptionAndLanguage: Bool {
+    switch self {
+    case .v1, .v1_1, .v1_2: true
+    case .v1_3: false
+    }
+  }
+
   /// Whether a person's word is enough to settle a chunk as received. With several steps it is not: what follows needs the id
   /// of what the request made, and accepted means that the last id is known.
   package var takesReceivedByWord: Bool { steps.count == 1 }

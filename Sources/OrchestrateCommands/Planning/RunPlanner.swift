@@ -50,7 +50,8 @@ struct RunPlanner {
       source: source,
       options: ManifestReader.Options(
         maxItemBytes: settings.chunkBytes - 2, limit: settings.limit,
-        warnsOfEqualNames: settings.profile.findsItemsByName),
+        warnsOfEqualNames: settings.profile.findsItemsByName,
+        sendsTranscriptionAndLanguage: settings.profile.sendsTranscriptionAndLanguage),
       earlier: recorder)
     var planner = ChunkPlanner(maxItems: settings.chunkSize, maxBytes: settings.chunkBytes)
     var plan = Plan()

@@ -158,6 +158,28 @@ struct ReadingCommandsTests {
     #expect(try object(stage.output.written)["findings_total"] as? Int == warnings)
   }
 
+  @Test(
+    "transcriptions and languages are one finding with profile v1.3, which does not send them",
+    arguments: [("v1", 4, 0), ("v1.2", 4, 0), ("v1.3", 1, 1)])
+  func unsentMembers(profile: String, warnings: Int, manifestWide: Int) async throws {
+    let stage = try CommandStage()
+    let items = ["1", "2"].map {
+      #"{"index_id":"629d807aa9e2a3a33a92c00b","language":"ko","object":"s3://my-bucket/\#($0).mp4","#
+        + #""transcription":"s3://my-bucket/\#($0).txt"}"#
+    }
+    let path = try stage.folder.write("[\(items.joined(separator: ","))]", to: "list.json")
+    #expect(
+      try await stage.run(ValidateCommand.self, path, "--profile", profile, "--format", "json") == .done)
+    let document = try object(stage.output.written)
+    #expect(document["findings_total"] as? Int == warnings)
+    let findings = try #require(document["findings"] as? [[String: Any]])
+    let messages = findings.filter { $0["line"] is NSNull }.map { $0["message"] as? String ?? "" }
+    #expect(messages.count == manifestWide)
+    #expect(messages.allSatisfy { $0.contains("(2 items)") && $0.contains("not sent") })
+    // As every warning.
+    #expect(try await stage.run(ValidateCommand.self, path, "--profile", profile, "--strict") == .badInput)
+  }
+
   @Test("a cancelled run cannot be resumed, a finished one repeats its status without a key")
   func resumeOfEndedRuns() async throws {
     let stage = try CommandStage()
