@@ -52,7 +52,8 @@ struct DrillCommand: Subcommand {
 
   @Option(
     help: ArgumentHelp(
-      "Folder for the stores of the runs. Default: that of the database.", valueName: "folder"))
+      "Folder for the stores of the runs. Default: that of the database, or that for temporary files with PostgreSQL.",
+      valueName: "folder"))
   var folder: String?
 
   @Option(help: "Format of the result on standard output.")

@@ -24,8 +24,11 @@ package struct OrchestrateCommand: AsyncParsableCommand {
   /// Name, help and subcommands.
   package static let configuration = CommandConfiguration(
     commandName: "orchestrate",
-    abstract: "Submits a manifest of videos to the Twelve Labs cloud-to-cloud transfers endpoint.",
+    abstract: "Submits a manifest of videos in S3 to Twelve Labs, and records the result of each.",
     discussion: """
+      With --profile v1.3, videos go to the assets and indexes of today's accounts; without it, to the cloud-to-cloud \
+      transfers endpoint of the first versions.
+
       Every chunk and its state are on disk before a request is sent. After a crash, `orchestrate resume` continues at \
       once; lost answers are settled by asking the service. Without a subcommand, shows the state of the last run.
 
@@ -33,6 +36,7 @@ package struct OrchestrateCommand: AsyncParsableCommand {
         orchestrate validate videos.json
         orchestrate submit videos.json --dry-run
         orchestrate submit videos.json --rate 50/min
+        orchestrate submit videos.json --profile v1.3 --rate upload:60/min --track
         orchestrate resume latest
         orchestrate report latest
       """,

@@ -15,7 +15,7 @@ struct TrackCommand: Subcommand {
       and after it, changes nothing at the service, and can be stopped and started again at any time.
 
       Exits with 0 when every accepted item is ready, 1 when all are ready or failed, 7 when some are neither, 3 when it \
-      was stopped early.
+      was stopped early, 4 when the service refuses the key, the account or the address.
 
       EXAMPLES
         orchestrate track latest

@@ -8,7 +8,8 @@ struct ValidateCommand: Subcommand {
   static let configuration = CommandConfiguration(
     commandName: "validate", abstract: "Check a manifest; nothing is recorded and nothing is sent.",
     discussion: """
-      Each finding has a line and a column. Exits with 0 when the manifest can be submitted, else with 2.
+      Each finding has a line and a column. Exits with 0 when the manifest can be submitted, with 2 when it cannot, and with 5 when \
+      no folder for temporary files can be written, or its disk is full.
 
       EXAMPLES
         orchestrate validate videos.json

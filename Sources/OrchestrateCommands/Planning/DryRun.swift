@@ -3,7 +3,7 @@ import ManifestReader
 import Reporting
 
 /// `submit --dry-run`: validates all of a manifest and shows the settings and the plan. Records nothing, needs no
-/// key, opens no connection.
+/// key, sends nothing to the service.
 struct DryRun {
   let resolved: ResolvedSettings
   let manifest: String
