@@ -12,8 +12,8 @@ struct ListCommand: Subcommand {
     discussion: """
       Lists a bucket of S3, or reads a list that exists already: an S3 inventory (its manifest.json, or one of its CSV \
       files), the answer of `aws s3api list-objects-v2`, the lines of `aws s3 ls --recursive`, or one s3:// address on \
-      each line; each plain or gzipped. What the file is is told from its content. Objects that are no videos are left out \
-      and counted on standard error, by reason.
+      each line; each plain or gzipped. The program recognises the kind of the file by its content. Objects that are no \
+      videos are left out and counted on standard error, by reason.
 
       EXAMPLES
         orchestrate list s3://my-bucket/2026/ --index-id 629d807aa9e2a3a33a92c00b --output videos.json
