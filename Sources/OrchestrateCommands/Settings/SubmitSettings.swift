@@ -43,7 +43,9 @@ package struct SubmitSettings: Sendable, Equatable {
       Setting(
         "db", \.db, SettingKind.database.optional, .store, resuming: .asGiven,
         variable: DatabasePath.variable,
-        help: "Path of the database; else $ORCHESTRATE_DB, else $XDG_STATE_HOME/orchestrate/orchestrate.db."),
+        help:
+          "Path of the database, or postgresql://HOST/DATABASE; else $ORCHESTRATE_DB, else "
+          + "$XDG_STATE_HOME/orchestrate/orchestrate.db."),
       Setting(
         "store-patience", \.storePatience, SettingKind.duration(from: .zero).optional, .store,
         resuming: .asGiven,
