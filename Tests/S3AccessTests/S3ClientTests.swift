@@ -149,6 +149,54 @@ struct S3ClientTests {
   }
 
   @Test(
+    "a region that no answer named is never learnt: while S3 is busy, no URL is signed and nothing is asked for",
+    arguments: [429, 500, 503])
+  func regionOfBusy(status: Int) async throws {
+    let object: ObjectName = "s3://media-west/a"
+    let network = FakeTransport { _, before in
+      before < S3Client.tries
+        ? AccessAnswer(status: status)
+        : AccessAnswer(status: 403, headers: [("x-amz-bucket-region", "eu-west-1")])
+    }
+    let access = try await access(over: network)
+    let problem = await error { try await access.urls.signedURL(for: object) }
+    #expect(problem?.code == .busy && network.seen.count == S3Client.tries)
+    #expect(
+      problem?.description
+        == "asking for the region of the bucket media-west was answered with status \(status), 6 times; try again later"
+    )
+    guard case .unavailable("s3_busy", _) = problem?.forService else {
+      Issue.record("the item is rejected, or the run paused: \(String(describing: problem?.forService))")
+      return
+    }
+    let url = try await access.urls.signedURL(for: object)
+    #expect(url.text.hasPrefix("https://media-west.s3.eu-west-1.amazonaws.com/a?"))
+
+    // A refusal that names no region is no reason to stop, and is asked for again.
+    let unnamed = FakeTransport { _, before in
+      AccessAnswer(
+        status: 403, headers: before == 0 ? [] : [("x-amz-bucket-region", "eu-west-1")])
+    }
+    let other = try await S3AccessTests.access(over: unnamed)
+    #expect(try await other.client.address(of: "media-west").region == "us-east-1")
+    #expect(try await other.client.address(of: "media-west").region == "eu-west-1")
+  }
+
+  @Test("another endpoint that never says a region is asked for it once, also when it only fails")
+  func regionAtEndpoint() async throws {
+    var settings = ObjectAccess()
+    settings.endpoint = "http://127.0.0.1:9000"
+    for (status, asked) in [(503, S3Client.tries), (404, 1), (200, 1)] {
+      let network = FakeTransport { _, _ in AccessAnswer(status: status) }
+      let access = try await access(settings, over: network)
+      for _ in 0..<2 {
+        #expect(try await access.client.address(of: "media").region == "us-east-1")
+      }
+      #expect(network.seen.count == asked, "\(status)")
+    }
+  }
+
+  @Test(
     "an answer that names another region is followed once",
     arguments: [
       AccessAnswer(status: 301, headers: [("x-amz-bucket-region", "ap-south-1")]),

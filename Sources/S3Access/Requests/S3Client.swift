@@ -23,7 +23,7 @@ package struct BucketHead: Sendable, Equatable {
 
 /// Requests to S3: signed for the region of their bucket, repeated where that can help, and refusals as errors with advice.
 ///
-/// A bucket's region is asked once. A session that has ended is renewed once. An answer that may pass is asked for again
+/// A bucket's region is learnt once. A session that has ended is renewed once. An answer that may pass is asked for again
 /// after a back-off.
 package struct S3Client: Sendable {
   /// Tries of one request, the first included.
@@ -65,14 +65,18 @@ package struct S3Client: Sendable {
     self.random = random
   }
 
-  /// Where a bucket is; its region is asked once.
+  /// Where a bucket is; its region is asked until an answer names it.
   ///
   /// - Throws: ``S3Error``, or `CancellationError`.
   package func address(of bucket: String) async throws -> S3Address {
     if let region = await regions.region(of: bucket) { return address(bucket, region) }
-    let region = try await askRegion(of: bucket)
-    await regions.learn(region, of: bucket)
-    return address(bucket, region)
+    if let region = try await askRegion(of: bucket) {
+      await regions.learn(region, of: bucket)
+      return address(bucket, region)
+    }
+    // Other services than Amazon's may never name one, and all their buckets are in the region that the user names.
+    if endpoint != nil { await regions.learn(firstRegion, of: bucket) }
+    return address(bucket, firstRegion)
   }
 
   /// Asks for the metadata of one object.
@@ -139,7 +143,7 @@ package struct S3Client: Sendable {
           throw error(refusal, question, await origin(), date: answer.header("date"))
         }
         failures += 1
-        guard failures < Self.tries else { throw busy(question, refusal) }
+        guard failures < Self.tries else { throw busy(question.words, refusal) }
       } catch let fault as AccessFault {
         failures += 1
         guard failures < Self.tries else {
@@ -294,7 +298,7 @@ package struct S3Client: Sendable {
         _ = try await credentials.renew(insteadOf: held.credentials)
       } else if refusal.mayPass {
         failures += 1
-        guard failures < Self.tries else { throw busy(question, refusal) }
+        guard failures < Self.tries else { throw busy(question.words, refusal) }
         try await pause(failures - 1)
       } else {
         throw BareRefusal(refusal: refusal, date: answer.header("date"))
@@ -303,28 +307,32 @@ package struct S3Client: Sendable {
   }
 
   /// The region of a bucket, by an unsigned request: S3 says it with success, refusal and redirect alike.
-  private func askRegion(of bucket: String) async throws -> String {
+  ///
+  /// - Returns: `nil` where the answer names none.
+  private func askRegion(of bucket: String) async throws -> String? {
+    let words = "asking for the region of the bucket \(VisibleText.escape(bucket, cutAt: 100))"
     let place = S3Address(bucket: bucket, region: firstRegion, endpoint: endpoint, usesPath: true)
     let url = "\(place.scheme)://\(place.host)\(PercentEncoding.path(place.path(of: nil)))"
     var failures = 0
     while true {
       do {
         let answer = try await transport.send(AccessRequest("HEAD", url), limit: 0)
-        if let region = S3Refusal(answer).region { return region }
+        let refusal = S3Refusal(answer)
+        if let region = refusal.region { return region }
         if answer.status < 500, answer.status != 429 {
           // Only Amazon's own endpoint is known to answer 404 for nothing but a bucket that is not there.
-          guard answer.status == 404, endpoint == nil else { return firstRegion }
+          guard answer.status == 404, endpoint == nil else { return nil }
           throw bucketMissing(bucket)
         }
         failures += 1
-        guard failures < Self.tries else { return firstRegion }
+        guard failures < Self.tries else {
+          // A URL that is signed for another region is refused where the service fetches it, which looks like a bad video.
+          guard endpoint != nil else { throw busy(words, refusal) }
+          return nil
+        }
       } catch let fault as AccessFault {
         failures += 1
-        guard failures < Self.tries else {
-          throw unreachable(
-            "asking for the region of the bucket \(VisibleText.escape(bucket, cutAt: 100))", fault,
-            at: place.host)
-        }
+        guard failures < Self.tries else { throw unreachable(words, fault, at: place.host) }
       }
       try await pause(failures - 1)
     }
@@ -378,9 +386,9 @@ extension S3Client {
       remedy: "check the network, the region and --s3-endpoint")
   }
 
-  private func busy(_ question: Question, _ refusal: S3Refusal) -> S3Error {
+  private func busy(_ words: String, _ refusal: S3Refusal) -> S3Error {
     S3Error(
-      .busy, "\(question.words) was answered with \(refusal.words), \(Self.tries) times",
+      .busy, "\(words) was answered with \(refusal.words), \(Self.tries) times",
       remedy: "try again later")
   }
 
