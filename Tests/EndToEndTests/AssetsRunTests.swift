@@ -157,6 +157,33 @@ struct AssetsRunTests {
     await scene.server.stop()
   }
 
+  @Test(
+    "a bucket that does not exist pauses the run before anything is sent; an object that does not is a warning"
+  )
+  func noBucket() async throws {
+    let scene = try await scene(videos: 1)
+    func submit(_ object: String) async throws -> OrchestrateProcess.Ending {
+      try await run(
+        ["submit", "-", "--profile", "v1.3"] + scene.here + ["--format", "json"], scene,
+        input: #"[{"index_id":"\#(Scene.index)","language":"en","object":"\#(object)"}]"#)
+    }
+    let ending = try await submit("s3://no-such-bucket/a.mp4")
+    #expect(ending.status == 4, "\(ending.diagnostics)\(ending.output)")
+    let left = try #require(try json(ending.output)["run"] as? [String: Any])
+    #expect(left["state"] as? String == "paused" && left["reason"] as? String == "source", "\(left)")
+    #expect((left["items_by_state"] as? [String: Int])?["pending"] == 1, "\(left)")
+    #expect(
+      ending.diagnostics.contains(
+        #"there is no bucket "no-such-bucket", expected the bucket of the next object, s3://no-such-bucket/a"#
+      ),
+      "\(ending.diagnostics)")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.isEmpty)
+    let one = try await submit("s3://\(Self.bucket)/not-there.mp4")
+    #expect(one.diagnostics.contains("warning: there is no object"), "\(one.diagnostics)")
+    #expect(scene.server.assets.tally(at: scene.server.now).assets.count == 1)
+    await scene.server.stop()
+  }
+
   @Test("a pause before anything is sent is told like any other: on standard error, in the events, elsewhere")
   func pausedBeforeSending() async throws {
     let scene = try await scene(videos: 3)

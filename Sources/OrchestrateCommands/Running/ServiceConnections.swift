@@ -33,6 +33,31 @@ struct Preflight: Sendable, Equatable {
     /// One clear sentence.
     var detail: String
   }
+
+  /// Notes what S3 said of the object that is sent next.
+  mutating func note(_ error: S3Error, of object: ObjectName) {
+    switch error.code {
+    case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
+      obstacle = Obstacle(reason: .credentials, detail: error.description)
+    case .accessDenied:
+      obstacle = Obstacle(reason: .source, detail: error.description)
+    case .bucketMissing:
+      // Every other item of that bucket would be rejected, which is more than one object that was deleted.
+      obstacle = Obstacle(
+        reason: .source,
+        detail: """
+          \(error.message), expected the bucket of the next object, \(VisibleText.escape(object.rawValue, cutAt: 200)); correct \
+          the name in the manifest and submit it as a new run, or create the bucket; at another service than Amazon's it \
+          takes --s3-endpoint
+          """)
+    case .objectMissing, .objectArchived, .addressInvalid:
+      // A fault of that item alone, as far as is known; the run meets it where the item is sent.
+      warnings.append(error.description)
+    case .busy, .unreachable, .unexpected:
+      // It may pass.
+      warnings.append(error.description)
+    }
+  }
 }
 
 /// The one place that names the modules of the service's generations: a new one is a line here, beside its profile.
@@ -111,18 +136,7 @@ enum ServiceConnections {
         _ = try await objects.urls.signedURL(for: object)
       }
     } catch let error as S3Error {
-      switch error.code {
-      case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
-        found.obstacle = Preflight.Obstacle(reason: .credentials, detail: error.description)
-      case .accessDenied:
-        found.obstacle = Preflight.Obstacle(reason: .source, detail: error.description)
-      case .bucketMissing, .objectMissing, .objectArchived, .addressInvalid:
-        // A fault of that item alone, as far as is known; the run meets it where the item is sent.
-        found.warnings.append(error.description)
-      case .busy, .unreachable, .unexpected:
-        // It may pass.
-        found.warnings.append(error.description)
-      }
+      found.note(error, of: object)
       if found.obstacle != nil { return found }
     }
     let indexes = try await session.pendingIndexes(limit: isNew ? nil : itemsLookedAt)
