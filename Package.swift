@@ -251,7 +251,7 @@ let package = Package(
       [
         "OrchestrateCommands", "BatchDomain", "ManifestListing", "ManifestReader", "Notifications",
         "Reporting",
-        "RunStore", "StoreCore", "S3Access", "ServiceHTTP",
+        "RunStore", "StoreCore", "S3Access", "S3Signing", "ServiceHTTP",
         "TransfersService", "Dispatcher", "TestSupport", argumentParser, nioConcurrencyHelpers,
       ]),
     tests(

@@ -10,9 +10,13 @@ package struct ObjectURLs: Sendable {
   private static let leastLifeOfReplaced: Duration = .seconds(60)
 
   private let client: S3Client
+  private let sessions: SessionCheck
 
   /// URLs that are signed with the credentials of that client.
-  package init(_ client: S3Client) { self.client = client }
+  package init(_ client: S3Client) {
+    self.client = client
+    sessions = SessionCheck(client)
+  }
 
   /// How long credentials still work; `nil` where they have no end.
   ///
@@ -32,23 +36,42 @@ package struct ObjectURLs: Sendable {
   }
 
   /// A URL that reads an object with GET until it ends. It lives as long as the setting says, at most 7 days, and no longer
-  /// than the credentials that sign it.
+  /// than the credentials that sign it. Of a session whose end nobody said, S3 is asked first, unless that was done in the
+  /// last five minutes.
   ///
   /// - Throws: ``S3Error``, or `CancellationError`.
   package func signedURL(for object: ObjectName) async throws -> PresignedURL {
+    try await signed(for: object).url
+  }
+
+  /// What was signed, and with what.
+  private struct Signed {
+    let url: PresignedURL
+    let signer: HeldCredentials
+    let place: S3Location
+  }
+
+  private func signed(for object: ObjectName) async throws -> Signed {
     guard let place = S3Location(object) else {
       throw S3Error(
         .addressInvalid, "\(ConfigurationError.quoted(object.rawValue)) is not s3://bucket/key",
         remedy: "correct the item's object")
     }
-    let address = try await client.address(of: place.bucket)
-    let held = try await client.credentials.current()
+    var address = try await client.address(of: place.bucket)
+    var held = try await client.credentials.current()
+    if held.isOfUnknownEnd {
+      try await sessions.check(at: place, since: client.clock.elapsed() - SessionCheck.period)
+      // The answer may have named another region, and other credentials been needed for it.
+      address = try await client.address(of: place.bucket)
+      held = try await client.credentials.current()
+    }
     let now = client.clock.now()
     var life = min(client.access.urlLifetime, ObjectAccess.longestLifetime)
     if let left = try Self.life(of: held, at: now) { life = min(life, left) }
     let payer = client.access.requestPayer.map { [QueryItem("x-amz-request-payer", $0.rawValue)] } ?? []
-    return S3Signer(held.credentials, for: address)
+    let url = S3Signer(held.credentials, for: address)
       .presign(key: place.key, at: now, life: Int(life.components.seconds), extra: payer)
+    return Signed(url: url, signer: held, place: place)
   }
 }
 
@@ -59,8 +82,12 @@ extension ObjectURLs: ObjectURLSource {
   /// run, and what may pass is no fault of anybody.
   package func url(for object: ObjectName) async throws(ObjectURLError) -> ObjectURL {
     do {
-      let signed = try await signedURL(for: object)
-      return ObjectURL(signed.text, expiresAt: signed.expiresAt)
+      let signed = try await signed(for: object)
+      let (url, signer, place) = (signed.url, signed.signer, signed.place)
+      guard signer.isOfUnknownEnd else { return ObjectURL(url.text, expiresAt: url.expiresAt) }
+      return ObjectURL(url.text, expiresAt: url.expiresAt) { [sessions] moment in
+        await sessions.isOver(signer.credentials, at: place, since: moment)
+      }
     } catch let error as S3Error {
       throw error.forService
     } catch {

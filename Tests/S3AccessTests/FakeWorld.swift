@@ -101,6 +101,15 @@ final class ScriptedSource: CredentialSource {
           origin: "the test", areReplaced: areReplaced)))
   }
 
+  /// A session of which nobody says the end.
+  static func session(_ id: String) -> Result<SourceFinding, any Error> {
+    .success(
+      .found(
+        HeldCredentials(
+          AWSCredentials(accessKeyID: id, secretAccessKey: secret, sessionToken: "t-\(id)"),
+          origin: "the test")))
+  }
+
   func find() async throws -> SourceFinding {
     try state.withLockedValue { state in
       defer { state.asked += 1 }

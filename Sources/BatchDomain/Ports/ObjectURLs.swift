@@ -14,11 +14,18 @@ package struct ObjectURL: Sendable, CustomStringConvertible, CustomDebugStringCo
   package let url: String
   /// When it stops working; `nil` where it does not.
   package let expiresAt: Timestamp?
+  /// Asks whether it has stopped working before that: what made it may have an end that nobody said. It is given a moment of
+  /// monotonic time; what was found out before does not count. `nil` where that cannot be.
+  package let hasEndedEarly: (@Sendable (_ since: Duration) async -> Bool)?
 
   /// An address that works until a moment.
-  package init(_ url: String, expiresAt: Timestamp?) {
+  package init(
+    _ url: String, expiresAt: Timestamp?,
+    hasEndedEarly: (@Sendable (_ since: Duration) async -> Bool)? = nil
+  ) {
     self.url = url
     self.expiresAt = expiresAt
+    self.hasEndedEarly = hasEndedEarly
   }
 
   /// A fixed text in place of the address.

@@ -49,10 +49,8 @@ struct AccessChecks {
     do {
       let held = try await objects.credentials.current()
       _ = try ObjectURLs.life(of: held, at: context.clock.now())
-      let end = held.credentials.expiresAt.map { " and end at \(time($0))" }
       found = Findings(
-        credentials: HealthCheck(
-          .credentials, .ok, "the credentials for S3 come from \(held.origin)\(end ?? "")"),
+        credentials: credentials(held),
         bucket: HealthCheck(.bucket, .skipped, "not checked: name one with --bucket"),
         object: HealthCheck(.object, .skipped, "not checked: name one with --probe"))
     } catch {
@@ -71,6 +69,21 @@ struct AccessChecks {
       found.bucket = await check(.bucket, &found) { try await check(bucket, objects, &$0) }
     }
     return found
+  }
+
+  /// Where credentials come from, and when they end.
+  func credentials(_ held: HeldCredentials) -> HealthCheck {
+    let start = "the credentials for S3 come from \(held.origin)"
+    if held.isOfUnknownEnd {
+      return HealthCheck(
+        .credentials, .ok, "\(start) and are a session whose end is not known",
+        remedy: """
+          set $AWS_CREDENTIAL_EXPIRATION, too, or use a profile with credential_process, which says the end; a run can \
+          only ask S3 from time to time whether the session still works
+          """)
+    }
+    let end = held.credentials.expiresAt.map { " and end at \(time($0))" } ?? ""
+    return HealthCheck(.credentials, .ok, "\(start)\(end)")
   }
 
   /// One check; what it throws is a problem.

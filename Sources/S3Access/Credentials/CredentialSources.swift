@@ -97,6 +97,9 @@ package struct HeldCredentials: Sendable {
   /// instances, 5 minutes before at the latest: asking earlier gives the same again.
   package let areReplaced: Bool
 
+  /// Whether they are a session of which nobody said when it ends.
+  package var isOfUnknownEnd: Bool { credentials.sessionToken != nil && credentials.expiresAt == nil }
+
   /// Credentials from somewhere.
   package init(_ credentials: AWSCredentials, origin: String, areReplaced: Bool = false) {
     self.credentials = credentials

@@ -72,6 +72,9 @@ struct S3Refusal: Sendable, Equatable {
   /// Whether the session has ended.
   var saysEnded: Bool { code == "ExpiredToken" || code == "TokenRefreshRequired" }
 
+  /// Whether the key or the session is not known, which is also said of a session some time after its end.
+  var saysUnknown: Bool { code == "InvalidToken" || code == "InvalidAccessKeyId" }
+
   /// What was answered, for messages.
   var words: String {
     guard let code else { return "status \(status)" }

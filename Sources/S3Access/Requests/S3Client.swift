@@ -23,14 +23,16 @@ package struct BucketHead: Sendable, Equatable {
 
 /// Requests to S3: signed for the region of their bucket, repeated where that can help, and refusals as errors with advice.
 ///
-/// A bucket's region is learnt once. A session that has ended is renewed once. An answer that may pass is asked for again
-/// after a back-off.
+/// A bucket's region is learnt once. A session that has ended, or that may have, is renewed once. An answer that may pass is
+/// asked for again after a back-off.
 package struct S3Client: Sendable {
   /// Tries of one request, the first included.
   static let tries = 6
   /// Between two tries.
   private static let backOff = BackOff(base: .seconds(1), cap: .seconds(30))
   private static let timeout: Duration = .seconds(60)
+  /// For a check that a URL waits for, which is part of the time limit of a request to the service.
+  private static let checkTimeout: Duration = .seconds(10)
   /// Of an answer of megabytes: 8 MiB take so long at a quarter of a megabit per second.
   private static let longTimeout: Duration = .seconds(300)
   /// The body of an error is a few hundred bytes.
@@ -83,7 +85,27 @@ package struct S3Client: Sendable {
   ///
   /// - Throws: ``S3Error``, or `CancellationError`.
   package func head(bucket: String, key: [UInt8]) async throws -> ObjectHead {
-    let question = Question(.read, bucket: bucket, key: key)
+    try await head(Question(.read, bucket: bucket, key: key))
+  }
+
+  /// Checks that S3 takes the credentials, by asking once for the metadata of an object; whatever else it says is no matter,
+  /// also where it says nothing.
+  ///
+  /// - Throws: ``S3Error`` where it does not take them, nor others that their source was asked for; `CancellationError`.
+  func checkSession(bucket: String, key: [UInt8]) async throws {
+    var question = Question(.read, bucket: bucket, key: key)
+    (question.tries, question.timeout) = (1, Self.checkTimeout)
+    do {
+      _ = try await head(question)
+    } catch let error as S3Error {
+      switch error.kind {
+      case .credentials, .missingCredentials: throw error
+      case .source, .clock, .network: break
+      }
+    }
+  }
+
+  private func head(_ question: Question) async throws -> ObjectHead {
     do {
       return try Self.head(await answer(to: question, method: "HEAD", limit: 0))
     } catch let refusal as BareRefusal where [400, 403, 404].contains(refusal.status) {
@@ -224,6 +246,10 @@ package struct S3Client: Sendable {
     var query: [QueryItem] = []
     /// Headers that are not signed.
     var headers: [(name: String, value: String)] = []
+    /// How often it is asked.
+    var tries = S3Client.tries
+    /// How long an answer may take that is small.
+    var timeout = S3Client.timeout
 
     init(_ purpose: Purpose, bucket: String, key: [UInt8]?) {
       (self.purpose, self.bucket, self.key) = (purpose, bucket, key)
@@ -276,13 +302,13 @@ package struct S3Client: Sendable {
         .sign(method, key: question.key, query: question.query, at: clock.now(), extra: payer)
       let request = AccessRequest(
         signed.method, signed.url, headers: signed.headers + question.headers,
-        timeout: limit > Self.errorLimit ? Self.longTimeout : Self.timeout)
+        timeout: limit > Self.errorLimit ? Self.longTimeout : question.timeout)
       let answer: AccessAnswer
       do {
         answer = try await transport.send(request, limit: max(limit, method == "HEAD" ? 0 : Self.errorLimit))
       } catch let fault as AccessFault {
         failures += 1
-        guard failures < Self.tries else { throw unreachable(question.words, fault, at: place.host) }
+        guard failures < question.tries else { throw unreachable(question.words, fault, at: place.host) }
         try await pause(failures - 1)
         continue
       }
@@ -296,9 +322,17 @@ package struct S3Client: Sendable {
       } else if refusal.saysEnded, !hasRenewed {
         hasRenewed = true
         _ = try await credentials.renew(insteadOf: held.credentials)
+      } else if refusal.saysUnknown, held.isOfUnknownEnd, !hasRenewed {
+        hasRenewed = true
+        do {
+          _ = try await credentials.renew(insteadOf: held.credentials)
+        } catch let error as S3Error where error.code == .credentialsRefused {
+          // The source still has the same: S3's own words say more of it.
+          throw BareRefusal(refusal: refusal, date: answer.header("date"))
+        }
       } else if refusal.mayPass {
         failures += 1
-        guard failures < Self.tries else { throw busy(question.words, refusal) }
+        guard failures < question.tries else { throw busy(question.words, refusal) }
         try await pause(failures - 1)
       } else {
         throw BareRefusal(refusal: refusal, date: answer.header("date"))

@@ -13,7 +13,7 @@ package final class AssetsService: ServiceModule {
   let wrongEndpoint: String
   private let urlLifetime: Duration
   /// When the URL that an asset was made of stops working, by chunk: as long as its asset is not ready.
-  private let urlEnds = NIOLockedValueBox<[ChunkNumber: Timestamp]>([:])
+  private let urlEnds = NIOLockedValueBox<[ChunkNumber: URLEnd]>([:])
   private let given = NIOLockedValueBox(GivenIDs())
   /// The last chunk whose asset was asked for by itself because the list ignores ids.
   private let lastAlone = NIOLockedValueBox(-1)
@@ -81,7 +81,8 @@ package final class AssetsService: ServiceModule {
         message: "making the address of the object took longer than the time limit; nothing was sent",
         obstacle: .beforeConnecting)
     }
-    urlEnds.withLockedValue { $0[unit.chunk] = url.expiresAt ?? Self.never }
+    let end = URLEnd(moment: url.expiresAt ?? Self.never, hasComeEarly: url.hasEndedEarly)
+    urlEnds.withLockedValue { $0[unit.chunk] = end }
     let result = compared(
       AssetOutcomes.result(
         of: await api.create(
@@ -143,9 +144,19 @@ package final class AssetsService: ServiceModule {
 
   private static let never = Timestamp(milliseconds: .max / 2)
 
+  /// When a URL stops working, and how to ask whether it did before.
+  private struct URLEnd: Sendable {
+    let moment: Timestamp
+    let hasComeEarly: (@Sendable (_ since: Duration) async -> Bool)?
+  }
+
   /// Whether the URL that an asset was made of has ended.
-  private func hasEnded(urlOf chunk: ProcessingChunk, at now: Timestamp) -> Bool {
-    now >= urlEnds.withLockedValue { $0[chunk.number] } ?? chunk.acceptedAt + urlLifetime
+  ///
+  /// - Parameter seenAt: when the service said that the asset failed.
+  private func hasEnded(urlOf chunk: ProcessingChunk, seenAt: Duration) async -> Bool {
+    let end = urlEnds.withLockedValue { $0[chunk.number] }
+    if clock.now() >= end?.moment ?? chunk.acceptedAt + urlLifetime { return true }
+    return await end?.hasComeEarly?(seenAt) ?? false
   }
 
   private func forget(_ chunk: ChunkNumber) { urlEnds.withLockedValue { $0[chunk] = nil } }
@@ -168,11 +179,12 @@ package final class AssetsService: ServiceModule {
     do throws(GatedReading.Failure) {
       let ids = Set(asked.compactMap(\.externalID)).sorted()
       let rows = try await reading { () throws(ListingFailure) in try await api.assets(ids: ids) }
+      let seenAt = clock.elapsed()
       let byID = Dictionary(rows.map { ($0.id, $0) }) { first, _ in first }
       var left: [ProcessingChunk] = []
       for chunk in asked {
         if let row = chunk.externalID.flatMap({ byID[$0] }) {
-          result.readings[chunk.number] = try await read(row, of: chunk, reading)
+          result.readings[chunk.number] = try await read(row, of: chunk, seenAt: seenAt, reading)
         } else {
           left.append(chunk)
         }
@@ -215,16 +227,16 @@ package final class AssetsService: ServiceModule {
       guard error.isMissing else { throw error }
       return .gone
     }
-    return row.id == id ? try await read(row, of: chunk, reading) : nil
+    return row.id == id ? try await read(row, of: chunk, seenAt: clock.elapsed(), reading) : nil
   }
 
   /// What an asset says about its chunk.
   private func read(
-    _ row: AssetRow, of chunk: ProcessingChunk, _ reading: GatedReading
+    _ row: AssetRow, of chunk: ProcessingChunk, seenAt: Duration, _ reading: GatedReading
   ) async throws(GatedReading.Failure) -> PollResult.Reading? {
     if row.hasFailed {
       // One that was ready before was fetched while its URL worked.
-      let ended = chunk.refusal == nil && hasEnded(urlOf: chunk, at: clock.now())
+      let ended = chunk.refusal == nil ? await hasEnded(urlOf: chunk, seenAt: seenAt) : false
       forget(chunk.number)
       return .ended(
         ended ? .notProcessed : .content, code: "asset_failed",

@@ -3,6 +3,8 @@ import AssetsService
 import BatchDomain
 import Foundation
 import Reporting
+import S3Access
+import S3Signing
 import ServiceHTTP
 import TestSupport
 import Testing
@@ -69,6 +71,25 @@ struct DoctorCommandTests {
         Array(states.prefix(9)) == ["problem", "skipped", "problem"] + Array(repeating: "skipped", count: 6))
       #expect((checks[2]["message"] as? String)?.hasPrefix("no AWS credentials were found") == true)
     }
+  }
+
+  @Test("of a session without its end doctor says so, and what to do; of other credentials when they end")
+  func credentials() async throws {
+    let stage = try CommandStage()
+    let checks = AccessChecks(access: ObjectAccess(), bucket: nil, probe: nil, context: stage.context)
+    func check(token: String?, until: Timestamp?) -> HealthCheck {
+      checks.credentials(
+        HeldCredentials(
+          AWSCredentials(accessKeyID: "A", secretAccessKey: "s", sessionToken: token, expiresAt: until),
+          origin: "the environment"))
+    }
+    let start = "the credentials for S3 come from the environment"
+    let unknown = check(token: "t", until: nil)
+    #expect(unknown.status == .ok && unknown.message == "\(start) and are a session whose end is not known")
+    #expect(unknown.remedy?.description.contains("$AWS_CREDENTIAL_EXPIRATION") == true)
+    #expect(check(token: nil, until: nil).message == start)
+    let known = check(token: "t", until: stage.clock.now() + .seconds(3_600))
+    #expect(known.message.hasPrefix("\(start) and end at ") && known.remedy == nil)
   }
 
   @Test(

@@ -227,6 +227,26 @@ import Testing
       result.readings[ChunkNumber(17)] == .ended(.notProcessed, code: "asset_failed", message: "no access"))
   }
 
+  @Test(arguments: [true, false])
+  func `a failed asset whose address ended with an unknown session is sent again, any other rejected`(
+    isOver: Bool
+  ) async throws {
+    let asked = Journal<Duration>()
+    let model = ModelAssets(
+      .init(assets: [AssetRow(id: "a1", status: "processing")], creations: [Self.made]))
+    let service = try service(model, urls: FixedURLs(endedEarly: (isOver, asked)))
+    _ = await service.send(unit(), step: .upload)
+    clock.advance(by: .seconds(9))
+    _ = await service.poll([processing()], gate: CountingGate())
+    #expect(asked.entries.isEmpty, "only a failure is a reason to ask")
+    model.change { $0.assets = [AssetRow(id: "a1", status: "failed", message: "no access")] }
+    let result = await service.poll([processing()], gate: CountingGate())
+    #expect(
+      result.readings[ChunkNumber(17)]
+        == .ended(isOver ? .notProcessed : .content, code: "asset_failed", message: "no access"))
+    #expect(asked.entries == [clock.elapsed()])
+  }
+
   @Test func `a refused chunk waits while its asset is not ready`() async throws {
     let refusal = ProcessingChunk.Refusal(status: 400, code: "asset_not_ready", message: "m")
     #expect(

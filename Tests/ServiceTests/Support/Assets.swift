@@ -52,11 +52,17 @@ struct FixedURLs: ObjectURLSource {
   var expiresAt: Timestamp?
   /// What an address takes, on that clock.
   var taking: (time: Duration, clock: ManualClock)?
+  /// Whether one has ended early, and the moments for which that was asked.
+  var endedEarly: (answer: Bool, asked: Journal<Duration>)?
 
   func url(for object: ObjectName) async throws(ObjectURLError) -> ObjectURL {
     if let taking { taking.clock.advance(by: taking.time) }
     if let error { throw error }
-    return ObjectURL(sampleURL, expiresAt: expiresAt)
+    guard let endedEarly else { return ObjectURL(sampleURL, expiresAt: expiresAt) }
+    return ObjectURL(sampleURL, expiresAt: expiresAt) { moment in
+      endedEarly.asked.append(moment)
+      return endedEarly.answer
+    }
   }
 }
 
