@@ -68,7 +68,7 @@ extension AssetsService {
   /// Indexes that are looked at, at most: a manifest with more is a mistake, or will meet the others soon enough.
   package static let preflightLimit = 20
 
-  /// Asks the service, with one request for each index, whether a run may begin.
+  /// Asks the service, with one request for each index, whether a run may begin; where it has none of them, with one more.
   ///
   /// Trouble that may pass (a time-out, a 5xx, too many requests) is no obstacle: the run meets it in its own way. No limit of
   /// a plan is compiled in; what the index has already is said.
@@ -91,11 +91,24 @@ extension AssetsService {
       }
     }
     if !result.missing.isEmpty, result.missing.count == indexesAsked, indexesAsked == indexes.count {
+      // An address that is not this service's answers 404 about every index, too.
       let names = result.missing.map { VisibleText.escape($0.rawValue, cutAt: 60) }.joined(separator: ", ")
-      result.obstacle = AssetsPreflight.Obstacle(
-        reason: .index, detail: "no index of the manifest exists for this key: \(names)")
+      result.obstacle =
+        await obstacleToAll()
+        ?? AssetsPreflight.Obstacle(
+          reason: .index, detail: "no index of the manifest exists for this key: \(names)")
     }
     return result
+  }
+
+  /// What every request would meet, as asking for one asset shows; `nil` where it shows nothing.
+  private func obstacleToAll() async -> AssetsPreflight.Obstacle? {
+    do throws(ListingFailure) {
+      _ = try await api.assets(page: 1, limit: 1, fileName: nil)
+      return nil
+    } catch {
+      return error.pause.map { AssetsPreflight.Obstacle(reason: $0, detail: detail(of: error, $0)) }
+    }
   }
 
   /// Pages of assets of one file name that are read before a run goes on, at most.

@@ -406,6 +406,30 @@ import Testing
     #expect(all.obstacle?.reason == .index)
   }
 
+  @Test func `an address that has nothing of the service is no missing index`() async throws {
+    let nowhere = ListingFailure.refused(Answer(status: 404, code: "endpoint_not_found", body: .json))
+    let nothing = ListingFailure.refused(Answer(status: 404, body: .other))
+    for (index, list) in [(nowhere, nowhere), (nothing, nothing), (nowhere, .missing)] {
+      let model = ModelAssets(.init(failures: [.index: index, .list: list]))
+      let result = try await service(model).preflight(["i1": 1, "i2": 1])
+      #expect(result.obstacle?.reason == .endpoint)
+      #expect(result.obstacle?.detail.contains("as the assets endpoint of profile v1.3") == true)
+      #expect(model.calls.entries == [.index, .index, .list])
+    }
+    let refused = ModelAssets(.init(failures: [.index: nowhere, .list: .keyRefused]))
+    #expect(try await service(refused).preflight(["i1": 1]).obstacle?.reason == .account)
+    // A list that answers, or that may answer later, says nothing against the service.
+    for list in [nil, ListingFailure.broken, .throttled] {
+      let failures = [ModelAssets.Call.index: nowhere, .list: list].compactMapValues(\.self)
+      let model = ModelAssets(.init(failures: failures))
+      #expect(try await service(model).preflight(["i1": 1]).obstacle?.reason == .index)
+    }
+    // One index that is there shows that the service is.
+    let other = ModelAssets(.init(indexes: ["i2": IndexDescription(models: [])], failures: [.list: nowhere]))
+    #expect(try await service(other).preflight(["i1": 1, "i2": 1]).obstacle == nil)
+    #expect(other.calls.entries == [.index, .index])
+  }
+
   @Test func `a service that does not answer is asked about one index, not about each`() async throws {
     for code in ["timeout", "connect_timeout"] {
       let silent = ListingFailure.transport(
