@@ -19,6 +19,12 @@ struct Poller {
   static let longestDelay: Duration = .seconds(30)
   /// Looks in a row that find nothing of a chunk after which it is taken to be gone.
   static let absencesUntilGone = 2
+  /// Characters of the service's word for how far it is that are shown.
+  static let longestStatus = 40
+  /// Such words that a pause names at most.
+  static let statusesNamed = 3
+  /// Words that nobody knows of which observers are told at most: a service may give each video one of its own.
+  static let unknownStatusesTold = 20
 
   /// What is known of a chunk between two looks.
   private struct Watched {
@@ -28,6 +34,8 @@ struct Poller {
     var nextLook: Duration
     var looks = 0
     var absences = 0
+    /// The service's last word for how far it is, as it can be shown.
+    var status: String?
   }
 
   private struct State {
@@ -36,6 +44,8 @@ struct Poller {
     var lastMove: Duration
     /// Why the last look said nothing; `nil` when it said something.
     var failure: String?
+    /// Words that nobody knows and that observers were told of.
+    var unknownStatuses: Set<String> = []
   }
 
   private var persistently: StoreRetry { StoreRetry(clock: clock, dispatcher: dispatcher) }
@@ -121,7 +131,8 @@ struct Poller {
   {
     if reading != .gone { state.watched[chunk.number]?.absences = 0 }
     switch reading {
-    case .working:
+    case .working(let status, let isKnown):
+      note(status, isKnown: isKnown, of: chunk, &state)
       // The refusal meant that the step was not done, and is forgotten.
       if chunk.refusal != nil { try await record(chunk, .stepAccepted, &state) }
     case .done(let mediaLength):
@@ -145,6 +156,16 @@ struct Poller {
         message: "the service has nothing of the id \(chunk.externalID ?? "that it gave") any more",
         &state)
     }
+  }
+
+  /// Keeps the service's word for how far it is, and tells of one that nobody knows.
+  private func note(_ status: String, isKnown: Bool, of chunk: ProcessingChunk, _ state: inout State) {
+    let status = VisibleText.escape(status, cutAt: Self.longestStatus)
+    state.watched[chunk.number]?.status = status
+    guard !isKnown, state.unknownStatuses.count < Self.unknownStatusesTold,
+      state.unknownStatuses.insert(status).inserted
+    else { return }
+    dispatcher.tell(.unknownStatus(chunk: chunk.number, status: status))
   }
 
   /// The step came to something else than being done.
@@ -253,8 +274,17 @@ struct Poller {
     let settings = session.settings
     guard !state.watched.isEmpty, clock.elapsed() - state.lastMove > settings.maxWait else { return }
     let what = state.failure ?? "none of \(state.watched.count) videos that it works on came to an end"
+    let said = state.failure == nil ? Self.said(Set(state.watched.values.compactMap(\.status))) : ""
     dispatcher.stop(
       for: .paused(
-        .unreachable, detail: "\(what), for longer than --max-wait \(DurationText.format(settings.maxWait))"))
+        .unreachable,
+        detail: "\(what), for longer than --max-wait \(DurationText.format(settings.maxWait))\(said)"))
+  }
+
+  /// What the service says of chunks that it works on: its words, a few of them where there are many.
+  private static func said(_ statuses: Set<String>) -> String {
+    guard !statuses.isEmpty else { return "" }
+    let named = statuses.sorted().prefix(statusesNamed).joined(separator: ", ")
+    return "; the service says \(named)" + (statuses.count > statusesNamed ? " and other words" : "")
   }
 }

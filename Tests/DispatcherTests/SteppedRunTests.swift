@@ -242,6 +242,44 @@ struct SteppedRunTests {
     #expect((10..<20).contains(try await scene.summary().counts.items(in: .rejected)))
   }
 
+  @Test("a word of the service that nobody knows is told once, and a pause names what the service says")
+  func unknownStatuses() async throws {
+    let scene = try await scene(items: 4) { $0.maxWait = .seconds(60) }
+    let service = SteppedService(looking: { chunk, look in
+      switch chunk.rawValue {
+      case 0: .working(status: "processing")
+      // Its last word counts.
+      case 1: .working(status: look == 0 ? "asleep" : "processing", isKnown: look > 0)
+      default: .working(status: "blocked\u{1b}[1m", isKnown: false)
+      }
+    })
+    guard case .paused(.unreachable, let detail?) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    #expect(detail.contains("none of 4 videos that it works on came to an end"), "\(detail)")
+    #expect(detail.hasSuffix("; the service says blocked\\x1b[1m, processing"), "\(detail)")
+    let told = scene.events.all.compactMap { event in
+      if case .unknownStatus(_, let status) = event { status } else { nil as String? }
+    }
+    #expect(told.sorted() == ["asleep", "blocked\\x1b[1m"])
+  }
+
+  @Test("a pause names a few of the service's words, and observers are told of twenty")
+  func manyUnknownStatuses() async throws {
+    let scene = try await scene(items: 30) { $0.maxWait = .seconds(60) }
+    let service = SteppedService(looking: { chunk, _ in
+      .working(status: "w\(100 + chunk.rawValue)", isKnown: false)
+    })
+    guard case .paused(.unreachable, let detail?) = try await scene.run(module: service) else {
+      Issue.record("not paused")
+      return
+    }
+    #expect(detail.hasSuffix("; the service says w100, w101, w102 and other words"), "\(detail)")
+    let told = scene.events.all.count { if case .unknownStatus = $0 { true } else { false } }
+    #expect(told == 20)
+  }
+
   @Test("items that are refused without a request do not make an outage longer")
   func refusedWithoutARequest() async throws {
     let scene = try await scene(items: 40) {

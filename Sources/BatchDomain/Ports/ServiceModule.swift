@@ -229,8 +229,10 @@ package struct PollResult: Sendable, Equatable {
   package enum Reading: Sendable, Equatable {
     /// It still works on it.
     ///
-    /// - Parameter status: its own word.
-    case working(status: String)
+    /// - Parameters:
+    ///   - status: its own word.
+    ///   - isKnown: whether the service documents that word.
+    case working(status: String, isKnown: Bool = true)
     /// The step is done.
     ///
     /// - Parameter mediaLength: the length of the chunk's videos, where the service says it.

@@ -70,6 +70,11 @@ final class RunEventLog: RunObserver {
         json.member("chunk", chunk.rawValue)
         json.member("reason", why)
       }
+    case .unknownStatus(let chunk, let status):
+      write("unknown_status") { json in
+        json.member("chunk", chunk.rawValue)
+        json.member("status", status)
+      }
     case .storeTrouble(let trouble): write("store_trouble") { $0.member("message", trouble) }
     case .stopping(let cause): stopping(cause)
     }

@@ -42,7 +42,7 @@ final class RunNotices: RunObserver {
     case .started(let standing): state.withLockedValue { $0.counts = standing.counts }
     case .progress(let counts), .firstAccepted(let counts): progress(counts)
     case .waiting(let wait): waiting(wait)
-    case .waitOver, .setback, .divided, .settled, .held, .storeTrouble, .stopping:
+    case .waitOver, .setback, .divided, .settled, .held, .unknownStatus, .storeTrouble, .stopping:
       // How the run was left is told when it is left: until then requests are under way.
       break
     }

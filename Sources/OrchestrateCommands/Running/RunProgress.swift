@@ -98,6 +98,10 @@ final class RunProgress: RunObserver {
         metadata: ["chunk": "\(chunk)", "verdict": "\(verdict.rawValue)", "evidence": "\(evidence)"])
     case .held(let chunk, let why):
       held(chunk, why)
+    case .unknownStatus(let chunk, let status):
+      show(
+        "the service gives chunk \(chunk) the status \(VisibleText.escape(status)), which this program does not know; "
+          + "the chunk counts as being worked on")
     case .storeTrouble(let trouble):
       change { $0.run.hasStoreTrouble = true }
       context.note("store error, no new requests: \(VisibleText.escape(trouble))")

@@ -169,8 +169,10 @@ package struct AssetRow: Sendable, Equatable {
   package var hasFailed: Bool { status == AssetStatus.failed }
 }
 
-/// Statuses of assets that end something. Any other word is shown and means that the service still works.
+/// Statuses of assets that the service documents. Any other word is shown and means that the service still works.
 enum AssetStatus {
+  /// It cannot be used yet.
+  static let processing = "processing"
   /// It can be used.
   static let ready = "ready"
   /// It cannot be used, and never will be.

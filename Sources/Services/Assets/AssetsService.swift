@@ -242,7 +242,10 @@ package final class AssetsService: ServiceModule {
         ended ? .notProcessed : .content, code: "asset_failed",
         message: row.message ?? "the service gave no reason")
     }
-    guard row.isReady else { return .working(status: row.status ?? "processing") }
+    guard row.isReady else {
+      let status = row.status ?? AssetStatus.processing
+      return .working(status: status, isKnown: status == AssetStatus.processing)
+    }
     forget(chunk.number)
     guard let refusal = chunk.refusal, let index = chunk.index, refusal.isForMissing else {
       return .done(mediaLength: row.duration)

@@ -45,6 +45,7 @@ struct RunEventLogTests {
     log.observe(.divided(chunk: ChunkNumber(3), pieces: 4))
     log.observe(.settled(chunk: ChunkNumber(3), verdict: .received, evidence: "seen"))
     log.observe(.held(chunk: ChunkNumber(3), why: "no control"))
+    log.observe(.unknownStatus(chunk: ChunkNumber(3), status: "blocked"))
     log.observe(.storeTrouble("full"))
     log.tracking(TrackingSummary(lookedAt: clock.now(), states: [.ready: 2, .failed: 1]))
     for cause in [

@@ -159,6 +159,17 @@ struct RunProgressTests {
     #expect(lines[5].hasPrefix("more chunks stay unknown"))
   }
 
+  @Test("a status that nobody knows is shown with what it is taken for")
+  func unknownStatus() throws {
+    let sink = CommandStage.Sink()
+    let progress = try progress(try console(sink))
+    progress.observe(.unknownStatus(chunk: ChunkNumber(17), status: "blocked"))
+    #expect(
+      sink.written
+        == "the service gives chunk 17 the status blocked, which this program does not know; "
+        + "the chunk counts as being worked on\n")
+  }
+
   @Test("whether it is live, plain or silent follows the options and the terminal")
   func choice() throws {
     func kind(_ console: RunConsole) -> String {

@@ -170,7 +170,9 @@ import Testing
   @Test func `an asset says how far it is`() async throws {
     #expect(
       try await reading(AssetRow(id: "a1", status: "processing")) == .working(status: "processing"))
-    #expect(try await reading(AssetRow(id: "a1", status: "dreaming")) == .working(status: "dreaming"))
+    #expect(
+      try await reading(AssetRow(id: "a1", status: "dreaming"))
+        == .working(status: "dreaming", isKnown: false))
     #expect(try await reading(AssetRow(id: "a1", status: nil)) == .working(status: "processing"))
     #expect(
       try await reading(AssetRow(id: "a1", status: "ready", duration: .seconds(61)))
