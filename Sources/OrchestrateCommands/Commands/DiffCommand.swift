@@ -88,6 +88,7 @@ struct DiffCommand: Subcommand {
     }
     let path = try storeOptions.resolved(in: context)
     guard try StoreOpener.exists(at: path) else {
+      await context.tell("there is no database at \(VisibleText.escape(path)) yet")
       return try await StoreOpener.openTemporary(now: context.clock.now())
     }
     return try await StoreOpener.openForReading(path, in: context)

@@ -64,7 +64,9 @@ struct DrillCommand: Subcommand {
   var wantsJSON: Bool { format == .json }
 
   static func minutes(_ text: String) throws -> Double {
-    guard let minutes = Double(text), minutes > 0, minutes <= 10_080 else {
+    guard text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }),
+      let minutes = Double(text), minutes > 0, minutes <= 10_080
+    else {
       throw ConfigurationError.badValue(
         "--minutes", text, expected: "a number of minutes up to 10080, such as 5")
     }

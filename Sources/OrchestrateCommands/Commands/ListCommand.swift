@@ -94,6 +94,15 @@ struct ListCommand: Subcommand {
     }
   }
 
+  /// The database that the file must not be; `nil` where no place for one is known, since this command uses none.
+  private func database(in context: ProcessContext) -> String? {
+    do {
+      return try DatabasePath.resolve(given: nil, environment: context.environment)
+    } catch {
+      return nil
+    }
+  }
+
   func perform(in outer: ProcessContext) async throws -> ExitStatus {
     let output = output == "-" ? nil : output
     let console = RunConsole(progressOptions, in: outer, isOutputTaken: output == nil)
@@ -101,10 +110,7 @@ struct ListCommand: Subcommand {
     // Before a file is begun: whatever comes, nothing is left of it.
     let signals = await StopSignals(in: context)
     let file = try output.map {
-      try AtomicFile(
-        at: try context.path($0),
-        beside: try DatabasePath.resolve(given: nil, environment: context.environment), random: context.random
-      )
+      try AtomicFile(at: try context.path($0), beside: database(in: context), random: context.random)
     }
     // Nothing is under way that has an end of its own: a listing, a pipe or a reader may take for ever.
     let removal = file?.removal

@@ -122,6 +122,7 @@ struct ReportCommand: Subcommand {
   private func find(_ object: String, _ context: ProcessContext, _ output: inout ClosureOutput) async throws {
     let path = try storeOptions.resolved(in: context)
     let isThere = try StoreOpener.exists(at: path)
+    if !isThere { await context.tell("there is no database at \(VisibleText.escape(path)) yet") }
     let store = isThere ? try await StoreOpener.openForReading(path, in: context) : nil
     let report = ObjectReport(object, try await store?.appearances(of: ObjectName(object)) ?? [])
     switch format {

@@ -19,13 +19,13 @@ final class AtomicFile {
   /// - Parameters:
   ///   - path: where it is to be; what is there is replaced, with its permissions. A symbolic link stays, and what it leads to
   ///     is replaced.
-  ///   - database: path of the database, which is never replaced, nor are the files that belong to it.
+  ///   - database: path of the database, which is never replaced, nor are the files that belong to it; `nil` for none.
   ///   - random: where the name of the part comes from.
   ///   - thing: what messages call the file.
   ///   - isPrivate: whether only the user may read it, whatever the mask of the process says.
   /// - Throws: ``CommandFailure``.
   init(
-    at path: String, beside database: String, random: any RandomSource, called thing: String = "--output",
+    at path: String, beside database: String?, random: any RandomSource, called thing: String = "--output",
     isPrivate: Bool = false
   ) throws {
     let name = VisibleText.escape(path)
@@ -35,7 +35,7 @@ final class AtomicFile {
         "\(thing) is -, which stands for standard output, and needs a file",
         remedy: "name a file; ./- is a file of that name")
     }
-    guard !DatabaseFiles.contain(path, of: database) else {
+    guard database.map({ !DatabaseFiles.contain(path, of: $0) }) ?? true else {
       throw CommandFailure(
         .badInput, code: "output_is_database", "\(thing) \(name) is a file of the database",
         remedy: "name another file")

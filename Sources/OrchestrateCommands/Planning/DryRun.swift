@@ -101,8 +101,8 @@ struct DryRun {
   /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
   private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
-    guard try StoreOpener.exists(at: path) else { return }
     do {
+      guard try StoreOpener.exists(at: path) else { return }
       let store = try await StoreOpener.openForReading(path, in: context)
       let before = try await store.acceptedBefore(
         session, in: KnownScope(resolved.settings, except: nil), isStopped: { false })

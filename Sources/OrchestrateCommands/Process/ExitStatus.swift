@@ -174,12 +174,15 @@ struct CommandFailure: AdvisedError {
     self.init(status, code: Code(rawValue: error.code.rawValue), error.message, remedy: remedy)
   }
 
+  /// Findings that a document has at most; the text lists the problems of a job file all at once.
+  private static let findingsInDocument = 20
+
   /// The document that reports it.
   ///
   /// - Parameter database: the path given with `--db`, which advised commands then need, too.
   func document(database: String? = nil) -> ErrorDocument {
     ErrorDocument(
       code: code.rawValue, message: message, remedy: remedy?.text(database: self.database ?? database),
-      findings: findings.shown, findingsTotal: findings.total)
+      findings: Array(findings.shown.prefix(Self.findingsInDocument)), findingsTotal: findings.total)
   }
 }

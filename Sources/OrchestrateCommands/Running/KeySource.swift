@@ -18,11 +18,24 @@ enum KeySource {
     if let commandLineFile {
       return try await KeyFile(path: HomePath.expand(commandLineFile, home: environment["HOME"])).key()
     }
-    if let key = environment[variable], !key.isEmpty { return try APIKey(key) }
+    if let key = environment[variable], !key.isEmpty { return try self.key(key, in: "$\(variable)") }
     if let jobFile { return try await KeyFile(path: jobFile).key() }
     throw CommandFailure(
       .badInput, code: "key_missing", "there is no API key: \(variable) is not set",
       remedy: "set \(variable), or name a file that holds the key with --api-key-file")
+  }
+
+  /// The key that is in a text.
+  ///
+  /// - Parameter place: where the text is, for messages.
+  static func key(_ text: String, in place: String) throws(ServiceHTTPError) -> APIKey {
+    do throws(ServiceHTTPError) {
+      return try APIKey(text)
+    } catch {
+      var named = error
+      named.message += " (\(place))"
+      throw named
+    }
   }
 }
 
@@ -42,7 +55,9 @@ struct KeyFile {
   ///
   /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``ServiceHTTPError`` when what is in it
   ///   cannot be a key.
-  func key() async throws -> APIKey { try APIKey(try await text()) }
+  func key() async throws -> APIKey {
+    try KeySource.key(try await text(), in: "the file \(VisibleText.escape(path))")
+  }
 
   /// Reads a secret of one word: what stands between white space.
   ///

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BatchDomain
 import Foundation
+import Reporting
 import TestSupport
 import Testing
 
@@ -20,6 +21,36 @@ struct ReadingCommandsTests {
     #expect(!FileManager.default.fileExists(atPath: stage.database))
     #expect(try await stage.run(ReportCommand.self, "latest") == .badInput)
     #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("a look-up and a comparison with a database that is not there say so")
+  func absentDatabase() async throws {
+    let stage = try CommandStage()
+    let said = "there is no database at \(stage.database) yet"
+    #expect(try await stage.run(ReportCommand.self, "--object", "s3://a/b.mp4") == .done)
+    #expect(stage.diagnostics.written.contains(said))
+    let other = try CommandStage(in: stage.folder)
+    try stage.folder.write("[\(PlannedItems.source(1))]", to: "m.json")
+    #expect(try await other.run(DiffCommand.self, stage.folder.file("m.json"), "--list", "added") == .done)
+    #expect(other.diagnostics.written.contains(said))
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
+  @Test("a dry run with a folder in the place of the database shows the plan all the same")
+  func dryRunBesideFolder() async throws {
+    let stage = try CommandStage()
+    try FileManager.default.createDirectory(atPath: stage.database, withIntermediateDirectories: false)
+    try stage.folder.write("[\(PlannedItems.source(1))]", to: "m.json")
+    #expect(try await stage.run(SubmitCommand.self, stage.folder.file("m.json"), "--dry-run") == .done)
+    #expect(stage.diagnostics.written.contains("cannot tell whether items were accepted before"))
+  }
+
+  @Test("a document has 20 findings at most, and says how many there are")
+  func manyFindings() {
+    let problems = (1...22).map { JobFileProblem(line: $0, column: 1, message: "wrong") }
+    let failure = CommandFailure(ConfigurationError(.badValue, "wrong", problems: problems))
+    #expect(failure.document().findings.count == 20)
+    #expect(failure.document().findingsTotal == 22)
   }
 
   @Test("the report of a run has the documented keys, and every count")

@@ -59,6 +59,7 @@ struct KeyFileTests {
     #expect(await outcome("/dev/zero").contains("more than 64 KiB"))
     try folder.write("two words", to: "words")
     #expect(await outcome(folder.file("words")).contains("has a space"))
+    #expect(await outcome(folder.file("words")).hasSuffix("(the file \(folder.file("words")))"))
     #expect(await outcome("").hasSuffix("this is not a path"))
   }
 

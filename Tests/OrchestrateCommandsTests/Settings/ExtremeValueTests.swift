@@ -197,6 +197,9 @@ struct ExtremeValueTests {
       #expect(!option.parses(option.tooGreat), "\(option.words) \(option.tooGreat)")
       for number in Self.numbers { _ = option.parses(number) }
     }
+    for text in ["1e3", "0x10", "+5", "-5", "inf", "."] {
+      #expect(throws: (any Error).self) { try DrillCommand.parse(["--minutes=\(text)"]) }
+    }
   }
 
   @Test("a moment of --since is one that can be shown, or is refused")
