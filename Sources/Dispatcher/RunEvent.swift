@@ -20,7 +20,7 @@ package enum RunEvent: Sendable, Equatable {
   case settled(chunk: ChunkNumber, verdict: Settlement.Verdict, evidence: String)
   /// A chunk stays unknown and is left to a person.
   case held(chunk: ChunkNumber, why: String)
-  /// The service says a word of a chunk that it works on which it does not document. Each word is told once.
+  /// The service gives a chunk that it works on a status that it does not document. Each status is reported once.
   case unknownStatus(chunk: ChunkNumber, status: String)
   /// The store refused a change, which is tried again.
   case storeTrouble(String)

@@ -14,8 +14,8 @@ package struct ObjectURL: Sendable, CustomStringConvertible, CustomDebugStringCo
   package let url: String
   /// When it stops working; `nil` where it does not.
   package let expiresAt: Timestamp?
-  /// Asks whether it has stopped working before that: what made it may have an end that nobody said. It is given a moment of
-  /// monotonic time; what was found out before does not count. `nil` where that cannot be.
+  /// Asks whether it stopped working before that, since the credentials that signed it may have an unknown end. The parameter is a
+  /// moment of monotonic time: what was found before it does not count. `nil` if the URL cannot end early.
   package let hasEndedEarly: (@Sendable (_ since: Duration) async -> Bool)?
 
   /// An address that works until a moment.

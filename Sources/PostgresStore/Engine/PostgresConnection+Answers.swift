@@ -2,10 +2,10 @@ import BatchDomain
 import CPostgres
 import Foundation
 
-/// Waiting for what the server answers, for no longer than it may take.
+/// Waiting for the answers of the server, with a limit.
 ///
-/// libpq's calls that ask and wait in one have no time limit, and that of the system (`tcp_user_timeout`) does not help where a
-/// pooler or a proxy keeps the connection and hands nothing on. So questions are sent and answers are read in steps
+/// libpq's calls that send a question and wait for its answer have no time limit. That of the system (`tcp_user_timeout`) does not
+/// help if a pooler or a proxy keeps the connection and forwards nothing. So questions are sent and answers are read in steps
 /// (https://www.postgresql.org/docs/current/libpq-async.html).
 extension PostgresConnection {
   /// How long nothing may come from a server that is to answer.
@@ -16,10 +16,10 @@ extension PostgresConnection {
     let waitsForWork: Bool
   }
 
-  /// How long another connection is waited for that tells whether the server is at work.
+  /// The limit for the connection that asks whether the server is at work.
   private static let lookSilence = Silence(limit: .seconds(10), waitsForWork: false)
 
-  /// How long a connection is kept of which nobody can tell whether the server is at work on it.
+  /// How long a silent connection is kept if nobody can tell whether the server is at work on it.
   private static let unknownLimit: Duration = .seconds(600)
 
   /// How often libpq is given the chance to find bytes that the encryption below it has read already: the socket does not
@@ -29,7 +29,7 @@ extension PostgresConnection {
   /// Runs statements, and waits for them.
   ///
   /// - Returns: the result of the last one that was run, or of the first that failed, as `PQexec` has it; `nil` where there
-  ///   is none, for which ``checked(_:_:)`` has the reason.
+  ///   is none, for which ``checked(_:operation:)`` has the reason.
   func exec(_ sql: String, on connection: OpaquePointer) -> OpaquePointer? {
     guard PQsendQuery(connection, sql) == 1 else { return nil }
     return lastResult(connection)
@@ -59,7 +59,7 @@ extension PostgresConnection {
 
   /// Waits until the next result can be taken without waiting, and sends what is still to be sent meanwhile.
   ///
-  /// A connection on which nothing moves for longer than it may is shut down: libpq then tells of a connection that broke.
+  /// A connection that is silent for too long is shut down: libpq then reports a broken connection.
   func waitForAnswer(_ connection: OpaquePointer) {
     move(connection) { PQisBusy(connection) == 1 }
   }
@@ -113,8 +113,8 @@ extension PostgresConnection {
     case unknown
   }
 
-  /// Looks by another connection whether the server is at work on what was asked. One that waits for us, to send more or to take an
-  /// answer, is not, and is ended: what it has locked would stay locked for as long as something between keeps the connection.
+  /// Asks over another connection whether the server is at work on what was asked. A server process that waits for this program, to
+  /// send more or to take an answer, is not at work. It is ended: otherwise its locks stay for as long as a hop keeps the connection.
   private func work(on connection: OpaquePointer, _ silence: Silence) -> Work {
     guard silence.waitsForWork else { return .none }
     let other = PostgresConnection(

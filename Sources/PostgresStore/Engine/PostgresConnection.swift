@@ -59,7 +59,7 @@ final class PostgresConnection: SQLEngine {
   private let patience: Duration
   /// How long nothing may come from a server that is to answer; `nil` for as long as it takes.
   let silence: Silence?
-  /// Why no connection came about the last time.
+  /// Why the last attempt to connect failed; `nil` if it did not.
   private(set) var refusal: ConnectFailure?
   /// Why the connection is of no use any more, once that was noticed while an answer was waited for.
   var reasonOfBreak: String?

@@ -22,7 +22,7 @@ enum PostgresFailure {
     return isBroken && error.code == .internal ? ConnectFailure.unreachable.error(found) : error
   }
 
-  /// Why a connection did not come about, for which libpq only has words.
+  /// Why an attempt to connect failed, which libpq says in words only.
   static func ofConnecting(
     _ message: String, target: PostgresTarget
   ) -> (cause: ConnectFailure, error: StoreError) {

@@ -1,9 +1,9 @@
 internal import BatchDomain
 internal import S3Signing
 
-/// Asks S3 from time to time whether a session still works of which nobody said the end.
+/// Asks S3 from time to time whether a session with an unknown end still works.
 ///
-/// URLs are signed without a question, and only the service uses them: that the session has ended would show nowhere but in
+/// URLs are signed without a request, and only the service uses them. Without this check, the end of a session would show only in
 /// assets that fail, and good videos would be rejected.
 actor SessionCheck {
   /// How long what S3 said of a session counts.

@@ -91,8 +91,8 @@ extension AssetsService {
       }
     }
     if !result.missing.isEmpty, result.missing.count == indexesAsked, indexesAsked == indexes.count {
-      // An address that is not this service's answers 404 about every index, too.
       let names = result.missing.map { VisibleText.escape($0.rawValue, cutAt: 60) }.joined(separator: ", ")
+      // A server that is not this service answers 404 for every index, too.
       result.obstacle =
         await obstacleToAll()
         ?? AssetsPreflight.Obstacle(
