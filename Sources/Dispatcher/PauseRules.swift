@@ -36,7 +36,7 @@ struct PauseRules: Sendable {
   mutating func resolving(_ answered: Answered) -> StopCause? {
     switch answered.obstacle {
     case nil, .connection: wasResolved = true
-    case .openFiles, .closedWindow, .notSent, .beforeConnecting: break
+    case .openFiles, .closedWindow, .notSent, .objectStore, .beforeConnecting: break
     case .unresolvedName:
       guard !wasResolved else { return nil }
       unresolved += 1

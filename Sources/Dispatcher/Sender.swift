@@ -97,7 +97,7 @@ struct Sender {
       let record = AttemptRecord(
         of: chunk, result, finishedAt: max(clock.now(), chunk.startedAt), took: took,
         isCounted: judgement.isCounted, event: next.event, nextStep: next.step,
-        readyAt: readyAt(after: result.outcome, judgement, chunk), division: next.division,
+        readyAt: readyAt(after: result, judgement, chunk, startedAt: started), division: next.division,
         rejectsRest: next.rejectsRest, isInOutage: effect.isInOutage, wait: effect.wait)
       if result.outcome != .accepted {
         dispatcher.tell(
@@ -170,10 +170,14 @@ struct Sender {
       }
     case .notProcessed:
       // A limit on open files is this process's own, and what pauses the run is everybody's: neither says anything
-      // about the chunk, though others got through on connections that they had.
+      // about the chunk, though others got through on connections that they had. Nor does a store of videos that does
+      // not answer: others have their addresses, or need none.
       circumstances.othersGetThrough =
-        result.obstacle != .openFiles && result.obstacle != .closedWindow && result.pause == nil
-        && dispatcher.othersGotThrough(since: startedAt)
+        switch result.obstacle {
+        case .openFiles, .closedWindow, .objectStore: false
+        case nil, .notSent, .unresolvedName, .beforeConnecting, .connection:
+          result.pause == nil && dispatcher.othersGotThrough(since: startedAt)
+        }
     case .accepted, .account, .endpoint, .throttled, .unknown, .content:
       break
     }
@@ -210,11 +214,20 @@ struct Sender {
   }
 
   private func readyAt(
-    after outcome: Outcome, _ judgement: Judgement, _ chunk: ClaimedChunk
+    after result: SubmissionResult, _ judgement: Judgement, _ chunk: ClaimedChunk, startedAt: Duration
   ) -> Timestamp? {
-    // Otherwise the gate holds everybody back; the chunk itself goes in its turn.
-    guard outcome == .notProcessed, judgement.event == .requeued, judgement.isCounted else { return nil }
-    return clock.now() + BackOff.chunk.wait(afterFailures: chunk.countedAttempts, unit: random.nextUnit())
+    guard result.outcome == .notProcessed, judgement.event == .requeued else { return nil }
+    let failures: Int
+    if judgement.isCounted {
+      failures = chunk.countedAttempts
+    } else if result.obstacle == .objectStore, dispatcher.othersGotThrough(since: startedAt) {
+      // Items whose videos are elsewhere go first.
+      failures = chunk.attempt - 1
+    } else {
+      // The gate holds everybody back; the chunk itself goes in its turn.
+      return nil
+    }
+    return clock.now() + BackOff.chunk.wait(afterFailures: failures, unit: random.nextUnit())
   }
 }
 

@@ -2,9 +2,10 @@ import BatchDomain
 import Dispatcher
 import NIOConcurrencyHelpers
 import RunStore
-import StoreCore
 import TestSupport
 import Testing
+
+@testable import StoreCore
 
 /// A run of two steps against a made-up service, through the real loop and the real store.
 @Suite("A service of two steps", .timeLimit(.minutes(10)))
@@ -295,6 +296,27 @@ struct SteppedRunTests {
     }
     // Each one that is lost makes the pause before the next twice as long: a minute is over before the manifest is.
     #expect(try await scene.summary().counts.items(in: .rejected) < 20)
+  }
+
+  @Test("a store of videos that does not answer spends no attempt, whatever gets through meanwhile")
+  func noAddress() async throws {
+    let scene = try await scene(items: 12) {
+      $0.maxAttempts = 1
+      $0.concurrency = 2
+    }
+    let service = SteppedService.answering { step, chunk, request in
+      step == .upload && chunk.rawValue == 3 && request < 5
+        ? .findNoAddress(afterOthers: request == 0) : .take(isDone: true)
+    }
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(try await scene.summary().counts.items(in: .accepted) == 12)
+    #expect(service.requests(.upload, ChunkNumber(3)) == 6)
+    // It waited for a back-off, so that others could go first.
+    let readyAt = try await scene.store.database.read {
+      try $0.first("SELECT ready_at FROM chunk WHERE number = 3") { $0.int(0) }
+    }
+    #expect(try #require(readyAt) > 0)
+    #expect(try await isSound(scene))
   }
 
   @Test("ten equal refusals that are not about a video pause the run; with a success between they do not")

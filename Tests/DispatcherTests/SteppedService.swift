@@ -17,6 +17,10 @@ final class SteppedService: ServiceModule {
     case refuse(String, isAboutItem: Bool)
     /// It is refused on this side, and no request is made.
     case refuseUnsent(String)
+    /// The store that has the videos does not answer, and no request is made.
+    ///
+    /// - Parameter afterOthers: whether this takes until another request got through.
+    case findNoAddress(afterOthers: Bool)
     /// The service says to come back later.
     case throttle(Duration)
   }
@@ -120,6 +124,11 @@ final class SteppedService: ServiceModule {
       return SubmissionResult(.content, status: 400, code: code, isAboutItem: isAboutItem)
     case .refuseUnsent(let code):
       return SubmissionResult(.content, code: code, obstacle: .notSent)
+    case .findNoAddress(let afterOthers):
+      // The second one that comes is sent after the first one was answered.
+      let count = sent.count
+      while afterOthers, sent.count < count + 2 { await Task.yield() }
+      return SubmissionResult(.notProcessed, code: "s3_unreachable", obstacle: .objectStore)
     case .throttle(let wait):
       return SubmissionResult(.throttled, status: 429, wait: wait)
     }

@@ -141,6 +141,8 @@ package struct SubmissionResult: Sendable, Equatable {
     case closedWindow
     /// What was to be sent is refused on this side of the service, which heard nothing of it.
     case notSent
+    /// The store that has the videos does not answer; the service heard nothing.
+    case objectStore
     /// The name of the service, or of the proxy, cannot be resolved.
     case unresolvedName
     /// Something after which it is not known whether the name could be resolved.

@@ -79,7 +79,7 @@ package final class AssetsService: ServiceModule {
       return SubmissionResult(
         .notProcessed, code: "too_late",
         message: "making the address of the object took longer than the time limit; nothing was sent",
-        obstacle: .beforeConnecting)
+        obstacle: .objectStore)
     }
     let end = URLEnd(moment: url.expiresAt ?? Self.never, hasComeEarly: url.hasEndedEarly)
     urlEnds.withLockedValue { $0[unit.chunk] = end }
@@ -132,7 +132,7 @@ package final class AssetsService: ServiceModule {
     case .refused(let code, let message):
       SubmissionResult(.content, code: code, message: message, isAboutItem: true, obstacle: .notSent)
     case .unavailable(let code, let message):
-      SubmissionResult(.notProcessed, code: code, message: message, obstacle: .beforeConnecting)
+      SubmissionResult(.notProcessed, code: code, message: message, obstacle: .objectStore)
     }
   }
 

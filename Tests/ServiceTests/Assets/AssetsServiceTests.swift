@@ -68,7 +68,7 @@ import Testing
     #expect(model.timeouts.entries == [.seconds(40)])
     let none = try await service(model, urls: FixedURLs(taking: (.seconds(60), clock))).send(
       unit(), step: .upload)
-    #expect(none.outcome == .notProcessed && none.code == "too_late")
+    #expect(none.outcome == .notProcessed && none.code == "too_late" && none.obstacle == .objectStore)
     #expect(model.created.entries.count == 1)
   }
 
@@ -124,19 +124,19 @@ import Testing
   }
 
   @Test func `without an address nothing is sent`() async throws {
-    let cases: [(error: ObjectURLError, outcome: Outcome, pause: PauseReason?)] = [
-      (.paused(.credentials, detail: "d"), .notProcessed, .credentials),
-      (.paused(.source, detail: "d"), .notProcessed, .source),
-      (.refused(code: "not_s3", message: "m"), .content, nil),
-      (.unavailable(code: "s3_unreachable", message: "m"), .notProcessed, nil),
+    let cases: [(ObjectURLError, Outcome, PauseReason?, SubmissionResult.Obstacle?)] = [
+      (.paused(.credentials, detail: "d"), .notProcessed, .credentials, nil),
+      (.paused(.source, detail: "d"), .notProcessed, .source, nil),
+      (.refused(code: "not_s3", message: "m"), .content, nil, .notSent),
+      (.unavailable(code: "s3_unreachable", message: "m"), .notProcessed, nil, .objectStore),
     ]
-    for (error, outcome, pause) in cases {
+    for (error, outcome, pause, obstacle) in cases {
       let model = ModelAssets()
       let result = try await service(model, urls: FixedURLs(error: error)).send(unit(), step: .upload)
       #expect(result.outcome == outcome)
       #expect(result.pause == pause)
       #expect(result.isAboutItem)
-      #expect((result.obstacle == .notSent) == (outcome == .content))
+      #expect(result.obstacle == obstacle)
       #expect(model.calls.entries.isEmpty)
     }
   }
