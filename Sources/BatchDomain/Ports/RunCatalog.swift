@@ -8,6 +8,14 @@ package protocol RunCatalog: TrackingRecords, OldRuns {
   ///   run was removed.
   func resolve(_ text: String) async throws -> RunID
 
+  /// The run because of which a manifest is not submitted again: the latest one of the same items to the same address,
+  /// perhaps removed since.
+  ///
+  /// - Parameters:
+  ///   - digest: ``PlanTotals/digest``.
+  ///   - destination: ``RunSettings/destination``, in any spelling (``Origin``).
+  func run(submitting digest: [UInt8], to destination: String) async throws -> RunID?
+
   /// Runs, newest first.
   ///
   /// - Parameters:

@@ -234,7 +234,8 @@ struct SubmitCommand: Subcommand {
   ) async throws -> ExitStatus {
     func plan(_ path: String, _ console: RunConsole) async throws -> ExitStatus {
       try await DryRun(
-        resolved: resolved, manifest: path, format: show.format, console: console, isAgain: again
+        resolved: resolved, manifest: path, format: show.format, console: console, isAgain: again,
+        skipsRepeats: named.areSeveral
       ).perform()
     }
     guard named.areSeveral else { return try await plan(path, console) }

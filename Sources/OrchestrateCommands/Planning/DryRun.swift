@@ -11,6 +11,8 @@ struct DryRun {
   let console: RunConsole
   /// Whether the person said that what was submitted before is to be sent again.
   let isAgain: Bool
+  /// Whether a manifest that was submitted before would be passed over: it is one of several.
+  var skipsRepeats = false
 
   private var context: ProcessContext { console.context }
 
@@ -21,7 +23,7 @@ struct DryRun {
       let progress = PlanningProgress(console, manifest: manifest, totalBytes: source.file?.byteCount)
       let planner = RunPlanner(settings: resolved.settings, session: session, progress: progress)
       let made = try await progress.during { try await planner.plan(source, isStopped: { false }) }
-      if let made, !made.findings.hasFatal, !isAgain { try await warnOfKnownItems(session, of: made) }
+      if let made, !made.findings.hasFatal, !isAgain { try await warnOfEarlierRuns(session, of: made) }
       return made
     }
     guard let plan else { return .stopped }
@@ -91,27 +93,51 @@ struct DryRun {
         let plan = try await compared.planNew(known, settings, in: nil, isStopped: { false })
       else { return nil }
       verdict.changes = try await compared.findings(known)
+      // Where nothing is new, a manifest that is one of several makes no run of its own.
+      if skipsRepeats, plan.items == 0 { _ = try await warnOfRepetition(of: plan.digest, in: store) }
       return try await show(plan, verdict, skips: known.groups)
     }
     try await store.close()
     return status ?? .stopped
   }
 
-  /// Says how many items the service has already, as far as the database knows. The plan is shown all the same where
-  /// it cannot be asked: a dry run records nothing, so that it does not bring an old one to the present schema either.
-  private func warnOfKnownItems(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
+  /// Says that an earlier run has the manifest, which is then not submitted, or how many items the service has already, as far
+  /// as the database knows. The plan is shown all the same where it cannot be asked: a dry run records nothing, so that it
+  /// does not bring an old one to the present schema either.
+  private func warnOfEarlierRuns(_ session: any PlanningSession, of plan: RunPlanner.Plan) async throws {
     let path = try DatabasePath.resolve(given: resolved.values.db, environment: context.environment)
     do {
       guard try StoreOpener.exists(at: path) else { return }
       let store = try await StoreOpener.openForReading(path, in: context)
-      let before = try await store.acceptedBefore(
-        session, in: KnownScope(resolved.settings, except: nil), isStopped: { false })
+      if !(try await warnOfRepetition(of: plan.digest, in: store)) {
+        let before = try await store.acceptedBefore(
+          session, in: KnownScope(resolved.settings, except: nil), isStopped: { false })
+        if let before { context.note(before.warning(items: plan.items, database: resolved.values.db)) }
+      }
       try await store.close()
-      if let before { context.note(before.warning(items: plan.items, database: resolved.values.db)) }
     } catch let error as StoreError {
       context.note(
         "warning: cannot tell whether items were accepted before: \(VisibleText.escape(error.description))")
     }
+  }
+
+  /// Says that an earlier run has the manifest.
+  ///
+  /// - Returns: whether one has.
+  private func warnOfRepetition(of digest: [UInt8], in store: any RunCatalog) async throws -> Bool {
+    let settings = resolved.settings
+    guard let run = try await store.run(submitting: digest, to: settings.destination) else { return false }
+    if skipsRepeats {
+      context.note(
+        "warning: manifest \(VisibleText.escape(manifest)) was already submitted as run \(run): `submit` skips it"
+      )
+    } else {
+      let refusal = try await PlannedSubmission.repetition(manifest, of: run, settings, in: store)
+      let text = [refusal.message, refusal.remedy?.text(database: resolved.values.db)].compactMap(\.self)
+        .joined(separator: "; ")
+      context.note("warning: `submit` refuses this: \(VisibleText.escape(text))")
+    }
+    return true
   }
 
   private func text(_ plan: RunPlanner.Plan, _ forecast: Forecast, at now: Timestamp) -> String {

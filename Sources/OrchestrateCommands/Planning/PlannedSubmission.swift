@@ -55,7 +55,7 @@ struct PlannedSubmission {
     case .repeats(let earlier):
       try await planning.abandon()
       guard !skipsRepeats else { return .submittedBefore(earlier) }
-      throw try await repetition(of: earlier)
+      throw try await Self.repetition(manifest, of: earlier, settings, in: execution.store)
     case .planned(let session):
       noteRecorded(plan)
       if !isAgain { try await warnOfKnownItems(of: plan.items, isStopped: isStopped) }
@@ -143,17 +143,24 @@ struct PlannedSubmission {
         "warning: cannot tell whether items were accepted before: \(VisibleText.escape(error.description))")
     }
   }
+}
 
-  private func repetition(of earlier: RunID) async throws -> CommandFailure {
+extension PlannedSubmission {
+  /// Why a manifest is not submitted again.
+  ///
+  /// - Parameter earlier: the run that has it.
+  static func repetition(
+    _ manifest: String, of earlier: RunID, _ settings: RunSettings, in store: any RunCatalog
+  ) async throws -> CommandFailure {
     let name = VisibleText.escape(manifest)
     let again: Remedy = "\(command: .submit(manifest, settings)) submits all of it once more"
-    guard try await execution.store.removal(of: earlier) == nil else {
+    guard try await store.removal(of: earlier) == nil else {
       return CommandFailure(
         .badInput, code: "already_submitted",
         "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier), which was removed since",
         remedy: "--new-only sends what is new, \(again)")
     }
-    let run = try await execution.store.summary(of: earlier)
+    let run = try await store.summary(of: earlier)
     let remedy: Remedy =
       switch run.state {
       case .cancelled:
@@ -169,9 +176,7 @@ struct PlannedSubmission {
       "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier)"
         + (run.state == .cancelled ? ", which was cancelled" : ""), remedy: remedy)
   }
-}
 
-extension PlannedSubmission {
   /// Plans a run again whose process died while it was planned.
   ///
   /// - Throws: ``CommandFailure`` when its manifest cannot be read again, or is another one now.

@@ -47,6 +47,12 @@ extension SQLStore: RunCatalog {
     }
   }
 
+  package func run(submitting digest: [UInt8], to destination: String) async throws -> RunID? {
+    try await reader.read {
+      try SQLPlanningSession.latestRun(of: digest, to: destination, in: $0)
+    }
+  }
+
   /// Runs that a mistyped id is compared with.
   private static let runsCompared = 1_000
 

@@ -247,15 +247,25 @@ final class SQLPlanningSession: PlanningSession {
       "SELECT destination FROM run WHERE id = ? AND again = 0", .integer(row)
     ) { $0.text(0) }
     guard let mine else { return nil }
-    let wanted = Origin.canonical(mine)
+    return try latestRun(of: totals.digest, to: mine, besides: row, in: connection)
+  }
+
+  /// The latest run of a manifest and destination, perhaps removed since.
+  ///
+  /// - Parameter row: a run that does not count.
+  static func latestRun(
+    of digest: [UInt8], to destination: String, besides row: Int64? = nil, in connection: Connection
+  ) throws -> RunID? {
+    let wanted = Origin.canonical(destination)
     let others = try connection.rows(
       """
       SELECT run_id, destination FROM run
-      WHERE manifest_digest = ?1 AND manifest_digest IS NOT NULL AND id <> ?2 AND \(RemovedRuns.areOthers)
+      WHERE manifest_digest = ?1 AND manifest_digest IS NOT NULL AND id <> coalesce(?2, 0)
+        AND \(RemovedRuns.areOthers)
       UNION ALL SELECT run_id, destination FROM removed_run
       WHERE manifest_digest = ?1 AND manifest_digest IS NOT NULL
       ORDER BY run_id DESC
-      """, .blob(totals.digest), .integer(row)
+      """, .blob(digest), .integer(row)
     ) { (run: $0.text(0), destination: $0.text(1)) }
     // One service has several spellings.
     return others.first { Origin.canonical($0.destination) == wanted }.flatMap { RunID(rawValue: $0.run) }
