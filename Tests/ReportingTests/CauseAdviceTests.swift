@@ -76,6 +76,82 @@ struct CauseAdviceTests {
     #expect(advice.command == "orchestrate resume \(id) --db '/a b'")
   }
 
+  @Test("where the account needs another profile, the manifest is to be submitted again with it")
+  func otherProfile() {
+    var settings = RunSettings()
+    settings.rates = [Rate(count: 50, window: .minute)]
+    settings.limit = 5
+    let detail =
+      "https://api.twelvelabs.io/v1/x does not answer as the transfers endpoint of profile v1; "
+      + "\(ServiceProfile.v1.otherAccounts): HTTP 404"
+    func pause(_ detail: String) -> (inout RunSummary) -> Void {
+      { run in
+        (run.state, run.reason, run.detail) = (.paused, .endpoint, detail)
+        run.counts = StateCounts(chunks: [.pending: 100], items: [.pending: 5_000])
+      }
+    }
+    let command =
+      "orchestrate submit videos.json --again --profile v1.3 --chunk-size 1 --rate 50/min --limit 5 --db '/a b'"
+    let cause = cause(.endpoint, [.pending])
+    let advice = advice(cause, settings, pause(detail))
+    #expect(advice.words.contains("in a new run with --profile v1.3, if the account needs it"))
+    #expect(advice.command == command)
+
+    let commands = RunCommands(run: Samples.run().run, database: "/a b")
+    let steps = NextSteps(Samples.run(pause(detail)), commands, causes: [cause], settings: settings).steps
+    #expect(steps.map(\.command) == [command, "orchestrate resume \(id) --db '/a b'"])
+    #expect(
+      steps.first?.purpose.hasPrefix("submit the manifest again, if the account needs --profile v1.3")
+        == true)
+    let notice = RunNoticeText(zone: .utc, commands: commands)
+    #expect(notice.left(Samples.run(pause(detail))).hasSuffix(": orchestrate report \(id) --db '/a b'"))
+    let line = RunProgressText(zone: .utc).paused(.endpoint, detail: detail, commands)
+    #expect(
+      line.contains("; submit the manifest again if the account needs --profile v1.3, else resume, once"))
+
+    // A pipe cannot be read again.
+    let piped = NextSteps(
+      Samples.run {
+        pause(detail)(&$0)
+        $0.manifest = "-"
+      }, commands, causes: [], settings: settings
+    ).steps
+    #expect(
+      piped.first?.command.hasPrefix(
+        "orchestrate export \(id) --state pending --db '/a b' | orchestrate submit - ") == true)
+
+    // An address that is wrong for another reason, and one that has answered, are no matter of the profile.
+    for other in [
+      Samples.run(pause("the certificate has expired")),
+      Samples.run {
+        pause(detail)(&$0)
+        $0.counts = StateCounts(items: [.pending: 4_000, .accepted: 1_000])
+      },
+    ] {
+      let steps = NextSteps(other, commands, causes: [], settings: settings).steps
+      #expect(steps.map(\.command) == ["orchestrate resume \(id) --db '/a b'"])
+    }
+  }
+
+  @Test("settings that go with one generation only are left out for the other")
+  func movedSettings() throws {
+    var settings = RunSettings()
+    (settings.profile, settings.chunkSize, settings.ahead) = (.v1_3, 1, 7)
+    settings.rates = [
+      Rate(count: 50, window: .minute), Rate(count: 5, window: .minute, step: .upload),
+    ]
+    settings.mediaRates = [MediaRate(minutes: 600, window: .hour)]
+    settings.objects.profile = "night"
+    settings.timeout = .seconds(30)
+    let moved = settings.moved(to: settings.profile.otherGeneration)
+    try moved.checkProfile()
+    var expected = RunSettings()
+    expected.rates = [Rate(count: 50, window: .minute)]
+    expected.timeout = .seconds(30)
+    #expect(moved == expected)
+    try moved.moved(to: moved.profile.otherGeneration).checkProfile()
+  }
+
   @Test("held items are asked about again, or settled by a person where the run is told to hold them")
   func held() {
     var settings = RunSettings()

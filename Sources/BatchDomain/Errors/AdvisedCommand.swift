@@ -97,11 +97,17 @@ package struct AdvisedCommand: Sendable, Equatable {
   }
 
   /// Submits a manifest that was submitted before, or a part of one, with these settings, as far as they are not defaults.
-  /// A limit on what is read of the manifest is left out: it was meant for the whole.
-  package static func submit(_ manifest: String, _ settings: RunSettings) -> AdvisedCommand {
+  ///
+  /// - Parameter keepsLimit: whether a limit on what is read of the manifest holds again. Otherwise it is left out: it was meant
+  ///   for the whole.
+  package static func submit(
+    _ manifest: String, _ settings: RunSettings, keepsLimit: Bool = false
+  ) -> AdvisedCommand {
     let defaults = RunSettings()
-    let options = RunSettings.table.filter { $0.key != "limit" && $0.text(settings) != $0.text(defaults) }
-      .flatMap { $0.options(settings) }
+    let options = RunSettings.table.filter {
+      ($0.key != "limit" || keepsLimit) && $0.text(settings) != $0.text(defaults)
+    }
+    .flatMap { $0.options(settings) }
     return AdvisedCommand(
       (["submit", manifest, "--again"] + options).map(ShellText.quote).joined(separator: " "))
   }

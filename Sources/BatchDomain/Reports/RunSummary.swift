@@ -72,6 +72,24 @@ package struct RunSummary: Sendable, Equatable {
   }
 }
 
+extension RunSummary {
+  /// The profile that the account may need instead of the run's, which stays what it is: the run is paused because its address
+  /// does not answer as the endpoint of its profile, and never did. `nil` for any other run.
+  package var profileInstead: ServiceProfile? {
+    guard state == .paused, counts.items(in: .accepted, .processing) == 0 else { return nil }
+    return reason?.profileInstead(detail)
+  }
+}
+
+extension PauseReason {
+  /// The profile that the account may need instead of the run's, as the detail of a pause for this reason says; `nil` where it
+  /// says nothing of it.
+  package func profileInstead(_ detail: String?) -> ServiceProfile? {
+    guard self == .endpoint, let detail else { return nil }
+    return ServiceProfile.allCases.first { detail.contains($0.otherAccounts) }?.otherGeneration
+  }
+}
+
 /// A chunk as reports show it.
 package struct ChunkSummary: Sendable, Equatable {
   /// The chunk's number.

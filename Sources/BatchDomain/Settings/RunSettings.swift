@@ -61,6 +61,21 @@ package struct RunSettings: Sendable, Equatable {
   /// Where the run's requests go: what makes two runs of one manifest the same submission.
   package var destination: String { baseURL + profile.submissionPath }
 
+  /// These settings for a run with a profile of another generation; what does not go with it is as by default.
+  package func moved(to profile: ServiceProfile) -> RunSettings {
+    var settings = self
+    settings.profile = profile
+    settings.chunkSize = profile.itemsPerRequest ?? RunSettings().chunkSize
+    settings.rates.removeAll { rate in rate.step.map { !profile.steps.contains($0) } ?? false }
+    settings.itemRates.removeAll { $0.count < settings.chunkSize }
+    if profile.steps.count == 1 {
+      settings.mediaRates = []
+      settings.ahead = RunSettings().ahead
+      settings.objects = ObjectAccess()
+    }
+    return settings
+  }
+
   /// Refuses settings that do not go with the profile.
   ///
   /// - Throws: ``ConfigurationError`` with code `bad_value` for the first.

@@ -31,6 +31,22 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// The profile that an account of the other generations of the API needs.
+  package var otherGeneration: ServiceProfile {
+    switch family {
+    case .transfers: .v1_3
+    case .assets: .v1
+    }
+  }
+
+  /// What a pause says of ``otherGeneration`` where an address does not answer as the endpoint of this profile.
+  package var otherAccounts: String {
+    switch family {
+    case .transfers: "accounts of today need --profile v1.3"
+    case .assets: "accounts of the first versions of the API need --profile v1"
+    }
+  }
+
   /// Whether settling and tracking look for items by their file names, so that equal ones in an index cannot be told apart.
   package var findsItemsByName: Bool {
     switch self {

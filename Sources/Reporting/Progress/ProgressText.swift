@@ -87,7 +87,11 @@ package struct RunProgressText: Sendable {
   package func paused(_ reason: PauseReason, detail: String?, _ commands: RunCommands) -> String {
     var line = "paused because \(reason.words)"
     if let detail, !detail.isEmpty { line += ": \(VisibleText.escape(detail, cutAt: 400))" }
-    line += "; resume"
+    if let profile = reason.profileInstead(detail) {
+      line += "; submit the manifest again if the account needs --profile \(profile.rawValue), else resume"
+    } else {
+      line += "; resume"
+    }
     if let preparation = reason.preparation { line += ", \(preparation)," }
     return line + " with: \(VisibleText.escape(commands.resume(pausedFor: reason)))"
   }

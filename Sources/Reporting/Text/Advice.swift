@@ -50,7 +50,14 @@ struct NextSteps {
       return run.isLive ? [] : [Step(purpose: "resume the run", command: commands.resume)]
     case .paused:
       let preparation = run.reason?.preparation.map { "resume the run, \($0)" }
-      return [Step(purpose: preparation ?? "resume the run", command: commands.resume(pausedFor: run.reason))]
+      let resume = Step(
+        purpose: preparation ?? "resume the run", command: commands.resume(pausedFor: run.reason))
+      guard let profile = run.profileInstead else { return [resume] }
+      let anew = Step(
+        purpose:
+          "submit the manifest again, if the account needs --profile \(profile.rawValue): a run keeps its profile",
+        command: commands.submitAnew(run, profile, settings))
+      return [anew, resume]
     case .finished where isUnknown:
       let ask = settings.onUnknown == .hold ? commands.ask : commands.resume
       return [Step(purpose: "ask the service about the unknown items", command: ask), settle]
@@ -137,6 +144,13 @@ struct CauseAdvice {
       }
       return
     }
+    if lost.isEmpty, cause.repeating == .helpsAfter(.address), let profile = run.profileInstead {
+      words =
+        "sending again can help in a new run with --profile \(profile.rawValue), if the account needs it, or once the "
+        + "address is correct (--base-url)"
+      command = commands.submitAnew(run, profile, settings)
+      return
+    }
     words = cause.repeating.words
     if lost.isEmpty {
       command = run.state == .cancelled ? nil : commands.resume(pausedFor: run.reason)
@@ -221,6 +235,16 @@ package struct RunCommands: Sendable {
   /// Sends the items in these states in a new run with the settings of this one.
   package func submitAnew(_ states: [ChunkState], _ settings: RunSettings) -> String {
     text(.submitAnew(run, states, settings))
+  }
+
+  /// Submits the manifest of a run of which nothing was accepted with another profile. What came through a pipe cannot be read
+  /// again, and is in the store.
+  package func submitAnew(
+    _ run: RunSummary, _ profile: ServiceProfile, _ settings: RunSettings
+  ) -> String {
+    let settings = settings.moved(to: profile)
+    guard run.manifest != "-" else { return submitAnew([.pending], settings) }
+    return text(.submit(run.manifest, settings, keepsLimit: true))
   }
 
   /// Submits a manifest that was submitted before, or a part of one, with these settings.

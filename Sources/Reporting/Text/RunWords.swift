@@ -110,7 +110,12 @@ package struct RunNoticeText: Sendable {
     if run.state == .paused, let reason = run.reason { line += ", because \(reason.words)" }
     guard let next = next(run) else { return line }
     line += "; next"
-    if run.state == .paused, let preparation = run.reason?.preparation { line += ", \(preparation)" }
+    if let profile = run.profileInstead {
+      line += ", submit the manifest again if the account needs --profile \(profile.rawValue)"
+      line += ", as the report says"
+    } else if run.state == .paused, let preparation = run.reason?.preparation {
+      line += ", \(preparation)"
+    }
     return line + ": " + next
   }
 
@@ -137,6 +142,7 @@ package struct RunNoticeText: Sendable {
 
   /// The command to run next; `nil` when there is nothing to do.
   package func next(_ run: RunSummary) -> String? {
+    if run.profileInstead != nil { return commands.report }
     if run.state == .paused { return commands.resume(pausedFor: run.reason) }
     if run.reason == .copied { return RunCommands(run: run.run, database: run.detail).resume }
     if run.state == .finished, run.counts.items(in: .unknown) > 0 { return commands.resume }

@@ -37,8 +37,7 @@ package final class AssetsService: ServiceModule {
     self.clock = clock
     self.urlLifetime = urlLifetime
     wrongEndpoint =
-      "\(destination) does not answer as the assets endpoint of profile v1.3 (accounts of the first versions of "
-      + "the API need --profile v1)"
+      "\(destination) does not answer as the assets endpoint of profile v1.3 (\(ServiceProfile.v1_3.otherAccounts))"
   }
 
   package var steps: [ChunkStep] { [.upload, .index] }

@@ -20,8 +20,7 @@ package struct TransfersService: ServiceModule {
     self.api = api
     self.clock = clock
     wrongEndpoint =
-      "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue); accounts of today need "
-      + "--profile v1.3"
+      "\(destination) does not answer as the transfers endpoint of profile \(profile.rawValue); \(profile.otherAccounts)"
   }
 
   package var steps: [ChunkStep] { [.transfer] }
