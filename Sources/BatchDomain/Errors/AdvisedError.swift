@@ -83,6 +83,16 @@ package struct Remedy: Sendable, Equatable, ExpressibleByStringInterpolation, Cu
     }.joined()
   }
 
+  /// The same advice about a database that another option than `--db` names; its commands stay as they are.
+  package func naming(_ option: String) -> Remedy {
+    var remedy = self
+    remedy.parts = parts.map { part in
+      guard case .text(let text) = part else { return part }
+      return .text(text.replacing("--db", with: option))
+    }
+    return remedy
+  }
+
   /// The advice where the database is found without `--db`.
   package var description: String { text(database: nil) }
 }

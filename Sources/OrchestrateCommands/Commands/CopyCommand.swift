@@ -37,9 +37,11 @@ struct CopyCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let other = try DatabasePath.resolve("--to", given: to, environment: context.environment)
+    let other = try await Self.target(nil) {
+      try DatabasePath.resolve("--to", given: to, environment: context.environment)
+    }
     let path = try storeOptions.existing(for: run, in: context)
-    let places = (from: try Self.place(path), to: try Self.place(other))
+    let places = (from: try Self.place(path), to: try await Self.target(other) { try Self.place(other) })
     guard places.from != places.to else {
       throw CommandFailure(
         .badInput, code: "same_database", "--to names the database that the run is in: \(places.to)",
@@ -50,14 +52,16 @@ struct CopyCommand: Subcommand {
     let id = try await source.resolve(run)
     // Whatever does not depend on the other database is refused before that is opened, or made.
     let standing = try await source.copyStanding(of: id)
-    if case .copied = standing, try StoreOpener.exists(at: other) {
+    if case .copied = standing, try await Self.target(other, { try StoreOpener.exists(at: other) }) {
       // Perhaps the last step is left to be made.
     } else {
       try RunCopier.refuse(standing, of: id)
       try await source.refuseOwned(id)
       try await context.refuseOlderCopy(try await source.summary(of: id), in: source)
     }
-    let destination = try await StoreOpener.open(other, createsSchema: true, in: context)
+    let destination = try await Self.target(other) {
+      try await StoreOpener.open(other, createsSchema: true, in: context)
+    }
     let copier = RunCopier(
       from: source, called: places.from, to: destination, called: places.to, clock: context.clock,
       note: { context.note($0) })
@@ -68,6 +72,14 @@ struct CopyCommand: Subcommand {
     case .json: try context.writeResult(report.document())
     }
     return .done
+  }
+
+  /// Opens the database to copy to, or does without opening it what can be done: errors name its option, and commands in
+  /// their advice its place.
+  private static func target<Value>(
+    _ place: String?, _ work: () async throws -> Value
+  ) async throws -> Value {
+    do { return try await work() } catch { throw CommandFailure(error).about("--to", place) }
   }
 
   /// Where a database is, as it is shown and recorded: an address without secrets, or the path of a file from its root.

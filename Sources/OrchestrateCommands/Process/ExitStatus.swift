@@ -135,6 +135,19 @@ struct CommandFailure: AdvisedError {
     self.remedy = remedy
   }
 
+  /// The same failure of a database that another option than `--db` names.
+  ///
+  /// - Parameter database: as advised commands have to name it.
+  func about(_ option: String, _ database: String?) -> CommandFailure {
+    var failure = CommandFailure(
+      status, code: code, message.contains(option) ? message : "\(option): \(message)",
+      remedy: remedy?.naming(option))
+    failure.findings = findings
+    failure.manifest = manifest
+    failure.database = database
+    return failure
+  }
+
   private static let reportIt: Remedy = "please report this with the command you ran"
 
   /// Gives any error a status: the one place where that is decided.
