@@ -38,9 +38,9 @@ package struct ObjectAccess: Sendable, Equatable {
       "s3-endpoint", \.endpoint, SettingKind.endpoint.optional, .objects, resuming: .changes,
       help: "Address of another service that speaks S3: https, or http to this machine."),
     Setting(
-      "url-lifetime", \.urlLifetime, .duration(from: .seconds(1)), .objects, resuming: .changes,
-      whenNotStored: ObjectAccess().urlLifetime,
-      help: "How long a signed URL may live; at most 7d, and no longer than the credentials."),
+      "url-lifetime", \.urlLifetime, .duration(from: .seconds(1), to: ObjectAccess.longestLifetime), .objects,
+      resuming: .changes, whenNotStored: ObjectAccess().urlLifetime,
+      help: "How long a signed URL may live, 1s to 7d, and no longer than the credentials."),
     Setting(
       "request-payer", \.requestPayer, SettingKind.choice.optional, .objects, resuming: .changes,
       help: "Confirm that you pay for requests to a bucket whose owner does not."),

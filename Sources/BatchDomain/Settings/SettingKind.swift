@@ -177,27 +177,31 @@ extension SettingKind where Value == Int {
 }
 
 extension SettingKind where Value == Duration {
-  /// A length of time from `least` on, to the millisecond.
-  package static func duration(from least: Duration) -> SettingKind {
+  /// A length of time from `least` to `most`, to the millisecond.
+  ///
+  /// A longer one that an earlier version took, and stored, is cut.
+  package static func duration(
+    from least: Duration, to most: Duration = DurationText.longest
+  ) -> SettingKind {
     var kind = SettingKind(
       shape: .quantity, valueName: "duration",
       parse: { (text, thing) throws(ConfigurationError) in
         let value = try DurationText.parse(text, for: thing, allowingZero: least == .zero)
-        guard value >= least else {
+        guard value >= least, value <= most else {
           throw ConfigurationError(
             .badValue,
             "\(thing) is \(ConfigurationError.quoted(text)), expected a duration from \(DurationText.format(least)) to "
-              + DurationText.format(DurationText.longest))
+              + DurationText.format(most))
         }
         return value
       },
       format: DurationText.format)
     kind.check = { (value, thing) throws(ConfigurationError) in
-      guard value >= least, value <= DurationText.longest else {
+      guard value >= least, value <= most else {
         throw ConfigurationError(
           .badValue,
           "\(thing) is \(value), expected a duration from \(DurationText.format(least)) to "
-            + DurationText.format(DurationText.longest))
+            + DurationText.format(most))
       }
     }
     kind.storedSuffix = "_milliseconds"
@@ -207,7 +211,7 @@ extension SettingKind where Value == Duration {
       guard case .number(let milliseconds) = stored, case let value = Duration.milliseconds(milliseconds),
         (.zero...DurationText.longest).contains(value)
       else { return nil }
-      return value
+      return min(value, most)
     }
     return kind
   }

@@ -114,6 +114,28 @@ struct ExtremeValueTests {
     #expect(try SettingsLayer().applied(to: stored) == stored)
   }
 
+  @Test("a URL lives no longer than S3 permits; a run that has more stored is resumed with that")
+  func lifetime() throws {
+    let setting = try #require(SubmitSettings.table.first { $0.key == "url-lifetime" })
+    var values = SubmitSettings()
+    try setting.read(&values, "7d", setting.option, { path in path }, false)
+    #expect(values.run.objects.urlLifetime == ObjectAccess.longestLifetime)
+    for text in ["7d1ms", "8d", "36500d"] {
+      let error = try #require(throws: ConfigurationError.self) {
+        try setting.read(&values, text, setting.option, { path in path }, false)
+      }
+      #expect(error.message == "--url-lifetime is \"\(text)\", expected a duration from 1s to 7d")
+    }
+    values.run.objects.urlLifetime = .seconds(8 * 86_400)
+    #expect(throws: ConfigurationError.self) { try setting.check(values) }
+
+    let row = try #require(RunSettings.table.first { $0.key == "url-lifetime" })
+    var stored = RunSettings()
+    #expect(row.restore(&stored, .number(8 * 86_400_000)))
+    #expect(stored.objects.urlLifetime == ObjectAccess.longestLifetime)
+    #expect(try SettingsLayer().applied(to: stored) == stored)
+  }
+
   @Test("a stored number that no version took is damage")
   func storedNumbers() throws {
     let defaults = RunSettings()
