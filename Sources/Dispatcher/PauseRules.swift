@@ -94,10 +94,13 @@ struct PauseRules: Sendable {
     else { return nil }
     let what =
       underWay == nil
-      ? "\(counts.decidedItems) decided items" : "\(judged) items decided or taken so far"
+      ? HumanNumber.text(counts.decidedItems, "decided item")
+      : "\(HumanNumber.text(judged, "item")) decided or taken so far"
     return .paused(
       .failures,
-      detail: "\(counts.lostItems) of \(what) were rejected or failed, more than --max-failures \(limit.text)"
+      detail:
+        "\(HumanNumber.text(counts.lostItems)) of \(what) \(counts.lostItems == 1 ? "was" : "were") rejected or failed, "
+        + "more than --max-failures \(limit.text)"
     )
   }
 }

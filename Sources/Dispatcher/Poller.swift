@@ -273,7 +273,10 @@ struct Poller {
   private func pauseIfStuck(_ state: State) {
     let settings = session.settings
     guard !state.watched.isEmpty, clock.elapsed() - state.lastMove > settings.maxWait else { return }
-    let what = state.failure ?? "none of \(state.watched.count) videos that it works on came to an end"
+    let videos =
+      state.watched.count == 1 ? "the video" : "none of \(HumanNumber.text(state.watched.count, "video"))"
+    let end = state.watched.count == 1 ? "did not come to an end" : "came to an end"
+    let what = state.failure ?? "\(videos) that it works on \(end)"
     let said = state.failure == nil ? Self.said(Set(state.watched.values.compactMap(\.status))) : ""
     dispatcher.stop(
       for: .paused(

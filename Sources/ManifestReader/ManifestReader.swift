@@ -132,7 +132,8 @@ package struct ManifestReader {
     guard let now = try source.change(), let before = source.file else { return }
     let sizes =
       before.byteCount == now.byteCount
-      ? "it was written to" : "it had \(before.byteCount) bytes at first and has \(now.byteCount) now"
+      ? "it was written to"
+      : "it had \(HumanNumber.text(before.byteCount, "byte")) at first and has \(HumanNumber.text(now.byteCount)) now"
     collector.findings.record(
       Finding(
         code: .fileChanged, line: nil, column: nil, item: nil,

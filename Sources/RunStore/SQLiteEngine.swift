@@ -105,10 +105,11 @@ final class SQLiteEngine: StoreEngine {
       SELECT "table", parent, count(*) FROM pragma_foreign_key_check GROUP BY "table", parent ORDER BY 1, 2
       """
     ) { row in
+      let refer = row.int(2) == 1 ? "refers" : "refer"
       problems.append(
         EngineProblem(
           .references,
-          "has \(row.int(2)) rows in table \(row.text(0)) that refer to rows of \(row.text(1)) that are not there, "
+          "has \(HumanNumber.text(row.int(2), "row")) in table \(row.text(0)) that \(refer) to rows of \(row.text(1)) that are not there, "
             + "expected 0"))
     }
     return problems

@@ -242,7 +242,10 @@ struct DiskSpaceEstimate: Sendable, Equatable {
   /// - Parameter folder: the folder of the database.
   func check(free: Int, folder: String) -> HealthCheck {
     var parts = ["\(Self.mebibytes(Self.margin)) for the write-ahead log"]
-    if chunks > 0 { parts.append("\(Self.mebibytes(chunks * Self.perChunk)) for \(chunks) chunks left") }
+    if chunks > 0 {
+      parts.append(
+        "\(Self.mebibytes(chunks * Self.perChunk)) for \(HumanNumber.text(chunks, "chunk")) left")
+    }
     if manifestBytes > 0 { parts.append("\(Self.mebibytes(manifestBytes)) for its manifest") }
     let what = run.map { "run \($0) still needs" } ?? "no run is unfinished, and the next one needs at least"
     let message =

@@ -383,7 +383,7 @@ struct StoppingTests {
       stops(chunks: 2) == [
         .paused(
           .failures,
-          detail: "1 of 1 decided items were rejected or failed, more than --max-failures 0")
+          detail: "1 of 1 decided item was rejected or failed, more than --max-failures 0")
       ])
     #expect(stops(chunks: 1) == [])
     #expect(stops(chunks: 2, isCancelled: true) == [])

@@ -11,7 +11,7 @@ struct ProgressTests {
 
   @Test func recordedRunIsTheLineOfTheContract() {
     #expect(text.recorded(run, items: 5_000, chunks: 100) == "run \(run): 5000 items in 100 chunks")
-    #expect(text.recorded(run, items: 1, chunks: 1) == "run \(run): 1 items in 1 chunks")
+    #expect(text.recorded(run, items: 1, chunks: 1) == "run \(run): 1 item in 1 chunk")
   }
 
   @Test func resumedRunSaysWhatIsLeft() {
@@ -40,6 +40,9 @@ struct ProgressTests {
     #expect(
       text.progress(items: 5_000, counts: counts, chunksPerSecond: nil, left: nil)
         == "42% 2,100/5,000 items, 42/100 chunks")
+    let one = StateCounts(chunks: [.pending: 1], items: [.pending: 1])
+    #expect(
+      text.progress(items: 1, counts: one, chunksPerSecond: nil, left: nil) == "0% 0/1 item, 0/1 chunk")
   }
 
   @Test func progressNeverSaysDoneTooEarly() {

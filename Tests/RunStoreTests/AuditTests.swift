@@ -177,7 +177,7 @@ struct AuditTests {
       row: "chunk 1", says: "attempt 1 is missing"),
     Damage(
       name: "the last attempt is gone", sql: "DELETE FROM attempt WHERE chunk = 1 AND number = 2",
-      check: .attempts, row: "chunk 1", says: "has 1 attempts"),
+      check: .attempts, row: "chunk 1", says: "has 1 attempt"),
     Damage(
       name: "an attempt that ended before it started",
       sql: "UPDATE attempt SET finished_at = started_at - 1 WHERE chunk = 1 AND number = 2", check: .attempts,
@@ -220,7 +220,7 @@ struct AuditTests {
     Damage(
       name: "finished with something to send",
       sql: "UPDATE run SET state = 'finished', reason = NULL, finished_at = 5", check: .run, row: "run",
-      says: "is finished and has 1 chunks that are pending"),
+      says: "is finished and has 1 chunk in state pending"),
     Damage(
       name: "paused without a reason",
       sql: "PRAGMA ignore_check_constraints = ON; UPDATE run SET reason = NULL", check: .run, row: "run",

@@ -102,7 +102,8 @@ struct StoreCheckupTests {
     #expect(little.status == .problem)
     #expect(little.message.contains("100 MiB are free where /data is"))
     #expect(
-      little.message.contains("about 143 MiB (64 MiB for the write-ahead log, 79 MiB for 20000 chunks left)"))
+      little.message.contains("about 143 MiB (64 MiB for the write-ahead log, 79 MiB for 20,000 chunks left)")
+    )
     #expect(need.check(free: need.bytes, folder: "/data").status == .ok)
     #expect(DiskSpaceEstimate().check(free: 1 << 30, folder: "/data").status == .ok)
   }

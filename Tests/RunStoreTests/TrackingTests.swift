@@ -89,7 +89,7 @@ struct TrackingTests {
     #expect(
       try await problems() == [
         "the tally of tracked items that are not_seen of run \(session.run) says 4 items, expected 5",
-        "the tally of tracked items that are ready of run \(session.run) says 1 items, expected 0",
+        "the tally of tracked items that are ready of run \(session.run) says 1 item, expected 0",
       ])
     try Raw.execute("DELETE FROM tracked_tally", in: place.path)
     #expect(try await problems().count == 1)

@@ -95,7 +95,7 @@ final class JSONList: ListParser {
       try complete(.document, lister)
     }
     guard role == nil, place == .outside else {
-      throw ListError.truncated(name, "inside its JSON, after \(elements) objects")
+      throw ListError.truncated(name, "inside its JSON, after \(HumanNumber.text(elements, "object"))")
     }
   }
 
@@ -145,7 +145,7 @@ final class JSONList: ListParser {
     default:
       throw ListError(
         .damaged, name,
-        "its JSON is broken after \(elements) objects: found \(ListError.quoted([byte])), expected JSON",
+        "its JSON is broken after \(HumanNumber.text(elements, "object")): found \(ListError.quoted([byte])), expected JSON",
         remedy: "make the list again")
     }
   }
@@ -216,7 +216,7 @@ final class JSONList: ListParser {
     guard value.count <= (role == .member ? Self.memberLimit : Self.elementLimit) else {
       throw ListError(
         .damaged, name,
-        "its JSON has a value of more than \(value.count - 1) bytes after \(elements) objects, expected a list of objects",
+        "its JSON has a value of more than \(value.count - 1) bytes after \(HumanNumber.text(elements, "object")), expected a list of objects",
         remedy: "make the list again")
     }
     return isDone
@@ -377,7 +377,9 @@ final class JSONList: ListParser {
     if hasPrefixes {
       leavesOut = "leaves out what is below its CommonPrefixes, as with --delimiter"
     } else if let count, count > elements - elementsBefore {
-      leavesOut = "says that there are \(count) keys (KeyCount), and has \(elements - elementsBefore)"
+      leavesOut =
+        "says that it has \(HumanNumber.text(Int(clamping: count), "key")) (KeyCount), and has "
+        + HumanNumber.text(elements - elementsBefore)
     }
   }
 

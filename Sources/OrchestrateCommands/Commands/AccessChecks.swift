@@ -150,7 +150,7 @@ struct AccessChecks {
     }
     let url = try await objects.urls.signedURL(for: object)
     try await objects.client.firstByte(bucket: place.bucket, key: place.key, through: url)
-    let size = head.size.map { "\(HumanNumber.text(Int($0))) bytes" } ?? "a size that S3 does not say"
+    let size = head.size.map { HumanNumber.text(Int($0), "byte") } ?? "a size that S3 does not say"
     return HealthCheck(
       .object, .ok,
       """
@@ -201,7 +201,9 @@ enum IndexHealth {
           remedy: "use an index with a Marengo model")
       }
       let models = description.models.map { VisibleText.escape($0, cutAt: 40) }.joined(separator: ", ")
-      let length = description.totalDuration.map { " of \(HumanNumber.text(Int($0.inSeconds / 60))) minutes" }
+      let length = description.totalDuration.map {
+        " of \(HumanNumber.text(Int($0.inSeconds / 60), "minute"))"
+      }
       let count =
         description.videoCount.map {
           " and \(HumanNumber.text($0, "video"))\(length ?? ""); the plan of the account may limit both"

@@ -68,7 +68,7 @@ struct SettleCommand: Subcommand {
     try await leave(session, as: before, context)
     guard settled.chunks > 0 else { throw nothingToSettle(id) }
     context.note(
-      "settled \(settled.chunks) chunk\(settled.chunks == 1 ? "" : "s") (\(settled.items) items) as "
+      "settled \(HumanNumber.text(settled.chunks, "chunk")) (\(HumanNumber.text(settled.items, "item"))) as "
         + word.rawValue)
     let execution = RunExecution(
       console: RunConsole(quietIn: context), store: store, database: storeOptions.path, format: format)

@@ -47,8 +47,8 @@ struct ValidateCommand: Subcommand {
       try context.output.write(verdict.text)
       let count = plan.findings.total
       try context.output.write(
-        "\(VisibleText.escape(manifest)): \(HumanNumber.text(plan.items)) items, "
-          + (count == 0 ? "no problems found" : "\(count) \(count == 1 ? "warning" : "warnings")") + "\n")
+        "\(VisibleText.escape(manifest)): \(HumanNumber.text(plan.items, "item")), "
+          + (count == 0 ? "no problems found" : HumanNumber.text(count, "warning")) + "\n")
     case .json:
       var json = JSONWriter(.pretty)
       json.beginObject()

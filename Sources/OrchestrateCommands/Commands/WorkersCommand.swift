@@ -34,7 +34,8 @@ struct WorkersCommand: Subcommand {
   private static func text(_ workers: [WorkerSummary], _ zone: LocalZone) -> String {
     guard !workers.isEmpty else { return "no process uses the database\n" }
     return workers.map { worker in
-      let run = worker.run.map { "run \($0), \(worker.inFlight) requests under way" } ?? "no run"
+      let run =
+        worker.run.map { "run \($0), \(HumanNumber.text(worker.inFlight, "request")) under way" } ?? "no run"
       return
         "\(worker.id.prefix(8))  \(worker.state.rawValue)  \(VisibleText.escape(worker.host)):\(worker.processID)  \(run), last beat \(worker.beatAt)\n"
     }.joined()

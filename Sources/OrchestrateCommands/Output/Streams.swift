@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 import NIOConcurrencyHelpers
 
@@ -78,7 +79,8 @@ final class QueuedOutput: TextSink {
   init(to base: any TextSink, label: String, name: String, limits: OutputQueue.Limits = .init()) {
     self.base = base
     queue = OutputQueue(label: label, limits: limits, unread: { base.unreadBytes }) { count in
-      Self.put("warning: \(name) was read too slowly: \(count) lines were dropped here\n", to: base)
+      let lines = "\(HumanNumber.text(count, "line")) \(count == 1 ? "was" : "were")"
+      Self.put("warning: \(name) was read too slowly: \(lines) dropped here\n", to: base)
     }
   }
 

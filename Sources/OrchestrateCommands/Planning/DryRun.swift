@@ -142,9 +142,12 @@ struct DryRun {
 
   private func text(_ plan: RunPlanner.Plan, _ forecast: Forecast, at now: Timestamp) -> String {
     var lines = "settings:\n" + resolved.text + "plan:\n"
-    lines += "  \(HumanNumber.text(plan.items)) items in \(HumanNumber.text(plan.chunks)) chunks, "
+    lines += "  \(HumanNumber.text(plan.items, "item")) in \(HumanNumber.text(plan.chunks, "chunk")), "
     lines += "\(HumanNumber.text(plan.bytes)) bytes to send to \(resolved.settings.destination)\n"
-    if plan.repeated > 0 { lines += "  \(HumanNumber.text(plan.repeated)) repeated items are sent once\n" }
+    if plan.repeated > 0 {
+      lines +=
+        "  \(HumanNumber.text(plan.repeated, "repeated item")) \(plan.repeated == 1 ? "is" : "are") sent once\n"
+    }
     if plan.limitReached { lines += "  reading stopped at --limit\n" }
     let words = ForecastText(zone: context.zone, hasWindows: !resolved.settings.windows.isEmpty)
     lines += "forecast:\n  \(words.sentence(forecast, now: now))\n"

@@ -67,7 +67,8 @@ struct PlannedSubmission {
 
   private func noteLimit(_ plan: RunPlanner.Plan) {
     guard plan.limitReached, let limit = settings.limit else { return }
-    context.note("--limit \(limit): reading stopped after \(plan.items) distinct items")
+    context.note(
+      "--limit \(limit): reading stopped after \(HumanNumber.text(plan.items, "distinct item"))")
   }
 
   private func noteRecorded(_ plan: RunPlanner.Plan) {
@@ -250,10 +251,13 @@ extension AcceptedBefore {
   func warning(items: Int, database: String?) -> String {
     let export = RunCommands(run: newest, database: database).export([.accepted])
     return
-      "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items)) items were already accepted in "
+      "warning: \(HumanNumber.text(self.items)) of \(HumanNumber.text(items, "item")) "
+      + "\(self.items == 1 ? "was" : "were") already accepted in "
       + (runs == 1 ? "run \(newest)" : "\(HumanNumber.text(runs)) earlier runs, the latest \(newest)")
       + (isNewestRemoved ? ", which was removed since" : "")
-      + "; this run sends them again, --new-only leaves them out"
+      + (self.items == 1
+        ? "; this run sends it again, --new-only leaves it out"
+        : "; this run sends them again, --new-only leaves them out")
       + (isNewestRemoved ? "" : ". `\(VisibleText.escape(export))` lists what that run sent")
   }
 }

@@ -97,7 +97,8 @@ package struct OpenFileLimit: Sendable, Equatable {
     if allowed < wanted {
       say(
         "warning: the limit on open files is \(limit.current) (ulimit -n), and --concurrency \(wanted) needs "
-          + "\(limit.needed(for: wanted + 1)): \(allowed) requests are sent at a time")
+          + "\(limit.needed(for: wanted + 1)): \(HumanNumber.text(allowed, "request")) "
+          + "\(allowed == 1 ? "is" : "are") sent at a time")
     }
     return allowed
   }

@@ -12,7 +12,8 @@ struct CauseTable {
       Values(
         causes: causes.prefix(Self.shown).map { row($0, CauseAdvice($0, of: run, settings, commands)) },
         more: causes.count > Self.shown
-          ? "\(HumanNumber.text(causes.count - Self.shown)) more causes are not shown." : nil))
+          ? "\(HumanNumber.text(causes.count - Self.shown, "more cause")) "
+            + "\(causes.count - Self.shown == 1 ? "is" : "are") not shown." : nil))
   }
 
   private func row(_ cause: CauseSummary, _ advice: CauseAdvice) -> Row {

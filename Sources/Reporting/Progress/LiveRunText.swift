@@ -24,7 +24,7 @@ package struct LiveRunText: Sendable {
     let done = run.itemsDone
     let percent = LiveLine.Piece("\(ProgressBar.percent(done: done, of: run.items))%", .strong)
     var words = [
-      LiveLine.Piece("\(HumanNumber.text(done))/\(HumanNumber.text(run.items)) items")
+      LiveLine.Piece("\(HumanNumber.text(done))/\(HumanNumber.text(run.items, "item"))")
     ]
     if let left = run.timeLeft(at: now), left > .zero {
       let holding = run.forecast.flatMap { ForecastText(zone: zone, hasWindows: run.hasWindows).brief($0) }

@@ -9,9 +9,9 @@ package struct RunProgressText: Sendable {
 
   /// The first line of a run: `run <id>: 5000 items in 100 chunks`.
   ///
-  /// Plain digits and always the plural: scripts read this line.
+  /// Plain digits: scripts read this line.
   package func recorded(_ run: RunID, items: Int, chunks: Int) -> String {
-    "run \(run): \(items) items in \(chunks) chunks"
+    "run \(run): \(items) item\(items == 1 ? "" : "s") in \(chunks) chunk\(chunks == 1 ? "" : "s")"
   }
 
   /// The line of a run that goes on: `run <id>: 2000 of 5000 items in 60 chunks left`.
@@ -47,8 +47,8 @@ package struct RunProgressText: Sendable {
     let chunks = chunksDone + counts.openChunks
     let percent = items > 0 ? Int((Double(done) * 100 / Double(items)).rounded(.down)) : 0
     var parts = [
-      "\(percent)% \(HumanNumber.text(done))/\(HumanNumber.text(items)) items",
-      "\(HumanNumber.text(chunksDone))/\(HumanNumber.text(chunks)) chunks",
+      "\(percent)% \(HumanNumber.text(done))/\(HumanNumber.text(items, "item"))",
+      "\(HumanNumber.text(chunksDone))/\(HumanNumber.text(chunks, "chunk"))",
     ]
     for state in [ChunkState.rejected, .failed, .unknown] where counts.items(in: state) > 0 {
       parts.append("\(HumanNumber.text(counts.items(in: state))) \(state.rawValue)")

@@ -69,7 +69,7 @@ struct SettlementText {
   }
 
   private func line(_ settlement: SettlementSummary) -> String {
-    let items = "\(HumanNumber.text(settlement.itemCount)) item\(settlement.itemCount == 1 ? "" : "s")"
+    let items = HumanNumber.text(settlement.itemCount, "item")
     var text =
       "  \(zone.brief(settlement.decidedAt)) chunk \(settlement.chunk) (\(items)), attempt "
       + "\(settlement.attempt): \(words(settlement.verdict)), by \(words(settlement.authority))\n"
@@ -78,8 +78,8 @@ struct SettlementText {
       let tasks = settlement.evidence.tasksListed
     {
       let looks = "looked \(zone.brief(first, to: last))"
-      let seen = settlement.evidence.itemsSeen.map { ", \($0) of \(settlement.itemCount) items among them" }
-      text += "    \(looks), \(HumanNumber.text(tasks)) tasks listed\(seen ?? "")\n"
+      let seen = settlement.evidence.itemsSeen.map { ", \($0) of \(items) among them" }
+      text += "    \(looks), \(HumanNumber.text(tasks, "task")) listed\(seen ?? "")\n"
     }
     return text
   }

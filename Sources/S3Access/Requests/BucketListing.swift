@@ -160,8 +160,9 @@ package struct BucketListing: ObjectListing, ObjectReader {
 
     private func brokeOff(after more: Int64 = 0) -> S3Error {
       let size = whole.map { ", although it has \($0)" } ?? ""
+      let bytes = position + more == 1 ? "1 byte" : "\(position + more) bytes"
       return S3Error(
-        .unexpected, "\(name) broke off after \(position + more) bytes\(size)",
+        .unexpected, "\(name) broke off after \(bytes)\(size)",
         remedy: "run the command again")
     }
 

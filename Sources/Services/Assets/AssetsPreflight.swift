@@ -176,9 +176,11 @@ extension AssetsService {
         isProblem: end <= now)
     }
     if let count = description.videoCount, count > 0, items > 0 {
-      let length = description.totalDuration.map { " of \(Int($0.inSeconds / 60)) minutes" } ?? ""
+      let length =
+        description.totalDuration.map { " of \(HumanNumber.text(Int($0.inSeconds / 60), "minute"))" } ?? ""
       add(
-        "index \(name) has \(count) videos\(length) already, and the manifest adds up to \(items): "
+        "index \(name) has \(HumanNumber.text(count, "video"))\(length) already, and the manifest adds up to "
+          + "\(HumanNumber.text(items)): "
           + "the plan of the account may limit both")
     }
     return notes

@@ -38,8 +38,10 @@ struct ChunkContents: Sendable {
     let part = try filePart(of: plan.items, reserving: plan.byteCount, in: connection)
     guard part.items == plan.items.count, part.content.count == plan.byteCount else {
       throw damage(
-        plan.number, found: "\(part.items) items in \(part.content.count) bytes",
-        expected: "\(plan.items.count) in \(plan.byteCount)")
+        plan.number,
+        found:
+          "\(HumanNumber.text(part.items, "item")) in \(HumanNumber.text(part.content.count, "byte"))",
+        expected: "\(HumanNumber.text(plan.items.count)) in \(HumanNumber.text(plan.byteCount))")
     }
     guard part.isVouchedFor || SHA256.hash(data: part.content).elementsEqual(plan.digest) else {
       throw damage(plan.number, found: "another digest", expected: "that of the plan")

@@ -313,7 +313,8 @@ final class SQLRunSession: RunSession {
           let left = try StateCounts.read(run: row, in: connection).chunks(
             in: .pending, .submitting, .processing)
           guard left == 0 else {
-            throw StoreError(.internal, "run \(run) cannot be finished: \(left) chunks are still to be sent")
+            throw StoreError(
+              .internal, "run \(run) cannot be finished: \(HumanNumber.text(left, "chunk")) still to be sent")
           }
         }
         let changed = try connection.run(

@@ -139,7 +139,7 @@ struct PruneCommandTests {
       new.diagnostics.written.contains(
         "3 items skipped, rejected for good: 3 in run \(refused) (video_too_short), removed since; "
           + "--again sends them again\n"), "\(new.diagnostics.written)")
-    #expect(new.output.written.contains("2 items in 1 chunks"), "\(new.output.written)")
+    #expect(new.output.written.contains("2 items in 1 chunk,"), "\(new.output.written)")
 
     let difference = try again(stage)
     #expect(try await difference.run(DiffCommand.self, list, "--format", "json") == .done)

@@ -66,8 +66,9 @@ package enum SettlingRule {
     for index in missing.sorted() {
       guard let known = evidence[index] else { continue }
       let found = seen == 0 ? "none" : "\(seen) of \(isSeen.count)"
+      let verb = seen == 1 ? "was" : "were"
       if let gap = known.snapshot.gap {
-        return .open("\(found) of its items were seen in index \(index), and \(gap)")
+        return .open("\(found) of its items \(verb) seen in index \(index), and \(gap)")
       }
       let end = max(chunk.arrivesBefore(grace: grace), ends[index] ?? chunk.endedAt)
       switch witness(for: chunk, endedAt: end, in: known, settleDelay: settleDelay) {
@@ -76,7 +77,7 @@ package enum SettlingRule {
         // Where nothing was ever accepted, the refusal itself is the service's word that it did not take the chunk.
         if lack.isForWantOfAny, chunk.wasRefused, seen == 0 { continue }
         return .open(
-          "\(found) of its items were seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
+          "\(found) of its items \(verb) seen in index \(index), and \(lack.text)", notBefore: lack.notBefore)
       }
     }
     return seen == 0 ? .absent(witnesses: proofs) : .partial(isSeen: isSeen, witnesses: proofs)

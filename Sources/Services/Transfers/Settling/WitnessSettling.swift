@@ -81,7 +81,7 @@ struct WitnessSettling: SettlingStrategy {
       return SettlingReading(
         .partlyReceived(isSeen: isSeen),
         Evidence(
-          "two looks showed the same \(seen) of its \(isSeen.count) items, beside chunk \(list(witnesses)), "
+          "two looks showed the same \(seen) of its \(HumanNumber.text(isSeen.count, "item")), beside chunk \(list(witnesses)), "
             + "which the listing shows",
           firstLookAt: first, itemsSeen: seen, witnesses: witnesses),
         learned: .partial)

@@ -254,14 +254,15 @@ extension ChunkRecords {
     if attemptRows != attempts || firstMissing != nil {
       let gap = firstMissing.map { "; attempt \($0) is missing" } ?? ""
       findings.add(
-        .attempts, row, "has \(attemptRows) attempts\(gap), expected 1 to \(attempts) without a gap")
+        .attempts, row,
+        "has \(HumanNumber.text(attemptRows, "attempt"))\(gap), expected 1 to \(attempts) without a gap")
     }
     if let backwards { findings.add(.attempts, "attempt \(backwards) of \(row)", "ended before it started") }
     for attempt in unfinished where state != ChunkState.submitting.rawValue || attempt != attempts {
       findings.add(
         .attempts, "attempt \(attempt) of \(row)",
-        "has not ended, and the chunk is \(state) after \(attempts) attempts; only the last one of a chunk that "
-          + "is submitting may be under way")
+        "has not ended, and the chunk is \(state) after \(HumanNumber.text(attempts, "attempt")); only the last one of a "
+          + "chunk that is submitting may be under way")
     }
     if let final, let afterFinal {
       findings.add(

@@ -54,7 +54,8 @@ struct ItemAudit: AuditPass {
     if found != items.count {
       isWhole = false
       findings.add(
-        .items, "the row of item \(items.lowerBound)", "has \(found) items, expected \(items.count)")
+        .items, "the row of item \(items.lowerBound)",
+        "has \(HumanNumber.text(found, "item")), expected \(HumanNumber.text(items.count))")
     }
     if block.isIntact == false {
       findings.add(
@@ -98,7 +99,8 @@ struct ItemAudit: AuditPass {
     if next > run.items {
       isWhole = false
       findings.add(
-        .items, "item \(next - 1)", "is there, and the run has \(run.items) items, numbered from 0")
+        .items, "item \(next - 1)",
+        "is there, and the run has \(HumanNumber.text(run.items, "item")), numbered from 0")
     }
     // Without all items the digest can only differ, and that is said already.
     guard isWhole, let planned = run.manifestDigest, digest.finished() != planned else { return }
@@ -139,7 +141,10 @@ enum ContentAudit {
     byteCount += wire.count
     let row = "chunk \(chunk.number)"
     guard count == chunk.itemCount else {
-      findings.add(.digest, row, "has \(count) items to be built from, expected \(chunk.itemCount)")
+      findings.add(
+        .digest, row,
+        "has \(HumanNumber.text(count, "item")) to be built from, expected \(HumanNumber.text(chunk.itemCount))"
+      )
       return
     }
     let found = digest.finished()
@@ -185,7 +190,8 @@ struct CoverageAudit: AuditPass {
     } else if covered > run.items, let furthest {
       findings.add(
         .coverage, "chunk \(furthest.number)",
-        "ends with item \(covered - 1), and the run has \(run.items) items, numbered from 0")
+        "ends with item \(covered - 1), and the run has \(HumanNumber.text(run.items, "item")), numbered from 0"
+      )
     }
     return false
   }

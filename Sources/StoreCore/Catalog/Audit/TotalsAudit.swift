@@ -45,11 +45,15 @@ struct TotalsAudit {
       guard found != expected else { continue }
       findings.add(
         .totals, "the tally of state \(state)",
-        "says \(found.chunks) chunks and \(found.items) items, expected \(expected.chunks) and \(expected.items)"
+        "says \(HumanNumber.text(found.chunks, "chunk")) and \(HumanNumber.text(found.items, "item")), expected "
+          + "\(HumanNumber.text(expected.chunks)) and \(HumanNumber.text(expected.items))"
       )
     }
     if run.attempts != attempts {
-      findings.addOfRun(.totals, "says \(run.attempts) attempts, expected \(attempts), one per row")
+      findings.addOfRun(
+        .totals,
+        "says \(HumanNumber.text(run.attempts, "attempt")), expected \(HumanNumber.text(attempts)), one per row"
+      )
     }
     try checkState(of: run, in: connection, &findings)
   }
@@ -78,7 +82,9 @@ struct TotalsAudit {
       }
       guard found > 0 else { continue }
       findings.addOfRun(
-        .run, "is \(run.state) and has \(found) chunks that are \(state.rawValue), expected none")
+        .run,
+        "is \(run.state) and has \(HumanNumber.text(found, "chunk")) in state \(state.rawValue), expected none"
+      )
     }
     // The engine checks these rules on writing, and not at all where it may only read.
     if (run.state == RunState.paused.rawValue) != (run.reason != nil) {
@@ -89,7 +95,7 @@ struct TotalsAudit {
       findings.addOfRun(.run, "is \(run.state) and has \(isOver ? "no time" : "a time") at which it ended")
     }
     if run.state == RunState.planning.rawValue, attempts > 0 {
-      findings.addOfRun(.run, "is planning and has \(attempts) attempts, expected none")
+      findings.addOfRun(.run, "is planning and has \(HumanNumber.text(attempts, "attempt")), expected none")
     }
   }
 }
@@ -167,7 +173,8 @@ struct TrackedTotalsAudit: AuditPass {
       let (found, expected) = (kept[state] ?? 0, counted[state] ?? 0)
       guard found != expected else { continue }
       findings.add(
-        .totals, "the tally of tracked items that are \(state)", "says \(found) items, expected \(expected)")
+        .totals, "the tally of tracked items that are \(state)",
+        "says \(HumanNumber.text(found, "item")), expected \(HumanNumber.text(expected))")
     }
   }
 }

@@ -91,7 +91,7 @@ struct SettlingRuleTests {
       Issue.record("concluded")
       return
     }
-    #expect(why.contains("1 of 2 of its items were seen") && why.hasSuffix("page 2 of the listing is empty"))
+    #expect(why.contains("1 of 2 of its items was seen") && why.hasSuffix("page 2 of the listing is empty"))
   }
 
   @Test("what something on the way may still hold is absent only beside a witness begun after the grace")
