@@ -27,12 +27,7 @@ struct BackupCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let database = try storeOptions.resolved(in: context)
-    guard try StoreOpener.exists(at: database) else {
-      throw CommandFailure(
-        .badInput, code: "no_database", "there is no database at \(VisibleText.escape(database))",
-        remedy: "name the database with --db")
-    }
+    let database = try storeOptions.existing(in: context)
     guard try StoreOpener.address(file) == nil else {
       throw CommandFailure(
         .badInput, code: "not_a_file", "`backup` writes a file, and the address of a server was given",

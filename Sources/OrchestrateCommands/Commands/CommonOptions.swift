@@ -16,6 +16,19 @@ struct StoreOptions: ParsableArguments {
     try DatabasePath.resolve(given: path, environment: context.environment)
   }
 
+  /// Where the database is, which has to be there: none is made.
+  ///
+  /// - Throws: ``CommandFailure`` with code `no_database` when there is none.
+  func existing(in context: ProcessContext) throws -> String {
+    let path = try resolved(in: context)
+    guard try StoreOpener.exists(at: path) else {
+      throw CommandFailure(
+        .badInput, code: "no_database", "there is no database at \(VisibleText.escape(path))",
+        remedy: "name the database with --db")
+    }
+    return path
+  }
+
   /// Where the database is in which a run is looked for.
   ///
   /// - Throws: ``StoreError`` with code `no_such_run` when there is no database: looking for a run makes none.

@@ -39,8 +39,9 @@ struct DashboardCommand: Subcommand {
   var databaseGiven: String? { storeOptions.path }
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
+    let path = try storeOptions.existing(in: context)
     let signals = await StopSignals(in: context)
-    let site = try await site(in: context)
+    let site = try await site(of: path, in: context)
     let server: DashboardServer
     let limit = OpenFileLimit.raised(for: DashboardServer.connectionLimit)
     do {
@@ -58,16 +59,12 @@ struct DashboardCommand: Subcommand {
     return .done
   }
 
-  private func site(in context: ProcessContext) async throws -> DashboardSite {
-    let path = try storeOptions.resolved(in: context)
+  private func site(of path: String, in context: ProcessContext) async throws -> DashboardSite {
     guard allowActions || webhookSecretFile != nil else {
       return DashboardSite(
         store: try await StoreOpener.openForReading(path, in: context), clock: context.clock,
         zone: context.zone,
         database: storeOptions.path, random: context.random)
-    }
-    guard try StoreOpener.exists(at: path) else {
-      throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
     }
     var secret: String?
     if let webhookSecretFile {

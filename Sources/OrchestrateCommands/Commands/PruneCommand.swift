@@ -41,12 +41,7 @@ struct PruneCommand: Subcommand {
   private static let patience: Duration = .seconds(30)
 
   func perform(in context: ProcessContext) async throws -> ExitStatus {
-    let path = try storeOptions.resolved(in: context)
-    guard try StoreOpener.exists(at: path) else {
-      throw CommandFailure(
-        .badInput, code: "no_database", "there is no database at \(VisibleText.escape(path))",
-        remedy: "name the database with --db")
-    }
+    let path = try storeOptions.existing(in: context)
     let now = context.clock.now()
     var report = RemovalReport(
       olderThan: olderThan, isDryRun: isDryRun, zone: context.zone, database: storeOptions.path)

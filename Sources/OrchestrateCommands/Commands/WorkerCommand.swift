@@ -53,10 +53,7 @@ struct WorkerCommand: Subcommand {
       commandLine: notifications.layer, environment: SettingsLayer(environment: context.environment)
     ).resolve().values.notices
     try OpenFileLimit.requireRoom()
-    let path = try storeOptions.resolved(in: context)
-    guard try StoreOpener.exists(at: path) else {
-      throw StoreError(.unavailable, "there is no database at \(path)", remedy: "name another one with --db")
-    }
+    let path = try storeOptions.existing(in: context)
     let signals = await StopSignals(in: context)
     let store = try await StoreOpener.open(path, patience: patience.values.storePatience, in: context)
     let console = RunConsole(progress, in: context).on(store.clock)

@@ -36,6 +36,29 @@ struct ReadingCommandsTests {
     #expect(!FileManager.default.fileExists(atPath: stage.database))
   }
 
+  @Test("commands that need a database file end with 2 where none is, and make none")
+  func noDatabase() async throws {
+    let stage = try CommandStage()
+    let context = stage.context(["TWELVELABS_API_KEY": "tlk_EXAMPLE"])
+    let secret = try stage.folder.write("s3cret", to: "secret")
+    let commands: [any Subcommand] = [
+      try WorkerCommand.parse([]), try DashboardCommand.parse(["--port", "0"]),
+      try DashboardCommand.parse(["--port", "0", "--allow-actions"]),
+      try DashboardCommand.parse(["--port", "0", "--webhook-secret-file", secret]),
+      try BackupCommand.parse([stage.folder.file("copy.db")]),
+      try PruneCommand.parse(["--older-than", "90d"]),
+    ]
+    for command in commands {
+      await #expect(throws: CommandFailure.self) {
+        do { _ = try await command.perform(in: context) } catch let failure as CommandFailure {
+          #expect(failure.status == .badInput && failure.code == "no_database")
+          throw failure
+        }
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: stage.database))
+  }
+
   @Test("a dry run with a folder in the place of the database shows the plan all the same")
   func dryRunBesideFolder() async throws {
     let stage = try CommandStage()
