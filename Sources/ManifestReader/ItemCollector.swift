@@ -11,7 +11,7 @@ struct ItemCollector {
   var pending = PendingBatch()
   var findings = FindingLog()
   let hash: ItemHash
-  /// Whether the values of `transcription` and `language` matter to the service.
+  /// Whether the values of `transcription` and `language` matter to the service: it is given whole items.
   let sendsTranscriptionAndLanguage: Bool
   /// The kind of elements that one finding has already named as the content of the whole list.
   var passesOver = ElementScanner.ValueKind.absent
@@ -328,7 +328,7 @@ extension ItemCollector {
     }
   }
 
-  /// Reports NUL in the fields that the service documents; elsewhere it is passed through.
+  /// Reports NUL in the fields that the service documents; elsewhere it is no matter.
   mutating func reportNUL(_ scanner: borrowing ElementScanner, in item: ScannedItem) {
     reportNUL(scanner.indexID, in: item)
     reportNUL(scanner.language, in: item)
@@ -358,6 +358,7 @@ extension ItemCollector {
       }
     }
     let repeated = unknown.count < 2 ? [] : ItemCollector.repeatedNames(unknown, in: item)
+    let fate = sendsTranscriptionAndLanguage ? "passed through untouched" : "kept in the records and not sent"
     for (index, member) in unknown.enumerated() {
       if repeated.contains(index) {
         reportRepeated(member, in: item)
@@ -366,7 +367,7 @@ extension ItemCollector {
           .unknownField, element: item.element, from: item.position, at: item.place(member.nameStart),
           """
           field \(FindingText.quoted(item.name(member))) is not one of index_id, language, object and transcription; \
-          it is passed through untouched
+          it is \(fate)
           """)
       }
     }

@@ -18,8 +18,8 @@ package struct ManifestReader {
     package var sequenceLimit: Int
     /// Whether an item is a finding whose file name another one of its index has: where the service is asked by file name.
     package var warnsOfEqualNames: Bool
-    /// Whether `transcription` and `language` go to the service. Where they do not, one finding says so for the whole
-    /// manifest, in place of those that doubt their values.
+    /// Whether `transcription` and `language` go to the service, with all that items have. Where they do not, one finding says
+    /// so for the whole manifest, in place of those that doubt their values, and unknown fields go nowhere.
     package var sendsTranscriptionAndLanguage: Bool
 
     /// Makes options; `batchBytes` is 256 KiB unless said otherwise.

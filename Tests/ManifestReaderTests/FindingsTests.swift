@@ -103,6 +103,15 @@ import Testing
     #expect(sent.digest == reading.digest)
   }
 
+  @Test(arguments: [(true, "passed through untouched"), (false, "kept in the records and not sent")])
+  func whatBecomesOfAnUnknownFieldIsSaid(isSent: Bool, words: String) async throws {
+    let text = item(1, more: #","scene":7"#)
+    let reading = try await read(Array(text.utf8), sendsTranscriptionAndLanguage: isSent)
+    #expect(reading.findings.kept.map(\.code) == [.unknownField])
+    #expect(reading.findings.kept.first?.message.hasSuffix("; it is \(words)") == true)
+    #expect(reading.itemCount == 1)
+  }
+
   @Test func whatIsNotSentIsCountedAsFarAsItemsAreRead() async throws {
     let text = Array(Self.withUnsent.joined(separator: "\n").utf8)
     let first = try await read(text, limit: 1, sendsTranscriptionAndLanguage: false)

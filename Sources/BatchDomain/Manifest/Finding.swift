@@ -157,7 +157,7 @@ extension Finding {
     case archivedObject = "archived_object"
     /// The member for this program says something else than a size and a storage class.
     case unusualNote = "unusual_note"
-    /// The item has a field that the service does not document; it is passed through untouched.
+    /// The item has a field that the service does not document; it is passed through untouched, where requests carry items.
     case unknownField = "unknown_field"
     /// An earlier item is the same; it is sent once.
     case repeatedItem = "repeated_item"
