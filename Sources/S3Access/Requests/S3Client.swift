@@ -44,10 +44,10 @@ package struct S3Client: Sendable {
   package let access: ObjectAccess
   let clock: any BatchClock
   private let random: any RandomSource
-  private let transport: any AccessTransport
-  private let endpoint: S3Endpoint?
-  private let firstRegion: String
-  private let regions = BucketRegions()
+  let transport: any AccessTransport
+  let endpoint: S3Endpoint?
+  let firstRegion: String
+  let regions = BucketRegions()
 
   /// A client that has asked nothing yet.
   ///
@@ -65,20 +65,6 @@ package struct S3Client: Sendable {
     self.transport = transport
     self.clock = clock
     self.random = random
-  }
-
-  /// Where a bucket is; its region is asked until an answer names it.
-  ///
-  /// - Throws: ``S3Error``, or `CancellationError`.
-  package func address(of bucket: String) async throws -> S3Address {
-    if let region = await regions.region(of: bucket) { return address(bucket, region) }
-    if let region = try await askRegion(of: bucket) {
-      await regions.learn(region, of: bucket)
-      return address(bucket, region)
-    }
-    // Other services than Amazon's may never name one, and all their buckets are in the region that the user names.
-    if endpoint != nil { await regions.learn(firstRegion, of: bucket) }
-    return address(bucket, firstRegion)
   }
 
   /// Asks for the metadata of one object.
@@ -223,12 +209,8 @@ package struct S3Client: Sendable {
   }
 
   /// Waits before another try.
-  private func pause(_ failures: Int) async throws {
+  func pause(_ failures: Int) async throws {
     try await clock.sleep(for: Self.backOff.wait(afterFailures: failures, unit: random.nextUnit()))
-  }
-
-  private func address(_ bucket: String, _ region: String) -> S3Address {
-    S3Address(bucket: bucket, region: region, endpoint: endpoint)
   }
 
   private func origin() async -> String {
@@ -340,38 +322,6 @@ package struct S3Client: Sendable {
     }
   }
 
-  /// The region of a bucket, by an unsigned request: S3 says it with success, refusal and redirect alike.
-  ///
-  /// - Returns: `nil` where the answer names none.
-  private func askRegion(of bucket: String) async throws -> String? {
-    let words = "asking for the region of the bucket \(VisibleText.escape(bucket, cutAt: 100))"
-    let place = S3Address(bucket: bucket, region: firstRegion, endpoint: endpoint, usesPath: true)
-    let url = "\(place.scheme)://\(place.host)\(PercentEncoding.path(place.path(of: nil)))"
-    var failures = 0
-    while true {
-      do {
-        let answer = try await transport.send(AccessRequest("HEAD", url), limit: 0)
-        let refusal = S3Refusal(answer)
-        if let region = refusal.region { return region }
-        if answer.status < 500, answer.status != 429 {
-          // Only Amazon's own endpoint is known to answer 404 for nothing but a bucket that is not there.
-          guard answer.status == 404, endpoint == nil else { return nil }
-          throw bucketMissing(bucket)
-        }
-        failures += 1
-        guard failures < Self.tries else {
-          // A URL that is signed for another region is refused where the service fetches it, which looks like a bad video.
-          guard endpoint != nil else { throw busy(words, refusal) }
-          return nil
-        }
-      } catch let fault as AccessFault {
-        failures += 1
-        guard failures < Self.tries else { throw unreachable(words, fault, at: place.host) }
-      }
-      try await pause(failures - 1)
-    }
-  }
-
   private static func head(_ answer: AccessAnswer) -> ObjectHead {
     // Of a part of an object the length is that of the part, and the whole is behind the slash.
     let whole = answer.header("content-range").flatMap { $0.split(separator: "/").last.map(String.init) }
@@ -409,7 +359,7 @@ extension S3Client {
       remedy: "set the clock; S3 refuses signatures that are more than 15 minutes off")
   }
 
-  private func unreachable(_ words: String, _ fault: AccessFault, at host: String) -> S3Error {
+  func unreachable(_ words: String, _ fault: AccessFault, at host: String) -> S3Error {
     let why =
       switch fault {
       case .timedOut: "no answer came in time"
@@ -420,13 +370,13 @@ extension S3Client {
       remedy: "check the network, the region and --s3-endpoint")
   }
 
-  private func busy(_ words: String, _ refusal: S3Refusal) -> S3Error {
+  func busy(_ words: String, _ refusal: S3Refusal) -> S3Error {
     S3Error(
       .busy, "\(words) was answered with \(refusal.words), \(Self.tries) times",
       remedy: "try again later")
   }
 
-  private func bucketMissing(_ bucket: String) -> S3Error {
+  func bucketMissing(_ bucket: String) -> S3Error {
     S3Error(
       .bucketMissing, "there is no bucket \(ConfigurationError.quoted(bucket))",
       remedy: "check the name; at another service than Amazon's it takes --s3-endpoint")
@@ -504,13 +454,4 @@ extension S3Client {
       .unexpected, "\(question.words) was answered with \(refusal.words)",
       remedy: "check the bucket, the region and --s3-endpoint")
   }
-}
-
-/// What is known of the regions of buckets.
-private actor BucketRegions {
-  private var regions: [[UInt8]: String] = [:]
-
-  func region(of bucket: String) -> String? { regions[Array(bucket.utf8)] }
-
-  func learn(_ region: String, of bucket: String) { regions[Array(bucket.utf8)] = region }
 }
