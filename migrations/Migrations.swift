@@ -42,6 +42,7 @@ package enum Migrations {
     Step(number: 14, name: "0014_removed_runs.sql", sql: PackageResources._014_removed_runs_sql),
     Step(number: 15, name: "0015_late_answers.sql", sql: PackageResources._015_late_answers_sql),
     Step(number: 16, name: "0016_path_of_the_job.sql", sql: PackageResources._016_path_of_the_job_sql),
+    Step(number: 17, name: "0017_end_of_urls.sql", sql: PackageResources._017_end_of_urls_sql),
   ]
 
   /// Every step of the schema on PostgreSQL, in order.
@@ -53,5 +54,8 @@ package enum Migrations {
     Step(
       number: 3, name: "postgres_0003_path_of_the_job.sql",
       sql: PackageResources.postgres_0003_path_of_the_job_sql, isBreaking: false),
+    Step(
+      number: 4, name: "postgres_0004_end_of_urls.sql", sql: PackageResources.postgres_0004_end_of_urls_sql,
+      isBreaking: false),
   ]
 }

@@ -229,6 +229,15 @@ struct SteppedRunTests {
     #expect(counts.items(in: .accepted) == 5)
   }
 
+  @Test("whoever polls a chunk knows when the URL ends that its item was sent with")
+  func endOfURL() async throws {
+    let scene = try await scene(items: 3)
+    let end = scene.clock.now() + .milliseconds(43_200_007)
+    let service = SteppedService(urlEndsAt: end)
+    #expect(try await scene.run(module: service) == .finished)
+    #expect(service.polledURLEnds.count >= 3 && service.polledURLEnds.allSatisfy { $0 == end })
+  }
+
   @Test("ten equal refusals that may mean that it was there already, and do not, pause the run, too")
   func equalDoubts() async throws {
     let scene = try await scene(items: 40) { $0.maxFailures = .items(1_000) }

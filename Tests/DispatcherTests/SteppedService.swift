@@ -38,6 +38,7 @@ final class SteppedService: ServiceModule {
     var looks: [ChunkNumber: Int] = [:]
     var looksBeforeRequest: [Int] = []
     var polled: [[ChunkNumber]] = []
+    var polledURLEnds: [Timestamp?] = []
     var mostBegun = 0
     var begun: Set<ChunkNumber> = []
   }
@@ -49,11 +50,13 @@ final class SteppedService: ServiceModule {
 
   private let script: @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply
   private let looking: Look
+  private let urlEndsAt: Timestamp?
   private let state = NIOLockedValueBox(State())
 
   /// A service that answers as the scripts say; requests of a step and chunk are counted from 0.
   init(
-    firstGoesAlone: Bool = false, looking: @escaping Look = { _, _ in .done(mediaLength: nil) },
+    firstGoesAlone: Bool = false, urlEndsAt: Timestamp? = nil,
+    looking: @escaping Look = { _, _ in .done(mediaLength: nil) },
     script: @escaping @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply = {
       _, _, _ in
       .take()
@@ -61,6 +64,7 @@ final class SteppedService: ServiceModule {
   ) {
     self.firstGoesAlone = firstGoesAlone
     self.looking = looking
+    self.urlEndsAt = urlEndsAt
     self.script = script
   }
 
@@ -98,6 +102,8 @@ final class SteppedService: ServiceModule {
   var looksBeforeRequest: [Int] { state.withLockedValue { $0.looksBeforeRequest } }
   /// The chunks of each poll.
   var polled: [[ChunkNumber]] { state.withLockedValue { $0.polled } }
+  /// When their URLs end, as the chunks of all polls say.
+  var polledURLEnds: [Timestamp?] { state.withLockedValue { $0.polledURLEnds } }
   /// The most chunks that had begun and were not indexed at a time.
   var mostBegun: Int { state.withLockedValue { $0.mostBegun } }
 
@@ -114,7 +120,10 @@ final class SteppedService: ServiceModule {
     }
     switch script(step, unit.chunk, request) {
     case .take(let isDone):
-      return SubmissionResult(.accepted, status: 201, externalID: make(step, unit.chunk), isDone: isDone)
+      var result = SubmissionResult(
+        .accepted, status: 201, externalID: make(step, unit.chunk), isDone: isDone)
+      result.urlEndsAt = urlEndsAt
+      return result
     case .takeAndLose:
       _ = make(step, unit.chunk)
       return SubmissionResult(.unknown, code: "reset", obstacle: .connection)
@@ -148,6 +157,7 @@ final class SteppedService: ServiceModule {
     defer { gate.leave(isThrottled: false, asked: nil) }
     return state.withLockedValue { state in
       state.polled.append(chunks.map(\.number))
+      state.polledURLEnds += chunks.map(\.urlEndsAt)
       var readings: [ChunkNumber: PollResult.Reading] = [:]
       for chunk in chunks {
         readings[chunk.number] = looking(chunk.number, state.looks[chunk.number, default: 0])

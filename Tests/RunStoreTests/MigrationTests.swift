@@ -128,6 +128,7 @@ struct MigrationTests {
       ])
     #expect(try Raw.query("SELECT refusals FROM run", in: path) == ["unproven"])
     #expect(try Raw.query("SELECT in_outage FROM attempt", in: path) == ["0"])
+    #expect(try Raw.query("SELECT coalesce(url_ends_at, 'none') FROM attempt", in: path) == ["none"])
     #expect(
       try Raw.query("SELECT step || coalesce(external_id, '-') FROM attempt", in: path) == ["transfer-"])
     #expect(try Raw.query("SELECT step || ':' || state FROM chunk", in: path) == ["transfer:unknown"])

@@ -262,6 +262,55 @@ extension RunSessionConformance {
     #expect(try await session.recorded(among: ["asset-0", "asset-2"]).spent == ["asset-2"])
   }
 
+  /// Who polls what an earlier process sent has to know whether its URL had ended.
+  func endOfURLIsKept() async throws {
+    let (store, session) = try await steppedSession()
+    func ends(_ session: any RunSession) async throws -> [Timestamp?] {
+      try await session.processingChunks(after: nil, limit: 5).map(\.urlEndsAt)
+    }
+    func upload(
+      _ session: any RunSession, at seconds: Int, _ outcome: Outcome, _ event: ChunkEvent,
+      id: String?, end: Timestamp?
+    ) async throws -> ClaimedChunk {
+      let chunk = try claimed(await session.claim(.upload, at: start + .seconds(seconds)))
+      var made = result(chunk, outcome, event)
+      made.externalID = id
+      made.urlEndsAt = end
+      _ = try await session.record(made)
+      return chunk
+    }
+    let (first, second) = (start + .milliseconds(600_001), start + .milliseconds(700_002))
+    _ = try await upload(session, at: 0, .accepted, .stepAccepted, id: "asset-0", end: first)
+    let lost = try await upload(session, at: 2, .unknown, .answerLost, id: nil, end: second)
+    _ = try await upload(session, at: 4, .accepted, .stepAccepted, id: "asset-2", end: nil)
+    #expect(try await ends(session) == [first, nil])
+    try await session.release(as: .paused(.signal, detail: nil), at: start + .seconds(6))
+    let heir = try await store.take(session.run, isCancelling: false, at: start + .seconds(6))
+    #expect(try await ends(heir) == [first, nil])
+    // Settling finds what the request made, and makes no attempt of its own.
+    _ = try await heir.settle(
+      Settlement(
+        chunk: lost.number, attempt: 1, verdict: .received, authority: .listing, evidence: Evidence("listed"),
+        decidedAt: start + .seconds(9), event: .stepAccepted, externalID: "asset-1"))
+    #expect(try await ends(heir) == [first, second, nil])
+    // What is made again has a URL of its own, and the step after has none.
+    let failed = try #require(try await heir.processingChunks(after: nil, limit: 1).first)
+    _ = try await heir.record(
+      ProcessingResult(of: failed, at: start + .seconds(10), event: .requeued, nextStep: .upload))
+    let third = start + .milliseconds(800_003)
+    let again = try await upload(heir, at: 20, .accepted, .stepAccepted, id: "asset-3", end: third)
+    #expect(again.number == failed.number && again.attempt == 2)
+    #expect(try await ends(heir) == [third, second, nil])
+    let remade = try #require(try await heir.processingChunks(after: nil, limit: 1).first)
+    _ = try await heir.record(
+      ProcessingResult(of: remade, at: start + .seconds(21), event: .stepDone, nextStep: .index))
+    var refused = result(
+      try claimed(await heir.claim(.index, at: start + .seconds(22))), .content, .stepReopened)
+    refused.nextStep = .upload
+    _ = try await heir.record(refused)
+    #expect(try await ends(heir) == [third, second, nil])
+  }
+
   func idsOfTwoChunksAreFound() async throws {
     let (store, session) = try await steppedSession()
     func problems() async throws -> [AuditProblem] {

@@ -486,6 +486,7 @@ struct RunSessionConformance {
     ("left over is what nothing uses", { try await $0.leftOversAreWhatNothingUses() }),
     ("a video of an earlier run is not counted", { try await $0.videoOfAnEarlierRunIsNotCounted() }),
     ("settling keeps ids and surplus", { try await $0.settlingKeepsIdsAndSurplus() }),
+    ("the end of a URL outlives its process", { try await $0.endOfURLIsKept() }),
     ("ids of two chunks are found", { try await $0.idsOfTwoChunksAreFound() }),
     (
       "processing that fails is told, and can be cancelled",

@@ -119,6 +119,9 @@ package struct SubmissionResult: Sendable, Equatable {
   package var isDone: Bool
   /// The length of the chunk's videos, where the answer says it.
   package var mediaLength: Duration?
+  /// When the URL that the service was given to fetch the video from stops working; `nil` where that does not matter any
+  /// more.
+  package var urlEndsAt: Timestamp?
   /// Of a refusal: whether it is about the item itself, so that it says nothing about the items after it.
   package var isAboutItem: Bool
   /// How long nothing more may be sent from the answer on: the service asks for that, or says that the quota is used up.

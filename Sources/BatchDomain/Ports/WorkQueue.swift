@@ -221,6 +221,9 @@ package struct AttemptRecord: Sendable, Equatable {
   package var nextStep: ChunkStep?
   /// The length of the chunk's videos, where it became known; `nil` leaves that as it was.
   package var mediaLength: Duration?
+  /// When the URL that the service was given to fetch the video from stops working; `nil` where there is none or it does
+  /// not matter any more.
+  package var urlEndsAt: Timestamp?
   /// When the chunk may be sent again, if it may; `nil` leaves its place in the order as it was.
   package var readyAt: Timestamp?
   /// What takes the chunk's place, where it is divided.
@@ -241,21 +244,23 @@ package struct AttemptRecord: Sendable, Equatable {
     self.init(
       of: claimed, finishedAt: finishedAt, took: took, outcome: result.outcome, status: result.status,
       code: result.code, message: result.message, externalID: result.externalID, isCounted: isCounted,
-      event: event, nextStep: nextStep, mediaLength: result.mediaLength, readyAt: readyAt, division: division,
-      rejectsRest: rejectsRest, isInOutage: isInOutage, wait: wait)
+      event: event, nextStep: nextStep, mediaLength: result.mediaLength, urlEndsAt: result.urlEndsAt,
+      readyAt: readyAt, division: division, rejectsRest: rejectsRest, isInOutage: isInOutage, wait: wait)
   }
 
   /// A record in its parts.
   package init(
     of claimed: ClaimedChunk, finishedAt: Timestamp, took: Duration, outcome: Outcome, status: Int?,
     code: String?, message: String?, externalID: String? = nil, isCounted: Bool, event: ChunkEvent,
-    nextStep: ChunkStep? = nil, mediaLength: Duration? = nil, readyAt: Timestamp? = nil,
-    division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false, wait: StoredWait? = nil
+    nextStep: ChunkStep? = nil, mediaLength: Duration? = nil, urlEndsAt: Timestamp? = nil,
+    readyAt: Timestamp? = nil, division: Division? = nil, rejectsRest: Bool = false, isInOutage: Bool = false,
+    wait: StoredWait? = nil
   ) {
     chunk = claimed.number
     attempt = claimed.attempt
     step = claimed.step
     self.mediaLength = mediaLength
+    self.urlEndsAt = urlEndsAt
     itemCount = claimed.itemCount
     self.finishedAt = finishedAt
     self.took = took
@@ -308,6 +313,8 @@ package struct ProcessingChunk: Sendable, Equatable {
   package var items: Range<Int>
   /// When the service took it, or refused the step after.
   package var acceptedAt: Timestamp
+  /// When the URL that the service was given for it stops working; `nil` where that is not recorded.
+  package var urlEndsAt: Timestamp?
   /// Attempts so far that count towards the limit.
   package var countedAttempts: Int
   /// The refusal of the step after that led to this look; `nil` where there was none.
@@ -316,7 +323,8 @@ package struct ProcessingChunk: Sendable, Equatable {
   /// A chunk as the store has it.
   package init(
     number: ChunkNumber, attempt: Int, step: ChunkStep, externalID: String?, index: IndexID? = nil,
-    items: Range<Int>, acceptedAt: Timestamp, countedAttempts: Int = 0, refusal: Refusal? = nil
+    items: Range<Int>, acceptedAt: Timestamp, urlEndsAt: Timestamp? = nil, countedAttempts: Int = 0,
+    refusal: Refusal? = nil
   ) {
     self.number = number
     self.attempt = attempt
@@ -325,6 +333,7 @@ package struct ProcessingChunk: Sendable, Equatable {
     self.index = index
     self.items = items
     self.acceptedAt = acceptedAt
+    self.urlEndsAt = urlEndsAt
     self.countedAttempts = countedAttempts
     self.refusal = refusal
   }

@@ -25,7 +25,7 @@ package final class AssetsService: ServiceModule {
   /// - Parameters:
   ///   - urls: where the addresses of objects come from.
   ///   - run: the run that is sent: a part of every tag.
-  ///   - urlLifetime: how long such an address works; for assets that an earlier process had made.
+  ///   - urlLifetime: how long such an address works; for assets of which it is not recorded when theirs ends.
   ///   - destination: the address that assets are made under, for messages.
   package init(
     _ api: any AssetsAPI, urls: any ObjectURLSource, run: RunID, urlLifetime: Duration,
@@ -82,7 +82,7 @@ package final class AssetsService: ServiceModule {
     }
     let end = URLEnd(moment: url.expiresAt ?? Self.never, hasComeEarly: url.hasEndedEarly)
     urlEnds.withLockedValue { $0[unit.chunk] = end }
-    let result = compared(
+    var result = compared(
       AssetOutcomes.result(
         of: await api.create(
           NewAsset(
@@ -91,7 +91,7 @@ package final class AssetsService: ServiceModule {
         .upload, wrongEndpoint: wrongEndpoint),
       of: unit.chunk, .upload)
     switch result.outcome {
-    case .accepted where !result.isDone, .unknown: break
+    case .accepted where !result.isDone, .unknown: result.urlEndsAt = url.expiresAt
     default: forget(unit.chunk)
     }
     return result
@@ -154,7 +154,9 @@ package final class AssetsService: ServiceModule {
   /// - Parameter seenAt: when the service said that the asset failed.
   private func hasEnded(urlOf chunk: ProcessingChunk, seenAt: Duration) async -> Bool {
     let end = urlEnds.withLockedValue { $0[chunk.number] }
-    if clock.now() >= end?.moment ?? chunk.acceptedAt + urlLifetime { return true }
+    // What an earlier process sent, it may have recorded.
+    let moment = end?.moment ?? chunk.urlEndsAt ?? chunk.acceptedAt + urlLifetime
+    if clock.now() >= moment { return true }
     return await end?.hasComeEarly?(seenAt) ?? false
   }
 

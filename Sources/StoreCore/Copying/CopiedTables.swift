@@ -17,7 +17,8 @@ enum CopiedTables {
       "attempt", key: "chunk number",
       """
       chunk number origin:origin destination:destination step:text owner started_at finished_at took_ms bytes timeout_ms
-      outcome:text status code:text message:text external_id:text media_ms counted in_outage intent ended_after
+      outcome:text status code:text message:text external_id:text url_ends_at media_ms counted in_outage intent
+      ended_after
       """),
     CopiedTable(
       "settlement", key: "chunk attempt decided_at",

@@ -203,12 +203,12 @@ extension SQLRunSession {
     try connection.runLater(
       """
       UPDATE attempt SET finished_at = ?, took_ms = ?, outcome = ?, status = ?, code = ?, message = ?,
-                         external_id = ?, counted = ?, in_outage = ?, ended_after = ?
+                         external_id = ?, url_ends_at = ?, counted = ?, in_outage = ?, ended_after = ?
       WHERE run = ? AND chunk = ? AND number = ? AND owner = ? AND finished_at IS NULL
       """, .integer(result.finishedAt.milliseconds), .integer(result.took.millisecondsRoundedUp),
       .text(result.outcome.rawValue), .integer(result.status), .text(result.code), .text(result.message),
-      .text(result.externalID), .flag(result.isCounted), .flag(result.isInOutage), .integer(sums.intents),
-      .integer(row),
+      .text(result.externalID), .integer(result.urlEndsAt?.milliseconds), .flag(result.isCounted),
+      .flag(result.isInOutage), .integer(sums.intents), .integer(row),
       .integer(result.chunk.rawValue), .integer(result.attempt), .integer(owner)
     ) { [run] ended throws(StoreError) in
       guard ended != 1 else { return }

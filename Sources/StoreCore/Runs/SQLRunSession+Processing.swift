@@ -7,9 +7,7 @@ extension SQLRunSession {
         """
         SELECT c.number, c.attempts, c.step, c.index_id, c.first_item, c.item_count, c.last_at, c.counted_attempts,
                c.last_outcome, c.last_status, c.last_code, c.last_message,
-               (SELECT a.external_id FROM attempt AS a
-                WHERE a.run = c.run AND a.chunk = c.number AND a.step = c.step AND a.external_id IS NOT NULL
-                ORDER BY a.number DESC LIMIT 1)
+               \(Self.making("external_id")), \(Self.making("url_ends_at"))
         FROM chunk AS c INDEXED BY chunk_open
         WHERE c.run = ? AND c.state = 'processing' AND c.state <> 'accepted' AND c.state <> 'split'
           AND c.state <> 'cancelled' AND +c.number > ?
@@ -22,12 +20,22 @@ extension SQLRunSession {
           externalID: $0.optionalText(12), index: $0.optionalText(3).map(IndexID.init),
           items: Range(firstItem: $0.int(4), count: $0.int(5)),
           acceptedAt: Timestamp(milliseconds: Int64($0.int(6))),
+          urlEndsAt: $0.optionalInt(13).map { Timestamp(milliseconds: Int64($0)) },
           countedAttempts: $0.int(7),
           refusal: isRefused
             ? ProcessingChunk.Refusal(
               status: $0.optionalInt(9), code: $0.optionalText(10), message: $0.optionalText(11)) : nil)
       }
     }
+  }
+
+  /// A column of the attempt whose request made what the service works on.
+  private static func making(_ column: String) -> String {
+    """
+    (SELECT a.\(column) FROM attempt AS a
+     WHERE a.run = c.run AND a.chunk = c.number AND a.step = c.step AND a.external_id IS NOT NULL
+     ORDER BY a.number DESC LIMIT 1)
+    """
   }
 
   func record(_ result: ProcessingResult) async throws -> Recorded {

@@ -209,8 +209,9 @@ extension SQLRunSession {
       try connection.run(
         """
         INSERT INTO late_word (run, chunk, attempt, said_at, finished_at, took_ms, outcome, status, code, message,
-                               external_id, event, next_step, media_ms, counted, in_outage, ready_at, items, step)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
+                               external_id, event, next_step, media_ms, counted, in_outage, ready_at, items, step,
+                               url_ends_at)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?21
         WHERE EXISTS (SELECT 1 FROM attempt WHERE run = ?1 AND chunk = ?2 AND number = ?3 AND owner = ?20)
         ON CONFLICT (run, chunk, attempt) DO NOTHING
         """, .integer(row), .integer(result.chunk.rawValue), .integer(result.attempt),
@@ -220,7 +221,8 @@ extension SQLRunSession {
         .text(result.division == nil && !result.rejectsRest ? result.event.rawValue : "divided"),
         .text(result.nextStep?.rawValue), .integer(result.mediaLength?.millisecondsRoundedUp),
         .flag(result.isCounted), .flag(result.isInOutage), .integer(result.readyAt?.milliseconds),
-        .integer(result.itemCount), .text(result.step.rawValue), .integer(owner))
+        .integer(result.itemCount), .text(result.step.rawValue), .integer(owner),
+        .integer(result.urlEndsAt?.milliseconds))
       let hasOwner = try connection.first(
         "SELECT worker IS NOT NULL FROM run WHERE id = ?", .integer(row)
       ) { $0.flag(0) }
@@ -304,6 +306,7 @@ extension SQLRunSession {
         externalID: row.optionalText(8), isCounted: row.flag(12), event: event,
         nextStep: row.optionalText(10).map(ChunkStep.init(rawValue:)),
         mediaLength: row.optionalInt(11).map { .milliseconds(Int64($0)) },
+        urlEndsAt: row.optionalInt(23).map { Timestamp(milliseconds: Int64($0)) },
         readyAt: row.optionalInt(14).map { Timestamp(milliseconds: Int64($0)) }, isInOutage: row.flag(13))
       self.outcome = row.optionalText(17).flatMap(Outcome.init(rawValue:))
       owner = Int64(row.int(18))
@@ -319,7 +322,7 @@ extension SQLRunSession {
       c.attempts,
       (SELECT s.verdict FROM settlement AS s WHERE s.run = w.run AND s.chunk = w.chunk AND s.attempt = w.attempt
        ORDER BY s.decided_at DESC LIMIT 1),
-      w.said_at
+      w.said_at, w.url_ends_at
       """
   }
 
@@ -348,6 +351,13 @@ extension SQLRunSession {
   private func apply(
     _ word: LateWord, knowing sums: CommitSums, in connection: Connection
   ) throws -> InheritedMove? {
+    if let end = word.record.urlEndsAt {
+      // Whatever becomes of the attempt: only the process that made the URL knows when it ends.
+      try connection.run(
+        "UPDATE attempt SET url_ends_at = ? WHERE run = ? AND chunk = ? AND number = ?",
+        .integer(end.milliseconds), .integer(row), .integer(word.claim.number.rawValue),
+        .integer(word.claim.attempt))
+    }
     if word.outcome == nil {
       // Anything else becomes unknown in its turn, and the service is asked.
       guard word.isSimple, word.state == .submitting, word.attempts == word.claim.attempt else { return nil }

@@ -145,7 +145,8 @@ struct CopyScene {
       _ = try await session.record(
         AttemptRecord(
           of: chunk, finishedAt: Self.start + .seconds(1), took: .seconds(1), outcome: .accepted, status: 201,
-          code: nil, message: nil, externalID: "asset-\(number)", isCounted: false, event: .stepAccepted))
+          code: nil, message: nil, externalID: "asset-\(number)", isCounted: false, event: .stepAccepted,
+          urlEndsAt: Self.start + .seconds(600 + number)))
     }
     for chunk in try await session.processingChunks(after: nil, limit: 3) {
       _ = try await session.record(
@@ -197,6 +198,18 @@ struct CopyScene {
     try await ask("audit") { try await store.audit(run, listing: 100) }
     try await ask("tracking") { try await store.tracking(of: run) }
     try await ask("tracked") { try await store.trackedItems(of: run, in: 0..<100) }
+    // No report shows them, and whoever goes on with the run needs them.
+    try await ask("ends of URLs") {
+      let store = try #require(store as? SQLStore)
+      return try await store.database.read { connection in
+        try connection.rows(
+          """
+          SELECT a.chunk, a.number, a.url_ends_at FROM attempt AS a JOIN run AS r ON r.id = a.run
+          WHERE r.run_id = ? AND a.url_ends_at IS NOT NULL ORDER BY a.chunk, a.number
+          """, .text(run.rawValue)
+        ) { "\($0.int(0))/\($0.int(1))/\($0.int(2))" }
+      }
+    }
     try await ask("listings") {
       try await store.openListings(of: run).map { "\($0.index) \($0.open) \($0.since)" }
     }

@@ -88,6 +88,55 @@ extension PostgresTakeOverTests {
     try await expectSound(new.store, mine.run)
   }
 
+  @Test(
+    "a late word says when the URL ends that was sent, also where the answer to it was lost",
+    arguments: [true, false])
+  func endOfURL(isUnknown: Bool) async throws {
+    let target = try target()
+    let (old, new) = (try await machine(target, "a"), try await machine(target, "b"))
+    var settings = RunSettings()
+    settings.profile = .v1_3
+    let sources = (0..<2).map { PlannedItems.source($0) }
+    let mine = try await PlannedItems.plan(
+      sources, chunkSize: 1, settings: settings, in: old.store, at: start,
+      digest: PlannedItems.digest(of: sources))
+    var words: [AttemptRecord] = []
+    for (number, outcome) in [Outcome.accepted, .unknown].enumerated() {
+      guard case .chunk(let chunk) = try await mine.claim(.upload, at: start) else {
+        Issue.record("nothing to claim")
+        return
+      }
+      words.append(
+        AttemptRecord(
+          of: chunk, finishedAt: start + .seconds(1), took: .seconds(1), outcome: outcome, status: nil,
+          code: nil, message: nil, externalID: outcome == .accepted ? "asset-\(number)" : nil,
+          isCounted: false, event: outcome == .accepted ? .stepAccepted : .answerLost,
+          urlEndsAt: start + .seconds(600 + number)))
+    }
+    let theirs = try await new.store.take(mine.run, isCancelling: false, at: start)
+    if isUnknown {
+      new.clock.pass(.seconds(3_600))
+      #expect(try await theirs.inherit(at: start).map(\.event) == [.answerLost])
+    }
+    for word in words {
+      await #expect(throws: StoreError.self) { _ = try await mine.record(word) }
+    }
+    #expect(try await theirs.inherit(at: start).map(\.event) == [.stepAccepted])
+    if !isUnknown {
+      new.clock.pass(.seconds(3_600))
+      #expect(try await theirs.inherit(at: start).map(\.event) == [.answerLost])
+    }
+    _ = try await theirs.settle(
+      Settlement(
+        chunk: words[1].chunk, attempt: 1, verdict: .received, authority: .listing,
+        evidence: Evidence("listed"), decidedAt: start + .seconds(9), event: .stepAccepted,
+        externalID: "asset-1"))
+    #expect(
+      try await theirs.processingChunks(after: nil, limit: 5).map(\.urlEndsAt)
+        == [start + .seconds(600), start + .seconds(601)])
+    try await expectSound(new.store, mine.run)
+  }
+
   @Test("a claim that was not sent is said again when the word did not get through")
   func unsentIsKept() async throws {
     let target = try target()

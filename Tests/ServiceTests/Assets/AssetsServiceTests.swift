@@ -25,11 +25,12 @@ import Testing
   }
 
   private func processing(
-    _ asset: String? = "a1", refusal: ProcessingChunk.Refusal? = nil, acceptedAgo: Duration = .zero
+    _ asset: String? = "a1", refusal: ProcessingChunk.Refusal? = nil, acceptedAgo: Duration = .zero,
+    urlEndsAt: Timestamp? = nil
   ) -> ProcessingChunk {
     ProcessingChunk(
       number: ChunkNumber(17), attempt: 1, step: .upload, externalID: asset, index: "i1", items: 7..<8,
-      acceptedAt: clock.now() - acceptedAgo, refusal: refusal)
+      acceptedAt: clock.now() - acceptedAgo, urlEndsAt: urlEndsAt, refusal: refusal)
   }
 
   private static let made = Result<CreationAnswer, TransportFailure>.success(
@@ -160,10 +161,10 @@ import Testing
 
   private func reading(
     _ row: AssetRow?, refusal: ProcessingChunk.Refusal? = nil, indexes: [IndexID: IndexDescription] = [:],
-    acceptedAgo: Duration = .zero
+    acceptedAgo: Duration = .zero, urlEndsAt: Timestamp? = nil
   ) async throws -> PollResult.Reading? {
     let model = ModelAssets(.init(assets: [row].compactMap(\.self), indexes: indexes))
-    let chunk = processing(refusal: refusal, acceptedAgo: acceptedAgo)
+    let chunk = processing(refusal: refusal, acceptedAgo: acceptedAgo, urlEndsAt: urlEndsAt)
     return try await poll(model, [chunk]).readings[chunk.number]
   }
 
@@ -212,7 +213,7 @@ import Testing
 
   @Test func `a failed asset whose address had ended is sent again`() async throws {
     let failed = AssetRow(id: "a1", status: "failed", message: "no access")
-    // What an earlier process sent: its address lived as long as the setting says.
+    // What an earlier process sent, without a record of when its address ends: that lived as long as the setting says.
     #expect(
       try await reading(failed, acceptedAgo: .seconds(3_599))
         == .ended(.content, code: "asset_failed", message: "no access"))
@@ -227,6 +228,47 @@ import Testing
     let result = await service.poll([processing()], gate: CountingGate())
     #expect(
       result.readings[ChunkNumber(17)] == .ended(.notProcessed, code: "asset_failed", message: "no access"))
+  }
+
+  @Test func `a failed asset of an earlier process is judged by the recorded end of its address`()
+    async throws
+  {
+    let failed = AssetRow(id: "a1", status: "failed", message: "no access")
+    // Credentials may end before the setting says, and a shorter setting may hold by now.
+    #expect(
+      try await reading(failed, acceptedAgo: .seconds(60), urlEndsAt: clock.now())
+        == .ended(.notProcessed, code: "asset_failed", message: "no access"))
+    #expect(
+      try await reading(
+        failed, acceptedAgo: .seconds(3_600), urlEndsAt: clock.now() + .milliseconds(1))
+        == .ended(.content, code: "asset_failed", message: "no access"))
+    // One that was ready once was fetched while its address worked.
+    #expect(
+      try await reading(
+        failed, refusal: ProcessingChunk.Refusal(status: 400, code: "m", message: nil),
+        acceptedAgo: .seconds(60), urlEndsAt: clock.now())
+        == .ended(.content, code: "asset_failed", message: "no access"))
+  }
+
+  @Test func `the end of an address is recorded where its asset may still have to be fetched`() async throws {
+    let end = clock.now() + .seconds(60)
+    let answers: [(Result<CreationAnswer, TransportFailure>, Outcome, Timestamp?)] = [
+      (Self.made, .accepted, end),
+      (.success(CreationAnswer(Answer(status: 201, body: .json), id: "a2", status: "ready")), .accepted, nil),
+      (.failure(TransportFailure(progress: .maybeWritten, code: "reset", message: "m")), .unknown, end),
+      (.failure(TransportFailure(progress: .notWritten, code: "refused", message: "m")), .notProcessed, nil),
+      // An id of another chunk: what became of the request is looked up.
+      (Self.made, .unknown, end),
+    ]
+    let service = try service(
+      ModelAssets(.init(creations: answers.map(\.0))), urls: FixedURLs(expiresAt: end))
+    for (chunk, (_, outcome, recorded)) in answers.enumerated() {
+      let result = await service.send(unit(chunk: chunk), step: .upload)
+      #expect(result.outcome == outcome && result.urlEndsAt == recorded, "\(chunk)")
+    }
+    // One that does not end has no such moment.
+    let lasting = try self.service(ModelAssets(.init(creations: [Self.made])))
+    #expect(await lasting.send(unit(), step: .upload).urlEndsAt == nil)
   }
 
   @Test(arguments: [true, false])

@@ -23,7 +23,7 @@ final class SharedServer: Sendable {
       finished_at INTEGER NOT NULL, took_ms INTEGER NOT NULL, outcome TEXT NOT NULL, status INTEGER, code TEXT,
       message TEXT, external_id TEXT, event TEXT NOT NULL, next_step TEXT, media_ms INTEGER, counted INTEGER NOT NULL,
       in_outage INTEGER NOT NULL, ready_at INTEGER, items INTEGER NOT NULL, step TEXT NOT NULL,
-      PRIMARY KEY (run, chunk, attempt));
+      url_ends_at INTEGER, PRIMARY KEY (run, chunk, attempt));
     CREATE TABLE simulated_word (outcome TEXT NOT NULL, state TEXT NOT NULL);
     CREATE TRIGGER simulated_late_word AFTER INSERT ON late_word BEGIN
       INSERT INTO simulated_word (outcome, state)
