@@ -182,9 +182,11 @@ final class Dispatcher: Sendable {
   }
 
   /// A request that reads came back.
-  func leaveListing(isThrottled: Bool, asked: Duration?) {
+  ///
+  /// - Returns: the wait that begins with it and is to be recorded, if one does.
+  func leaveListing(isThrottled: Bool, asked: Duration?) -> StoredWait? {
     handle(
-      .readingEnded(isThrottled: isThrottled, asked: asked, draw: isThrottled ? random.nextUnit() : 0))
+      .readingEnded(isThrottled: isThrottled, asked: asked, draw: isThrottled ? random.nextUnit() : 0))?.wait
   }
 
   /// The number of the present state of things, for ``waitForSettling(version:until:)``.

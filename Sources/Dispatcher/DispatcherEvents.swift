@@ -243,7 +243,7 @@ enum DispatcherAction: Sendable, Equatable {
 
 /// What the end of a request meant for everybody.
 struct GateEffect: Sendable, Equatable {
-  /// A wait to be put on disk, if the gate closed at the service's wish.
+  /// A wait to be put on disk, if the gate closed at the service's wish: that of a request which reads, too.
   var wait: StoredWait?
   /// Whether the request came to nothing while nothing gets through for anyone.
   var isInOutage: Bool

@@ -120,7 +120,10 @@ struct DispatcherState: Sendable {
       if isThrottled { lanes[lanes.reading].excuseHold(now: now.elapsed) }
       let wait = lanes[lanes.reading].gate.leaveReading(
         isThrottled: isThrottled, asked: asked, draw: draw, now: now.elapsed)
-      if let wait { hold(lane: lanes.reading, wait, now: now) }
+      if let wait {
+        hold(lane: lanes.reading, wait, now: now)
+        actions.append(.reply(GateEffect(wait: Self.stored(wait, now: now), isInOutage: false)))
+      }
       changed()
     case .polled(let recorded, let move):
       follow(move)
@@ -157,7 +160,7 @@ struct DispatcherState: Sendable {
     if isCancelling { stop(for: .cancelled) }
     follow(standing.request)
     for lane in lanes.indices {
-      guard let stored = lanes[lane].step.flatMap({ standing.waits[$0] }),
+      guard let stored = standing.waits[ChunkStep(lanes[lane].budget)],
         case let left = stored.left(at: now.wall),
         left > .zero
       else { continue }
@@ -277,10 +280,7 @@ extension DispatcherState {
       // From here on it is the service, not a limit of ours, that holds requests back.
       lanes[lane].endHold(now: now.elapsed)
       hold(lane: lane, wait, now: now)
-      // A back-off of ours is not for another process to sit out.
-      if wait.cause == .service {
-        effect.wait = StoredWait(until: now.wall + wait.length, reason: wait.reason, length: wait.length)
-      }
+      effect.wait = Self.stored(wait, now: now)
     }
     if answered.claimsNext {
       admitReaders(now: now)
@@ -321,6 +321,12 @@ extension DispatcherState {
   private mutating func hold(lane: Int, _ wait: Gate.Wait, now: Moment) {
     announce(lane, until: wait.until, reason: wait.reason, now: now)
     pauseIfTooLong(wait, now: now)
+  }
+
+  /// A wait as it is put on disk; `nil` for a back-off of ours, which is not for another process to sit out.
+  private static func stored(_ wait: Gate.Wait, now: Moment) -> StoredWait? {
+    guard wait.cause == .service else { return nil }
+    return StoredWait(until: now.wall + wait.length, reason: wait.reason, length: wait.length)
   }
 
   private mutating func pauseIfTooLong(_ wait: Gate.Wait, now: Moment) {
@@ -423,10 +429,17 @@ extension DispatcherState {
         wake(reader, .leave)
       } else if isSuspending {
         return
-      } else if lanes[lanes.reading].gate.enter(now: now.elapsed) == .go {
-        wake(reader, .read)
       } else {
-        return
+        switch lanes[lanes.reading].gate.enter(now: now.elapsed) {
+        case .go: wake(reader, .read)
+        case .wait(let until):
+          // A wait that was on record when the run began holds back nobody else, who would tell of it.
+          if lanes[lanes.reading].step == nil {
+            announce(lanes.reading, until: until, reason: lanes[lanes.reading].gate.reason, now: now)
+          }
+          return
+        case .full: return
+        }
       }
       waiting.remove(reader)
     }

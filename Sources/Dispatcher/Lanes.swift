@@ -2,6 +2,8 @@ import BatchDomain
 
 /// One budget of the service, and what is known of the chunks whose next request is counted by it.
 struct Lane: Sendable {
+  /// By its name a wait is recorded.
+  let budget: Budget
   /// The step whose chunks are sent through it; `nil` where it is only read through.
   let step: ChunkStep?
   /// What its requests pass.
@@ -98,7 +100,7 @@ struct Lanes: Sendable {
   init(_ budgets: Budgets, settings: RunSettings, hasPending: Bool) {
     let gate = Gate(concurrency: settings.concurrency, maxWait: settings.maxWait)
     lanes = budgets.sending.map {
-      Lane(step: ChunkStep($0), gate: gate, isPendingKnownEmpty: !hasPending)
+      Lane(budget: $0, step: ChunkStep($0), gate: gate, isPendingKnownEmpty: !hasPending)
     }
     if let shared = budgets.sending.firstIndex(of: budgets.reading) {
       reading = shared
@@ -106,7 +108,7 @@ struct Lanes: Sendable {
       reading = lanes.count
       let gate = Gate(
         concurrency: settings.concurrency, maxWait: settings.maxWait, isForReadingOnly: true)
-      lanes.append(Lane(step: nil, gate: gate, isPendingKnownEmpty: true))
+      lanes.append(Lane(budget: budgets.reading, step: nil, gate: gate, isPendingKnownEmpty: true))
     }
   }
 

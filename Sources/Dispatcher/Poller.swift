@@ -112,7 +112,10 @@ struct Poller {
   }
 
   private func look(at chunks: [ProcessingChunk], _ state: inout State) async throws {
-    let result = await service.poll(chunks, gate: dispatcher)
+    let result = await service.poll(
+      chunks,
+      gate: RunReadingGate(
+        session: session, budget: service.readingBudget, clock: clock, dispatcher: dispatcher))
     if let pause = result.pause { dispatcher.stop(for: .paused(pause.reason, detail: pause.detail)) }
     state.failure = result.failure
     for chunk in chunks {

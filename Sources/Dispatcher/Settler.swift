@@ -42,7 +42,9 @@ struct Settler {
     var state = State(
       strategy: service.settling(
         SettlingContext(
-          evidence: PersistentRecords(session: session, persistently: persistently), gate: dispatcher,
+          evidence: PersistentRecords(session: session, persistently: persistently),
+          gate: RunReadingGate(
+            session: session, budget: service.readingBudget, clock: clock, dispatcher: dispatcher),
           clock: clock, delay: settings.settleDelay, grace: settings.settleGrace)),
       nextInheriting: session.isHeir ? .zero : nil)
     do {
@@ -324,10 +326,26 @@ private struct PersistentRecords: SettlingRecords {
   }
 }
 
-extension Dispatcher: ReadingGate {
-  func enter() async -> Bool { await enterListing() }
+/// What the requests of a run that read pass. A wait that the service asks for is durable before the next of them, so that a
+/// restart keeps to it.
+struct RunReadingGate: ReadingGate {
+  let session: any RunSession
+  let budget: Budget
+  let clock: any BatchClock
+  let dispatcher: Dispatcher
 
-  func leave(isThrottled: Bool, asked: Duration?) { leaveListing(isThrottled: isThrottled, asked: asked) }
+  func enter() async -> Bool { await dispatcher.enterListing() }
+
+  func leave(isThrottled: Bool, asked: Duration?) async {
+    guard let wait = dispatcher.leaveListing(isThrottled: isThrottled, asked: asked) else { return }
+    do {
+      try await StoreRetry(clock: clock, dispatcher: dispatcher)({
+        try await session.remember(wait, of: ChunkStep(budget))
+      })
+    } catch {
+      dispatcher.stop(for: .store(StoreError(wrapping: error)))
+    }
+  }
 }
 
 /// What is known of one unknown chunk between two looks.

@@ -255,6 +255,31 @@ struct BudgetTests {
     #expect(machine.wait(3..<4).woken == [.sender(3): .claim(Self.slot(Self.first))])
   }
 
+  @Test("a wait of what reads is put on disk, and holds back nothing else when the next process begins")
+  func waitOfReading() {
+    var machine = machine()
+    #expect(machine.handle(.waits(.reader(1))).woken == [.reader(1): .read])
+    let closing = machine.handle(.readingEnded(isThrottled: true, asked: .seconds(60), draw: 1))
+    let wait = StoredWait(
+      until: Machine.start.wall + .seconds(60), reason: "the service asks to wait", length: .seconds(60))
+    #expect(closing.reply?.wait == wait)
+    #expect(machine.handle(.waits(.reader(2))) == [.setAlarm(machine.now.elapsed + .seconds(60))])
+
+    var next = self.machine()
+    var standing = next.standing()
+    standing.waits = [ChunkStep(Self.reading): wait]
+    next.pass(20)
+    #expect(next.handle(.started(standing, isCancelling: false)) == [.tell(.started(standing))])
+    #expect(next.wait(0..<1).woken == [.sender(0): .claim(Self.slot(Self.first))])
+    let told = StoredWait(until: wait.until, reason: wait.reason)
+    #expect(
+      next.handle(.waits(.reader(1))) == [
+        .tell(.waiting(told)), .setAlarm(Machine.start.elapsed + .seconds(60)),
+      ])
+    next.pass(40)
+    #expect(next.handle(.alarm).woken == [.reader(1): .read])
+  }
+
   @Test("the budget in front is asked first, and not at all where nothing is pending for it")
   func order() {
     var machine = machine()
@@ -286,6 +311,7 @@ struct BudgetTests {
     machine.wait(0..<1)
     let closing = machine.handle(.readingEnded(isThrottled: true, asked: .seconds(20), draw: 1))
     #expect(closing.waits.map(\.reason) == ["the service asks to wait"])
+    #expect(closing.reply?.wait?.length == .seconds(20))
     #expect(closing.contains(.setAlarm(machine.now.elapsed + .seconds(20))))
     #expect(closing.woken.isEmpty)
   }

@@ -486,6 +486,34 @@ struct SteppedRunTests {
         .allSatisfy { $0.startedAt >= throttled.startedAt + wait })
   }
 
+  @Test("a wait that a poll is asked for outlives the process: nothing is polled before it is over")
+  func waitOfReading() async throws {
+    let scene = try await scene(items: 3) { $0.maxWait = .seconds(8 * 3_600) }
+    let service = SteppedService(pollWaits: [.seconds(86_400)])
+    func resume() async throws -> RunExit {
+      let heir = try await scene.store.take(scene.session.run, isCancelling: false, at: scene.clock.now())
+      return try await scene.run(module: service, of: heir)
+    }
+    func isThrottled(_ exit: RunExit) -> Bool {
+      if case .paused(.throttled, _) = exit { true } else { false }
+    }
+    let begun = scene.clock.now()
+    #expect(isThrottled(try await scene.run(module: service)))
+    let wait = try #require(try await scene.summary().wait)
+    #expect(wait.reason == "the service asks to wait")
+    #expect(wait.length == .seconds(86_400))
+    #expect(wait.until >= begun + .seconds(86_400))
+    scene.clock.advance(by: .seconds(60))
+    #expect(isThrottled(try await resume()))
+    #expect(service.polls == 1)
+    // What is left of it is sat out where --max-wait permits that, and told.
+    scene.clock.advance(by: .seconds(86_400 - 3_600))
+    #expect(try await resume() == .finished)
+    #expect(scene.clock.now() >= wait.until)
+    #expect(scene.events.waits.map(\.reason) == Array(repeating: "the service asks to wait", count: 2))
+    #expect(try await scene.summary().counts.items(in: .accepted) == 3)
+  }
+
   @Test("a run that was stopped between the steps goes on where it was")
   func resumes() async throws {
     let scene = try await scene(items: 5)

@@ -39,6 +39,7 @@ final class SteppedService: ServiceModule {
     var looksBeforeRequest: [Int] = []
     var polled: [[ChunkNumber]] = []
     var polledURLEnds: [Timestamp?] = []
+    var polls = 0
     var mostBegun = 0
     var begun: Set<ChunkNumber> = []
   }
@@ -51,11 +52,14 @@ final class SteppedService: ServiceModule {
   private let script: @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply
   private let looking: Look
   private let urlEndsAt: Timestamp?
+  private let pollWaits: [Duration]
   private let state = NIOLockedValueBox(State())
 
   /// A service that answers as the scripts say; requests of a step and chunk are counted from 0.
+  ///
+  /// - Parameter pollWaits: what the first polls are answered with: to come back later.
   init(
-    firstGoesAlone: Bool = false, urlEndsAt: Timestamp? = nil,
+    firstGoesAlone: Bool = false, urlEndsAt: Timestamp? = nil, pollWaits: [Duration] = [],
     looking: @escaping Look = { _, _ in .done(mediaLength: nil) },
     script: @escaping @Sendable (_ step: ChunkStep, _ chunk: ChunkNumber, _ request: Int) -> Reply = {
       _, _, _ in
@@ -65,6 +69,7 @@ final class SteppedService: ServiceModule {
     self.firstGoesAlone = firstGoesAlone
     self.looking = looking
     self.urlEndsAt = urlEndsAt
+    self.pollWaits = pollWaits
     self.script = script
   }
 
@@ -100,6 +105,8 @@ final class SteppedService: ServiceModule {
   var brought: [ChunkNumber: [String?]] { state.withLockedValue { $0.brought } }
   /// For each request, how many looks at chunks there were before it.
   var looksBeforeRequest: [Int] { state.withLockedValue { $0.looksBeforeRequest } }
+  /// How many polls came, those that were throttled included.
+  var polls: Int { state.withLockedValue { $0.polls } }
   /// The chunks of each poll.
   var polled: [[ChunkNumber]] { state.withLockedValue { $0.polled } }
   /// When their URLs end, as the chunks of all polls say.
@@ -154,8 +161,15 @@ final class SteppedService: ServiceModule {
 
   func poll(_ chunks: [ProcessingChunk], gate: any ReadingGate) async -> PollResult {
     guard await gate.enter() else { return PollResult() }
-    defer { gate.leave(isThrottled: false, asked: nil) }
-    return state.withLockedValue { state in
+    let poll = state.withLockedValue { state in
+      defer { state.polls += 1 }
+      return state.polls
+    }
+    if poll < pollWaits.count {
+      await gate.leave(isThrottled: true, asked: pollWaits[poll])
+      return PollResult(failure: "HTTP 429")
+    }
+    let result = state.withLockedValue { state in
       state.polled.append(chunks.map(\.number))
       state.polledURLEnds += chunks.map(\.urlEndsAt)
       var readings: [ChunkNumber: PollResult.Reading] = [:]
@@ -165,6 +179,8 @@ final class SteppedService: ServiceModule {
       }
       return PollResult(readings)
     }
+    await gate.leave(isThrottled: false, asked: nil)
+    return result
   }
 
   func step(after refusal: Refusal) -> RefusalStep {
@@ -194,8 +210,7 @@ final class SteppedService: ServiceModule {
       at chunks: [UnknownChunk], canSendMore: Bool
     ) async throws -> [ChunkNumber: SettlingReading]? {
       guard await context.gate.enter() else { return nil }
-      defer { context.gate.leave(isThrottled: false, asked: nil) }
-      return service.state.withLockedValue { state in
+      let readings = service.state.withLockedValue { state in
         var readings: [ChunkNumber: SettlingReading] = [:]
         for chunk in chunks {
           let ids = state.made.filter { $0.value == (chunk.step, chunk.number) }.keys.sorted()
@@ -207,6 +222,8 @@ final class SteppedService: ServiceModule {
         }
         return readings
       }
+      await context.gate.leave(isThrottled: false, asked: nil)
+      return readings
     }
   }
 }

@@ -34,7 +34,7 @@ struct TrackerTests {
 
     func page(_ page: Int, of index: IndexID, gate: any ReadingGate) async -> TrackingAnswer<ListedPage> {
       guard await gate.enter() else { return .stopped }
-      gate.leave(isThrottled: false, asked: nil)
+      await gate.leave(isThrottled: false, asked: nil)
       return state.withLockedValue { state in
         state.pages.append(page)
         if !state.answers.isEmpty { return state.answers.removeFirst() }

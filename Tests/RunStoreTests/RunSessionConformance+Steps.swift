@@ -133,7 +133,7 @@ extension RunSessionConformance {
   }
 
   func budgetsAreApart() async throws {
-    let (_, session) = try await steppedSession {
+    let (store, session) = try await steppedSession {
       $0.rates = [Rate(count: 1, window: .minute, step: .upload), Rate(count: 2, window: .hour)]
       $0.mediaRates = [MediaRate(minutes: 2, window: .hour)]
     }
@@ -154,6 +154,13 @@ extension RunSessionConformance {
     let wait = StoredWait(until: start + .seconds(500), reason: "quota", length: .seconds(300))
     try await session.remember(wait, of: .upload)
     #expect(try await session.standing().waits == [.upload: wait])
+    // So has what only reads, and it holds back no step; what another profile is asked for holds back neither.
+    let reading = ChunkStep(ServiceProfile.v1_3.readingBudget)
+    let longer = StoredWait(until: start + .seconds(900), reason: "reading", length: .seconds(700))
+    try await session.remember(longer, of: reading)
+    try await session.remember(StoredWait(until: start + .seconds(999), reason: "other"), of: .transfer)
+    #expect(try await session.standing().waits == [.upload: wait, reading: longer])
+    #expect(try await store.summary(of: session.run).wait == longer)
     // What holds back one step holds back no other.
     let first = try claimed(await session.claim(.index, at: start + .seconds(200)))
     #expect(first.externalIDs == [.upload: "asset-0"])

@@ -15,7 +15,8 @@ package struct Budget: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ChunkStep {
-  /// The step whose requests use up a budget.
+  /// The step whose requests use up a budget; of one that requests use up which only read, a step of that name, which no
+  /// chunk has.
   package init(_ budget: Budget) { self.init(rawValue: budget.name) }
 }
 

@@ -76,7 +76,7 @@ package struct RunHead: Sendable, Equatable {
   package var row: [RunRecords.Value]
   /// Its state, and what goes with it.
   package var ending: Ending
-  /// Waits of the service that hold it back, by step.
+  /// Waits of the service that hold it back, by step or budget.
   package var waits: [ChunkStep: StoredWait]
   /// Tells this copy from others of the run.
   package var copy: Int

@@ -6,7 +6,8 @@ package struct RunSnapshot: Sendable, Equatable {
   package var attempts: Int
   /// Chunks and items by state.
   package var counts: StateCounts
-  /// Waits that are still recorded, by the step whose requests they hold back.
+  /// Waits that are still recorded, by the step whose requests they hold back, or by the name of the budget of those that
+  /// only read (``ChunkStep/init(_:)``).
   package var waits: [ChunkStep: StoredWait]
   /// Chunks that have begun and are not decided: of which a step was sent, and neither the last one accepted nor any
   /// refused for good.

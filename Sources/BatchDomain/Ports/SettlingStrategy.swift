@@ -95,12 +95,12 @@ package protocol ReadingGate: Sendable {
   /// - Returns: `false` when the run stops: no request may leave then, and ``leave(isThrottled:asked:)`` is not called.
   func enter() async -> Bool
 
-  /// A request came back.
+  /// A request came back. Returns once a wait that begins with it is kept, where waits are.
   ///
   /// - Parameters:
   ///   - isThrottled: whether the service told it to come back later.
   ///   - asked: the wait that the service asks for.
-  func leave(isThrottled: Bool, asked: Duration?)
+  func leave(isThrottled: Bool, asked: Duration?) async
 }
 
 /// What a strategy may ask the store about a run, and have it keep.

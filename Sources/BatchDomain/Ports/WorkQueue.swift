@@ -52,8 +52,8 @@ package protocol WorkQueue: Sendable {
   /// Whether every item left to decide has that index.
   func isSoleIndexLeft(_ index: IndexID) async throws -> Bool
 
-  /// Records that no request of a step may be sent to the service before a moment, by this run or any other, so that a
-  /// restart keeps to it.
+  /// Records that no request of a step, or none that only reads (``ChunkStep/init(_:)``), may be sent to the service before a
+  /// moment, by this run or any other, so that a restart keeps to it.
   func remember(_ wait: StoredWait, of step: ChunkStep) async throws
 
   /// Whether requests that a former owner of the run had under way may still be answered, or reach the service: its

@@ -23,6 +23,20 @@ package enum ServiceProfile: String, Sendable, CaseIterable, Codable {
   /// The first of ``steps``.
   package var firstStep: ChunkStep { steps.first ?? .transfer }
 
+  /// What requests that only read are counted by; it may be the budget of a step.
+  package var readingBudget: Budget {
+    switch self {
+    case .v1, .v1_1, .v1_2: Budget(.transfer)
+    case .v1_3: Budget("reading")
+    }
+  }
+
+  /// What requests are counted by, each once. Waits are kept by their names.
+  package var budgets: [Budget] {
+    let sending = steps.map(Budget.init)
+    return sending.contains(readingBudget) ? sending : sending + [readingBudget]
+  }
+
   /// Generations that have one set of videos with this one.
   package var family: ProfileFamily {
     switch self {

@@ -43,7 +43,7 @@ package final class AssetsService: ServiceModule {
   package var steps: [ChunkStep] { [.upload, .index] }
 
   /// Requests that only read are in no budget that the service names; they are paced by themselves.
-  package var readingBudget: Budget { Budget("reading") }
+  package var readingBudget: Budget { ServiceProfile.v1_3.readingBudget }
 
   /// The first item proves that the service can fetch our videos.
   package var firstGoesAlone: Bool { true }
@@ -353,11 +353,11 @@ struct GatedReading {
     guard await gate.enter() else { throw .stopped }
     do throws(ListingFailure) {
       let value = try await request()
-      gate.leave(isThrottled: false, asked: nil)
+      await gate.leave(isThrottled: false, asked: nil)
       return value
     } catch {
       let (isThrottled, asked) = error.throttling
-      gate.leave(isThrottled: isThrottled, asked: asked)
+      await gate.leave(isThrottled: isThrottled, asked: asked)
       throw .listing(error)
     }
   }

@@ -52,11 +52,11 @@ struct TaskTracking: TrackingStrategy {
     guard await gate.enter() else { return .stopped }
     do throws(ListingFailure) {
       let value = try await request()
-      gate.leave(isThrottled: false, asked: nil)
+      await gate.leave(isThrottled: false, asked: nil)
       return .value(value)
     } catch {
       let (isThrottled, asked) = error.throttling
-      gate.leave(isThrottled: isThrottled, asked: asked)
+      await gate.leave(isThrottled: isThrottled, asked: asked)
       return answer(for: error)
     }
   }

@@ -26,7 +26,7 @@ package struct TransfersService: ServiceModule {
   package var steps: [ChunkStep] { [.transfer] }
 
   /// The service counts all requests together.
-  package var readingBudget: Budget { Budget(.transfer) }
+  package var readingBudget: Budget { ServiceProfile.v1.readingBudget }
 
   package func send(_ unit: SendUnit, step: ChunkStep) async -> SubmissionResult {
     TransferOutcomes.result(of: await api.submit(unit), unit, wrongEndpoint: wrongEndpoint)

@@ -182,15 +182,15 @@ struct RunRow {
       -- The longest wait of a budget that the run uses up.
       AND wait.step = (SELECT b.step FROM budget AS b
                        WHERE b.origin = run.origin AND b.wait_until IS NOT NULL
-                         AND b.step IN (\(steps(dialect)))
+                         AND b.step IN (\(budgets(dialect)))
                        ORDER BY b.wait_until DESC, b.step LIMIT 1)
     """
   }
 
-  /// The steps of a run, as SQL: its profile is in its settings.
-  private static func steps(_ dialect: SQLDialect) -> String {
+  /// The budgets of a run, as SQL: its profile is in its settings.
+  private static func budgets(_ dialect: SQLDialect) -> String {
     ServiceProfile.allCases.map { profile in
-      profile.steps.map {
+      profile.budgets.map {
         "CASE \(dialect.jsonMember("run.settings", "profile")) WHEN '\(profile.rawValue)' THEN '\($0)' END"
       }.joined(separator: ", ")
     }.joined(separator: ", ")

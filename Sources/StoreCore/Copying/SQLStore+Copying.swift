@@ -75,9 +75,9 @@ extension SQLStore: RunCopying {
           store: parts, row: row, run: run, owner: taken.owner, origin: taken.origin,
           destination: taken.destination, settings: try StoredSettings.read(taken.settings))
         try await session.applyLateWords()
-        let steps = session.settings.profile.steps
+        let budgets = session.settings.profile.budgets
         let head = try await reader.read {
-          try Self.head(of: row, run, copy: Int(taken.owner), steps, in: $0)
+          try Self.head(of: row, run, copy: Int(taken.owner), budgets, in: $0)
         }
         return SQLRunDeparture(head: head, session: session)
       } catch {
@@ -88,7 +88,7 @@ extension SQLStore: RunCopying {
   }
 
   private static func head(
-    of row: Int64, _ run: RunID, copy: Int, _ steps: [ChunkStep], in connection: Connection
+    of row: Int64, _ run: RunID, copy: Int, _ budgets: [Budget], in connection: Connection
   ) throws -> RunHead {
     let table = CopiedTables.run
     let count = table.columns.count
@@ -115,7 +115,7 @@ extension SQLStore: RunCopying {
       """, .integer(row)
     ) { found in
       let step = ChunkStep(rawValue: found.text(0))
-      guard steps.contains(step) else { return }
+      guard budgets.contains(Budget(step)) else { return }
       head.waits[step] = StoredWait(
         untilColumn: found.optionalInt(1), reason: found.optionalText(2), lengthColumn: found.optionalInt(3))
     }

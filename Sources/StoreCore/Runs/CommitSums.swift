@@ -135,7 +135,7 @@ struct RunFacts {
   let request: RunRequest?
   /// Intents of the run so far.
   var attempts: Int
-  /// Waits that the service asked any run of this store for, by step: its budgets are common.
+  /// Waits that the service asked any run of this store for, by step or budget: its budgets are common.
   var waits: [ChunkStep: StoredWait]
   /// Whether a chunk of the run was ever divided.
   var hasPieces: Bool

@@ -447,7 +447,7 @@ final class SQLRunSession: RunSession {
             untilColumn: $0.optionalInt(1), reason: $0.optionalText(2), lengthColumn: $0.optionalInt(3))
         )
       })
-    where settings.profile.steps.contains(step) {
+    where settings.profile.budgets.contains(Budget(step)) {
       facts.waits[step] = wait
     }
     return facts

@@ -167,6 +167,10 @@ struct CopyScene {
           code: "index_cap", message: nil, isCounted: false, event: .refused))
     }
     try await session.remember(StoredWait(until: Self.start + .seconds(90), reason: "index"), of: .index)
+    // The longer one is what reports show.
+    try await session.remember(
+      StoredWait(until: Self.start + .seconds(120), reason: "reading"),
+      of: ChunkStep(ServiceProfile.v1_3.readingBudget))
     try await session.release(as: .paused(.signal, detail: nil), at: Self.start + .seconds(10))
     return session.run
   }

@@ -45,6 +45,8 @@ import Testing
     #expect(service.steps == [.upload, .index])
     #expect(
       service.budgets == Budgets(sending: [Budget(.index), Budget(.upload)], reading: Budget("reading")))
+    // Waits are kept by these names.
+    #expect(Set(service.budgets.sending + [service.budgets.reading]) == Set(ServiceProfile.v1_3.budgets))
     #expect(service.firstGoesAlone)
     #expect(service.pollLimit == 50)
     #expect(service.division(of: 0..<4, because: .refused) == nil)

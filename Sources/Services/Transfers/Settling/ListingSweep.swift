@@ -124,11 +124,11 @@ struct ListingSweep {
     guard await gate.enter() else { throw .stopped }
     do throws(ListingFailure) {
       let listed = try await api.listTasks(index: index, page: page)
-      gate.leave(isThrottled: false, asked: nil)
+      await gate.leave(isThrottled: false, asked: nil)
       return listed
     } catch {
       let (isThrottled, asked) = error.throttling
-      gate.leave(isThrottled: isThrottled, asked: asked)
+      await gate.leave(isThrottled: isThrottled, asked: asked)
       throw .unavailable(error.reason)
     }
   }
