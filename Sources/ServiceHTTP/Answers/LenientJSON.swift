@@ -1,3 +1,5 @@
+internal import BatchDomain
+
 /// A JSON value of any shape, for answers whose shape is not to be relied on.
 ///
 /// Foundation's `JSONDecoder` rejects a whole body for one value that no Swift type holds: a number like `1e999`, or half of
@@ -44,6 +46,38 @@ package enum LenientJSON: Sendable, Equatable {
   package var string: String? {
     guard case .string(let text) = self else { return nil }
     return text
+  }
+
+  /// The value as JSON without white space, the members of objects by name: equal values are equal texts.
+  var text: String {
+    var bytes: [UInt8] = []
+    append(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private func append(to bytes: inout [UInt8]) {
+    switch self {
+    case .object(let members):
+      bytes.append(UInt8(ascii: "{"))
+      for (place, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+        if place > 0 { bytes.append(UInt8(ascii: ",")) }
+        JSONString.append(Array(member.key.utf8), to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        member.value.append(to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "}"))
+    case .array(let values):
+      bytes.append(UInt8(ascii: "["))
+      for (place, value) in values.enumerated() {
+        if place > 0 { bytes.append(UInt8(ascii: ",")) }
+        value.append(to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "]"))
+    case .string(let text): JSONString.append(Array(text.utf8), to: &bytes)
+    case .number(let digits): bytes.append(contentsOf: digits.utf8)
+    case .boolean(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
+    case .null: bytes.append(contentsOf: "null".utf8)
+    }
   }
 }
 

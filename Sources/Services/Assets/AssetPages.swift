@@ -48,17 +48,26 @@ package struct AssetPages: Sendable {
     guard let json = LenientJSON.parse(body), let id = id(of: json) else {
       throw UnreadablePage("the indexed asset has no usable `_id`")
     }
-    return indexedAsset(id, json)
+    return indexedAsset(id, json, besides: Self.documented)
   }
 
-  private func indexedAsset(_ id: String, _ row: LenientJSON) -> IndexedAssetRow {
+  /// The members of an indexed asset (SDK 1.3.6); none is for the reason of a failure.
+  private static let documented: Set = [
+    "_id", "asset_id", "created_at", "embedding", "hls", "index", "index_id", "indexed_at", "status",
+    "system_metadata", "thumbnail", "transcription", "updated_at", "user_metadata",
+  ]
+
+  private func indexedAsset(
+    _ id: String, _ row: LenientJSON, besides documented: Set<String>? = nil
+  ) -> IndexedAssetRow {
     let status = row["status"]?.string
     return IndexedAssetRow(
       id: id, asset: row["asset_id"]?.string,
       index: row["index"]?["_id"]?.string.map { IndexID($0) },
       createdAt: row["created_at"]?.string.flatMap(LenientTimestamp.parse),
       status: status.map { scrubber.scrub($0) },
-      reason: status == "failed" ? VideoStatus.reason(in: row, scrubber: scrubber) : nil)
+      reason: status == "failed"
+        ? VideoStatus.reason(in: row, besides: documented, scrubber: scrubber) : nil)
   }
 
   /// An index.

@@ -103,6 +103,44 @@ struct AssetReadingTests {
       ])
   }
 
+  private func reason(_ body: String) async throws -> String? {
+    let (_, result) = try await read(HTTPAnswer.text(200, body)) {
+      service throws(ListingFailure) in try await service.indexedAsset("x1", in: "i1")
+    }
+    return try result.get().reason
+  }
+
+  @Test func `what is documented nowhere is the reason of what failed, where no member is known to say it`()
+    async throws
+  {
+    let failed = #""_id":"x1","status":"failed","updated_at":"2026-11-26","user_metadata":{"a":"b"}"#
+    let cause = #""cause":{"n":1e999,"text":"no \"audio\""}"#
+    #expect(
+      try await reason(#"{\#(failed),"stage":"probe",\#(cause),"detail":null}"#)
+        == #"{\#(cause),"stage":"probe"}"#)
+    let url = "https://h/x?X-Amz-Signature="
+    #expect(
+      try await reason(#"{\#(failed),"url":"\#(url)abcdef","key":"\#(testKey)"}"#)
+        == #"{"key":"[removed]","url":"\#(url)[removed]"}"#)
+    #expect(try await reason(#"{\#(failed),"stage":"probe","error":{"code":"c","message":"m"}}"#) == "m")
+    #expect(try await reason(#"{\#(failed),"error":"","cause":{"text":null},"causes":[{}]}"#) == nil)
+    #expect(try await reason(#"{"_id":"x1","status":"ready","stage":"probe"}"#) == nil)
+    // A row of a list is not all that the service says of it, and leaves the reason to be asked for.
+    let (_, list) = try await read(HTTPAnswer.text(200, #"{"data":[{\#(failed),"stage":"probe"}]}"#)) {
+      service throws(ListingFailure) in try await service.indexedAssets(in: "i1", page: 1)
+    }
+    #expect(try list.get().rows.map(\.reason) == [nil])
+  }
+
+  @Test(arguments: ["", "."])
+  func `such a reason is kept up to 2 KiB of whole characters`(shift: String) async throws {
+    let cause = #"{"cause":"\#(shift)"# + String(repeating: "é", count: 5_000) + #""}"#
+    let body = #"{"_id":"x1","status":"failed","# + cause.dropFirst()
+    let reason = try #require(try await reason(body))
+    #expect(cause.hasPrefix(reason))
+    #expect((2_047...2_048).contains(reason.utf8.count))
+  }
+
   @Test func `an index is described`() async throws {
     let body = """
       {"_id":"i1","index_name":"n","models":[{"model_name":"marengo3.0","model_options":["visual"]}],

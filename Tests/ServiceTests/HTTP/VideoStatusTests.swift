@@ -27,6 +27,8 @@ struct VideoStatusTests {
   @Test(
     arguments: [
       (#"{"error":{"message":"no audio"}}"#, "no audio"), (#"{"error":"no audio"}"#, "no audio"),
+      (#"{"error":{"code":"video_failed","message":"no audio"}}"#, "no audio"),
+      (#"{"failure_reason":"no audio"}"#, "no audio"),
       (#"{"error_message":"no audio"}"#, "no audio"), (#"{"error":null,"message":"m"}"#, "m"),
       (#"{"reason":"r"}"#, "r"), (#"{"error":"  "}"#, nil), (#"{"error":{"code":1}}"#, nil), ("{}", nil),
       (#"{"error":"key \#(testKey)"}"#, "key [redacted]"),
