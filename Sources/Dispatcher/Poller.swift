@@ -19,6 +19,9 @@ struct Poller {
   static let longestDelay: Duration = .seconds(30)
   /// Looks in a row that find nothing of a chunk after which it is taken to be gone.
   static let absencesUntilGone = 2
+  /// How often a refused step is sent again although the one before it is done: the part of the service that refused it may
+  /// not know that yet.
+  static let repeatsOfRefused = 2
   /// Characters of the service's word for how far it is that are shown.
   static let longestStatus = 40
   /// Such words that a pause names at most.
@@ -233,6 +236,14 @@ struct Poller {
   private func refuse(
     _ chunk: ProcessingChunk, at step: ChunkStep, _ refusal: ProcessingChunk.Refusal, _ state: inout State
   ) async throws {
+    guard
+      refusal.repeats >= Self.repeatsOfRefused || chunk.countedAttempts + 1 >= session.settings.maxAttempts
+    else {
+      let wait = BackOff.chunk.wait(afterFailures: refusal.repeats, unit: random.nextUnit())
+      return try await record(
+        chunk, .requeued, next: step, isCounted: true, readyAt: clock.now() + wait, status: refusal.status,
+        code: refusal.code, message: refusal.message, &state)
+    }
     let text = refusal.code ?? refusal.status.map { "HTTP \($0)" }
     try await record(
       chunk, .refused, next: step, status: refusal.status, code: refusal.code, message: refusal.message,

@@ -354,7 +354,7 @@ struct SteppedRunTests {
   }
 
   @Test(
-    "a refusal that means \"not ready\" is a wait, however often it comes; it stands once the step before is done"
+    "a refusal that means \"not ready\" is a wait, however often it comes; once the step before is done, the third stands"
   )
   func notReady() async throws {
     let scene = try await scene(items: 2)
@@ -370,15 +370,34 @@ struct SteppedRunTests {
     #expect(try await scene.summary().counts.items(in: .accepted) == 2)
     #expect(service.requests(.upload, ChunkNumber(0)) == 1)
 
+    // The service may say that the step is done before it takes the next one.
+    let late = try await self.scene(items: 2)
+    let behind = SteppedService.answering { step, chunk, request in
+      step == .index && chunk.rawValue == 0 && request < 2
+        ? .refuse("not_ready", isAboutItem: false) : .take()
+    }
+    #expect(try await late.run(module: behind) == .finished)
+    #expect(try await late.summary().counts.items(in: .accepted) == 2)
+    #expect(behind.requests(.upload, ChunkNumber(0)) == 1)
+
     let other = try await self.scene(items: 2)
     let firm = SteppedService.answering { step, chunk, _ in
       step == .index && chunk.rawValue == 0 ? .refuse("not_ready", isAboutItem: false) : .take()
     }
     #expect(try await other.run(module: firm) == .finished)
     #expect(try await other.summary().counts.items(in: .rejected) == 1)
-    #expect(firm.requests(.index, ChunkNumber(0)) == 1)
-    #expect(try await isSound(scene))
-    #expect(try await isSound(other))
+    #expect(firm.requests(.index, ChunkNumber(0)) == 3)
+    // A retry finds out with one more request that nothing has changed.
+    let heir = try await other.store.take(other.session.run, isCancelling: false, at: other.clock.now())
+    _ = try await heir.retry([.rejected])
+    #expect(try await other.run(module: firm, of: heir) == .finished)
+    #expect(try await other.summary().counts.items(in: .rejected) == 1)
+    #expect(firm.requests(.index, ChunkNumber(0)) == 4)
+
+    let last = try await self.scene(items: 2) { $0.maxAttempts = 1 }
+    #expect(try await last.run(module: firm) == .finished)
+    #expect(try await last.summary().counts.items(in: .rejected) == 1)
+    for scene in [scene, late, other, last] { #expect(try await isSound(scene)) }
   }
 
   @Test(

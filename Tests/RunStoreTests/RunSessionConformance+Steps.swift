@@ -130,6 +130,22 @@ extension RunSessionConformance {
     #expect(moved == StateCounts())
     #expect(try await session.processingChunks(after: nil, limit: 5).first?.refusal == nil)
     #expect(try await session.standing().begunChunks == 1)
+    // It is done, and the step after is sent again: refusals of that kind are counted.
+    for repeats in 0...2 {
+      let looked = try #require(try await session.processingChunks(after: nil, limit: 5).first)
+      _ = try await session.record(
+        repeats == 0
+          ? ProcessingResult(of: looked, at: start + .seconds(5), event: .stepDone, nextStep: .index)
+          : ProcessingResult(
+            of: looked, at: start + .seconds(5), event: .requeued, nextStep: .index, isCounted: true))
+      let again = try claimed(await session.claim(.index, at: start + .seconds(6)))
+      #expect(again.countedAttempts == repeats)
+      var refused = result(again, .content, .stepReopened)
+      refused.nextStep = .upload
+      _ = try await session.record(refused)
+      let refusal = try await session.processingChunks(after: nil, limit: 5).first?.refusal
+      #expect(refusal?.repeats == repeats)
+    }
   }
 
   func budgetsAreApart() async throws {

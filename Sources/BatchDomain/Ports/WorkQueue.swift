@@ -290,12 +290,15 @@ package struct ProcessingChunk: Sendable, Equatable {
     package var code: String?
     /// The service's message.
     package var message: String?
+    /// Refusals of that step before it after which the step was sent again, since this one was done.
+    package var repeats: Int
 
     /// A refusal as it was recorded.
-    package init(status: Int?, code: String?, message: String?) {
+    package init(status: Int?, code: String?, message: String?, repeats: Int = 0) {
       self.status = status
       self.code = code
       self.message = message
+      self.repeats = repeats
     }
   }
 

@@ -7,7 +7,9 @@ extension SQLRunSession {
         """
         SELECT c.number, c.attempts, c.step, c.index_id, c.first_item, c.item_count, c.last_at, c.counted_attempts,
                c.last_outcome, c.last_status, c.last_code, c.last_message,
-               \(Self.making("external_id")), \(Self.making("url_ends_at"))
+               \(Self.making("external_id")), \(Self.making("url_ends_at")),
+               (SELECT count(*) FROM attempt AS r
+                WHERE r.run = c.run AND r.chunk = c.number AND r.step <> c.step AND r.outcome = 'content' AND r.counted = 1)
         FROM chunk AS c INDEXED BY chunk_open
         WHERE c.run = ? AND c.state = 'processing' AND c.state <> 'accepted' AND c.state <> 'split'
           AND c.state <> 'cancelled' AND +c.number > ?
@@ -24,7 +26,8 @@ extension SQLRunSession {
           countedAttempts: $0.int(7),
           refusal: isRefused
             ? ProcessingChunk.Refusal(
-              status: $0.optionalInt(9), code: $0.optionalText(10), message: $0.optionalText(11)) : nil)
+              status: $0.optionalInt(9), code: $0.optionalText(10), message: $0.optionalText(11),
+              repeats: $0.int(14)) : nil)
       }
     }
   }
