@@ -55,10 +55,16 @@ class Sweep:
         self.address = (await self.simulator.stdout.readline()).decode().strip()
         self.proxy = Proxy(self.cluster.socket, {"w": os.path.join(self.folder, "s", ".s.PGSQL.5432")})
         await self.proxy.start()
-        self.cluster.sql("CREATE DATABASE sweep")
+        self.renew(of="template0")
         ended = await self.run(["migrate"])
         if ended[0] != 0:
             raise RuntimeError(f"migrate: {ended}")
+        self.cluster.sql("ALTER DATABASE sweep RENAME TO migrated")
+
+    def renew(self, of="migrated"):
+        """Each run has a database of its own: what the server sends grows with the runs that it knows, and would stay ahead of n."""
+        self.cluster.sql("DROP DATABASE IF EXISTS sweep WITH (FORCE)")
+        self.cluster.sql(f"CREATE DATABASE sweep TEMPLATE {of}")
 
     async def run(self, arguments, proxied=False, **variables):
         """The status of a process, and what it said."""
@@ -85,17 +91,23 @@ class Sweep:
             return None, "did not end"
         return process.returncode, output.decode()
 
+    @staticmethod
+    def object(name, item):
+        """The service knows a video by its file name, and keeps those of the runs before, which no database has any more."""
+        return f"s3://media-west/{name}/{name}-{item}.mp4"
+
     def manifest(self, name):
         path = os.path.join(self.folder, f"{name}.jsonl")
         with open(path, "w", encoding="utf-8") as file:
             for item in range(ITEMS):
-                line = {"index_id": INDEX, "language": "en", "object": f"s3://media-west/{name}/{item}.mp4"}
+                line = {"index_id": INDEX, "language": "en", "object": self.object(name, item)}
                 file.write(json.dumps(line) + "\n")
         return path
 
     async def play(self, scene, way, count):
         """One run, cut after so many bytes; says whether there were so many."""
         name = f"{scene}-{way}-{count}"
+        self.renew()
         submit = ["submit", self.manifest(name), "--base-url", self.address, "--chunk-size", "4", "--concurrency", "1"]
         submit += ["--settle-delay", "100ms", "--settle-grace", "1s", "--timeout", "3s"]
         cut = {"do": "cut-after", way: count, "name": "w"}
@@ -118,7 +130,7 @@ class Sweep:
             again = ["resume", "latest"] if await self.is_there(name) else submit
             said.append(await self.run(again))
         taken = self.read_ledger()
-        counts = [taken[f"s3://media-west/{name}/{item}.mp4"] for item in range(ITEMS)]
+        counts = [taken[self.object(name, item)] for item in range(ITEMS)]
         verified = await self.run(["verify", "latest"])
         if said[-1][0] != 0 or counts != [1] * ITEMS or verified[0] != 0:
             self.failures.append(f"{name}: taken {counts}, verify {verified}, processes {said}")
