@@ -98,7 +98,7 @@ struct AuditTests {
     Damage(
       name: "a chunk has the largest number of items, and another one is in its state",
       sql: "UPDATE chunk SET item_count = 9223372036854775807 WHERE number = 9", check: .totals,
-      row: "the tally of state split", says: "expected 2 and 9223372036854775807"),
+      row: "the tally of state split", says: "expected 2 and 9,223,372,036,854,775,807"),
     Damage(
       name: "a child begins at the largest number",
       sql: "UPDATE chunk SET first_item = 9223372036854775807 WHERE number = 11", check: .children,
