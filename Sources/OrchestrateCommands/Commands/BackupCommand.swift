@@ -8,14 +8,15 @@ struct BackupCommand: Subcommand {
     commandName: "backup", abstract: "Copy the database to a file and check the copy.",
     discussion: """
       The copy is the database as it is at one moment, also while runs are sent. It takes the place of the file only once \
-      it is complete and was checked; only its owner may read it.
+      it is complete and was checked; only its owner may read it. An earlier backup is replaced; a database is not, and \
+      neither is a backup that runs were sent from since.
 
       EXAMPLES
         orchestrate backup /mnt/backup/orchestrate.db
         orchestrate report latest --db /mnt/backup/orchestrate.db
       """)
 
-  @Argument(help: "The file to write; a file that is there is replaced.")
+  @Argument(help: "The file to write; an earlier backup is replaced.")
   var file: String
 
   @Option(help: "Format of the result on standard output.")
@@ -35,10 +36,12 @@ struct BackupCommand: Subcommand {
     }
     let path = try context.path(file)
     let place = try AtomicFile(
-      at: path, beside: database, random: context.random, called: "the backup", isPrivate: true)
+      at: path, beside: database, random: context.random, called: "the backup", isPrivate: true,
+      isDatabase: true)
+    try StoreOpener.checkPlace(ofCopyAt: place.path)
     let copy = try await StoreOpener.copy(
       database, to: place.part, called: path, at: { context.clock.now() })
-    try place.finish()
+    try StoreOpener.putCopy(at: place.path) { try place.finish() }
     let digest = copy.digest.map { byte in
       (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }.joined()

@@ -7,7 +7,8 @@ import Reporting
 /// The part that is being written has a random name, `PATH.RANDOM.part`, and a lock: a process id is the same again after a
 /// restart of a container. Parts that nobody has locked were left by processes that died, and are removed.
 final class AtomicFile {
-  private let path: String
+  /// Where the file is once it is complete, at the end of all links.
+  let path: String
   /// Where the file is while it is written.
   let part: String
   private let thing: String
@@ -23,10 +24,11 @@ final class AtomicFile {
   ///   - random: where the name of the part comes from.
   ///   - thing: what messages call the file.
   ///   - isPrivate: whether only the user may read it, whatever the mask of the process says.
-  /// - Throws: ``CommandFailure``.
+  ///   - isDatabase: whether the file is a database itself, whose place the caller looks at; any other takes the place of none.
+  /// - Throws: ``CommandFailure``, ``StoreError``.
   init(
     at path: String, beside database: String?, random: any RandomSource, called thing: String = "--output",
-    isPrivate: Bool = false
+    isPrivate: Bool = false, isDatabase: Bool = false
   ) throws {
     let name = VisibleText.escape(path)
     guard path != "-" else {
@@ -44,6 +46,11 @@ final class AtomicFile {
       throw CommandFailure(
         .badInput, code: "output_not_a_file", "\(thing) \(name) exists and is not a regular file",
         remedy: isPrivate ? "name a file" : "name a file, or leave --output out to write to standard output")
+    }
+    guard try !DatabaseFiles.belong(path), try isDatabase || !StoreOpener.isDatabase(at: path) else {
+      throw CommandFailure(
+        .badInput, code: "output_is_database", "\(thing) \(name) is a file of another database",
+        remedy: "name another file")
     }
     // Beside the file itself, which a link stays a link to.
     let place = Self.isLink(path) ? DatabaseFiles.resolved(path) : path
@@ -140,8 +147,7 @@ final class AtomicFile {
 
   /// Removes a part, and what SQLite keeps beside one that it writes a database into.
   private static func discard(_ part: String) {
-    unlink(part)
-    unlink(part + "-journal")
+    for ending in ["", "-journal", "-wal", "-shm"] { unlink(part + ending) }
   }
 
   private static func isLink(_ path: String) -> Bool {
@@ -214,12 +220,23 @@ final class AppendedFile: TextSink {
 
 /// The files of a database: closing any of them beside SQLite drops SQLite's locks, so no command opens one.
 enum DatabaseFiles {
+  /// Ends of the names of the files beside a database.
+  private static let endings = ["-wal", "-shm", "-journal", ".lock"]
+
+  /// Whether a path is that of a file beside some database, which need not be there.
+  static func belong(_ path: String) throws -> Bool {
+    let place = resolved(path)
+    return try endings.contains { ending in
+      try place.hasSuffix(ending) && StoreOpener.isDatabase(at: String(place.dropLast(ending.count)))
+    }
+  }
+
   /// Whether a path is one of them, or would be once the database is there.
   static func contain(_ path: String, of database: String) -> Bool {
     let place = resolved(path)
     // The files beside a database are beside what a link to it leads to.
     let places = [database, resolved(database)]
-    return ["", "-wal", "-shm", "-journal", ".lock"].contains { ending in
+    return ([""] + endings).contains { ending in
       places.contains { main in
         let file = main + ending
         if let here = FileIdentity(path: path) { return here == FileIdentity(path: file) }

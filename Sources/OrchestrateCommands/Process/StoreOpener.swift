@@ -80,6 +80,42 @@ enum StoreOpener {
     return try await SQLiteStore.copy(place, to: copy, called: name, at: now)
   }
 
+  /// Whether a file is an SQLite database.
+  ///
+  /// - Throws: ``StoreError`` for one that this user may not read.
+  static func isDatabase(at path: String) throws -> Bool { try CopyPlace.isDatabase(path) }
+
+  /// Refuses a place for a copy where a database is, or a backup that somebody worked with.
+  ///
+  /// - Throws: ``CommandFailure``, ``StoreError``.
+  static func checkPlace(ofCopyAt place: String) throws {
+    try refuse(try CopyPlace(place).obstacle(), at: place)
+  }
+
+  /// Puts a complete copy in its place, as ``CopyPlace/fill(_:)`` does.
+  ///
+  /// - Throws: ``CommandFailure``, ``StoreError``, and what `move` throws.
+  static func putCopy(at place: String, _ move: () throws -> Void) throws {
+    try refuse(try CopyPlace(place).fill(move), at: place)
+  }
+
+  private static func refuse(_ obstacle: CopyPlace.Obstacle?, at place: String) throws {
+    switch obstacle {
+    case nil: return
+    case .database:
+      throw CommandFailure(
+        .badInput, code: "output_is_database",
+        "\(VisibleText.escape(place)) is a database, or a backup that somebody worked with, and what it records "
+          + "would be lost",
+        remedy: "name another file, or move that one away, together with its -wal and -shm")
+    case .log(let file):
+      throw CommandFailure(
+        .badInput, code: "output_is_database",
+        "\(VisibleText.escape(file)) is the log of another database and would be taken for one of the backup",
+        remedy: "name another file, or move the log back to its database")
+    }
+  }
+
   /// Brings a database on PostgreSQL to the schema of this program.
   ///
   /// - Parameter isDry: only counts the steps.

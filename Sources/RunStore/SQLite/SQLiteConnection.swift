@@ -210,7 +210,8 @@ final class SQLiteConnection: SQLEngine {
   ///
   /// - Parameters:
   ///   - name: what messages call the copy; `nil` for its path.
-  ///   - mark: makes the mark of the copy, once nothing that comes later is in it; `nil` leaves it without one.
+  ///   - mark: makes the mark of the copy, once nothing that comes later is in it; `nil` leaves it without one, and with a
+  ///     write-ahead log where the database has one.
   func backUp(to copy: String, called name: String? = nil, mark: (() -> Int)? = nil) throws(StoreError) {
     var opened: OpaquePointer?
     defer { sqlite3_close_v2(opened) }
@@ -228,7 +229,9 @@ final class SQLiteConnection: SQLEngine {
     sqlite3_backup_finish(backup)
     guard code == SQLITE_DONE else { throw failure(code) }
     guard let mark else { return }
-    code = sqlite3_exec(opened, "PRAGMA user_version = \(mark())", nil, nil, nil)
+    // The log is switched on for good by whoever works with the copy: that is how ``CopyPlace`` tells one that nobody did.
+    code = sqlite3_exec(
+      opened, "PRAGMA journal_mode = DELETE; PRAGMA user_version = \(mark())", nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code) }
   }
 

@@ -138,6 +138,51 @@ struct BackupCommandTests {
     try await store.close()
   }
 
+  @Test("a backup takes the place of yesterday's, which somebody looked at, and nothing of that is left")
+  func nightly() async throws {
+    let stage = try CommandStage()
+    _ = try await stage.planRun()
+    let file = stage.folder.file("backup.db")
+    #expect(try await stage.run(BackupCommand.self, file) == .done)
+    #expect(try await stage.run(ReportCommand.self, "latest", "--db", file) == .done)
+    stage.clock.advance(by: .seconds(86_400))
+    let run = try await stage.planRun()
+    #expect(try await stage.run(BackupCommand.self, file) == .done, "\(stage.diagnostics.written)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: stage.folder.path)
+    #expect(names.filter { $0.hasPrefix("backup.db") } == ["backup.db"])
+    let copied = try await SQLiteStore.openForReading(path: file)
+    #expect(try await copied.summary(of: run).run == run)
+    try await copied.close()
+  }
+
+  @Test("another database is not replaced, nor a backup that was worked with, nor a log of either")
+  func kept() async throws {
+    let stage = try CommandStage()
+    _ = try await stage.planRun()
+    let file = stage.folder.file("backup.db")
+    #expect(try await stage.run(BackupCommand.self, file) == .done)
+    let used = try await SQLiteStore.open(path: file, now: stage.clock.now())
+    let session = try await PlannedItems.plan(
+      (0..<3).map { PlannedItems.source($0) }, chunkSize: 3, in: used, at: stage.clock.now())
+    try await session.release(as: .paused(.signal, detail: nil), at: stage.clock.now())
+    try await used.close()
+    let other = stage.folder.file("other.db")
+    let live = try await SQLiteStore.open(path: other, now: stage.clock.now())
+    for path in [file, other, other + "-wal", other + ".lock"] {
+      #expect(try await stage.run(BackupCommand.self, path, "--format", "json") == .badInput, "\(path)")
+    }
+    #expect(stage.output.written.contains("output_is_database"), "\(stage.output.written)")
+    try await live.close()
+    let kept = try await SQLiteStore.openForReading(path: file)
+    #expect(try await kept.summary(of: session.run).run == session.run)
+    try await kept.close()
+    // Its log alone would be taken for that of the backup.
+    try FileManager.default.removeItem(atPath: file)
+    _ = try stage.folder.write("changes", to: "backup.db-wal")
+    #expect(try await stage.run(BackupCommand.self, file) == .badInput)
+    #expect(!FileManager.default.fileExists(atPath: file))
+  }
+
   @Test("of a damaged store no copy takes the place of an older one")
   func damaged() async throws {
     let stage = try CommandStage()

@@ -1,5 +1,7 @@
 import BatchDomain
 import Foundation
+import RunStore
+import StoreCore
 import TestSupport
 import Testing
 
@@ -98,16 +100,31 @@ struct AtomicFileTests {
   @Test("what SQLite keeps beside a part is removed with it, of a dead process, too")
   func journals() throws {
     let folder = try TemporaryFolder()
-    for name in ["report.html.00000000000000ff.part", "report.html.00000000000000ff.part-journal"] {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+      let name = "report.html.00000000000000ff.part" + ending
       _ = try folder.write("x", to: name)
     }
     do {
       let given = try file(folder, 1)
-      _ = try folder.write("x", to: "report.html.0000000000000001.part-journal")
+      _ = try folder.write("x", to: "report.html.0000000000000001.part-wal")
       #expect(try names(folder).count == 2)
       withExtendedLifetime(given) {}
     }
     #expect(try names(folder) == [])
+  }
+
+  @Test("no database is replaced, nor a file that belongs to one", arguments: ["", "-wal", "-shm", ".lock"])
+  func database(ending: String) async throws {
+    let folder = try TemporaryFolder()
+    let other = folder.file("report.html")
+    try await SQLiteStore.open(path: other, now: Timestamp(milliseconds: 1)).close()
+    let before = try Data(contentsOf: URL(fileURLWithPath: other))
+    let error = #expect(throws: CommandFailure.self) {
+      try AtomicFile(
+        at: other + ending, beside: folder.file("store.db"), random: Repeating(numbers: ManualNumbers([1])))
+    }
+    #expect(error?.code == "output_is_database")
+    #expect(try Data(contentsOf: URL(fileURLWithPath: other)) == before)
   }
 
   @Test("- is no file")
