@@ -80,6 +80,11 @@ struct CopyTests {
       let name = document["to"] as? String ?? "?"
       #expect(refused.diagnostics.contains("was copied to \(name) on "), "\(words): \(refused.diagnostics)")
     }
+    let repeated = try await places.scene.submit(try places.scene.manifest(Self.items))
+    #expect(repeated.status == 2 && repeated.diagnostics.contains("which was copied to "), "\(repeated.diagnostics)")
+    #expect(repeated.diagnostics.contains("orchestrate resume \(id) --db "), "\(repeated.diagnostics)")
+    // Either would send what is sent there.
+    #expect(!repeated.diagnostics.contains("--again") && !repeated.diagnostics.contains("export"))
     let resumed = try await places.call(["resume", id, "--db", places.other, "--format", "json"])
     #expect(resumed.status == 0, "\(resumed.diagnostics)")
     #expect(places.scene.timesTaken(Self.items) == [1])

@@ -162,6 +162,14 @@ extension PlannedSubmission {
         remedy: "--new-only sends what is new, \(again)")
     }
     let run = try await store.summary(of: earlier)
+    guard run.reason != .copied else {
+      let there = VisibleText.escape(RunCommands(run: earlier, database: run.detail).resume)
+      return CommandFailure(
+        .badInput, code: "already_submitted",
+        "manifest \(name) was already submitted to \(settings.baseURL) as run \(earlier), which was copied to "
+          + "\(VisibleText.escape(run.detail ?? "another database")) and goes on there",
+        remedy: "`\(there)` resumes it")
+    }
     let remedy: Remedy =
       switch run.state {
       case .cancelled:
