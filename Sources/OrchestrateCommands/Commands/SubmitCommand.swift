@@ -96,7 +96,7 @@ struct SubmitCommand: Subcommand {
     if detach, resolved.values.tracks || resolved.values.notices != NoticeTargets() {
       context.note("warning: a worker sends this run: nothing tracks it afterwards, and nobody is notified")
     }
-    let access = detach ? nil : try await access(resolved, context)
+    let access = detach ? nil : try await access(resolved, manifest: path, context)
     // Opened before the store is, so that a mistyped path leaves nothing behind; a run that goes on needs no manifest.
     let opened = continues || named.areSeveral ? nil : try ManifestSource(path: path)
     if !continues, named.areSeveral { _ = try named.files() }
@@ -133,10 +133,12 @@ struct SubmitCommand: Subcommand {
     let route: ServiceRoute
   }
 
-  private func access(_ resolved: ResolvedSettings, _ context: ProcessContext) async throws -> Access {
+  private func access(
+    _ resolved: ResolvedSettings, manifest: String, _ context: ProcessContext
+  ) async throws -> Access {
     let key = try await KeySource.key(
       commandLineFile: sending.layer.values.apiKeyFile, jobFile: resolved.values.apiKeyFile,
-      environment: context.environment)
+      environment: context.environment, besides: manifest)
     let route = try context.route(to: resolved.settings.baseURL)
     try await ServiceConnections.requireCredentials(resolved.settings, in: context)
     try OpenFileLimit.requireRoom()

@@ -11,15 +11,18 @@ enum KeySource {
 
   /// Finds the key. A pipe is read to its end, off the shared task pool: the command that writes it may take its time.
   ///
+  /// - Parameter manifest: the path of the manifest, or `-` for standard input; `nil` where none is read. The key is not read from
+  ///   there.
   /// - Throws: ``CommandFailure`` with status 2 when there is none, ``ServiceHTTPError`` when it cannot be one.
   static func key(
-    commandLineFile: String?, jobFile: String?, environment: [String: String]
+    commandLineFile: String?, jobFile: String?, environment: [String: String], besides manifest: String? = nil
   ) async throws -> APIKey {
     if let commandLineFile {
-      return try await KeyFile(path: HomePath.expand(commandLineFile, home: environment["HOME"])).key()
+      let path = try HomePath.expand(commandLineFile, home: environment["HOME"])
+      return try await KeyFile(path: path).key(besides: manifest)
     }
     if let key = environment[variable], !key.isEmpty { return try self.key(key, in: "$\(variable)") }
-    if let jobFile { return try await KeyFile(path: jobFile).key() }
+    if let jobFile { return try await KeyFile(path: jobFile).key(besides: manifest) }
     throw CommandFailure(
       .badInput, code: "key_missing", "there is no API key: \(variable) is not set",
       remedy: "set \(variable), or name a file that holds the key with --api-key-file")
@@ -53,10 +56,29 @@ struct KeyFile {
 
   /// Reads the key.
   ///
-  /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, ``ServiceHTTPError`` when what is in it
-  ///   cannot be a key.
-  func key() async throws -> APIKey {
-    try KeySource.key(try await text(), in: "the file \(VisibleText.escape(path))")
+  /// - Parameter manifest: the path of the manifest, or `-`; `nil` where none is read.
+  /// - Throws: ``CommandFailure`` with code `key_unreadable` and the reason, or `manifest_is_input`; ``ServiceHTTPError`` when what
+  ///   is in it cannot be a key.
+  func key(besides manifest: String? = nil) async throws -> APIKey {
+    try refuse(manifest)
+    let text = try await text()
+    // JSON in one line without a space would be sent as it is.
+    guard let first = text.first(where: { !$0.isWhitespace }), first != "{", first != "[" else {
+      throw failure("it begins as JSON does")
+    }
+    return try KeySource.key(text, in: "the file \(VisibleText.escape(path))")
+  }
+
+  /// Refuses to read the key from where the manifest is: one of the two would be empty, or would be the other.
+  private func refuse(_ manifest: String?) throws {
+    guard let manifest, let file = FileIdentity(path: path),
+      file == FileIdentity(path: manifest == "-" ? "/dev/stdin" : manifest)
+    else { return }
+    throw CommandFailure(
+      .badInput, code: "manifest_is_input",
+      (manifest == "-" ? "standard input" : "the file \(VisibleText.escape(path))")
+        + " is both the manifest and the API key",
+      remedy: "set \(KeySource.variable), or name another file that holds the key with --api-key-file")
   }
 
   /// Reads a secret of one word: what stands between white space.

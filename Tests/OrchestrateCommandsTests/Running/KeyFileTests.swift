@@ -63,6 +63,26 @@ struct KeyFileTests {
     #expect(await outcome("").hasSuffix("this is not a path"))
   }
 
+  @Test("the manifest is not read as the key", arguments: ["-", "file"])
+  func manifest(given: String) async throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write(Self.key, to: "key")
+    let (manifest, key) = given == "-" ? ("-", "/dev/stdin") : (file, folder.file("link"))
+    try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: file)
+    for (line, job) in [(key, nil), (nil, key)] as [(String?, String?)] {
+      let error = await #expect(throws: CommandFailure.self) {
+        try await KeySource.key(commandLineFile: line, jobFile: job, environment: [:], besides: manifest)
+      }
+      #expect(error?.code == "manifest_is_input" && error?.status == .badInput)
+    }
+    // A key of its own is taken beside standard input.
+    _ = try await KeySource.key(commandLineFile: file, jobFile: nil, environment: [:], besides: "-")
+    for json in [#"{"index_id":"a"}"#, " [1]\n"] {
+      try folder.write(json, to: "json")
+      #expect(await outcome(folder.file("json")).hasSuffix("json: it begins as JSON does"))
+    }
+  }
+
   @Test("a pipe is read to its end, in as many pieces as it comes")
   func pipe() async throws {
     let folder = try TemporaryFolder()
