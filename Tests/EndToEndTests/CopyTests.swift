@@ -81,7 +81,9 @@ struct CopyTests {
       #expect(refused.diagnostics.contains("was copied to \(name) on "), "\(words): \(refused.diagnostics)")
     }
     let repeated = try await places.scene.submit(try places.scene.manifest(Self.items))
-    #expect(repeated.status == 2 && repeated.diagnostics.contains("which was copied to "), "\(repeated.diagnostics)")
+    #expect(
+      repeated.status == 2 && repeated.diagnostics.contains("which was copied to "), "\(repeated.diagnostics)"
+    )
     #expect(repeated.diagnostics.contains("orchestrate resume \(id) --db "), "\(repeated.diagnostics)")
     // Either would send what is sent there.
     #expect(!repeated.diagnostics.contains("--again") && !repeated.diagnostics.contains("export"))

@@ -35,7 +35,11 @@ package struct JobFile: Sendable, Equatable {
     _ bytes: [UInt8], path: String, home: String?
   ) throws(ConfigurationError) -> JobFile {
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ConfigurationError(.jobFileUnreadable, "job file \(ConfigurationError.quoted(path)) is not UTF-8")
+      let isWide = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+      throw ConfigurationError(
+        .jobFileUnreadable,
+        "job file \(ConfigurationError.quoted(path)) is \(isWide ? "UTF-16, expected UTF-8" : "not UTF-8")",
+        remedy: "save it as UTF-8, for example with iconv -f \(isWide ? "UTF-16" : "LATIN1") -t UTF-8")
     }
     // A byte order mark is no part of the text.
     let content = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text

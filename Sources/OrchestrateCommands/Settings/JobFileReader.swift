@@ -10,12 +10,19 @@ struct JobFileReader {
   private(set) var problems: [JobFileProblem] = []
 
   private let paths: JobPaths
+  private var unknownKeys = 0
 
   /// Nothing read yet.
   init(paths: JobPaths) { self.paths = paths }
 
   /// Reads a whole file.
   mutating func read(_ text: String) {
+    guard !Self.isManifest(text) else {
+      return add(
+        nil,
+        "this is a manifest, expected a job file; name the manifest without --job, or with manifest: in a job file"
+      )
+    }
     do {
       // The encoding is named because the parser would otherwise look into the environment, and print.
       guard let root = try Parser(yaml: text, encoding: .utf8).singleRoot() else {
@@ -29,17 +36,37 @@ struct JobFileReader {
             ? "the file is empty, expected keys such as manifest: videos.json"
             : "found \(Self.describe(root)), expected keys with values, such as manifest: videos.json")
       }
-      for (key, value) in mapping { read(key, value) }
+      for (key, value) in mapping {
+        read(key, value)
+        guard unknownKeys < Self.mostUnknownKeys else {
+          return add(
+            key.mark, "the rest is not read: \(unknownKeys) keys are unknown, and this is hardly a job file")
+        }
+      }
     } catch {
       problems.append(YAMLProblem.of(error))
     }
+  }
+
+  /// Unknown keys after which a file is not read on: each is compared with all known ones.
+  private static let mostUnknownKeys = 20
+
+  /// Whether a text is JSON with items in it.
+  private static func isManifest(_ text: String) -> Bool {
+    guard let first = text.first(where: { !$0.isWhitespace }), first == "{" || first == "[" else {
+      return false
+    }
+    return text.prefix(4_096).contains("\"index_id\"")
   }
 
   private mutating func read(_ key: Node, _ value: Node) {
     guard let name = key.scalar?.string else {
       return add(key.mark, "found \(Self.describe(key)) as a key, expected a word")
     }
-    guard let setting = SubmitSettings.setting(name) else { return add(key.mark, UnknownKey.message(name)) }
+    guard let setting = SubmitSettings.setting(name) else {
+      unknownKeys += 1
+      return add(key.mark, UnknownKey.message(name))
+    }
     // The value of an alias has the place of its anchor, which may be lines before the key.
     let place = Self.isBefore(value.mark, key.mark) ? key.mark : value.mark
     guard let list = value.sequence, setting.isList || setting.readWords != nil else {
@@ -184,9 +211,26 @@ enum YAMLProblem {
   }
 
   private static func words(_ context: YamlError.Context?, _ problem: String) -> String {
-    let words = [context?.text, problem].compactMap { $0 }.filter { !$0.isEmpty }
-    return VisibleText.escape(words.joined(separator: " "), cutAt: 200)
+    let words = [context?.text, problem].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+    let hint = hints.first { words.contains($0.words) }.map { "; " + $0.advice } ?? ""
+    return VisibleText.escape(words, cutAt: 200) + hint
   }
+
+  /// What to do about what libyaml says of values that are words for a person.
+  private static let hints: [(words: String, advice: String)] = [
+    ("alias", #"put a value that begins with * in quotes, such as "*.json""#),
+    ("scanning an anchor", "put a value that begins with & in quotes"),
+    (
+      "cannot start any token",
+      "put a value that begins with @, % or a back quote in quotes, and indent with spaces, not tabs"
+    ),
+    ("mapping values are not allowed", #"put a value that has ": " in it in quotes"#),
+    (
+      "block sequence entries are not allowed",
+      #"put a value that is - in quotes ("-"), and begin a list on the next line"#
+    ),
+    ("a tab character", "indent with spaces, not tabs"),
+  ]
 
   /// Line and column of a byte.
   private static func place(_ offset: Int?, in text: String) -> (line: Int, column: Int) {

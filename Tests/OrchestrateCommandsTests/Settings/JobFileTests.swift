@@ -204,6 +204,36 @@ struct JobFileTests {
     #expect(problems.first?.line == line, "\(problems)")
   }
 
+  @Test(arguments: [
+    ("manifest: *.json\n", #"begins with * in quotes, such as "*.json""#),
+    ("manifest: [*.json, b]\n", #"begins with * in quotes, such as "*.json""#),
+    ("name: *x\n", "begins with * in quotes"), ("manifest: &.json\n", "begins with & in quotes"),
+    ("name: @home\n", "begins with @, % or a back quote in quotes"),
+    ("name: `x`\n", "begins with @, % or a back quote in quotes"),
+    ("name: %x\n", "begins with @, % or a back quote in quotes"),
+    ("name: a: b\n", #"has ": " in it in quotes"#), ("manifest: -\n", #"is - in quotes ("-")"#),
+    ("manifest: a\n\tname: b\n", "indent with spaces, not tabs"),
+  ])
+  func valuesThatNeedQuotesAreToldSo(yaml: String, advice: String) {
+    #expect(problems(yaml).first?.message.contains(advice) == true, "\(problems(yaml))")
+  }
+
+  @Test(arguments: [
+    #"{"index_id":"a","object":"s3://b/c.mp4"}"#, #"[{"index_id":"a","object":"s3://b/c.mp4"}]"#,
+    "{\"object\":\"s3://b/c.mp4\",\"index_id\":\"a\"}\n{\"object\":\"s3://b/d.mp4\",\"index_id\":\"a\"}\n",
+  ])
+  func manifestIsToldAsOne(text: String) throws {
+    #expect(
+      problems(text).map(\.message).allSatisfy { $0.hasPrefix("this is a manifest, expected a job file") })
+    #expect(try parse(#"{"manifest": "a.json"}"#).layer.values.manifests.names == ["jobs/a.json"])
+  }
+
+  @Test func fileOfUnknownKeysIsNotReadToItsEnd() {
+    let problems = problems((0..<5_000).map { "word\($0): x\n" }.joined())
+    #expect(problems.count == 21)
+    #expect(problems.last?.message.hasPrefix("the rest is not read: 20 keys are unknown") == true)
+  }
+
   @Test func excerptsOfBrokenYAMLAreNotRepeated() {
     let error = #expect(throws: ConfigurationError.self) { try parse("api-key: \"tlk_SECRET\n") }
     #expect(error?.description.contains("SECRET") == false)
@@ -219,6 +249,12 @@ struct JobFileTests {
     }
     #expect(error?.code == .jobFileUnreadable)
     #expect(error?.message == "job file \"a.yaml\" is not UTF-8")
+    #expect(error?.remedy?.description.contains("iconv -f LATIN1") == true)
+    let wide = #expect(throws: ConfigurationError.self) {
+      try JobFile.parse([0xFF, 0xFE, 0x61, 0x00, 0x3A, 0x00], path: "a.yaml", home: nil)
+    }
+    #expect(wide?.message == "job file \"a.yaml\" is UTF-16, expected UTF-8")
+    #expect(wide?.remedy?.description.contains("iconv -f UTF-16") == true)
   }
 
   @Test func byteOrderMarkIsTolerated() throws {
