@@ -48,20 +48,21 @@ package struct ManifestError: AdvisedError, Equatable {
 
   /// The error for a failed call of the system, from its `errno`.
   static func system(_ number: Int32, opening subject: String) -> ManifestError {
-    let text = String(cString: strerror(number))
-    return switch number {
+    switch number {
     case ENOENT, ENOTDIR:
-      ManifestError(
-        code: .notFound, subject: subject, cause: "there is no such file, expected a JSON manifest",
-        remedy: "check the path; it is relative to the current folder")
+      let file = UnreadableFile(missing: subject, reader: "orchestrate submit -")
+      return ManifestError(
+        code: .notFound, subject: subject, cause: "\(file.cause), expected a JSON manifest",
+        remedy: file.remedy)
     case EISDIR:
-      ManifestError(
+      return ManifestError(
         code: .isDirectory, subject: subject, cause: "it is a folder, expected a file",
         remedy: "name the manifest file in that folder")
     default:
-      ManifestError(
-        code: .unreadable, subject: subject, cause: "it cannot be read (\(text)), expected a readable file",
-        remedy: "check the permissions of the file, and the disk")
+      let file = UnreadableFile(number)
+      return ManifestError(
+        code: .unreadable, subject: subject, cause: "\(file.cause), expected a readable file",
+        remedy: file.remedy)
     }
   }
 }

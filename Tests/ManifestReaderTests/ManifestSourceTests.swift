@@ -93,6 +93,8 @@ import Testing
     let error = #expect(throws: ManifestError.self) { _ = try ManifestSource(path: path) }
     #expect(error?.code == code)
     #expect(error?.message.contains(path) == true)
+    // It does not begin in the current folder.
+    #expect(error?.remedy?.description.contains("current folder") == false)
   }
 
   /// Opening a named pipe waits for whoever writes to it; the test would not end if `init` did.

@@ -86,18 +86,17 @@ package final class FileBlocks: ListBlocks {
   private static func failure(_ number: Int32, _ name: String) -> ListError {
     switch number {
     case ENOENT, ENOTDIR:
-      ListError(
-        .notFound, name, "there is no such file, expected a list of a bucket",
-        remedy: "check the path; it is relative to the current folder")
+      let file = UnreadableFile(missing: name, reader: "orchestrate list --from -")
+      return ListError(
+        .notFound, name, "\(file.cause), expected a list of a bucket", remedy: file.remedy)
     case EISDIR:
-      ListError(
+      return ListError(
         .isDirectory, name, "it is a folder, expected a file",
         remedy: "name a file in that folder; of an inventory, its manifest.json")
     default:
-      ListError(
-        .unreadable, name,
-        "it cannot be read (\(String(cString: strerror(number)))), expected a readable file",
-        remedy: "check the permissions of the file, and the disk")
+      let file = UnreadableFile(number)
+      return ListError(
+        .unreadable, name, "\(file.cause), expected a readable file", remedy: file.remedy)
     }
   }
 }
