@@ -1,4 +1,6 @@
 import BatchDomain
+import CSQLite
+import Foundation
 import TestSupport
 import Testing
 
@@ -23,6 +25,17 @@ struct OwnershipTests {
     mine.releaseRun(7)
     #expect(try !theirs.isRunOwned(7))
     #expect(try theirs.lockRun(7))
+  }
+
+  @Test("a lock file that may only be read is no matter of the file system")
+  func readOnlyLock() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("", to: "a.lock")
+    let descriptor = open(file, O_RDONLY)
+    defer { close(descriptor) }
+    let error = LockFile.failure(csqlite_lock(descriptor, 0, 1), file)
+    #expect(error.message.hasSuffix("this user may read it and not write it"), "\(error)")
+    #expect(LockFile.failure(ENOLCK, file).remedy?.description.contains("byte locks") == true)
   }
 
   @Test("a lock ends with the last descriptor, as it does when a process dies")

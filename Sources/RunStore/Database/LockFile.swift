@@ -186,12 +186,12 @@ final class LockFile: Sendable {
   /// Takes a lock when it is free.
   func lock(_ byte: Int64, exclusive: Bool) throws(StoreError) -> Bool {
     if isAlone { return true }
-    guard let descriptor = try descriptor(isMade: true) else { throw failure(ENOENT) }
+    guard let descriptor = try descriptor(isMade: true) else { throw Self.failure(ENOENT, path) }
     let code = csqlite_lock(descriptor, byte, exclusive ? 1 : 0)
     switch code {
     case 0: return true
     case EAGAIN: return false
-    default: throw failure(code)
+    default: throw Self.failure(code, path)
     }
   }
 
@@ -205,12 +205,19 @@ final class LockFile: Sendable {
     guard !isAlone, let descriptor = try descriptor(isMade: false) else { return nil }
     var held: Int64 = 0
     let found = csqlite_find_lock(descriptor, byte, length, &held)
-    guard found >= 0 else { throw failure(-found) }
+    guard found >= 0 else { throw Self.failure(-found, path) }
     return found == 1 ? held : nil
   }
 
-  private func failure(_ code: Int32) -> StoreError {
-    StoreError(
+  /// What a lock that the system refuses comes to.
+  static func failure(_ code: Int32, _ path: String) -> StoreError {
+    // An exclusive lock needs a file that is open for writing (fcntl(2), EBADF).
+    guard code != EBADF else {
+      return StoreError(
+        .unavailable, "failed to lock \(path): this user may read it and not write it",
+        remedy: "run the command as a user who may write the database and its lock file")
+    }
+    return StoreError(
       .unavailable, "failed to lock \(path): \(String(cString: strerror(code)))",
       remedy: "keep the database on a file system that supports byte locks, such as a local disk")
   }
