@@ -27,11 +27,11 @@ package enum DatabasePath {
         throw .badValue(option, given, expected: "a path")
       }
       if let address = try StoreOpener.address(given) { return address }
-      return try HomePath.expand(given, home: variables["HOME"])
+      return try file(given, option, variables)
     }
     if let path = variables[variable], !path.isEmpty {
       if let address = try StoreOpener.address(path) { return address }
-      return try HomePath.expand(path, home: variables["HOME"])
+      return try file(path, "$\(variable)", variables)
     }
     if let state = variables["XDG_STATE_HOME"] {
       let folder = try HomePath.expand(state, home: variables["HOME"])
@@ -45,6 +45,16 @@ package enum DatabasePath {
       "cannot find a path for the database: neither --db nor $ORCHESTRATE_DB is given, and neither $XDG_STATE_HOME nor "
         + "$HOME is an absolute path",
       remedy: "give one with --db PATH")
+  }
+
+  /// A path that does not say with a slash at its end that it is a folder.
+  private static func file(
+    _ path: String, _ thing: String, _ variables: [String: String]
+  ) throws(ConfigurationError) -> String {
+    guard path.utf8.last != UInt8(ascii: "/") else {
+      throw .badValue(thing, path, expected: "the path of a file; name one in that folder")
+    }
+    return try HomePath.expand(path, home: variables["HOME"])
   }
 
   private static func join(_ folder: String, _ rest: String) -> String {

@@ -82,6 +82,19 @@ struct SettingsLayersTests {
   }
 
   @Test(
+    "a path with a slash at its end is a folder and no database", arguments: ["new/", "/tmp/", "~/", "./"])
+  func folder(path: String) {
+    for (given, environment) in [(path, [:]), (nil, ["ORCHESTRATE_DB": path])]
+      as [(String?, [String: String])]
+    {
+      let error = #expect(throws: ConfigurationError.self) {
+        try DatabasePath.resolve(given: given, environment: environment.merging(["HOME": "/h"]) { $1 })
+      }
+      #expect(error?.code == .badValue && error?.message.contains("expected the path of a file") == true)
+    }
+  }
+
+  @Test(
     "an address that no database has is refused wherever it is given, and its password is shown nowhere",
     arguments: ["mysql://u:hunter2@h/d", "postgresql://u:hunter2@h/d", "host=h password=hunter2"])
   func addresses(text: String) throws {
