@@ -14,13 +14,14 @@ package enum DatabaseAddress {
     guard !["/", "./", "../", "~"].contains(where: { text.hasPrefix($0) }) else { return nil }
     let bare = withoutFrame(text)
     guard let form = Form(of: bare) else { return nil }
+    // Of another kind of database, no place for its password would help.
+    if case .scheme(let scheme, _) = form, !schemes.contains(scheme) { throw otherKind(scheme: scheme) }
     try refusePassword(in: bare, form)
     guard bare.utf8.count == text.utf8.count else {
       throw refusal("the address of the database has a blank or a quote before or behind it")
     }
     switch form {
-    case .scheme(let scheme, let rest):
-      guard schemes.contains(scheme) else { throw otherKind("\(VisibleText.escape(scheme, cutAt: 20))://") }
+    case .scheme(_, let rest):
       return standard + rest
     case .prefix(let word):
       throw otherKind("\(VisibleText.escape(word, cutAt: 20)):")
@@ -157,6 +158,10 @@ package enum DatabaseAddress {
     remedy:
       "leave it out, and put it into ~/.pgpass or the file that PGPASSFILE names (mode 0600); an @ in a name is written %40"
   )
+
+  private static func otherKind(scheme: String) -> ConfigurationError {
+    otherKind("\(VisibleText.escape(scheme, cutAt: 20))://")
+  }
 
   private static func otherKind(_ beginning: String) -> ConfigurationError {
     refusal(

@@ -101,6 +101,15 @@ struct DatabaseAddressTests {
     #expect(error.remedy != nil)
   }
 
+  @Test("of another kind of database the kind is named, and not where its password could be")
+  func otherKind() throws {
+    let error = try #require(throws: ConfigurationError.self) {
+      try DatabaseAddress.read("mysql://u:hunter2@h/d")
+    }
+    #expect(error.message.contains("begins with mysql://"), "\(error)")
+    #expect(!error.description.contains("pgpass"), "\(error)")
+  }
+
   @Test(
     "paths stay paths, whatever they are called",
     arguments: [
