@@ -178,6 +178,13 @@ struct ListTests {
       ["list", "--index-id", Scene.index, "--from", file], environment: scene.environment,
       through: ["sh", "-c", "\"$@\" | head -1; echo $?", "sh"])
     #expect(await head.ended().output == "[\n0\n")
+    let closed = try await OrchestrateProcess(
+      ["list", "--index-id", Scene.index, "--from", file], environment: scene.environment,
+      through: ["sh", "-c", "exec \"$@\" >&-", "sh"]
+    ).ended()
+    #expect(closed.status == 5, "\(closed.diagnostics)")
+    #expect(closed.diagnostics.contains("standard output is closed"), "\(closed.diagnostics)")
+    #expect(!closed.diagnostics.contains("free space"), "\(closed.diagnostics)")
     let broken = try await list(scene, ["--from", "-"], input: addresses + "\nhttps://example.org/a.mp4\n")
     #expect(broken.status == 2)
     #expect(broken.diagnostics.contains("line 20001"))

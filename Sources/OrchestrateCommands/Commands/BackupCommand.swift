@@ -16,7 +16,9 @@ struct BackupCommand: Subcommand {
         orchestrate report latest --db /mnt/backup/orchestrate.db
       """)
 
-  @Argument(help: "The file to write; an earlier backup is replaced.")
+  @Argument(
+    help: "The file to write; an earlier backup is replaced.",
+    transform: { try ListCommand.notEmpty($0, "the path of a file") })
   var file: String
 
   @Option(help: "Format of the result on standard output.")

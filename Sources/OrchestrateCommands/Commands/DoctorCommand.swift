@@ -54,7 +54,8 @@ struct DoctorCommand: Subcommand {
       """
       Also write what to send with a report of a bug to this file: versions, settings, counts and the last events. No key, no \
       credentials, no names of objects, no texts of the service.
-      """, valueName: "file"))
+      """, valueName: "file"),
+    transform: { try ListCommand.notEmpty($0, "the path of a file") })
   var bundle: String?
 
   @Option(help: "Format of the result on standard output.")

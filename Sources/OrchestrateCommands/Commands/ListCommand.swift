@@ -73,7 +73,8 @@ struct ListCommand: Subcommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write the manifest to a file, whole or not at all, instead of standard output.", valueName: "file"))
+      "Write the manifest to a file, whole or not at all, instead of standard output.", valueName: "file"),
+    transform: { try ListCommand.notEmpty($0, "the path of a file") })
   var output: String?
 
   @OptionGroup(title: "Access to S3") var objects: SettingOptions<BucketSettings>
@@ -129,7 +130,11 @@ struct ListCommand: Subcommand {
     } catch let failure as OutputFailed {
       throw CommandFailure(
         .store, code: "output_failed", "failed to write the manifest: \(failure.reason)",
-        remedy: "free space, or name a file on another disk with --output; no file was written")
+        remedy: file != nil
+          ? "free space, or name a file on another disk with --output; no file was written"
+          : failure.isClosed
+            ? "open it, as with > FILE, or name a file with --output"
+            : "free space where it goes, or name a file with --output; the manifest is not complete")
     } catch {
       if address != nil, let key = lister.lastKey, !(error is OutputClosed) {
         context.note(

@@ -35,7 +35,8 @@ struct ReportCommand: Subcommand {
 
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("File to write the report to; - and no file are standard output.", valueName: "path"))
+    help: ArgumentHelp("File to write the report to; - and no file are standard output.", valueName: "path"),
+    transform: { try ListCommand.notEmpty($0, "the path of a file") })
   var output: String?
 
   @OptionGroup(title: "Rows") var rows: RowOptions

@@ -60,7 +60,9 @@ struct ArgumentCheckTests {
     #expect(error?.message.contains("not UTF-8") == true)
   }
 
-  private func message(_ words: String...) -> String {
+  private func message(_ words: String...) -> String { message(words) }
+
+  private func message(_ words: [String]) -> String {
     do {
       _ = try OrchestrateCommand.parseAsRoot(words)
       return ""
@@ -83,6 +85,17 @@ struct ArgumentCheckTests {
     let text = message("submit", "m.jsonl", option, "https://u:hunter2@example.org")
     #expect(text.contains(option))
     #expect(!text.contains("hunter2"), "\(text)")
+  }
+
+  @Test(
+    "an empty name of a file to write is refused before anything is done",
+    arguments: [
+      ["list", "s3://bucket", "--index-id", "x", "--output", ""], ["backup", ""], ["report", "-o", ""],
+      ["doctor", "--bundle", ""],
+    ])
+  func emptyNames(words: [String]) {
+    let text = message(words)
+    #expect(text.contains("is empty, expected the path of a file"), "\(text)")
   }
 
   @Test("lists that are given twice are one list")
