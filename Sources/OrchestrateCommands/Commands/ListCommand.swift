@@ -230,14 +230,25 @@ struct ListCommand: Subcommand {
     return text
   }
 
-  /// Ends of names; one without a dot is an extension.
+  /// Ends of names, without white space around them; one without a dot is an extension.
   private static func suffixes(_ text: String) throws -> [String] {
     let words = text.split(separator: ",", omittingEmptySubsequences: false).map { word in
-      word.utf8.contains(UInt8(ascii: ".")) || word.isEmpty ? String(word) : "." + word
+      let word = word.trimmingCharacters(in: .whitespacesAndNewlines)
+      return word.utf8.contains(UInt8(ascii: ".")) || word.isEmpty ? word : "." + word
     }
     guard !words.contains(where: \.isEmpty) else {
       throw ValidationError(
         "\(ConfigurationError.quoted(text)) has an empty suffix, expected suffixes such as .mp4,.mov.")
+    }
+    // A pattern, or a list with another separator, is the end of no name: the manifest would be empty.
+    for word in words {
+      if let found = word.unicodeScalars.first(where: {
+        $0.properties.isWhitespace || "*?;|{}\"\\".unicodeScalars.contains($0)
+      }) {
+        throw ValidationError(
+          "\(ConfigurationError.quoted(word)) is no suffix, since it has \(ConfigurationError.quoted(String(found))) "
+            + "in it, expected suffixes such as .mp4,.mov.")
+      }
     }
     return words
   }

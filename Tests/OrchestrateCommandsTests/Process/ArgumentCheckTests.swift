@@ -118,6 +118,27 @@ struct ArgumentCheckTests {
     #expect(message("export", "latest").contains("--state"))
   }
 
+  private func list(_ words: String...) throws -> ListCommand? {
+    try OrchestrateCommand.parseAsRoot(["list", "s3://media-west/a/", "--index-id", "x"] + words)
+      as? ListCommand
+  }
+
+  @Test("white space around a suffix does not count")
+  func spacedSuffixes() throws {
+    let command = try #require(try list("--suffix", " .mp4, mov\t"))
+    #expect(command.suffix == [[".mp4", ".mov"]])
+  }
+
+  @Test(
+    "what is no suffix but a pattern or a list of another form is refused",
+    arguments: [
+      "*.mp4", ".mp4;.mov", ".mp4 .mov", ".mp4,.m?v", "{mp4,mov}", "mp4|mov", #"\.mp4"#, #"".mp4""#, ".mp4, ",
+    ])
+  func noSuffixes(text: String) {
+    let found = message("list", "s3://media-west", "--index-id", "x", "--suffix", text)
+    #expect(found.contains("expected suffixes such as .mp4,.mov"), "\(found)")
+  }
+
   @Test("a duration below its least is refused where it is read, with what was found")
   func lifetime() {
     let text = message("submit", "m.jsonl", "--url-lifetime", "1ms")
