@@ -65,7 +65,9 @@ struct ListCommand: Subcommand {
 
   @Option(
     name: .customLong("start-after"),
-    help: ArgumentHelp("List only keys behind this one, in the order of their bytes.", valueName: "key"))
+    help: ArgumentHelp(
+      "List only keys behind this one, in the order of their bytes; also as s3://BUCKET/KEY.",
+      valueName: "key"))
   var startAfter: String?
 
   @Option(help: "Layout of the manifest: an array as the dashboard writes it, or one object on each line.")
@@ -93,6 +95,19 @@ struct ListCommand: Subcommand {
     if from != nil, startAfter != nil {
       throw ValidationError("--start-after is for a bucket and cannot be combined with --from.")
     }
+    _ = try startKey()
+  }
+
+  /// The key behind which the listing begins; of an address, its key.
+  func startKey() throws -> [UInt8]? {
+    guard let startAfter else { return nil }
+    guard startAfter.utf8.starts(with: "s3://".utf8) else { return Array(startAfter.utf8) }
+    guard let place = S3ObjectAddress(startAfter.utf8), place.bucket == address?.bucket else {
+      throw ValidationError(
+        "--start-after is \(ConfigurationError.quoted(startAfter)), expected a key of the bucket that is listed."
+      )
+    }
+    return place.key
   }
 
   /// The database that the file must not be; `nil` where no place for one is known, since this command uses none.
@@ -181,7 +196,7 @@ struct ListCommand: Subcommand {
       if let address {
         try await lister.list(
           String(decoding: address.bucket, as: UTF8.self), prefix: address.key,
-          startAfter: startAfter.map { Array($0.utf8) }, in: try await open().listing, progress: progress)
+          startAfter: try startKey(), in: try await open().listing, progress: progress)
       } else if let from {
         let reader = ListReader(
           bucket: bucket, objects: { try await open().listing }, say: { context.note($0) }, progress: progress

@@ -139,6 +139,17 @@ struct ArgumentCheckTests {
     #expect(found.contains("expected suffixes such as .mp4,.mov"), "\(found)")
   }
 
+  @Test("--start-after takes the address of a key in the bucket that is listed, and of no other")
+  func startAfter() throws {
+    let key = try list("--start-after", "s3://media-west/a/s3://b.mp4")
+    #expect(try key?.startKey() == Array("a/s3://b.mp4".utf8))
+    #expect(try list("--start-after", "a/b.mp4")?.startKey() == Array("a/b.mp4".utf8))
+    for other in ["s3://media-east/a/b.mp4", "s3://", "s3://media-west-2/a"] {
+      let found = message("list", "s3://media-west/a/", "--index-id", "x", "--start-after", other)
+      #expect(found.contains("expected a key of the bucket that is listed"), "\(found)")
+    }
+  }
+
   @Test("a duration below its least is refused where it is read, with what was found")
   func lifetime() {
     let text = message("submit", "m.jsonl", "--url-lifetime", "1ms")
