@@ -247,6 +247,40 @@ struct KindsTests {
     #expect(!found.message.contains("\n"))
   }
 
+  /// Beginnings of files that are no text, and what each is called.
+  private static let signatures: [(bytes: [UInt8], name: String, advice: String)] = [
+    (gzip(gzip("media-west,a.mp4,1\n")), "gzip data inside gzip data", "gzip -dc FILE"),
+    (Array("BZh91AY&SY....".utf8), "compressed with bzip2", "bzip2 -dc FILE"),
+    ([0x04, 0x22, 0x4D, 0x18, 0x64], "compressed with lz4", "lz4 -dc FILE"),
+    ([0x1F, 0x9D, 0x90], "compressed with compress", "gzip -dc FILE"),
+    ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "a 7z archive", "the file inside"),
+    (
+      Array("list.csv".utf8) + [UInt8](repeating: 0, count: 249) + Array("ustar\u{0}00".utf8),
+      "a tar archive",
+      "the file inside"
+    ),
+    (Array("a".utf8) + [UInt8](repeating: 0, count: 256) + Array("ustar  ".utf8), "a tar archive", "inside"),
+    ([UInt8](repeating: 0, count: 512), "a block of NUL bytes", "again"),
+    ([0xFF, 0xFE, 0, 0, 0x73, 0, 0, 0], "text in UTF-32", "iconv -f UTF-32 -t"),
+    ([0x73, 0, 0, 0, 0x33, 0, 0, 0], "text in UTF-32", "iconv -f UTF-32LE -t"),
+    ([0, 0, 0, 0x18] + Array("ftypmp42".utf8), "a video", "lists the videos"),
+    ([0xFF, 0xFE, 0x73, 0, 0x33, 0], "no text in UTF-8", "iconv -f UTF-16"),
+    ([0x73, 0, 0x33, 0, 0x3A, 0], "no text in UTF-8", "iconv -f UTF-16"),
+  ]
+
+  @Test(
+    "a file that is no text is called by its first bytes, not taken for UTF-16", arguments: signatures.indices
+  )
+  func signature(index: Int) async throws {
+    let (bytes, name, advice) = Self.signatures[index]
+    for file in [bytes, gzip(bytes)] {
+      let found = try #require(await failure { try await list(file, bucket: "media-west") })
+      #expect(found.code == .notRecognized)
+      #expect(found.message.contains("it is \(name)"), "\(found.message)")
+      #expect(found.remedy?.description.contains(advice) == true, "\(String(describing: found.remedy))")
+    }
+  }
+
   @Test("names that are no UTF-8 or have NUL are counted and left out, and all others are escaped exactly")
   func bytes() async throws {
     let lone =

@@ -85,26 +85,32 @@ enum ListKind: Equatable {
 
   /// Files of other kinds that people have, by their first bytes.
   private static func otherFormat(_ head: [UInt8]) -> (name: String, remedy: Remedy)? {
-    func has(_ magic: [UInt8]) -> Bool { head.starts(with: magic) }
-    let inventory: Remedy =
-      "configure the inventory with the output format CSV, or list the bucket itself: `orchestrate list s3://BUCKET/PREFIX`"
-    if has(Array("PAR1".utf8)) { return ("a Parquet file", inventory) }
-    if has(Array("ORC".utf8)) { return ("an ORC file", inventory) }
-    if has([0xFF, 0xFE]) || has([0xFE, 0xFF]) || (head.count > 3 && head.prefix(4).contains(0)) {
+    // Before UTF-16: the headers of many formats have NUL in them.
+    if let signature = FileSignature(head) { return (signature.name, remedy(for: signature)) }
+    if head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF])
+      || (head.count > 3 && head.prefix(4).contains(0))
+    {
       return (
         "no text in UTF-8", "convert it: `iconv -f UTF-16 -t UTF-8 FILE`, as for what PowerShell writes"
       )
     }
-    if has([0x1F, 0x8B]) { return ("gzip data inside gzip data", "unpack it once: `gzip -dc FILE`") }
-    if has([0x28, 0xB5, 0x2F, 0xFD]) { return ("compressed with zstd", "unpack it: `zstd -dc FILE`") }
-    if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
-      return ("compressed with xz", "unpack it: `xz -dc FILE`")
-    }
-    if has(Array("PK\u{3}\u{4}".utf8)) { return ("a zip archive", "unpack it, and name the file inside") }
-    if has(Array("<".utf8)) {
+    if head.starts(with: "<".utf8) {
       return ("XML or HTML", "take the answer of `aws s3api list-objects-v2`, which is JSON")
     }
     return nil
+  }
+
+  private static func remedy(for signature: FileSignature) -> Remedy {
+    if let command = signature.unpacking { return Remedy("unpack it: `\(command) FILE`") }
+    return switch signature {
+    case .parquet, .orc, .avro:
+      "configure the inventory with the output format CSV, or list the bucket itself: `orchestrate list s3://BUCKET/PREFIX`"
+    case .excel, .sqlite, .pdf: "export its addresses as text, one on each line"
+    case .mp4, .matroska: "name the file that lists the videos"
+    case .utf32(let encoding): "convert it: `iconv -f \(encoding) -t UTF-8 FILE`"
+    case .zeros: "download or make the list again"
+    default: "unpack it, and name the file inside"
+    }
   }
 }
 
