@@ -16,7 +16,7 @@ package struct ListError: AdvisedError, Equatable {
     case damaged = "list_damaged"
     /// Neither the file nor an option says which bucket the keys are in.
     case bucketNeeded = "bucket_needed"
-    /// The file says another bucket than the option.
+    /// The file says another bucket than the option, or two where a list is of one.
     case otherBucket = "other_bucket"
     /// A data file of an inventory is missing, or its checksum does not match.
     case inventoryFile = "inventory_file"

@@ -113,6 +113,23 @@ struct InventoryTests {
     #expect(cut?.message.contains("ends inside its gzip data") == true)
   }
 
+  @Test("a data file of another bucket than the manifest's is refused, also without --bucket")
+  func otherBucket() async throws {
+    for source in [#""sourceBucket":"media-east","#, ""] {
+      let rows = gzip(#""media-west","a.mp4""# + "\n" + #""media-north","b.mp4""# + "\n")
+      let text = """
+        {\(source)"destinationBucket":"arn:aws:s3:::inv","fileFormat":"CSV","fileSchema":"Bucket, Key",
+         "files":[{"key":"x/data/r.csv.gz"}]}
+        """
+      let stored = StoredObjects(objects: ["inv/x/data/r.csv.gz": rows])
+      let error = await failure {
+        try await list(.file("-"), Blocks(Array(text.utf8), size: 1_000), nil, options(), stored)
+      }
+      #expect(error?.code == .otherBucket)
+      #expect(error?.message.contains("line \(source.isEmpty ? 2 : 1) is of the bucket") == true)
+    }
+  }
+
   @Test("the schema decides where the columns are, and the manifest where no column says the bucket")
   func columns() async throws {
     let rows = gzip(#""5368709120","a.mp4","ARCHIVE""# + "\n" + #""5368709120","b.mp4","FREQUENT""# + "\n")

@@ -281,6 +281,32 @@ struct KindsTests {
     }
   }
 
+  @Test(
+    "a table is not taken for an inventory, whatever --bucket is",
+    arguments: [
+      ("\"bucket\",\"key\",\"size\"\nmedia-west,a.mp4,1\n", "names columns"),
+      ("key,size\na.mp4,1\n", "names columns"),
+      ("Object Key,Last_Modified,x\na.mp4,1,2\n", "names columns"),
+      ("title,url\r\na,b.mp4\r\n", "names columns"),
+      ("heading,Jahr\none,1.mp4\n", "line 2 is of the bucket \"one\""),
+      ("a.mp4,b.mp4\n", "\"a.mp4\" in the place of a bucket"),
+      ("media-west,a.mp4,1\nmedia-east,b.mp4,1\n", "line 2 is of the bucket \"media-east\""),
+    ])
+  func tables(text: String, part: String) async throws {
+    let found = try #require(await failure { try await list(text) }, "\(text)")
+    #expect(found.message.contains(part), "\(found.message)")
+    #expect(found.remedy != nil)
+    #expect(await failure { try await list(text, bucket: "media-west") } != nil)
+  }
+
+  @Test(
+    "a bucket whose name ends like a video's is taken where --bucket names it, and one like a column with a key"
+  )
+  func oddBuckets() async throws {
+    #expect(try await list("shop.rm,a.mp4,1\n", bucket: "shop.rm").objects == ["s3://shop.rm/a.mp4"])
+    #expect(try await list("video,a.mp4,1\n").objects == ["s3://video/a.mp4"])
+  }
+
   @Test("names that are no UTF-8 or have NUL are counted and left out, and all others are escaped exactly")
   func bytes() async throws {
     let lone =

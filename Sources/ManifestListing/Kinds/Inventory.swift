@@ -110,6 +110,8 @@ final class InventoryRows: ListParser {
   private let name: String
   private let columns: InventoryColumns
   private let bucket: [UInt8]?
+  /// The bucket that the rows are of: that of the manifest, else that of the first row.
+  private var listed: [UInt8]?
   /// The bucket that the option names, which each row must have.
   private let expected: [UInt8]?
   private var rows = CSVCutter()
@@ -127,6 +129,7 @@ final class InventoryRows: ListParser {
   ///   - expected: the bucket that the option names.
   init(name: String, columns: InventoryColumns, bucket: [UInt8]?, expected: [UInt8]?) {
     (self.name, self.columns, self.bucket, self.expected) = (name, columns, bucket, expected)
+    listed = bucket
   }
 
   func take(_ text: UnsafeBufferPointer<UInt8>, into lister: ManifestLister) throws {
@@ -158,10 +161,32 @@ final class InventoryRows: ListParser {
     guard BucketName.isPlausible(bucket) else {
       throw damaged(line, "has the bucket \(ListError.quoted(bucket)), expected the name of a bucket")
     }
+    if bucket != listed { try check(bucket, line) }
     if try flag(columns.isDeleteMarker, row, line) ?? false { return lister.leaveOut(.deleteMarker) }
     if try !(flag(columns.isLatest, row, line) ?? true) { return lister.leaveOut(.olderVersion) }
     try lister.take(
       ListedObject(key: key, size: try size(row, line), storageClass: storageClass(row)), in: bucket)
+  }
+
+  /// Refuses a bucket beside another one, and the name of a video where a bucket should be.
+  private func check(_ bucket: [UInt8], _ line: Int) throws(ListError) {
+    if let listed {
+      throw ListError(
+        .otherBucket, name,
+        "line \(line) is of the bucket \(ListError.quoted(bucket)), and "
+          + (self.bucket == nil ? "the rows before it" : "its manifest.json")
+          + " of \(ListError.quoted(listed)), expected one bucket",
+        remedy: self.bucket == nil
+          ? "make a list of each bucket; where the first column is no bucket, write its addresses one on each line"
+          : "download that file and the manifest again, both of one inventory")
+    }
+    guard expected != nil || !ObjectSelection.isVideo(bucket) else {
+      throw damaged(
+        line,
+        "has \(ListError.quoted(bucket)) in the place of a bucket, expected bucket, encoded key and size",
+        remedy: "write the addresses one on each line; where it is a bucket, name it with --bucket")
+    }
+    listed = bucket
   }
 
   private func size(_ row: [[UInt8]], _ line: Int) throws(ListError) -> Int64? {

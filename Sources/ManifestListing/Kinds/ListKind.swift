@@ -54,6 +54,13 @@ enum ListKind: Equatable {
       self = .addresses
     } else if ListingLine(line) != nil {
       self = .lines
+    } else if Self.isHeading(line) {
+      throw ListError(
+        .notRecognized, name,
+        "its first line is \(ListError.quoted(line)), which names columns, expected \(Self.expected)",
+        remedy:
+          "run `orchestrate validate FILE`, which says how to make a manifest of a table; of rows of an inventory (bucket, encoded key, size) remove that line: `tail -n +2 FILE`"
+      )
     } else if Self.isInventoryRow(line) {
       self = .csv
     } else {
@@ -68,6 +75,28 @@ enum ListKind: Equatable {
   private static let null = Array("null".utf8)
 
   private static func isJSON(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
+
+  /// Whether a line begins with the names of two columns. The files of an inventory have no heading; what another program
+  /// wrote below one is perhaps not encoded as they are.
+  private static func isHeading(_ line: ArraySlice<UInt8>) -> Bool {
+    let cells = line.split(separator: UInt8(ascii: ","), maxSplits: 2, omittingEmptySubsequences: false)
+    return cells.count > 1
+      && cells.prefix(2).allSatisfy { cell in
+        let letters = unquoted(cell).filter { !" _-".utf8.contains($0) }.map(ObjectSelection.small)
+        return columnNames.contains(String(decoding: letters, as: UTF8.self))
+      }
+  }
+
+  /// Names of columns in lists of objects, in small letters and without what stands between words: those of an inventory
+  /// (Amazon S3 User Guide, "Amazon S3 Inventory list"), and of tables that people make.
+  private static let columnNames: Set<String> = [
+    "bucket", "key", "versionid", "islatest", "isdeletemarker", "size", "lastmodifieddate", "etag",
+    "storageclass", "ismultipartuploaded", "replicationstatus", "encryptionstatus",
+    "bucketname", "objectkey", "s3key", "keyname", "objectname", "lastmodified", "object", "index", "indexid",
+    "language", "transcription", "id", "name", "path", "file", "filename", "video", "videoname", "title",
+    "url",
+    "uri", "s3uri", "address", "date", "duration", "type",
+  ]
 
   /// Whether a line has the name of a bucket and something that may be a key, in the columns of an inventory.
   private static func isInventoryRow(_ line: ArraySlice<UInt8>) -> Bool {

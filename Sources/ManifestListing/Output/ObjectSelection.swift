@@ -69,6 +69,9 @@ package struct ObjectSelection: Sendable, Equatable {
     return transcription.map(Verdict.transcription) ?? .item
   }
 
+  /// Whether a name ends like that of a video, by the suffixes that are taken unless others are given.
+  static func isVideo(_ name: [UInt8]) -> Bool { videoSuffixes.contains { ends(name, in: Array($0.utf8)) } }
+
   /// Why a key cannot be written; `nil` for nearly all, at the cost of one pass over its bytes.
   private static func fault(of key: [UInt8]) -> Reason? {
     let (all, isNULIn) = key.withUnsafeBufferPointer { bytes in
