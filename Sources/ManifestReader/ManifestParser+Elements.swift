@@ -112,7 +112,9 @@ extension ManifestParser {
     var follower: UInt8?
     if end < filled {
       let window = min(filled, start + ManifestParser.eagerLimit)
-      follower = text[min(end, window)..<window].first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+      follower = text[min(end, window)..<window].first {
+        ![0x20, 0x09, 0x0A, 0x0D, ManifestParser.recordSeparator].contains($0)
+      }
       if follower == nil && window < start + ManifestParser.eagerLimit && !isAtEnd { return awaitMore() }
     } else if !isAtEnd && filled < start + ManifestParser.eagerLimit {
       return awaitMore()

@@ -10,6 +10,9 @@ struct ManifestParser {
   /// Below this many bytes a cut element is scanned again with every block.
   static let eagerLimit = 64 * 1024
 
+  /// What stands before each text of a sequence (RFC 7464, section 2.2), as `jq --seq` writes it.
+  static let recordSeparator: UInt8 = 0x1E
+
   enum Outcome {
     case needsInput, full, ended
   }
@@ -149,6 +152,9 @@ struct ManifestParser {
     return true
   }
 
+  /// Whether a whole JSON text was read, or none yet.
+  private var isBetweenTexts: Bool { phase == .start || phase == .item || phase == .afterArray }
+
   private mutating func skipSpace(_ text: UnsafeBufferPointer<UInt8>) {
     var position = start
     if position < filled, text[position] == 0x20, text.isUniform(position..<filled) { position = filled }
@@ -159,6 +165,7 @@ struct ManifestParser {
         columnBase = 0
         mark = position + 1
       case 0x20, 0x09, 0x0D: break
+      case ManifestParser.recordSeparator where isBetweenTexts: break
       default: break loop
       }
       position += 1
@@ -178,7 +185,7 @@ struct ManifestParser {
   }
 
   /// Continues at the next line that begins with a brace: programs that write an item over several lines write only
-  /// its first one there.
+  /// its first one there. A record separator begins an item, too.
   private mutating func skipRestOfItem(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     while true {
       let feed = lineEnd(text)
@@ -189,7 +196,7 @@ struct ManifestParser {
       columnBase = 0
       mark = feed + 1
       start = feed + 1
-      if start < filled, text[start] == UInt8(ascii: "{") {
+      if start < filled, text[start] == UInt8(ascii: "{") || text[start] == ManifestParser.recordSeparator {
         phase = .item
         return true
       }

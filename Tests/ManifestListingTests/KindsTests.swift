@@ -57,6 +57,7 @@ struct KindsTests {
     for text in [
       #"{"Contents":[\#(object)]}{"Contents":[\#(object)]}"#, "[\(object),\n\(object)]",
       "\(object)\n\(object)\n",
+      "\u{1E}\(object)\n\u{1E}\(object)\n",
       #"["a.mp4","s3://media-west/a.mp4"]"#, "\u{FEFF}[\(object),\(object)]",
     ] {
       let outcome = try await list(text, bucket: "media-west")

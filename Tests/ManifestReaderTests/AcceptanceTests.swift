@@ -84,4 +84,22 @@ struct SeededRandom: RandomNumberGenerator {
     let hasControl = text.unicodeScalars.contains { $0.value < 0x20 }
     #expect(hasTrailingComma || hasControl, "only this reader refuses: \(text)")
   }
+
+  @Test(arguments: [[Int.max], [1], [7]])
+  func `record separators before items are white space, and nowhere else`(sizes: [Int]) async throws {
+    let plain = try await read("\(item(1))\n\(item(2))\n")
+    let sequence = "\u{1E}\(item(1))\n\u{1E}\u{1E}\(item(2))\n\u{1E}"
+    #expect(try await read(Array(sequence.utf8), sizes: sizes) == plain)
+    #expect(try await read(Array("\u{1E}[\(item(1)),\(item(2))]\n\u{1E}".utf8), sizes: sizes) == plain)
+    for broken in ["[\u{1E}\(item(1))]", "[\(item(1))\u{1E},\(item(2))]", "{\u{1E}\(item(1).dropFirst())"] {
+      let codes = try await read(Array(broken.utf8), sizes: sizes).findings.kept.map(\.code)
+      #expect(codes == [.syntaxError], "\(broken)")
+    }
+  }
+
+  @Test func `items of a sequence behind one that is cut off are read`() async throws {
+    let reading = try await read("\u{1E}{\"index_id\":\n\u{1E}\(item(1))\n\u{1E}\(item(2))\n")
+    #expect(reading.findings.kept.map(\.code) == [.truncated])
+    #expect(reading.itemCount == 2)
+  }
 }

@@ -88,20 +88,24 @@ package struct ManifestOracle {
     return String(validating: units, as: UTF16.self)
   }
 
-  /// The elements of an array, or values one after the other. Byte order marks may stand between elements.
+  /// The elements of an array, or values one after the other. Byte order marks may stand between elements, and the record
+  /// separators of RFC 7464 outside an array.
   private static func elements(_ text: [Unicode.Scalar]) -> [StrictJSON.Value]? {
     var position = 0
-    func skip() {
-      while position < text.count, StrictJSON.isSpace(text[position]) || text[position] == "\u{FEFF}" {
+    func skip(isInside: Bool) {
+      while position < text.count,
+        StrictJSON.isSpace(text[position]) || text[position] == "\u{FEFF}"
+          || !isInside && text[position] == "\u{1E}"
+      {
         position += 1
       }
     }
     var elements: [StrictJSON.Value] = []
-    skip()
+    skip(isInside: false)
     let isArray = position < text.count && text[position] == "["
     if isArray {
       position += 1
-      skip()
+      skip(isInside: true)
     }
     while position < text.count {
       if isArray && elements.isEmpty && text[position] == "]" { return nil }
@@ -110,12 +114,12 @@ package struct ManifestOracle {
       else { return nil }
       elements.append(element)
       position = element.range.upperBound
-      skip()
+      skip(isInside: isArray)
       guard isArray else { continue }
       guard position < text.count else { return nil }
       let separator = text[position]
       position += 1
-      skip()
+      skip(isInside: separator != "]")
       if separator == "]" { return position == text.count ? elements : nil }
       guard separator == "," else { return nil }
     }

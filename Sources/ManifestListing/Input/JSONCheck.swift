@@ -116,6 +116,10 @@ struct JSONCheck {
     return nil
   }
 
+  /// Whether a byte can stand before a document, beside white space: that of a byte order mark, also of files that were put
+  /// together, and the record separator of a sequence (RFC 7464, section 2.2).
+  static func isBeforeDocument(_ byte: UInt8) -> Bool { [0xEF, 0xBB, 0xBF, 0x1E].contains(byte) }
+
   private func fault(_ offset: Int, _ expected: String) -> Fault {
     Fault(offset: offset, line: line, expected: expected)
   }
@@ -128,8 +132,7 @@ struct JSONCheck {
     }
     switch place {
     case .document:
-      // A byte order mark before a document, also of files that were put together.
-      return [0xEF, 0xBB, 0xBF].contains(byte) ? nil : beginValue(byte)
+      return JSONCheck.isBeforeDocument(byte) ? nil : beginValue(byte)
     case .value: return beginValue(byte)
     case .valueOrEnd: return byte == UInt8(ascii: "]") ? close() : beginValue(byte)
     case .nameOrEnd where byte == UInt8(ascii: "}"): return close()

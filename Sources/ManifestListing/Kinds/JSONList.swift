@@ -102,8 +102,7 @@ final class JSONList: ListParser {
   // MARK: Structure
 
   private func step(_ byte: UInt8, _ position: inout Int, _ lister: ManifestLister) throws {
-    // A byte order mark before a document, also of files that were put together.
-    if JSONSyntax.isSpace(byte) || (place == .outside && [0xEF, 0xBB, 0xBF].contains(byte)) {
+    if JSONSyntax.isSpace(byte) || (place == .outside && JSONCheck.isBeforeDocument(byte)) {
       position += 1
       return
     }

@@ -74,7 +74,10 @@ enum ListKind: Equatable {
   /// What `--query` prints where a prefix has no keys.
   private static let null = Array("null".utf8)
 
-  private static func isJSON(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
+  private static func isJSON(_ byte: UInt8) -> Bool {
+    // The last one stands before each document of a sequence (RFC 7464).
+    byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") || byte == 0x1E
+  }
 
   /// Whether a line begins with the names of two columns. The files of an inventory have no heading; what another program
   /// wrote below one is perhaps not encoded as they are.
