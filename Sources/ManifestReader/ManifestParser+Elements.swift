@@ -154,6 +154,7 @@ extension ManifestParser {
       start += 1
       return true
     }
+    if let isDone = zeros(text, &collector) { return isDone }
     let end = lineEnd(text)
     if end - start > ManifestParser.elementLimit {
       reportTooLong(text, &collector)

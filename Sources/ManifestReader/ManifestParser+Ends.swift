@@ -28,6 +28,7 @@ extension ManifestParser {
       phase = .afterArray
     case (.separator, _):
       guard canName(start) else { return false }
+      if isZeros(at: start, in: text) { return stopAtZeros(text, &collector) }
       stop(.syntaxError, text, &collector, "found \(found(text)) after an element, expected `,` or `]`")
     case (_, UInt8(ascii: "[")):
       stop(
@@ -42,6 +43,7 @@ extension ManifestParser {
               output: "converted.jsonl")))
     default:
       guard canName(start) else { return false }
+      if isZeros(at: start, in: text) { return stopAtZeros(text, &collector) }
       stop(
         .trailingContent, text, &collector,
         "found \(found(text)) after the array, expected the end of the manifest")
@@ -51,6 +53,28 @@ extension ManifestParser {
 
   /// Whether the character at an offset is there as a whole, so that it can be named.
   func canName(_ offset: Int) -> Bool { offset + 4 <= filled || isAtEnd }
+
+  /// Whether NULs begin at an offset, and more of them than a slip leaves: a block of the file was never written.
+  private func isZeros(at offset: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    offset + 4 <= filled && text[offset..<offset + 4].allSatisfy { $0 == 0 }
+  }
+
+  /// Ends the manifest at NULs, which have no end that is worth looking for; true.
+  private mutating func stopAtZeros(
+    _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
+  ) -> Bool {
+    stop(.truncated, text, &collector, ManifestParser.zerosFound, ManifestParser.copyAgain)
+    return true
+  }
+
+  /// As ``stopAtZeros(_:_:)``, where an item should begin; `nil` when there are none, false when that is not known yet.
+  mutating func zeros(
+    _ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector
+  ) -> Bool? {
+    guard text[start] == 0 else { return nil }
+    guard canName(start) else { return awaitMore() }
+    return isZeros(at: start, in: text) ? stopAtZeros(text, &collector) : nil
+  }
 
   private func found(_ text: UnsafeBufferPointer<UInt8>) -> String {
     FindingText.character(UnsafeBufferPointer(rebasing: text[..<filled]), at: start)
@@ -106,6 +130,9 @@ extension ManifestParser {
       remedy: Finding.Remedy("Check that the program that wrote it finished, and write it again"))
   }
 
+  private static let zerosFound =
+    "NUL bytes begin here, as a power cut or an interrupted copy leaves them, expected the rest of the manifest"
+  private static let copyAgain = Finding.Remedy("Copy or export the manifest again")
   private static let cutOff = Finding.Remedy(
     "Copy or export the manifest again; it was probably cut off on the way")
 
@@ -124,6 +151,8 @@ extension ManifestParser {
       message = "the \(whole) ends inside an element, expected \(expected)"
       code = .truncated
       if whole == "manifest" { remedy = ManifestParser.cutOff }
+    } else if isZeros(at: fault.offset, in: text) {
+      (code, message, remedy) = (.truncated, ManifestParser.zerosFound, ManifestParser.copyAgain)
     } else if let cause = cause(of: fault, rest, at: offset) {
       guard told.insert(cause).inserted else { return }
       remedy = self.remedy(for: cause)

@@ -20,6 +20,31 @@ import Testing
     }
   }
 
+  /// Texts behind which a block of the file was never written, and the line and column of its first byte.
+  private static let beginnings: [(text: String, line: Int, column: Int)] = [
+    ("\(item(1))\n", 2, 1), ("\(item(1))", 1, item(1).count + 1), ("\(item(1))\n{\"index_id\":\"62", 2, 16),
+    ("\(item(1))\n{\"index_id\"", 2, 12), ("\(item(1))\n{", 2, 2), ("[\(item(1))", 1, item(1).count + 2),
+    ("[\(item(1)),\n", 2, 1), ("[\(item(1)),\n{\"index_id\":\"62", 2, 16), ("[\n", 2, 1),
+    ("[\(item(1))]\n", 2, 1),
+  ]
+
+  @Test(arguments: beginnings.indices)
+  func `a block of NUL behind items is one finding that says so, however long it is`(index: Int) async throws
+  {
+    let (text, line, column) = Self.beginnings[index]
+    for count in [4, 4_096, 9 << 20] {
+      let bytes = Array(text.utf8) + [UInt8](repeating: 0, count: count)
+      let reading = try await read(bytes)
+      let fatal = reading.findings.kept.filter { $0.code.isFatal }
+      #expect(fatal.map(\.code) == [.truncated], "\(text): \(fatal.map(\.message))")
+      #expect((fatal.first?.line, fatal.first?.column) == (line, column))
+      #expect(fatal.first?.message.contains("NUL bytes begin here") == true)
+      #expect(fatal.first?.remedy?.sentence == "Copy or export the manifest again")
+      if count == 4 { #expect(try await read(bytes, sizes: [1]) == reading) }
+      if count == 4_096 { #expect(try await read(bytes, sizes: [text.utf8.count + 1, 100]) == reading) }
+    }
+  }
+
   @Test(arguments: [
     #"\ud800"#, #"\uDBFF"#, #"\udc00"#, #"\udfff"#, #"\ud800\ud800"#, #"\udc00\ud800"#, #"\ud800x\udc00"#,
     #"\ud800A\udc00"#, #"\ud800\\udc00"#, #"\ud83d\ude00\ude00"#, #"\ud83d\ud83d\ude00"#, #"\ud800\n"#,

@@ -91,7 +91,7 @@ extension Finding {
     case syntaxError = "syntax_error"
     /// The bytes are not UTF-8 (RFC 3629), or UTF-16 with half of a surrogate pair.
     case invalidUTF8 = "invalid_utf8"
-    /// The manifest, or a line of JSON lines, ends inside an element or before the closing bracket.
+    /// The manifest, or a line of JSON lines, ends inside an element or before the closing bracket, or goes on as NUL bytes.
     case truncated = "truncated"
     /// Something other than whitespace follows the array.
     case trailingContent = "trailing_content"
