@@ -34,7 +34,8 @@ struct ForeignFormat: Equatable {
     let isText = !bytes.contains { $0 < 0x20 && ![0x09, 0x0A, 0x0C, 0x0D].contains($0) }
     guard isText else { return nil }
     let text = ForeignText(String(decoding: bytes, as: UTF8.self), isWhole: isWhole)
-    return text.markup ?? text.bucketListing ?? text.addresses ?? text.yaml ?? text.table ?? text.names
+    return text.markup ?? text.armor ?? text.bucketListing ?? text.addresses ?? text.yaml ?? text.table
+      ?? text.names
   }
 
   private static func binary(_ bytes: [UInt8]) -> ForeignFormat? {
@@ -113,6 +114,19 @@ struct ForeignText {
     return ForeignFormat("XML", Finding.Remedy("Export it as JSON, one item on each line"))
   }
 
+  /// Data between lines of dashes (RFC 7468; RFC 9580, section 6.2).
+  var armor: ForeignFormat? {
+    guard text.hasPrefix("-----BEGIN ") else { return nil }
+    guard ["MESSAGE-----", "SIGNED MESSAGE-----"].contains(where: { text.hasPrefix("-----BEGIN PGP " + $0) })
+    else {
+      return ForeignFormat(
+        "a key, a certificate or other data in ASCII armor",
+        Finding.Remedy("Name the file that lists the videos"))
+    }
+    return ForeignFormat(
+      "a message of PGP, encrypted or signed", Finding.Remedy("Decrypt it", commands: ["gpg --decrypt"]))
+  }
+
   // MARK: Lists
 
   /// What `aws s3 ls` prints: a date, a time, a size and a key; or `PRE` and a folder.
@@ -171,7 +185,7 @@ struct ForeignText {
     let member = #/^\s*(- +)?["']?[A-Za-z_][\w-]*["']?:(\s|$)/#
     // One line alone with a colon is as well a message such as "Error: ...".
     let isYAML =
-      first.hasPrefix("---")
+      first.contains(#/^---(\s|$)/#)
       || lines.count > 1 && first.contains(member)
         && lines.dropFirst().allSatisfy { $0.contains(member) || $0.contains(#/^\s*(#|- )/#) }
     guard isYAML else { return nil }

@@ -76,6 +76,12 @@ extension ForeignFile {
         + "\nTotal Objects: 3\n",
       names: "a listing of a bucket as `aws s3 ls` prints it", objects: unnamed(odd)),
     ForeignFile(
+      "PGP", "-----BEGIN PGP MESSAGE-----\n\nyxRiCGNvbnRlbnRz\n-----END PGP MESSAGE-----\n",
+      names: "a message of PGP"),
+    ForeignFile(
+      "a certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+      names: "other data in ASCII armor"),
+    ForeignFile(
       "a list of addresses", odd.joined(separator: "\n"), names: "a list of s3:// addresses", objects: odd),
     ForeignFile(
       "a list of addresses in quotes under a heading", "object\n" + plain.map { "\"\($0)\",\n" }.joined(),
