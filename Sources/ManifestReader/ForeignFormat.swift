@@ -34,8 +34,8 @@ struct ForeignFormat: Equatable {
     let isText = !bytes.contains { $0 < 0x20 && ![0x09, 0x0A, 0x0C, 0x0D].contains($0) }
     guard isText else { return nil }
     let text = ForeignText(String(decoding: bytes, as: UTF8.self), isWhole: isWhole)
-    return text.markup ?? text.armor ?? text.bucketListing ?? text.addresses ?? text.yaml ?? text.table
-      ?? text.names
+    return text.markup ?? text.armor ?? text.bucketListing ?? text.otherListing ?? text.addresses ?? text.yaml
+      ?? text.answer ?? text.tabbedNames ?? text.table ?? text.names
   }
 
   private static func binary(_ bytes: [UInt8]) -> ForeignFormat? {
@@ -76,9 +76,11 @@ struct ForeignText {
   private let text: String
   /// Lines that are not blank, without the one that the end of the head cuts.
   private let lines: [Substring]
+  /// Whether nothing follows the text.
+  private let isWhole: Bool
 
   init(_ text: String, isWhole: Bool) {
-    self.text = text
+    (self.text, self.isWhole) = (text, isWhole)
     var lines = text.split(whereSeparator: \.isNewline)
     if !isWhole, lines.count > 1 { lines.removeLast() }
     self.lines = lines.prefix(40).filter { !$0.allSatisfy(\.isWhitespace) }
@@ -132,7 +134,9 @@ struct ForeignText {
   /// What `aws s3 ls` prints: a date, a time, a size and a key; or `PRE` and a folder.
   var bucketListing: ForeignFormat? {
     let isListing = lines.allSatisfy {
-      $0.contains(#/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ ./#) || $0.contains(#/^ *PRE ./#)
+      // With --human-readable a unit follows the size.
+      $0.contains(#/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ (?!Bytes? |[KMGT]iB )./#)
+        || $0.contains(#/^ *PRE ./#)
         || $0.contains(#/^ *(Total Objects|Total Size): /#)
     }
     guard isListing, !lines.isEmpty else { return nil }
@@ -141,6 +145,49 @@ struct ForeignText {
       Conversion.awk(
         #"/^[0-9]+-[0-9]+-[0-9]+ .*[^\/]$/"#, #"sub(/^[^ ]+ +[^ ]+ +[0-9]+ /, ""); "#, bucket: true),
       isListed: true)
+  }
+
+  /// What other programs print of a bucket: each address behind a time, or each name behind a size.
+  var otherListing: ForeignFormat? {
+    guard !lines.isEmpty else { return nil }
+    if lines.allSatisfy({ $0.contains(#/^ *(\d{4}-\d\d-\d\d \d\d:\d\d .*|DIR +)s3:\/\/[^\/]+\//#) }) {
+      return ForeignFormat(
+        "a listing of a bucket as `s3cmd ls` prints it",
+        Conversion.awk(#"match($0, /s3:\/\/.*[^\/]$/)"#, "$0 = substr($0, RSTART); ", bucket: false))
+    }
+    // The size has nine places at least, which tells it from a number that a name begins with; those of the first line were
+    // taken off with the white space that the text begins with.
+    let places = lines.map { $0.prefixMatch(of: #/ *\d+(?= .)/#)?.output.count ?? 0 }
+    guard places.count > 1, places[0] > 0, places.dropFirst().allSatisfy({ $0 >= 9 }),
+      lines.allSatisfy({ !$0.contains("://") })
+    else { return nil }
+    let time = #"[0-9]+-[0-9]+-[0-9]+ [0-9]+:[0-9]+:[0-9]+\.[0-9]+ "#
+    return ForeignFormat(
+      "a listing with a size before each name, as `rclone ls` prints it",
+      Conversion.awk("/^ *[0-9]+ /", #"sub(/^ *[0-9]+ (\#(time))?/, ""); "#, bucket: true))
+  }
+
+  /// What `aws s3api` prints in a form that is not meant for programs.
+  var answer: ForeignFormat? {
+    let isAnswer =
+      lines.contains { $0.hasPrefix("CONTENTS\t") || $0.hasPrefix("VERSIONS\t") }
+      || lines.prefix(3).contains { $0.hasPrefix("|") && $0.contains(" ListObject") }
+    guard isAnswer else { return nil }
+    return ForeignFormat(
+      "the answer of `aws s3api` as text or as a table",
+      Finding.Remedy("Make it with --output json, and give it to orchestrate list with --from"))
+  }
+
+  /// Names with tabs between them, all of a page on one line: `--query "Contents[].Key"` with `--output text`.
+  var tabbedNames: ForeignFormat? {
+    var rows = lines.map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+    if !isWhole, rows.count == 1 { rows[0].removeLast() }
+    guard rows.contains(where: { $0.count > 1 }), rows.count == 1 || Set(rows.map(\.count)).count > 1,
+      rows.joined().allSatisfy(ForeignText.isName)
+    else { return nil }
+    var remedy = Conversion.awk("NF", "", bucket: true)
+    remedy.commands.insert(#"tr "\t" "\n""#, at: 0)
+    return ForeignFormat("a list of names with tabs between them", remedy)
   }
 
   /// One address on each line, perhaps in quotes, perhaps under a heading.
@@ -171,10 +218,31 @@ struct ForeignText {
 
   /// One key or file name on each line.
   var names: ForeignFormat? {
-    guard !lines.isEmpty, lines.allSatisfy({ $0.contains(#/^[^,;\t"]+\.[A-Za-z0-9]{2,4}\r?$/#) }) else {
+    guard !lines.isEmpty, lines.allSatisfy({ !$0.contains("://") }) else { return nil }
+    if lines.contains(where: ForeignText.hasColumns) {
+      let isListing = lines.allSatisfy { ForeignText.hasColumns($0) || $0.contains(#/^ *(DIR|total) /#) }
+      return isListing
+        ? ForeignFormat(
+          "a listing with more than a name on each line",
+          Finding.Remedy(
+            "List the bucket with orchestrate list, or give it one s3:// address on each line with --from"))
+        : nil
+    }
+    // A number on the only line may be a size.
+    guard lines.allSatisfy(ForeignText.isName), lines.count > 1 || !lines[0].contains(#/^\d+ /#) else {
       return nil
     }
     return ForeignFormat("a list of names", Conversion.awk("NF", "", bucket: true))
+  }
+
+  private static func isName(_ text: Substring) -> Bool {
+    text.contains(#/^[^,;\t"]+\.[A-Za-z0-9]{2,4}\r?$/#)
+  }
+
+  /// Whether a line begins with a time, as of `s5cmd ls`, or with permissions, as of `ls -l`.
+  private static func hasColumns(_ line: Substring) -> Bool {
+    line.contains(#/^ *\d{4}[-\/]\d\d[-\/]\d\d[T ]+\d\d:\d\d/#)
+      || line.contains(#/^[-dl]([-r][-w][-xsStT]){3}/#)
   }
 
   // MARK: YAML

@@ -76,6 +76,50 @@ extension ForeignFile {
         + "\nTotal Objects: 3\n",
       names: "a listing of a bucket as `aws s3 ls` prints it", objects: unnamed(odd)),
     ForeignFile(
+      "sizes for people", "2026-11-01 10:00:00   12 Bytes a.mp4\n2026-11-01 10:00:00    1.0 MiB b.mp4\n",
+      names: "a listing with more than a name on each line"),
+    ForeignFile(
+      "what `s3cmd ls` prints",
+      "                       DIR   s3://media-north/b/\n"
+        + odd.map { "2026-11-01 10:00    1048576   \($0)\r\n" }.joined()
+        + "2026-11-01 10:00          0   s3://media-north/a/\n",
+      names: "a listing of a bucket as `s3cmd ls` prints it", objects: odd),
+    ForeignFile(
+      "what `rclone ls` prints",
+      keys(odd).map { "  1048576 \($0.dropFirst())\r\n" }.joined() + "1234567890 3 4.mp4\n",
+      names: "a listing with a size before each name", objects: unnamed(odd) + ["s3://BUCKET/3 4.mp4"]),
+    ForeignFile(
+      "what `rclone lsl` prints",
+      keys(odd).map { "  1048576 2026-11-01 10:00:00.000000000 \($0.dropFirst())\n" }.joined(),
+      names: "a listing with a size before each name", objects: unnamed(odd)),
+    ForeignFile(
+      "what `s5cmd ls` prints",
+      "                                  DIR  a/\n2026/11/01 10:00:00           1048576  1.mp4\n",
+      names: "a listing with more than a name on each line"),
+    ForeignFile(
+      "what `ls -l` prints", "total 8\n-rw-r--r-- 1 root root 5 Nov  1 10:00 1.mp4\n",
+      names: "a listing with more than a name on each line"),
+    ForeignFile("one size and one name", "  1048576 1.mp4\n", names: "\"1048576 1.mp4\""),
+    ForeignFile(
+      "names that begin with numbers", "01 one.mp4\n2026-11-01 two.mp4\n", names: "a list of names",
+      objects: ["s3://BUCKET/01 one.mp4", "s3://BUCKET/2026-11-01 two.mp4"]),
+    ForeignFile("addresses elsewhere", "gs://media/1.mp4\ngs://media/2.mp4\n", names: "\"gs://media/1.mp4\""),
+    ForeignFile(
+      "names with tabs between them", "a/1.mp4\ta/2.mp4\n", names: "a list of names with tabs between them",
+      objects: unnamed(plain)),
+    ForeignFile(
+      "names of two pages with tabs between them", "a/1.mp4\ta/2.mp4\nb c/3.mp4\n",
+      names: "a list of names with tabs between them",
+      objects: unnamed(plain) + ["s3://BUCKET/b c/3.mp4"]),
+    ForeignFile(
+      "the answer of aws s3api as text",
+      "None\nCONTENTS\t\"e\"\ta.mp4\t2026-11-01T10:00:00+00:00\t5\tSTANDARD\n",
+      names: "the answer of `aws s3api` as text"),
+    ForeignFile(
+      "the answer of aws s3api as a table",
+      "-----------------\n|  ListObjectsV2  |\n+---------------+\n||  Contents   ||\n",
+      names: "the answer of `aws s3api` as text or as a table"),
+    ForeignFile(
       "PGP", "-----BEGIN PGP MESSAGE-----\n\nyxRiCGNvbnRlbnRz\n-----END PGP MESSAGE-----\n",
       names: "a message of PGP"),
     ForeignFile(
