@@ -22,15 +22,22 @@ enum Conversion {
     var sentence = "Extract the items with jq"
     switch elements {
     case .items, .other: filter = path.isEmpty ? "." : path
-    case .keys:
-      let isFolder = #"select(.Key | endswith("/") | not)"#
-      filter = "\(start)\(isFolder) | " + jqItem(#"("s3://BUCKET/" + .Key)"#)
-      sentence = "Make items with jq, and " + bucketHint
+    case .inventory:
+      return Finding.Remedy("Give it to orchestrate list with --from, with its data files beside it")
+    case .keys(let listing):
+      var steps: [String] = []
+      if listing.hasVersions { steps.append("select(.IsLatest)") }
+      if listing.hasFolders { steps.append("select(.IsDir | not)") }
+      steps.append(#"select(.\#(listing.member) | strings | endswith("/") | not)"#)
+      let object = ".\(listing.member)"
+      steps.append(jqItem(listing.holdsAddresses ? object : #"("s3://BUCKET/" + \#(object))"#))
+      filter = start + steps.joined(separator: " | ")
+      sentence = "Make items with jq, and " + (listing.holdsAddresses ? indexHint : bucketHint)
     case .addresses:
-      filter = start + jqItem(".")
+      filter = start + "strings | " + jqItem(".")
       sentence = "Make items with jq, and " + indexHint
     case .names:
-      filter = start + jqItem(#"("s3://BUCKET/" + .)"#)
+      filter = start + "strings | " + jqItem(#"("s3://BUCKET/" + .)"#)
       sentence = "Make items with jq, and " + bucketHint
     }
     return Finding.Remedy(
@@ -105,8 +112,10 @@ struct JSONShape: Equatable {
   enum Elements: Equatable {
     /// Objects with `index_id` and `object`.
     case items
-    /// Objects of a bucket's listing, with `Key`.
-    case keys
+    /// Objects of a bucket's listing.
+    case keys(Listing)
+    /// None: the object is the manifest of an S3 inventory, whose data files have them.
+    case inventory
     /// Strings that are addresses.
     case addresses
     /// Strings that look like keys.
@@ -117,7 +126,7 @@ struct JSONShape: Equatable {
     /// Which of two lists in one object is more likely meant: the lower one.
     fileprivate var rank: Int {
       switch self {
-      case .items: 0
+      case .items, .inventory: 0
       case .keys: 1
       case .addresses: 2
       case .other: 3
@@ -126,16 +135,40 @@ struct JSONShape: Equatable {
     }
   }
 
+  /// How objects of a listing say what they are.
+  struct Listing: Equatable {
+    /// The member with the key: `Key` of `aws s3api`, `key` of s5cmd and mc, `Path` of rclone.
+    var member: String
+    /// Whether it is an `s3://` address.
+    var holdsAddresses = false
+    /// Whether `IsLatest` tells the latest of several versions.
+    var hasVersions = false
+    /// Whether `IsDir` tells folders.
+    var hasFolders = false
+
+    /// Whether `orchestrate list` reads such objects.
+    var isListed: Bool { self == Listing(member: "Key") }
+  }
+
   /// The way to the list in the language of jq, from an element of the manifest: empty when the element itself is of
-  /// the list, else such as `.Contents[]`, `["a name"][]` or, for a list in a list, `[]`.
+  /// the list, else such as `.Contents[]`, `["a name"][]` or, for a list in a list, `[]`, or `[0]` for a column of it.
   var path: String
   var elements: Elements
+
+  /// Whether the list is a member of an object.
+  var isInsideObject: Bool { path.hasPrefix(".") || path.hasPrefix("[\"") }
 
   /// How deep a list is looked for.
   private static let depthLimit = 4
 
   /// The list inside an object that is no item; `text` may be cut off. nil when there is none.
   init?(insideObject text: UnsafeBufferPointer<UInt8>) {
+    let walk = ItemMembers(text)
+    let names = walk.members.map { walk.name(of: $0) }
+    if ["sourceBucket", "fileSchema"].allSatisfy({ name in names.contains { $0.elementsEqual(name.utf8) } }) {
+      self.init(path: "", elements: .inventory)
+      return
+    }
     guard let found = JSONShape.list(in: text, path: "", depth: 0) else { return nil }
     self = found
   }
@@ -145,17 +178,14 @@ struct JSONShape: Equatable {
     guard let first = text.first else { return nil }
     switch first {
     case UInt8(ascii: "["):
-      // `aws --query "Contents[].[Key]"` writes such.
-      guard let inner = JSONShape.firstElement(of: text), let elements = JSONShape.kind(of: inner) else {
-        return nil
-      }
-      self.init(path: "[]", elements: elements)
+      guard let found = JSONShape.list(inArray: text) else { return nil }
+      self = found
     case UInt8(ascii: "\""):
       guard let elements = JSONShape.kind(of: text) else { return nil }
       self.init(path: "", elements: elements)
     case UInt8(ascii: "{"):
-      if JSONShape.kind(of: text) == .keys {
-        self.init(path: "", elements: .keys)
+      if case .keys(let listing)? = JSONShape.kind(of: text) {
+        self.init(path: "", elements: .keys(listing))
       } else {
         self.init(insideObject: text)
       }
@@ -168,11 +198,30 @@ struct JSONShape: Equatable {
     self.elements = elements
   }
 
+  /// The list that an array is which itself is the element of one: all that it has, or one column of it, since
+  /// `--query "Contents[].[Key,Size]"` writes a row for each object.
+  private static func list(inArray array: UnsafeBufferPointer<UInt8>) -> JSONShape? {
+    var kinds: [Elements?] = []
+    var rest = firstElement(of: array)
+    while let text = rest {
+      kinds.append(kind(of: text))
+      rest = element(after: text)
+    }
+    guard let first = kinds.first else { return nil }
+    if let first, kinds.allSatisfy({ $0 == first }) { return JSONShape(path: "[]", elements: first) }
+    // What is no string may be the size, and what is one may be the date.
+    guard let column = kinds.firstIndex(where: { $0 == .addresses || $0 == .names }),
+      let elements = kinds[column]
+    else { return first.map { JSONShape(path: "[]", elements: $0) } }
+    return JSONShape(path: "[\(column)]", elements: elements)
+  }
+
   private static func list(in text: UnsafeBufferPointer<UInt8>, path: String, depth: Int) -> JSONShape? {
     guard depth < depthLimit else { return nil }
     let walk = ItemMembers(text)
     var best: JSONShape?
-    for member in walk.members {
+    // What `aws s3api list-object-versions` says of objects that are gone stands before those that are there.
+    for member in walk.members where !walk.name(of: member).elementsEqual("DeleteMarkers".utf8) {
       let value = UnsafeBufferPointer(rebasing: text[member.value])
       let memberPath = path + step(walk.name(of: member))
       var found: JSONShape?
@@ -218,23 +267,51 @@ struct JSONShape: Equatable {
     return UnsafeBufferPointer(rebasing: array[position...])
   }
 
+  /// The text of an array from the element behind the one that `text` begins with; nil when there is none.
+  private static func element(after text: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+    let end = ItemMembers.end(ofValueIn: text)
+    guard end > 0, let comma = text[end...].firstIndex(where: { !JSONSyntax.isSpace($0) }),
+      text[comma] == UInt8(ascii: ",")
+    else { return nil }
+    return firstElement(of: UnsafeBufferPointer(rebasing: text[comma...]))
+  }
+
   /// What a list holds whose text, from its first element on, is given.
   private static func kind(of text: UnsafeBufferPointer<UInt8>) -> Elements? {
     switch text.first {
     case UInt8(ascii: "{"):
       let end = ItemMembers.end(ofValueIn: text)
       let walk = ItemMembers(UnsafeBufferPointer(rebasing: text[..<end]))
-      let names = walk.members.map { walk.name(of: $0) }
-      func has(_ name: String) -> Bool { names.contains { $0.elementsEqual(name.utf8) } }
-      if has("index_id") && has("object") { return .items }
-      if has("Key") && !has("object") { return .keys }
+      func member(_ name: String) -> ItemMembers.Member? {
+        walk.members.first { walk.name(of: $0).elementsEqual(name.utf8) }
+      }
+      guard member("object") == nil else { return member("index_id") == nil ? .other : .items }
+      for name in ["Key", "key", "Path"] {
+        guard let found = member(name) else { continue }
+        let value = walk.string(of: found) ?? []
+        var listing = Listing(member: name)
+        listing.holdsAddresses = value.starts(with: "s3://".utf8)
+        listing.hasVersions = member("IsLatest") != nil
+        listing.hasFolders = member("IsDir") != nil
+        // Members of the other two names mean many things.
+        if name == "Key" || listing.hasFolders || isName(value) { return .keys(listing) }
+      }
       return .other
     case UInt8(ascii: "\""):
       let end = ItemMembers.end(ofValueIn: text)
       let string = text[..<end].dropFirst().dropLast()
       if string.starts(with: "s3://".utf8) { return .addresses }
-      return string.contains(UInt8(ascii: "/")) || string.contains(UInt8(ascii: ".")) ? .names : nil
+      return isName(string) ? .names : nil
     default: return nil
     }
+  }
+
+  /// Whether a text may be a key: it has a dot or a slash, and is no date with fractions of a second.
+  private static func isName(_ text: some Collection<UInt8>) -> Bool {
+    guard text.contains(UInt8(ascii: "/")) || text.contains(UInt8(ascii: ".")) else { return false }
+    let pattern = Array("0000-00-00T00:00:00.".utf8)
+    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    return text.count < pattern.count
+      || !zip(text, pattern).allSatisfy { $1 == UInt8(ascii: "0") ? isDigit($0) : $0 == $1 }
   }
 }

@@ -214,23 +214,29 @@ extension ManifestParser {
     var path = (phase == .item ? "" : ".[]") + shape.path
     if path.hasPrefix("[") { path = "." + path }
     let found =
-      if !shape.path.isEmpty && shape.path != "[]" {
+      if shape.isInsideObject {
         "the manifest is one JSON object with a list inside (\(path))"
       } else {
         switch shape.elements {
-        case .keys: "the list is a listing of a bucket, with a \"Key\" in each element"
-        case .addresses, .names: "the list holds strings"
+        case .keys(let listing):
+          "the list is a listing of a bucket, with a \"\(listing.member)\" in each element"
+        case .inventory: "the manifest is the manifest.json of an S3 inventory"
+        case .addresses, .names:
+          shape.path.isEmpty || shape.path == "[]"
+            ? "the list holds strings" : "the list holds lists, with a name in each (\(path))"
         case .items, .other: "the list holds lists"
         }
       }
+    var isListed = false
+    // What `aws s3api` answers, and its objects alone.
+    if case .keys(let listing) = shape.elements, listing.isListed {
+      isListed = ["", ".[]", ".Contents[]"].contains { path.utf8.elementsEqual($0.utf8) }
+    }
     collector.report(
       .otherList, element: nil, from: place, at: place,
       "\(found), expected items: objects with index_id, language and object",
       remedy: Conversion.behind(
-        input, Conversion.jq(path, shape.elements),
-        // What `aws s3api` answers, and its objects alone.
-        isListed: shape.elements == .keys
-          && ["", ".[]", ".Contents[]"].contains { path.utf8.elementsEqual($0.utf8) }))
+        input, Conversion.jq(path, shape.elements), isListed: isListed))
   }
 
   mutating func reportTooLong(_ text: UnsafeBufferPointer<UInt8>, _ collector: inout ItemCollector) {

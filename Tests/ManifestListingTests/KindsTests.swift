@@ -178,6 +178,24 @@ struct KindsTests {
     #expect(await failure { try await list(text, bucket: "media-west") } != nil)
   }
 
+  @Test("older versions are left out, of an array and of lines")
+  func versions() async throws {
+    let objects = [#"{"Key":"a.mp4","IsLatest":true}"#, #"{"Key":"b.mp4","IsLatest":false}"#]
+    for text in ["[\(objects.joined(separator: ","))]", objects.joined(separator: "\n")] {
+      let outcome = try await list(text, bucket: "media-west")
+      #expect(try outcome.objects == ["s3://media-west/a.mp4"])
+      #expect(outcome.tally.leftOut == [.olderVersion: 1])
+    }
+  }
+
+  @Test(
+    "JSON of another program is sent to validate, which says how to convert it",
+    arguments: [#"[{"Path":"a.mp4","Size":5}]"#, #"{"key":"s3://media-west/a.mp4"}"#])
+  func otherProgram(text: String) async throws {
+    let error = await failure { try await list(text, bucket: "media-west") }
+    #expect(error?.remedy?.description.contains("`orchestrate validate FILE`") == true)
+  }
+
   @Test("a list in S3 whose reader is cancelled is not taken for whole")
   func cancelled() async {
     let task = Task {

@@ -223,6 +223,52 @@ extension ForeignFile {
       "an array in an array", "[[\(items[0])],[\(items[1])]]", names: "the list holds lists", objects: odd,
       programs: ["jq"]),
     ForeignFile(
+      "names and sizes",
+      "[" + keys(odd).map { "[\(literal(String($0.dropFirst()))), 17]" }.joined(separator: ",\n") + "]",
+      names: "(.[][0])", objects: unnamed(odd), programs: ["jq"]),
+    ForeignFile(
+      "dates and names",
+      "["
+        + keys(plain).map { "[\"2026-11-01T10:00:00.000Z\",null,\"\($0.dropFirst())\"]" }.joined(
+          separator: ",") + "]",
+      names: "(.[][2])", objects: unnamed(plain), programs: ["jq"]),
+    ForeignFile(
+      "lists of names", "[[\"a/1.mp4\" , \"a/2.mp4\"],[]]", names: "the list holds strings",
+      objects: unnamed(plain), programs: ["jq"]),
+    ForeignFile(
+      "versions",
+      """
+      {"DeleteMarkers":[{"Key":"b.mp4","IsLatest":true}],"Versions":[
+      {"Key":"a/1.mp4","VersionId":"2","IsLatest":true},{"Key":"a/1.mp4","VersionId":"1","IsLatest":false},
+      {"Key":"b.mp4","VersionId":"1","IsLatest":false},{"Key":"a/2.mp4","VersionId":"1","IsLatest":true}]}
+      """, names: "(.Versions[])", objects: unnamed(plain), programs: ["jq"]),
+    ForeignFile(
+      "the manifest of an inventory",
+      """
+      {"sourceBucket":"media-north","destinationBucket":"arn:aws:s3:::inv","fileFormat":"CSV",
+       "fileSchema":"Bucket, Key","files":[{"key":"inv/a.csv.gz","size":1,"MD5checksum":"x"}]}
+      """, names: "the manifest.json of an S3 inventory"),
+    ForeignFile(
+      "lines of s5cmd",
+      "{\"key\":\"s3://media-north/a/\",\"type\":\"directory\"}\n"
+        + odd.map { "{\"key\":\(literal($0)),\"type\":\"file\",\"size\":5}\n" }.joined(),
+      names: "a \"key\" in each element", objects: odd, programs: ["jq"]),
+    ForeignFile(
+      "lines of mc",
+      keys(odd).map {
+        "{\"status\":\"success\",\"type\":\"file\",\"size\":5,\"key\":\(literal(String($0.dropFirst())))}\n"
+      }
+      .joined() + "{\"status\":\"success\",\"type\":\"folder\",\"size\":0,\"key\":\"b/\"}\n",
+      names: "a \"key\" in each element", objects: unnamed(odd), programs: ["jq"]),
+    ForeignFile(
+      "what `rclone lsjson` prints",
+      "[\n{\"Path\":\"a\",\"Name\":\"a\",\"Size\":-1,\"IsDir\":true},\n"
+        + keys(odd).map {
+          "{\"Path\":\(literal(String($0.dropFirst()))),\"Name\":\"x\",\"Size\":5,\"IsDir\":false}"
+        }
+        .joined(separator: ",\n") + "\n]\n",
+      names: "a \"Path\" in each element", objects: unnamed(odd), programs: ["jq"]),
+    ForeignFile(
       "two arrays", "[\(items[0])]\n[\(items[1])]", names: "a second array", objects: odd, programs: ["jq"]),
     ForeignFile(
       "commas behind items", items.joined(separator: ",\n") + ",\n", names: "`,` between items", objects: odd),

@@ -11,9 +11,12 @@ final class JSONList: ListParser {
   /// Members of a document that say something.
   private static let known: Set<String> = [
     "Name", "EncodingType", "IsTruncated", "NextToken", "NextContinuationToken", "KeyCount", "Contents",
-    "CommonPrefixes", "Key", "Size", "StorageClass", "sourceBucket", "destinationBucket", "fileFormat",
+    "CommonPrefixes", "Key", "Size", "StorageClass", "IsLatest", "sourceBucket", "destinationBucket",
+    "fileFormat",
     "fileSchema", "files",
   ]
+  private static let otherProgram: Remedy =
+    "take the whole answer of `aws s3api list-objects-v2`; of what another program wrote, `orchestrate validate FILE` says how to make a manifest"
   /// How much is kept of a member of which only its beginning says something.
   private static let beginningLength = 256
 
@@ -255,9 +258,9 @@ final class JSONList: ListParser {
       return
     }
     let found = element.withUnsafeBufferPointer {
-      text -> (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?) in
+      text -> (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?, isLatest: [UInt8]?) in
       let walk = ItemMembers(text)
-      var found: (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?)
+      var found: (key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?, isLatest: [UInt8]?)
       for member in walk.members {
         let name = walk.name(of: member)
         if name.elementsEqual("Key".utf8) {
@@ -266,23 +269,30 @@ final class JSONList: ListParser {
           found.size = Array(text[member.value])
         } else if name.elementsEqual("StorageClass".utf8) {
           found.storageClass = Array(text[member.value])
+        } else if name.elementsEqual("IsLatest".utf8) {
+          found.isLatest = Array(text[member.value])
         } else if name.elementsEqual("index_id".utf8) {
           isManifest = true
         }
       }
       return found
     }
-    try take(key: found.key, size: found.size, storageClass: found.storageClass, lister)
+    try take(
+      key: found.key, size: found.size, storageClass: found.storageClass, isLatest: found.isLatest, lister)
   }
 
-  private func take(key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?, _ lister: ManifestLister) throws {
+  private func take(
+    key: [UInt8]?, size: [UInt8]?, storageClass: [UInt8]?, isLatest: [UInt8]?, _ lister: ManifestLister
+  ) throws {
     guard let key, key.first == UInt8(ascii: "\"") else {
       if isManifest { throw alreadyManifest }
       throw ListError(
         .damaged, name,
         "object \(elements) of its list has no Key, expected objects with Key, Size and StorageClass",
-        remedy: "take the whole answer of `aws s3api list-objects-v2`")
+        remedy: Self.otherProgram)
     }
+    // `--query Versions` of `aws s3api list-object-versions` has all of them.
+    if let isLatest, isLatest.elementsEqual("false".utf8) { return lister.leaveOut(.olderVersion) }
     // Half of a surrogate pair stands for nothing that a key can have.
     guard let bytes = string(key) else { return lister.leaveOut(.notUTF8) }
     var object = ListedObject(key: bytes)
@@ -319,7 +329,8 @@ final class JSONList: ListParser {
     if members["Key"] != nil {
       elements += 1
       try take(
-        key: members["Key"], size: members["Size"], storageClass: members["StorageClass"], lister)
+        key: members["Key"], size: members["Size"], storageClass: members["StorageClass"],
+        isLatest: members["IsLatest"], lister)
       return try checkSpelling()
     }
     if members["fileSchema"] != nil || members["files"] != nil || members["fileFormat"] != nil {
@@ -343,7 +354,7 @@ final class JSONList: ListParser {
       throw ListError(
         .notRecognized, name,
         "it is JSON without Contents, and with \(ListError.quoted(stranger.utf8)), expected \(ListKind.expected)",
-        remedy: "take the whole answer of `aws s3api list-objects-v2`")
+        remedy: Self.otherProgram)
     }
     try endPage()
   }
