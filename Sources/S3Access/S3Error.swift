@@ -24,6 +24,8 @@ package struct S3Error: AdvisedError, Equatable {
     case objectArchived = "s3_object_archived"
     /// Not the address of an object.
     case addressInvalid = "s3_address_invalid"
+    /// The proxy refuses the user name and the password, or requires them.
+    case proxyUnauthorized = "s3_proxy_unauthorized"
     /// S3 asks to slow down, or fails, again and again.
     case busy = "s3_busy"
     /// No answer came, again and again.
@@ -42,6 +44,8 @@ package struct S3Error: AdvisedError, Equatable {
     case source
     /// The clock of this machine is at fault.
     case clock
+    /// The way to S3 is at fault, and stays so until a person puts it right.
+    case way
     /// The way to S3, or S3 itself: it may pass.
     case network
   }
@@ -71,6 +75,7 @@ package struct S3Error: AdvisedError, Equatable {
     case .credentialsEnding, .credentialsRefused: .credentials
     case .clockSkewed: .clock
     case .accessDenied, .bucketMissing, .objectMissing, .objectArchived, .addressInvalid: .source
+    case .proxyUnauthorized: .way
     case .busy, .unreachable, .unexpected: .network
     }
   }

@@ -100,6 +100,38 @@ struct HTTPAccessTransportTests {
     await other.shutdown()
   }
 
+  @Test("a proxy that opens no tunnel is named, its password is not")
+  func proxies() async throws {
+    func fault(_ proxy: (host: String, port: Int)) async -> AccessFault? {
+      var route = AccessRoute()
+      route.proxy = proxy
+      route.proxyCredentials = ("clerk", "s3cret")
+      let transport = HTTPAccessTransport(
+        userAgent: "orchestrate/test", clock: HurryingNever(), route: route)
+      var fault: AccessFault?
+      do {
+        _ = try await transport.send(AccessRequest("GET", "https://s3.example/"), limit: 1)
+      } catch {
+        fault = error as? AccessFault
+      }
+      await transport.shutdown()
+      return fault
+    }
+    var port = 0
+    for (status, expected) in [
+      (407, { AccessFault.proxyUnauthorized("127.0.0.1:\($0)") }),
+      (403, { .notConnected("the proxy 127.0.0.1:\($0) opens no tunnel to it") }),
+    ] as [(Int, (Int) -> AccessFault)] {
+      let server = try await StubServer { _ in AccessAnswer(status: status) }
+      port = server.port
+      #expect(await fault(("127.0.0.1", port)) == expected(port))
+      #expect(server.seen.map(\.method) == ["CONNECT"])
+      try await server.stop()
+    }
+    #expect(
+      await fault(("127.0.0.1", port)) == .notConnected("could not connect to the proxy 127.0.0.1:\(port)"))
+  }
+
   @Test("a server that does not answer is given up at the time limit of the injected clock")
   func timeLimit() async throws {
     let peer = try await StubServer { _ in nil }

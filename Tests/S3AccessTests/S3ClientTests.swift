@@ -255,6 +255,28 @@ struct S3ClientTests {
     #expect(silence?.message.contains("s3.us-east-1.amazonaws.com: no answer came in time") == true)
   }
 
+  @Test("what only a person can put right on the way to S3 is not tried again, and pauses a run")
+  func faultsOfPersons() async throws {
+    for place in [0, 1] {
+      let network = FakeTransport { request, before in
+        guard before < place else { throw AccessFault.proxyUnauthorized("127.0.0.1:3128") }
+        return AccessAnswer(status: 403, headers: [("x-amz-bucket-region", "eu-west-1")])
+      }
+      let access = try await access(over: network)
+      let problem = await error { try await access.client.head(bucket: "b-1", key: key) }
+      #expect(network.seen.count == place + 1)
+      #expect(problem?.code == .proxyUnauthorized && problem?.kind == .way)
+      #expect(
+        problem?.message.hasSuffix(
+          " failed: the proxy 127.0.0.1:3128 refuses the user name and password in $HTTPS_PROXY, or requires them"
+        ) == true, "\(problem?.message ?? "none")")
+      guard case .paused(.endpoint, _) = problem?.forService else {
+        Issue.record("the run is not paused: \(String(describing: problem?.forService))")
+        return
+      }
+    }
+  }
+
   @Test("a session that ended is renewed once, and the request signed anew")
   func expired() async throws {
     let source = ScriptedSource(

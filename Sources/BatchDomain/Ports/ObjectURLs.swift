@@ -40,7 +40,8 @@ package struct ObjectURL: Sendable, CustomStringConvertible, CustomDebugStringCo
 
 /// Why there is no address of an object. The sentences have no secret in them.
 package enum ObjectURLError: Error, Sendable, Equatable {
-  /// There is none for any object until a person does something: the run is paused, `credentials` or `source`.
+  /// There is none for any object until a person does something: the run is paused, `credentials`, `source`
+  /// or `endpoint`.
   ///
   /// - Parameter detail: one clear sentence: which source was asked, what it said, and what to do.
   case paused(PauseReason, detail: String)

@@ -90,7 +90,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   init(of error: S3Error) {
     switch error.kind {
     case .missingCredentials: self = .badInput
-    case .credentials, .source, .clock: self = .refused
+    case .credentials, .source, .clock, .way: self = .refused
     case .network: self = .stopped
     }
   }

@@ -61,6 +61,28 @@ package enum AccessFault: Error, Sendable, Equatable {
   case timedOut
   /// There was no connection, or it broke; the text is a clause without the address.
   case notConnected(String)
+  /// The proxy, by host and port, refuses the user name and the password, or requires them.
+  case proxyUnauthorized(String)
+
+  /// Whether another try can help; what a person has to put right is not tried again.
+  var mayPass: Bool {
+    switch self {
+    case .timedOut, .notConnected: true
+    case .proxyUnauthorized: false
+    }
+  }
+
+  /// The fault as a clause.
+  ///
+  /// - Parameter host: who was asked.
+  func words(at host: String) -> String {
+    switch self {
+    case .timedOut: "\(host): no answer came in time"
+    case .notConnected(let why): "\(host): \(why)"
+    case .proxyUnauthorized(let proxy):
+      "the proxy \(proxy) refuses the user name and password in $HTTPS_PROXY, or requires them"
+    }
+  }
 }
 
 /// Sends a request once, following no redirect. A port: tests put a fake behind it.
@@ -89,7 +111,7 @@ package struct AccessRoute: Sendable {
 /// Requests over HTTP/1.1 with async-http-client. Call ``shutdown()`` at the end.
 package final class HTTPAccessTransport: AccessTransport {
   private let direct: HTTPClient
-  private let proxied: HTTPClient?
+  private let proxied: (client: HTTPClient, proxy: String)?
   private let userAgent: String
   private let clock: any BatchClock
 
@@ -122,12 +144,15 @@ package final class HTTPAccessTransport: AccessTransport {
       } else {
         .server(host: proxy.host, port: proxy.port)
       }
-    proxied = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    let host = proxy.host.contains(":") ? "[\(proxy.host)]" : proxy.host
+    proxied = (
+      HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration), "\(host):\(proxy.port)"
+    )
   }
 
   /// A client must not go while it is open, and a caller that fails may not get as far as ``shutdown()``.
   deinit {
-    for client in [direct, proxied].compactMap(\.self) { client.shutdown { _ in } }
+    for client in [direct, proxied?.client].compactMap(\.self) { client.shutdown { _ in } }
   }
 
   package func send(_ request: AccessRequest, limit: Int) async throws -> AccessAnswer {
@@ -142,9 +167,9 @@ package final class HTTPAccessTransport: AccessTransport {
     for header in request.headers { message.headers.add(name: header.name, value: header.value) }
     message.headers.add(name: "User-Agent", value: userAgent)
     let isFar = request.mayUseProxy && request.url.hasPrefix("https://") && !Self.isThisMachine(request.url)
-    let client = isFar ? proxied ?? direct : direct
+    let way = isFar ? proxied : nil
     do {
-      let response = try await client.execute(message, timeout: .seconds(90))
+      let response = try await (way?.client ?? direct).execute(message, timeout: .seconds(90))
       var body: [UInt8] = []
       var isCut = false
       for try await part in response.body {
@@ -162,7 +187,7 @@ package final class HTTPAccessTransport: AccessTransport {
       throw CancellationError()
     } catch {
       if Task.isCancelled { throw CancellationError() }
-      throw Self.fault(error)
+      throw Self.fault(error, proxy: way?.proxy)
     }
   }
 
@@ -170,15 +195,21 @@ package final class HTTPAccessTransport: AccessTransport {
     do { return try WebAddress(url).isThisMachine } catch { return false }
   }
 
-  private static func fault(_ error: any Error) -> AccessFault {
+  /// - Parameter proxy: the proxy that the request went through.
+  private static func fault(_ error: any Error, proxy: String?) -> AccessFault {
     switch error {
     case let error as HTTPClientError
     where [.connectTimeout, .readTimeout, .deadlineExceeded].contains(error):
       .timedOut
+    case let error as HTTPClientError where error == .proxyAuthenticationRequired:
+      .proxyUnauthorized(proxy ?? "")
+    case let error as HTTPClientError where error == .invalidProxyResponse:
+      .notConnected("the proxy \(proxy ?? "") opens no tunnel to it")
     case let error as NIOConnectionError:
       .notConnected(
         error.dnsAError == nil && error.dnsAAAAError == nil
-          ? "could not connect" : "the name of the host was not found")
+          ? "could not connect" + (proxy.map { " to the proxy \($0)" } ?? "")
+          : "the name of the \(proxy.map { "proxy \($0)" } ?? "host") was not found")
     case is NIOSSLError, is BoringSSLError: .notConnected("no encrypted connection could be agreed on")
     default: .notConnected("could not connect, or the connection broke")
     }
@@ -186,7 +217,7 @@ package final class HTTPAccessTransport: AccessTransport {
 
   /// Closes all connections. Nothing can be sent afterwards.
   package func shutdown() async {
-    for client in [direct, proxied].compactMap(\.self) {
+    for client in [direct, proxied?.client].compactMap(\.self) {
       do {
         try await client.shutdown()
       } catch {

@@ -42,7 +42,7 @@ extension S3Client {
         }
       } catch let fault as AccessFault {
         failures += 1
-        guard failures < Self.tries else { throw unreachable(words, fault, at: place.host) }
+        guard fault.mayPass, failures < Self.tries else { throw unreachable(words, fault, at: place.host) }
       }
       try await pause(failures - 1)
     }

@@ -86,7 +86,7 @@ package struct S3Client: Sendable {
     } catch let error as S3Error {
       switch error.kind {
       case .credentials, .missingCredentials: throw error
-      case .source, .clock, .network: break
+      case .source, .clock, .way, .network: break
       }
     }
   }
@@ -154,7 +154,7 @@ package struct S3Client: Sendable {
         guard failures < Self.tries else { throw busy(question.words, refusal) }
       } catch let fault as AccessFault {
         failures += 1
-        guard failures < Self.tries else {
+        guard fault.mayPass, failures < Self.tries else {
           throw unreachable(question.words, fault, at: try await address(of: bucket).host)
         }
       }
@@ -290,7 +290,9 @@ package struct S3Client: Sendable {
         answer = try await transport.send(request, limit: max(limit, method == "HEAD" ? 0 : Self.errorLimit))
       } catch let fault as AccessFault {
         failures += 1
-        guard failures < question.tries else { throw unreachable(question.words, fault, at: place.host) }
+        guard fault.mayPass, failures < question.tries else {
+          throw unreachable(question.words, fault, at: place.host)
+        }
         try await pause(failures - 1)
         continue
       }
@@ -360,14 +362,16 @@ extension S3Client {
   }
 
   func unreachable(_ words: String, _ fault: AccessFault, at host: String) -> S3Error {
-    let why =
-      switch fault {
-      case .timedOut: "no answer came in time"
-      case .notConnected(let why): why
-      }
-    return S3Error(
-      .unreachable, "\(words) failed \(Self.tries) times: \(host): \(why)",
-      remedy: "check the network, the region and --s3-endpoint")
+    switch fault {
+    case .timedOut, .notConnected:
+      S3Error(
+        .unreachable, "\(words) failed \(Self.tries) times: \(fault.words(at: host))",
+        remedy: "check the network, the region and --s3-endpoint")
+    case .proxyUnauthorized:
+      S3Error(
+        .proxyUnauthorized, "\(words) failed: \(fault.words(at: host))",
+        remedy: "correct the user name and password of the proxy; special letters are written as %XX")
+    }
   }
 
   func busy(_ words: String, _ refusal: S3Refusal) -> S3Error {
