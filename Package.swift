@@ -230,7 +230,7 @@ let package = Package(
         "S3Access", "S3Signing", "BatchDomain", "ChildProcesses", "TestSupport", "TransferSimulator",
         nioConcurrencyHelpers,
         nioCore,
-        nioPosix, nioHTTP1,
+        nioPosix, nioHTTP1, nioSSL,
       ]),
     tests("CostTests", ["BatchDomain", "RunStore", "StoreCore", "TestSupport"]),
     tests("ReportingTests", ["Reporting", "BatchDomain", "TestSupport"]),

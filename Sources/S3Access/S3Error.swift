@@ -26,6 +26,8 @@ package struct S3Error: AdvisedError, Equatable {
     case addressInvalid = "s3_address_invalid"
     /// The proxy refuses the user name and the password, or requires them.
     case proxyUnauthorized = "s3_proxy_unauthorized"
+    /// The certificate of S3 is another host's, has expired, or is signed by nobody who is trusted.
+    case certificate = "s3_certificate"
     /// S3 asks to slow down, or fails, again and again.
     case busy = "s3_busy"
     /// No answer came, again and again.
@@ -75,7 +77,7 @@ package struct S3Error: AdvisedError, Equatable {
     case .credentialsEnding, .credentialsRefused: .credentials
     case .clockSkewed: .clock
     case .accessDenied, .bucketMissing, .objectMissing, .objectArchived, .addressInvalid: .source
-    case .proxyUnauthorized: .way
+    case .proxyUnauthorized, .certificate: .way
     case .busy, .unreachable, .unexpected: .network
     }
   }

@@ -3,6 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import S3Access
 import S3Signing
 import TestSupport
@@ -132,6 +133,32 @@ struct HTTPAccessTransportTests {
       await fault(("127.0.0.1", port)) == .notConnected("could not connect to the proxy 127.0.0.1:\(port)"))
   }
 
+  @Test("a certificate that cannot be trusted is told from a broken connection, and from another host's")
+  func certificates() async throws {
+    let folder = try TemporaryFolder()
+    for (identity, authority, expected) in [
+      (TestCertificates.service, TestCertificates.authority, nil),
+      (TestCertificates.service, nil, .certificateUntrusted),
+      (TestCertificates.expired, TestCertificates.datedAuthority, .certificateUntrusted),
+      (TestCertificates.elsewhere, TestCertificates.authority, .certificateOfOtherHost),
+    ] as [(TestCertificates.Identity, String?, AccessFault?)] {
+      let server = try await StubServer(as: identity) { _ in AccessAnswer(status: 200) }
+      var route = AccessRoute()
+      if let authority { route.certificateFile = try folder.write(authority, to: "authority.pem") }
+      let transport = HTTPAccessTransport(
+        userAgent: "orchestrate/test", clock: HurryingNever(), route: route)
+      var fault: AccessFault?
+      do {
+        _ = try await transport.send(AccessRequest("GET", "https://localhost:\(server.port)/"), limit: 1)
+      } catch {
+        fault = error as? AccessFault ?? .notConnected("\(error)")
+      }
+      #expect(fault == expected && server.seen.count == (expected == nil ? 1 : 0))
+      await transport.shutdown()
+      try await server.stop()
+    }
+  }
+
   @Test("a server that does not answer is given up at the time limit of the injected clock")
   func timeLimit() async throws {
     let peer = try await StubServer { _ in nil }
@@ -159,12 +186,25 @@ private final class StubServer: Sendable {
   private let requests = NIOLockedValueBox<[AccessRequest]>([])
   private let channel: any Channel
 
-  /// - Parameter answer: `nil` never answers.
-  init(_ answer: @escaping @Sendable (AccessRequest) -> AccessAnswer?) async throws {
+  /// - Parameters:
+  ///   - identity: who it is over TLS; `nil` speaks without.
+  ///   - answer: `nil` never answers.
+  init(
+    as identity: TestCertificates.Identity? = nil,
+    _ answer: @escaping @Sendable (AccessRequest) -> AccessAnswer?
+  ) async throws {
     let requests = requests
+    let tls = try identity.map { identity in
+      try NIOSSLContext(
+        configuration: .makeServerConfiguration(
+          certificateChain: NIOSSLCertificate.fromPEMBytes(Array(identity.certificate.utf8))
+            .map { .certificate($0) },
+          privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(identity.key.utf8), format: .pem))))
+    }
     channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
           try channel.pipeline.syncOperations.configureHTTPServerPipeline()
           try channel.pipeline.syncOperations.addHandler(Handler(requests: requests, answer: answer))
         }

@@ -257,19 +257,35 @@ struct S3ClientTests {
 
   @Test("what only a person can put right on the way to S3 is not tried again, and pauses a run")
   func faultsOfPersons() async throws {
-    for place in [0, 1] {
+    for (place, fault, code, words) in [
+      (
+        0, AccessFault.proxyUnauthorized("127.0.0.1:3128"), S3Error.Code.proxyUnauthorized,
+        "the proxy 127.0.0.1:3128 refuses the user name and password in $HTTPS_PROXY, or requires them"
+      ),
+      (
+        1, .proxyUnauthorized("p:80"), .proxyUnauthorized,
+        "the proxy p:80 refuses the user name and password in $HTTPS_PROXY, or requires them"
+      ),
+      (
+        0, .certificateOfOtherHost, .certificate,
+        "the certificate of s3.us-east-1.amazonaws.com is another host's"
+      ),
+      (
+        1, .certificateUntrusted, .certificate,
+        "the certificate of b-1.s3.eu-west-1.amazonaws.com has expired, or is not signed by an authority that this "
+          + "machine trusts"
+      ),
+    ] {
       let network = FakeTransport { request, before in
-        guard before < place else { throw AccessFault.proxyUnauthorized("127.0.0.1:3128") }
+        guard before < place else { throw fault }
         return AccessAnswer(status: 403, headers: [("x-amz-bucket-region", "eu-west-1")])
       }
       let access = try await access(over: network)
       let problem = await error { try await access.client.head(bucket: "b-1", key: key) }
       #expect(network.seen.count == place + 1)
-      #expect(problem?.code == .proxyUnauthorized && problem?.kind == .way)
+      #expect(problem?.code == code && problem?.kind == .way)
       #expect(
-        problem?.message.hasSuffix(
-          " failed: the proxy 127.0.0.1:3128 refuses the user name and password in $HTTPS_PROXY, or requires them"
-        ) == true, "\(problem?.message ?? "none")")
+        problem?.message.hasSuffix(" failed: \(words)") == true, "\(problem?.message ?? "none")")
       guard case .paused(.endpoint, _) = problem?.forService else {
         Issue.record("the run is not paused: \(String(describing: problem?.forService))")
         return

@@ -28,10 +28,13 @@ struct ContainerSource: CredentialSource {
         }
         problem = answer.status == 200 ? "gave no credentials" : "answered \(answer.status)"
         if (400..<500).contains(answer.status) { break }
+      } catch AccessFault.timedOut {
+        problem = "did not answer within 5 s"
       } catch AccessFault.notConnected(let why) {
         problem = "did not answer: \(why)"
-      } catch is AccessFault {
-        problem = "did not answer within 5 s"
+      } catch let fault as AccessFault {
+        problem = "did not answer: \(fault.words(at: "its host"))"
+        break
       }
       if attempt < Self.tries { try await world.clock.sleep(for: .seconds(1)) }
     }

@@ -63,12 +63,16 @@ package enum AccessFault: Error, Sendable, Equatable {
   case notConnected(String)
   /// The proxy, by host and port, refuses the user name and the password, or requires them.
   case proxyUnauthorized(String)
+  /// The certificate of the other side is another host's.
+  case certificateOfOtherHost
+  /// The certificate of the other side has expired, or no authority that is trusted signed it; the library does not say which.
+  case certificateUntrusted
 
   /// Whether another try can help; what a person has to put right is not tried again.
   var mayPass: Bool {
     switch self {
     case .timedOut, .notConnected: true
-    case .proxyUnauthorized: false
+    case .proxyUnauthorized, .certificateOfOtherHost, .certificateUntrusted: false
     }
   }
 
@@ -81,6 +85,9 @@ package enum AccessFault: Error, Sendable, Equatable {
     case .notConnected(let why): "\(host): \(why)"
     case .proxyUnauthorized(let proxy):
       "the proxy \(proxy) refuses the user name and password in $HTTPS_PROXY, or requires them"
+    case .certificateOfOtherHost: "the certificate of \(host) is another host's"
+    case .certificateUntrusted:
+      "the certificate of \(host) has expired, or is not signed by an authority that this machine trusts"
     }
   }
 }
@@ -210,7 +217,11 @@ package final class HTTPAccessTransport: AccessTransport {
         error.dnsAError == nil && error.dnsAAAAError == nil
           ? "could not connect" + (proxy.map { " to the proxy \($0)" } ?? "")
           : "the name of the \(proxy.map { "proxy \($0)" } ?? "host") was not found")
-    case is NIOSSLError, is BoringSSLError: .notConnected("no encrypted connection could be agreed on")
+    case let error as NIOSSLExtraError where error == .failedToValidateHostname: .certificateOfOtherHost
+    // BoringSSL has a number for it and shows it only as text.
+    case is NIOSSLError, is BoringSSLError:
+      "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+        ? .certificateUntrusted : .notConnected("no encrypted connection could be agreed on")
     default: .notConnected("could not connect, or the connection broke")
     }
   }

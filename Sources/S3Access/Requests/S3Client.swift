@@ -371,6 +371,14 @@ extension S3Client {
       S3Error(
         .proxyUnauthorized, "\(words) failed: \(fault.words(at: host))",
         remedy: "correct the user name and password of the proxy; special letters are written as %XX")
+    case .certificateOfOtherHost:
+      S3Error(
+        .certificate, "\(words) failed: \(fault.words(at: host))",
+        remedy: "check --s3-endpoint, and whether a proxy or firewall answers instead")
+    case .certificateUntrusted:
+      S3Error(
+        .certificate, "\(words) failed: \(fault.words(at: host))",
+        remedy: "name a file with the authority to trust in $SSL_CERT_FILE, and check the clock")
     }
   }
 

@@ -1,6 +1,7 @@
 import BatchDomain
 import Foundation
 import ServiceHTTP
+import TestSupport
 import Testing
 import TransfersService
 

@@ -1,5 +1,6 @@
 import BatchDomain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ServiceHTTP

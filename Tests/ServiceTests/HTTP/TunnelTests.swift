@@ -2,6 +2,7 @@ import BatchDomain
 import Foundation
 import NIOCore
 import ServiceHTTP
+import TestSupport
 import Testing
 import TransfersService
 

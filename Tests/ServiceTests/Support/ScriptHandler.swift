@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
+import TestSupport
 
 #if canImport(Glibc)
   import Glibc

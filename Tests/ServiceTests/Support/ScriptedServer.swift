@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import TestSupport
 
 /// A server on 127.0.0.1 that does what it is told, byte by byte: one script per request, in the order in which
 /// requests are begun. It understands no more of HTTP than where a request ends.

@@ -1,9 +1,9 @@
 /// Certificates made for these tests alone, valid from 2020 to 2120: P-256 keys, SHA-256, basic constraints, and
 /// for the servers a name in the subject's alternative names and the extended usage `serverAuth`. The authorities'
 /// keys were thrown away.
-enum TestCertificates {
+package enum TestCertificates {
   /// An authority.
-  static let authority = """
+  package static let authority = """
     -----BEGIN CERTIFICATE-----
     MIIBWTCB/6ADAgECAhRP3SYwpY7gAhBGnPlh6ut9HWPLhjAKBggqhkjOPQQDAjAZ
     MRcwFQYDVQQDDA5UZXN0IGF1dGhvcml0eTAgFw0yMDAxMDEwMDAwMDBaGA8yMTIw
@@ -17,7 +17,7 @@ enum TestCertificates {
     """
 
   /// Another authority, which signed nothing here.
-  static let stranger = """
+  package static let stranger = """
     -----BEGIN CERTIFICATE-----
     MIIBYDCCAQWgAwIBAgIUQY6rV1E/7+jyjzA77Ob+nTQNH3swCgYIKoZIzj0EAwIw
     HDEaMBgGA1UEAwwRQW5vdGhlciBhdXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgP
@@ -31,13 +31,15 @@ enum TestCertificates {
     """
 
   /// Who a server says it is.
-  struct Identity: Sendable {
-    let certificate: String
-    let key: String
+  package struct Identity: Sendable {
+    /// Its certificate as PEM.
+    package let certificate: String
+    /// Its key as PEM.
+    package let key: String
   }
 
   /// Signed by ``authority`` for `localhost`, 127.0.0.1 and `service.example`.
-  static let service = Identity(
+  package static let service = Identity(
     certificate: """
       -----BEGIN CERTIFICATE-----
       MIIBgTCCASegAwIBAgIUcUPS37Y3REaxCim6LQGriRSaW2owCgYIKoZIzj0EAwIw
@@ -60,7 +62,7 @@ enum TestCertificates {
       """)
 
   /// Signed by ``authority`` for `elsewhere.example`.
-  static let elsewhere = Identity(
+  package static let elsewhere = Identity(
     certificate: """
       -----BEGIN CERTIFICATE-----
       MIIBdDCCARqgAwIBAgIUS4gR2h9pWKmzgPdTzfgPppuD9TowCgYIKoZIzj0EAwIw
@@ -82,7 +84,7 @@ enum TestCertificates {
       """)
 
   /// The authority of ``expired`` and ``future``.
-  static let datedAuthority = """
+  package static let datedAuthority = """
     -----BEGIN CERTIFICATE-----
     MIIBejCCASCgAwIBAgIUey4ayH5xtO07ul1AbaTXs04O0WcwCgYIKoZIzj0EAwIw
     GjEYMBYGA1UEAwwPRGF0ZWQgYXV0aG9yaXR5MCAXDTIwMDEwMTAwMDAwMFoYDzIx
@@ -96,7 +98,7 @@ enum TestCertificates {
     """
 
   /// Signed by ``datedAuthority`` for `localhost`, valid in 2020 alone.
-  static let expired = Identity(
+  package static let expired = Identity(
     certificate: """
       -----BEGIN CERTIFICATE-----
       MIIBpzCCAUygAwIBAgIUARM3We6oMXSO8pw+SzDKol4/QW0wCgYIKoZIzj0EAwIw
@@ -119,7 +121,7 @@ enum TestCertificates {
       """)
 
   /// Signed by ``datedAuthority`` for `localhost`, valid from 2110 on.
-  static let future = Identity(
+  package static let future = Identity(
     certificate: """
       -----BEGIN CERTIFICATE-----
       MIIBqjCCAVCgAwIBAgIUO2fPoV9JHCz+nHDF5daMIqqAJA4wCgYIKoZIzj0EAwIw
