@@ -105,7 +105,7 @@ extension S3Error {
     case .accessDenied: .paused(.source, detail: description)
     case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
       .paused(.credentials, detail: description)
-    case .proxyUnauthorized, .certificate: .paused(.endpoint, detail: description)
+    case .proxyUnauthorized, .certificate, .foreignAnswer: .paused(.endpoint, detail: description)
     case .busy, .unreachable, .unexpected: .unavailable(code: code.rawValue, message: description)
     }
   }

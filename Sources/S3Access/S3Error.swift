@@ -28,6 +28,8 @@ package struct S3Error: AdvisedError, Equatable {
     case proxyUnauthorized = "s3_proxy_unauthorized"
     /// The certificate of S3 is another host's, has expired, or is signed by nobody who is trusted.
     case certificate = "s3_certificate"
+    /// What answers is not S3: another server, or something on the way.
+    case foreignAnswer = "s3_foreign_answer"
     /// S3 asks to slow down, or fails, again and again.
     case busy = "s3_busy"
     /// No answer came, again and again.
@@ -77,7 +79,7 @@ package struct S3Error: AdvisedError, Equatable {
     case .credentialsEnding, .credentialsRefused: .credentials
     case .clockSkewed: .clock
     case .accessDenied, .bucketMissing, .objectMissing, .objectArchived, .addressInvalid: .source
-    case .proxyUnauthorized, .certificate: .way
+    case .proxyUnauthorized, .certificate, .foreignAnswer: .way
     case .busy, .unreachable, .unexpected: .network
     }
   }

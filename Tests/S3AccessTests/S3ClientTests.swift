@@ -293,6 +293,43 @@ struct S3ClientTests {
     }
   }
 
+  @Test("a server that is no S3 is named, and no object is missed")
+  func foreign() async throws {
+    let page = Array("<!DOCTYPE HTML>\n<html><title>Error response</title></html>".utf8)
+    let typed = [("Content-Type", "text/html;charset=utf-8")]
+    var settings = ObjectAccess()
+    settings.endpoint = "http://127.0.0.1:9000"
+    for (answer, words) in [
+      (AccessAnswer(status: 404, body: page), "status 404 and an HTML page titled “Error response”"),
+      (AccessAnswer(status: 404), "status 404"),
+      (AccessAnswer(status: 403, headers: typed, body: Array("no".utf8)), "status 403 and an HTML page"),
+      (
+        AccessAnswer(status: 404, body: Array("<title>x?X-Amz-Signature=1</title>".utf8)),
+        "status 404 and a page"
+      ),
+    ] {
+      let network = FakeTransport { request, _ in
+        request.method == "HEAD" ? AccessAnswer(status: answer.status) : answer
+      }
+      let client = try await access(settings, over: network).client
+      let problems = [
+        "listing s3://b-1/": await error { try await client.head(bucket: "b-1") },
+        "reading s3://b-1/a b/ü+1.mp4": await error { try await client.check(bucket: "b-1", key: key) },
+      ]
+      for (what, problem) in problems {
+        #expect(problem?.code == .foreignAnswer && problem?.kind == .way)
+        #expect(
+          problem?.message
+            == "\(what) failed: 127.0.0.1:9000 answered with \(words), not in the words of S3")
+      }
+    }
+    // Some services of S3's kind answer without a body.
+    let terse = FakeTransport { _, _ in AccessAnswer(status: 404, headers: [("X-Amz-Request-Id", "1")]) }
+    let client = try await access(settings, over: terse).client
+    #expect(await error { try await client.head(bucket: "b-1") }?.code == .bucketMissing)
+    #expect(await error { try await client.head(bucket: "b-1", key: key) }?.code == .objectMissing)
+  }
+
   @Test("a session that ended is renewed once, and the request signed anew")
   func expired() async throws {
     let source = ScriptedSource(

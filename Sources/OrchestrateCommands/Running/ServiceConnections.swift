@@ -50,7 +50,7 @@ struct Preflight: Sendable, Equatable {
           the name in the manifest and submit it as a new run, or create the bucket; at another service than Amazon's it \
           takes --s3-endpoint
           """)
-    case .proxyUnauthorized, .certificate:
+    case .proxyUnauthorized, .certificate, .foreignAnswer:
       obstacle = Obstacle(reason: .endpoint, detail: error.description)
     case .objectMissing, .objectArchived, .addressInvalid:
       // A fault of that item alone, as far as is known; the run meets it where the item is sent.

@@ -34,6 +34,10 @@ struct S3Refusal: Sendable, Equatable {
   let message: String?
   /// The region that the bucket is in, where the answer says it.
   let region: String?
+  /// What the body is where it is markup and not S3's: of whatever stands between, or of another server.
+  let page: String?
+  /// Whether nothing in the answer is S3's own.
+  let isForeign: Bool
 
   private struct Body: Decodable {
     // swift-format-ignore: AlwaysUseLowerCamelCase
@@ -49,14 +53,27 @@ struct S3Refusal: Sendable, Equatable {
     status = answer.status
     var body: Body?
     if answer.body.contains(UInt8(ascii: "<")) {
-      // A body that is no XML is a page of whatever stands between: it says nothing.
       body = S3XML.decode(Body.self, answer.body)
     }
     code = body?.Code.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 80) }
     message = body?.Message.flatMap { $0.isEmpty ? nil : VisibleText.escape($0, cutAt: 300) }
+    page = body?.Code == nil ? Self.page(answer) : nil
+    // Amazon and whoever answers as it does send such headers with every answer, also where there is no body.
+    isForeign =
+      code == nil && !answer.headers.contains { $0.name.lowercased().hasPrefix("x-amz-") }
+      && (page != nil || answer.status == 404)
     region = [answer.header("x-amz-bucket-region"), body?.Region].compactMap(\.self).first {
       RegionName.isOne($0)
     }
+  }
+
+  private static func page(_ answer: AccessAnswer) -> String? {
+    guard !answer.body.isEmpty else { return nil }
+    let type = answer.header("content-type")?.prefix { $0 != ";" && $0 != " " }.lowercased()
+    let page = MarkupPage(String(decoding: answer.body, as: UTF8.self), mediaType: type)
+    // What a title repeats of a signed URL is a secret.
+    let isQuiet = page?.title?.lowercased().contains("x-amz-") != true
+    return page.map { VisibleText.escape(isQuiet ? $0.name : "a page", cutAt: 200) }
   }
 
   /// Whether asking again later can help.
@@ -77,7 +94,7 @@ struct S3Refusal: Sendable, Equatable {
 
   /// What was answered, for messages.
   var words: String {
-    guard let code else { return "status \(status)" }
+    guard let code else { return "status \(status)" + (page.map { " and \($0)" } ?? "") }
     return message.map { "\(code) (\($0))" } ?? code
   }
 }

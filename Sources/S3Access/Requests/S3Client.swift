@@ -453,7 +453,15 @@ extension S3Client {
     case "InvalidObjectState": return archived(question, nil)
     default: break
     }
+    if refusal.isForeign {
+      return S3Error(
+        .foreignAnswer,
+        "\(question.words) failed: \(endpoint?.authority ?? "something on the way") answered with \(refusal.words), "
+          + "not in the words of S3",
+        remedy: "check --s3-endpoint, and whether a proxy or firewall answers instead")
+    }
     if refusal.status == 404 {
+      guard question.purpose != .list else { return bucketMissing(question.bucket) }
       return S3Error(
         .objectMissing, "there is no object \(question.name)", remedy: "check the name, letter by letter")
     }

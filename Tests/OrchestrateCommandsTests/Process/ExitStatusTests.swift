@@ -44,7 +44,8 @@ struct ExitStatusTests {
     arguments: [
       (.credentialsMissing, 2), (.credentialsInvalid, 2), (.credentialsEnding, 4), (.credentialsRefused, 4),
       (.clockSkewed, 4), (.accessDenied, 4), (.bucketMissing, 4), (.objectMissing, 4), (.objectArchived, 4),
-      (.addressInvalid, 4), (.proxyUnauthorized, 4), (.certificate, 4), (.busy, 3), (.unreachable, 3),
+      (.addressInvalid, 4), (.proxyUnauthorized, 4), (.certificate, 4), (.foreignAnswer, 4), (.busy, 3),
+      (.unreachable, 3),
       (.unexpected, 3),
     ] as [(S3Error.Code, Int32)])
   func ofS3(code: S3Error.Code, status: Int32) {

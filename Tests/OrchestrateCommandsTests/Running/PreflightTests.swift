@@ -33,7 +33,7 @@ struct PreflightTests {
         case .credentialsMissing, .credentialsInvalid, .credentialsEnding, .credentialsRefused, .clockSkewed:
           .credentials
         case .accessDenied, .bucketMissing: .source
-        case .proxyUnauthorized, .certificate: .endpoint
+        case .proxyUnauthorized, .certificate, .foreignAnswer: .endpoint
         case .objectMissing, .objectArchived, .addressInvalid, .busy, .unreachable, .unexpected: nil
         }
       #expect(found.obstacle?.reason == reason, "\(code)")

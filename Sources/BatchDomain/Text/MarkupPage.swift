@@ -1,17 +1,17 @@
-/// A web page, or another document in markup, where the service's JSON was expected: what something on the way answers,
+/// A web page, or another document in markup, where an answer in other words was expected: what something on the way answers,
 /// such as a proxy, a firewall or a gateway. It is named, never shown.
-struct MarkupPage: Sendable, Equatable {
+package struct MarkupPage: Sendable, Equatable {
   /// Its title in one line; `nil` where it has none.
-  let title: String?
+  package let title: String?
   /// Whether it is HTML, and not another kind of XML.
-  let isHTML: Bool
+  package let isHTML: Bool
 
   private static let longestTitle = 100
   private static let htmlTypes: Set<String> = ["text/html", "application/xhtml+xml"]
   private static let otherTypes: Set<String> = ["text/xml", "application/xml"]
 
   /// Whether a body of that media type is a page, whatever it says.
-  static func isPage(mediaType: String?) -> Bool {
+  package static func isPage(mediaType: String?) -> Bool {
     mediaType.map { htmlTypes.contains($0) || otherTypes.contains($0) || $0.hasSuffix("+xml") } ?? false
   }
 
@@ -20,7 +20,7 @@ struct MarkupPage: Sendable, Equatable {
   /// - Parameters:
   ///   - text: the body, or its beginning, without secrets.
   ///   - mediaType: type and subtype in lower case, where they are known.
-  init?(_ text: String, mediaType: String?) {
+  package init?(_ text: String, mediaType: String?) {
     let start = text.drop { $0.isWhitespace || $0 == "\u{FEFF}" }.prefix(200).lowercased()
     let afterMark = start.dropFirst().first
     let isMarkup =
@@ -32,12 +32,16 @@ struct MarkupPage: Sendable, Equatable {
     title = Self.title(in: text)
   }
 
+  /// What it is, with its title.
+  package var name: String {
+    (isHTML ? "an HTML page" : "an XML document") + (title.map { " titled “\($0)”" } ?? "")
+  }
+
   /// The page in words.
   ///
   /// - Parameter server: what the header `Server` says, in one short word or two.
-  func words(server: String?) -> String {
-    var words = isHTML ? "an HTML page" : "an XML document"
-    if let title { words += " titled “\(title)”" }
+  package func words(server: String?) -> String {
+    var words = name
     if let server { words += " (server: \(server))" }
     return words
       + ", which is not the service's: a proxy, firewall or gateway on the way answers instead"
