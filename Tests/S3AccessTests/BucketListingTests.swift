@@ -147,6 +147,17 @@ struct BucketListingTests {
   func backwards() async throws {
     let loop = await error { try await list(network([Self.page(["a", "b"], next: "t")]), prefix: "") }
     #expect(loop?.message.contains("goes backwards") == true)
+    // The older listing has neither tokens nor a place to start after.
+    let old = Array(
+      "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>"
+        .utf8)
+    let older = await error {
+      try await list(network([AccessAnswer(status: 200, body: old)]), prefix: "")
+    }
+    #expect(
+      older?.message
+        == "the listing of s3://media-west says that there is more and not where: the server does not know list-type=2"
+    )
     let nowhere = AccessAnswer(
       status: 200, body: Array("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>".utf8))
     let lost = await error { try await list(network([nowhere]), prefix: "") }

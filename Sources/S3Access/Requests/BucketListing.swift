@@ -34,6 +34,8 @@ package struct BucketListing: ObjectListing, ObjectReader {
     private var last: [UInt8]?
     private var token: String?
     private var emptyInARow = 0
+    /// Whether a page said that there is more, and not where.
+    private var lacksToken = false
     private var isAtEnd = false
 
     init(_ client: S3Client, bucket: String, prefix: [UInt8], startAfter: [UInt8]?) {
@@ -46,17 +48,28 @@ package struct BucketListing: ObjectListing, ObjectReader {
     func next() async throws -> ObjectPage? {
       guard !isAtEnd else { return nil }
       let page = try await page()
+      lacksToken = lacksToken || page.goesOn && page.token == nil
       // A server that gives the same page again would be listed for ever.
       if let first = page.objects.first, let last, !last.lexicographicallyPrecedes(first.key) {
-        throw S3Error(
-          .unexpected, "the listing of s3://\(VisibleText.escape(bucket, cutAt: 100)) goes backwards",
-          remedy: "only services that list keys in the order of their bytes can be listed")
+        throw goesBackwards
       }
       try checkProgress(page)
       if let object = page.objects.last { last = object.key }
       token = page.token
       isAtEnd = !page.goesOn
       return ObjectPage(objects: page.objects)
+    }
+
+    private var goesBackwards: S3Error {
+      let name = "s3://\(VisibleText.escape(bucket, cutAt: 100))"
+      return lacksToken
+        ? S3Error(
+          .unexpected,
+          "the listing of \(name) says that there is more and not where: the server does not know list-type=2",
+          remedy: "list the bucket with another program, and give the list to `list --from`")
+        : S3Error(
+          .unexpected, "the listing of \(name) goes backwards",
+          remedy: "only services that list keys in the order of their bytes can be listed")
     }
 
     /// Ends a listing that stays where it is: nothing would tell it from one that goes on.
