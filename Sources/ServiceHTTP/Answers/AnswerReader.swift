@@ -52,10 +52,28 @@ package struct AnswerReader: Sendable {
     var message = words.message
     if answer.status == 407 {
       message = "a proxy on the way wants a user name and a password" + (message.map { ": \($0)" } ?? "")
+    } else if let origin = redirection(answer) {
+      message = "redirects to \(origin)"
     }
     return Answer(
       status: answer.status, code: words.code, message: message, mediaType: words.mediaType,
       body: words.body, wait: requested.wait, quotaUsedUp: requested.quotaUsedUp)
+  }
+
+  /// Where a redirect leads: scheme, host and port, since the rest may have a secret in it. `nil` for what is no redirect, or
+  /// does not say it.
+  private func redirection(_ answer: Answer) -> String? {
+    guard (300..<400).contains(answer.status), let place = answer.headers["location"].first else {
+      return nil
+    }
+    if place.hasPrefix("/"), !place.hasPrefix("//") { return "another path of the same host" }
+    guard let mark = place.firstRange(of: "://") else { return nil }
+    let scheme = place[..<mark.lowerBound].lowercased()
+    let authority = place[mark.upperBound...].prefix { !"/?#".contains($0) }
+    let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+    guard scheme == "http" || scheme == "https", let (name, port) = WebAddress.split(host.lowercased()[...])
+    else { return nil }
+    return scrubber.scrub("\(scheme)://\(name)\(port.map { ":\($0)" } ?? "")")
   }
 
   /// All that the words of an answer are made of.

@@ -277,4 +277,15 @@ import TransfersService
   @Test func `a proxy's demand is named`() throws {
     #expect(try decode("", status: 407).message == "a proxy on the way wants a user name and a password")
   }
+
+  @Test(arguments: [
+    ("https://API.example.org/v1/x?token=s3cret", "redirects to https://api.example.org"),
+    ("http://me:s3cret@[::1]:8080", "redirects to http://[::1]:8080"),
+    ("https://\(testKey).example", nil), ("ftp://a.example/", nil), ("https://a b/", nil), ("", nil),
+    ("/v2/tasks?token=s3cret", "redirects to another path of the same host"),
+  ])
+  func `a redirect is told with where to, and no more of it`(place: String, message: String?) throws {
+    #expect(try decode("", status: 301, headers: ["Location": place]).message == message)
+    #expect(try decode("", status: 400, headers: ["Location": place]).message == nil)
+  }
 }
