@@ -4,12 +4,27 @@ import Testing
 import TransfersService
 
 @Suite struct APIKeyTests {
-  @Test func `white space around a key is dropped`() async throws {
+  @Test(arguments: [
+    (" \tkey-1\r\n", "key-1"), ("\"key-1\"\n", "key-1"), ("\"key-1", "\"key-1"), ("a==", "a=="),
+  ])
+  func `white space and a pair of quotes around a key are dropped`(text: String, sent: String) async throws {
     let server = try await ScriptedServer([.readRequest, .send(HTTPAnswer.text(200))])
-    _ = try await withClient(server.url, key: " \tkey-1\r\n") { await $0.submit(submission()) }
+    _ = try await withClient(server.url, key: text) { await $0.submit(submission()) }
     let raw = String(decoding: try #require(server.requests.entries.first), as: UTF8.self)
-    #expect(raw.contains("x-api-key: key-1\r\n"))
+    #expect(raw.contains("x-api-key: \(sent)\r\n"))
     try await server.stop()
+  }
+
+  @Test(arguments: [
+    ("TWELVELABS_API_KEY=tlk_abc123\n", "an assignment, as in an env-file"),
+    ("export KEY=\"tlk_abc123\"", "an assignment, as in an env-file"),
+    ("'KEY = tlk_abc123'", "an assignment, as in an env-file"), ("{\"api_key\":\"tlk_abc123\"}", "JSON"),
+    ("[\"tlk_abc123\"]", "JSON"), ("${tlk_abc123}", "the name of a variable"),
+  ])
+  func `what has a key in it and is none is refused and named`(text: String, words: String) {
+    let error = #expect(throws: ServiceHTTPError.self) { try APIKey(text) }
+    #expect(error?.code == .keyInvalid && error?.message == "what should be the API key is \(words)")
+    #expect(error?.description.contains("tlk_abc123") == false)
   }
 
   @Test(arguments: ["", " \n", "two words", "a\u{0}b", "schlüssel", "a\r\nX-Evil: 1"])
