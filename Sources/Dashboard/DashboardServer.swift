@@ -202,7 +202,8 @@ struct SiteGuard<Context: RequestContext>: RouterMiddleware {
     let isWebhook = takesWebhooks && request.method == .post && request.uri.path == WebhookReceiver.path
     if !isWebhook, !isForThisMachine(request) {
       return Answer.text(
-        "this dashboard answers to 127.0.0.1 and localhost only\n", status: .misdirectedRequest)
+        "this dashboard answers to 127.0.0.1 and localhost only, with port \(port.withLockedValue { $0 }): forward the "
+          + "same port with ssh -L\n", status: .misdirectedRequest)
     }
     do {
       return try await next(request, context)

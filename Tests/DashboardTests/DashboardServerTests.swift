@@ -74,6 +74,7 @@ struct DashboardServerTests {
       for path in ["/", "/metrics", "/healthz", "/nothing", "/runs/\(stage.run)/events"] {
         let reply = try await stage.ask(.GET, path, ["Host": host])
         #expect(reply.status == 421, "\(path)")
+        #expect(reply.body.contains(" with port \(stage.server.port): "))
         #expect(!reply.body.contains(stage.run.rawValue))
       }
     }
