@@ -61,12 +61,7 @@ struct KeyFile {
   ///   is in it cannot be a key.
   func key(besides manifest: String? = nil) async throws -> APIKey {
     try refuse(manifest)
-    let text = try await text()
-    // JSON in one line without a space would be sent as it is.
-    guard let first = text.first(where: { !$0.isWhitespace }), first != "{", first != "[" else {
-      throw failure("it begins as JSON does")
-    }
-    return try KeySource.key(text, in: "the file \(VisibleText.escape(path))")
+    return try KeySource.key(try await text(), in: "the file \(VisibleText.escape(path))")
   }
 
   /// Refuses to read the key from where the manifest is: one of the two would be empty, or would be the other.
@@ -104,7 +99,7 @@ struct KeyFile {
     let isBlank = text.utf8.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
     guard !isBlank else {
       throw failure(
-        "it is empty", remedy: "put the key into it; from a pipe, check the command that writes the key")
+        "it is empty", remedy: "put \(what) into it; from a pipe, check the command that writes it")
     }
     return text
   }
@@ -151,7 +146,7 @@ struct KeyFile {
 
   private func failure(_ code: Int32) -> CommandFailure {
     switch code {
-    case ENOENT: failure("there is no such file", remedy: "check the path given for the key file")
+    case ENOENT: failure("there is no such file", remedy: "check the path given for \(what)")
     case EACCES, EPERM:
       failure(String(cString: strerror(code)), remedy: "let this user read the file, or name another one")
     default: failure(String(cString: strerror(code)))

@@ -1,3 +1,4 @@
+import BatchDomain
 import Foundation
 import Reporting
 import TestSupport
@@ -79,7 +80,25 @@ struct KeyFileTests {
     _ = try await KeySource.key(commandLineFile: file, jobFile: nil, environment: [:], besides: "-")
     for json in [#"{"index_id":"a"}"#, " [1]\n"] {
       try folder.write(json, to: "json")
-      #expect(await outcome(folder.file("json")).hasSuffix("json: it begins as JSON does"))
+      #expect(await outcome(folder.file("json")).contains("is JSON"))
+    }
+  }
+
+  @Test("advice about a file names what it should hold")
+  func advice() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("\n", to: "empty")
+    for (file, what) in [
+      (KeyFile(path: folder.file("no")), "the API key"),
+      (KeyFile(path: folder.file("no"), what: "the secret of the webhook"), "the secret of the webhook"),
+      (KeyFile(path: folder.file("empty"), what: "the secret of the webhook"), "the secret of the webhook"),
+    ] {
+      do {
+        _ = try await file.word()
+        Issue.record("\(file.path) was read")
+      } catch {
+        #expect(CommandFailure(error).remedy?.text(database: nil).contains(what) == true, "\(error)")
+      }
     }
   }
 
