@@ -148,7 +148,10 @@ let package = Package(
       ]),
     module(
       "Notifications",
-      ["BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1]),
+      [
+        "BatchDomain", "ChildProcesses", asyncHTTPClient, nioConcurrencyHelpers, nioCore, nioHTTP1, nioPosix,
+        nioSSL,
+      ]),
     module(
       "OrchestrateCommands",
       [
@@ -246,6 +249,7 @@ let package = Package(
       "NotificationsTests",
       [
         "Notifications", "BatchDomain", "TestSupport", nioConcurrencyHelpers, nioCore, nioPosix, nioHTTP1,
+        nioSSL,
       ]),
     tests(
       "OrchestrateCommandsTests",

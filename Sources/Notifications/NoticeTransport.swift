@@ -2,6 +2,8 @@ import AsyncHTTPClient
 import BatchDomain
 import NIOCore
 import NIOHTTP1
+import NIOPosix
+import NIOSSL
 
 /// Sends one request to an address and says which status came back. A port: tests put a fake behind it.
 package protocol NoticeTransport: Sendable {
@@ -86,14 +88,37 @@ enum RequestFault: Equatable {
   case status(Int)
   /// No answer came in time.
   case timeout
-  /// There was no connection, or it broke. Its words are not shown: they may have the address in them.
+  /// The name of the host was not found.
+  case hostNotFound
+  /// Nobody took the connection.
+  case notConnected
+  /// The certificate of the other side is another host's.
+  case certificateOfOtherHost
+  /// The certificate of the other side has expired, or no authority that is trusted signed it; the library does not say which.
+  case certificateUntrusted
+  /// There was no connection, or it broke.
   case noAnswer
+
+  /// Reads what kept an answer from coming. Its words are not shown: they may have the address in them.
+  init(_ error: any Error) {
+    switch error {
+    case let error as NIOConnectionError:
+      self = error.dnsAError == nil && error.dnsAAAAError == nil ? .notConnected : .hostNotFound
+    case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+      self = .certificateOfOtherHost
+    // BoringSSL has a number for it and shows it only as text.
+    case is NIOSSLError, is BoringSSLError:
+      self = "\(error)".contains("CERTIFICATE_VERIFY_FAILED") ? .certificateUntrusted : .noAnswer
+    default: self = .noAnswer
+    }
+  }
 
   /// Whether another try can help.
   var mayPass: Bool {
     switch self {
     case .status(let status): status == 408 || status == 429 || status >= 500
-    case .timeout, .noAnswer: true
+    case .timeout, .hostNotFound, .notConnected, .noAnswer: true
+    case .certificateOfOtherHost, .certificateUntrusted: false
     }
   }
 
@@ -104,6 +129,11 @@ enum RequestFault: Equatable {
       "it answered with a redirect (\(status)), which is not followed"
     case .status(let status): "it answered \(status)"
     case .timeout: "no answer came in time"
+    case .hostNotFound: "the name of the host was not found"
+    case .notConnected: "could not connect: nobody listens there, or the network has no way to it"
+    case .certificateOfOtherHost: "its certificate is another host's"
+    case .certificateUntrusted:
+      "its certificate has expired, or is not signed by an authority that this machine trusts"
     case .noAnswer: "could not connect, or the connection broke"
     }
   }

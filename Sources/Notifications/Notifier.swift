@@ -171,7 +171,7 @@ package final class Notifier: Sendable {
     } catch is CancellationError {
       return .timeout
     } catch {
-      return .noAnswer
+      return RequestFault(error)
     }
   }
 

@@ -36,7 +36,9 @@ struct ImportsTests {
       "NIOPosix",
       "NIOSSL", "S3Signing", "XMLCoder",
     ]),
-    "Notifications": ports.union(["AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1"]),
+    "Notifications": ports.union([
+      "AsyncHTTPClient", "ChildProcesses", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
+    ]),
     "OrchestrateCommands": ports.union([
       "BuildCommit", "ChildProcesses", "Drill", "ManifestListing", "ManifestReader", "PostgresStore",
       "RunStore",

@@ -2,6 +2,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
+import TestSupport
 import Testing
 
 @testable import Notifications
@@ -30,6 +32,30 @@ struct HTTPNoticeTransportTests {
     await #expect(throws: (any Error).self) { try await closed.send(nil, to: address) }
     await closed.shutdown()
   }
+
+  @Test("who did not answer, and why, is told without the address")
+  func faults() async throws {
+    func fault(_ port: Int) async throws -> RequestFault? {
+      let transport = HTTPNoticeTransport(userAgent: "orchestrate/test")
+      var fault: RequestFault?
+      do {
+        _ = try await transport.send(nil, to: NoticeAddress("https://localhost:\(port)/hook?token=s3cret"))
+      } catch {
+        fault = RequestFault(error)
+      }
+      await transport.shutdown()
+      return fault
+    }
+    let server = try await AnsweringServer([200], as: TestCertificates.service)
+    #expect(try await fault(server.port) == .certificateUntrusted)
+    #expect(server.seen.isEmpty)
+    let port = server.port
+    try await server.stop()
+    #expect(try await fault(port) == .notConnected)
+    #expect(RequestFault(NIOSSLExtraError.failedToValidateHostname) == .certificateOfOtherHost)
+    for fault in [RequestFault.certificateUntrusted, .certificateOfOtherHost] { #expect(!fault.mayPass) }
+    for fault in [RequestFault.hostNotFound, .notConnected, .noAnswer, .timeout] { #expect(fault.mayPass) }
+  }
 }
 
 /// A server on this machine that answers with one status after the other and keeps what it was sent.
@@ -49,12 +75,21 @@ private final class AnsweringServer: Sendable {
   private let state: NIOLockedValueBox<State>
   private let channel: any Channel
 
-  init(_ statuses: [Int]) async throws {
+  /// - Parameter identity: who it is over TLS; `nil` speaks without.
+  init(_ statuses: [Int], as identity: TestCertificates.Identity? = nil) async throws {
     let state = NIOLockedValueBox(State(statuses: statuses))
     self.state = state
+    let tls = try identity.map { identity in
+      try NIOSSLContext(
+        configuration: .makeServerConfiguration(
+          certificateChain: NIOSSLCertificate.fromPEMBytes(Array(identity.certificate.utf8))
+            .map { .certificate($0) },
+          privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(identity.key.utf8), format: .pem))))
+    }
     channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
           try channel.pipeline.syncOperations.configureHTTPServerPipeline()
           try channel.pipeline.syncOperations.addHandler(Handler(state: state))
         }
