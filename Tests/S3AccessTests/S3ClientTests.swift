@@ -149,6 +149,48 @@ struct S3ClientTests {
   }
 
   @Test(
+    "the endpoint of a profile counts behind option and variables, that for S3 before that for all",
+    arguments: [
+      ("[default]\nendpoint_url = http://127.0.0.1:1\n", nil, [:], "http://127.0.0.1:1"),
+      (
+        "[default]\nendpoint_url = http://127.0.0.1:1\nservices = mine\n[services mine]\ns3 =\n  "
+          + "addressing_style = path\n  endpoint_url = http://127.0.0.1:2\n", nil, [:], "http://127.0.0.1:2"
+      ),
+      (
+        "[default]\nservices = mine\n[services mine]\ndynamodb =\n  endpoint_url = http://127.0.0.1:2\n", nil,
+        [:],
+        "https://s3.us-east-1.amazonaws.com"
+      ),
+      ("[profile mine]\nendpoint_url = http://127.0.0.1:1\n", nil, [:], "https://s3.us-east-1.amazonaws.com"),
+      (
+        "[profile mine]\nendpoint_url = http://127.0.0.1:1\n", nil, ["AWS_PROFILE": "mine"],
+        "http://127.0.0.1:1"
+      ),
+      (
+        "[default]\nendpoint_url = http://127.0.0.1:1\n", nil, ["AWS_ENDPOINT_URL": "http://127.0.0.1:3"],
+        "http://127.0.0.1:3"
+      ),
+      ("[default]\nendpoint_url = http://127.0.0.1:1\n", "http://127.0.0.1:4", [:], "http://127.0.0.1:4"),
+    ] as [(String, String?, [String: String], String)])
+  func endpointOfProfile(
+    config: String, option: String?, variables: [String: String], expected: String
+  ) async throws {
+    let network = network { _, _ in AccessAnswer(status: 200) }
+    var settings = ObjectAccess()
+    settings.endpoint = option
+    let access = try await access(
+      settings, keyVariables.merging(["HOME": "/home/me"].merging(variables) { $1 }) { $1 },
+      files: ["/home/me/.aws/config": config], over: network)
+    _ = try await access.client.address(of: "b-1")
+    #expect(network.seen.first?.url == "\(expected)/b-1")
+    await #expect(throws: ConfigurationError.self) {
+      try await S3AccessTests.access(
+        ObjectAccess(), keyVariables.merging(["HOME": "/home/me"]) { $1 },
+        files: ["/home/me/.aws/config": "[default]\nendpoint_url = http://s3.example.org\n"], over: network)
+    }
+  }
+
+  @Test(
     "a region that no answer named is never learnt: while S3 is busy, no URL is signed and nothing is asked for",
     arguments: [429, 500, 503])
   func regionOfBusy(status: Int) async throws {

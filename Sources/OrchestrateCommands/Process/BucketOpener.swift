@@ -18,22 +18,17 @@ enum BucketOpener {
       context.environment, without: [KeySource.variable] + SubmitSettings.secretVariables)
     return try await S3Access.open(
       access, environment: environment, userAgent: "orchestrate/\(OrchestrateCommand.version)",
-      clock: context.clock, random: context.random, route: try route(access, context.environment),
+      clock: context.clock, random: context.random, route: { try route(to: $0, context.environment) },
       onSecrets: onSecrets)
   }
 
-  /// Where S3 is when neither an option nor a variable says it.
+  /// Where S3 is when nothing names another endpoint.
   private static let amazon = "https://s3.amazonaws.com"
 
   private static func route(
-    _ access: ObjectAccess, _ environment: [String: String]
+    to endpoint: String?, _ environment: [String: String]
   ) throws -> AccessRoute {
-    let named = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].lazy.compactMap { name in
-      environment[name].flatMap { $0.isEmpty ? nil : (name: "$\(name)", text: $0) }
-    }.first
-    let address = access.endpoint ?? named?.text ?? amazon
-    _ = try EndpointText.parse(address, for: access.endpoint == nil ? named?.name ?? "" : "--s3-endpoint")
-    let way = try ServiceRoute(to: address, environment: environment)
+    let way = try ServiceRoute(to: endpoint ?? amazon, environment: environment)
     var route = AccessRoute()
     if let tunnel = way.tunnel {
       route.proxy = (tunnel.host, tunnel.port)

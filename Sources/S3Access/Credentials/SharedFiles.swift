@@ -12,14 +12,14 @@ struct SharedFile: Sendable {
   enum Role: Sendable {
     /// Sections are names of profiles.
     case credentials
-    /// Sections are `default` and `profile NAME`; others are about something else.
+    /// Sections are `default`, `profile NAME` and `services NAME`; others are about something else.
     case config
   }
 
   /// The section whose properties every profile has.
   private static let common = "DEFAULT"
 
-  /// The properties of each profile; names of properties in lower case.
+  /// The properties of each profile and of each section of services; names of properties in lower case.
   private var profiles: [String: [String: String]] = [:]
   /// The first line of a profile that cannot be read.
   private var faults: [String: S3Error] = [:]
@@ -93,12 +93,29 @@ struct SharedFile: Sendable {
       return text(name)
     }
     let word = name.prefix { !isSpace($0) }
-    guard word.elementsEqual("profile".utf8) else { return nil }
+    let isServices = word.elementsEqual("services".utf8)
+    guard isServices || word.elementsEqual("profile".utf8) else { return nil }
     let rest = trimmed(name[word.endIndex...])
     guard let first = rest.first, let last = rest.last else { return nil }
     let isQuoted =
       rest.count >= 2 && first == last && (first == UInt8(ascii: "\"") || first == UInt8(ascii: "'"))
-    return text(isQuoted ? rest.dropFirst().dropLast() : rest)
+    let title = text(isQuoted ? rest.dropFirst().dropLast() : rest)
+    return isServices ? services(title) : title
+  }
+
+  /// The name under which a section of services is kept: no profile can have it.
+  static func services(_ name: String) -> String { "services\0\(name)" }
+
+  /// A property in a value that has properties of its own, one on a line.
+  static func nested(_ name: String, in value: String) -> String? {
+    for line in value.utf8.split(separator: UInt8(ascii: "\n")) {
+      let bytes = Array(line)
+      guard let sign = bytes.firstIndex(of: UInt8(ascii: "=")),
+        text(trimmed(bytes[..<sign])).lowercased() == name
+      else { continue }
+      return text(trimmed(bytes[(sign + 1)...]))
+    }
+    return nil
   }
 
   /// The lines, whichever system ended them, without a byte order mark.
@@ -208,6 +225,20 @@ struct SharedFiles: Sendable {
     let (first, second) = (try credentials?.properties(of: name), try config?.properties(of: name))
     guard first != nil || second != nil else { return nil }
     return Profile(credentials: first ?? [:], config: second ?? [:])
+  }
+
+  /// The endpoint of S3 that a profile names: for S3 alone in its section of services, else for every service.
+  ///
+  /// - Throws: ``S3Error`` where a line of the profile or of that section cannot be read.
+  func endpoint(of name: String) throws(S3Error) -> String? {
+    guard let profile = try profile(name) else { return nil }
+    var own: String?
+    if let services = profile.property("services"),
+      let section = try config?.properties(of: SharedFile.services(services))
+    {
+      own = section["s3"].flatMap { SharedFile.nested("endpoint_url", in: $0) }
+    }
+    return [own, profile.property("endpoint_url")].compactMap(\.self).first { !$0.isEmpty }
   }
 }
 
