@@ -123,7 +123,8 @@ struct CopyPlaceTests {
     #expect(obstacle == nil)
     let error = #expect(throws: StoreError.self) { try early.enableDurableLog() }
     // SQLITE_READONLY_DBMOVED
-    #expect(error?.engineCode == 8 | 4 << 8)
+    let moved: Int32 = 8 | (4 << 8)
+    #expect(error?.engineCode == moved)
     #expect(try sizes().keys.sorted() == ["copy.db"])
     try await SQLiteStore.open(path: place, now: now).close()
   }
